@@ -1,0 +1,103 @@
+-- Times are milliseconds since the epoch, sizes bytes, paths raw bytes below the user's home.
+CREATE TABLE users (
+  id            INTEGER PRIMARY KEY AUTOINCREMENT,
+  name          TEXT    NOT NULL UNIQUE,
+  role          TEXT    NOT NULL DEFAULT 'user' CHECK (role IN ('user', 'admin')),
+  enabled       INTEGER NOT NULL DEFAULT 1 CHECK (enabled IN (0, 1)),
+  password_hash TEXT,
+  quota_bytes   INTEGER CHECK (quota_bytes >= 0),          -- NULL: none
+  quota_files   INTEGER CHECK (quota_files >= 0),          -- NULL: none; counts directory entries
+  used_bytes    INTEGER NOT NULL DEFAULT 0 CHECK (used_bytes >= 0),
+  used_files    INTEGER NOT NULL DEFAULT 0 CHECK (used_files >= 0),
+  created_at    INTEGER NOT NULL,
+  last_login_at INTEGER
+) STRICT;
+
+CREATE TABLE user_keys (
+  user_id     INTEGER NOT NULL REFERENCES users (id) ON DELETE CASCADE,
+  fingerprint TEXT    NOT NULL,                            -- SHA256:… as ssh-keygen -l prints it
+  algorithm   TEXT    NOT NULL,
+  blob        BLOB    NOT NULL,                            -- RFC 4253 6.6 public key encoding
+  comment     TEXT    NOT NULL DEFAULT '',
+  created_at  INTEGER NOT NULL,
+  PRIMARY KEY (user_id, fingerprint)
+) STRICT;
+
+-- A process that uses the store. (pid, start_time, boot_id) tells a dead one from a reused pid.
+CREATE TABLE nodes (
+  id         TEXT    PRIMARY KEY,
+  kind       TEXT    NOT NULL CHECK (kind IN ('server', 'command')),
+  pid        INTEGER NOT NULL,
+  start_time TEXT    NOT NULL,
+  boot_id    TEXT    NOT NULL,
+  listen     TEXT    NOT NULL DEFAULT '',
+  version    TEXT    NOT NULL,
+  started_at INTEGER NOT NULL
+) STRICT;
+
+-- The journal of open files, one row for each inode a node has open. What users.used_bytes holds
+-- for such an inode is the largest `charged` of its rows.
+CREATE TABLE open_files (
+  id       INTEGER PRIMARY KEY,
+  node_id  TEXT    NOT NULL REFERENCES nodes (id),
+  user_id  INTEGER NOT NULL REFERENCES users (id) ON DELETE CASCADE,
+  inode    TEXT    NOT NULL,                               -- device:inode
+  path     BLOB    NOT NULL,
+  new_path BLOB,                                           -- a rename under way
+  charged  INTEGER NOT NULL,
+  slack    INTEGER NOT NULL DEFAULT 0,                     -- 1: charged ahead of need, may be given back
+  unlinked INTEGER NOT NULL DEFAULT 0                      -- 1: no name left (or about to be)
+) STRICT;
+CREATE INDEX open_files_inode ON open_files (user_id, inode);
+CREATE INDEX open_files_node ON open_files (node_id);
+
+-- What a node is about to do to a user's directory entries, written before it is done, so that
+-- after a crash the ledger can tell whether it happened.
+CREATE TABLE intents (
+  id       INTEGER PRIMARY KEY,
+  node_id  TEXT    NOT NULL REFERENCES nodes (id),
+  user_id  INTEGER NOT NULL REFERENCES users (id) ON DELETE CASCADE,
+  kind     TEXT    NOT NULL CHECK (kind IN ('create', 'remove', 'replace')),
+  path     BLOB    NOT NULL,                               -- created, removed, or replaced
+  from_path BLOB,                                          -- replace: where the new one came from
+  inode    TEXT,                                           -- of what is removed or replaced
+  size     INTEGER NOT NULL DEFAULT 0                      -- bytes freed when it happened
+) STRICT;
+CREATE INDEX intents_node ON intents (node_id);
+
+CREATE TABLE sessions (
+  id       INTEGER PRIMARY KEY AUTOINCREMENT,
+  node_id  TEXT    NOT NULL REFERENCES nodes (id),
+  user_id  INTEGER NOT NULL REFERENCES users (id) ON DELETE CASCADE,
+  state    TEXT    NOT NULL CHECK (state IN ('waiting', 'active')),
+  remote   TEXT    NOT NULL,
+  client   TEXT    NOT NULL,
+  since    INTEGER NOT NULL
+) STRICT;
+CREATE INDEX sessions_state ON sessions (state, id);
+CREATE INDEX sessions_user ON sessions (user_id, state);
+
+-- What other processes must notice at once: quota set, user disabled or removed, key removed, …
+CREATE TABLE changes (
+  id      INTEGER PRIMARY KEY AUTOINCREMENT,
+  kind    TEXT    NOT NULL,
+  user_id INTEGER NOT NULL,
+  detail  TEXT    NOT NULL DEFAULT '',
+  at      INTEGER NOT NULL
+) STRICT;
+
+CREATE TABLE audit (
+  id          INTEGER PRIMARY KEY AUTOINCREMENT,
+  at          INTEGER NOT NULL,
+  kind        TEXT    NOT NULL,
+  user        TEXT    NOT NULL DEFAULT '',                 -- whom it concerns
+  actor       TEXT    NOT NULL DEFAULT '',                 -- who did it
+  remote      TEXT    NOT NULL DEFAULT '',
+  session     INTEGER,
+  path        TEXT    NOT NULL DEFAULT '',
+  bytes       INTEGER,
+  duration_ms INTEGER,
+  detail      TEXT    NOT NULL DEFAULT ''
+) STRICT;
+CREATE INDEX audit_at ON audit (at);
+CREATE INDEX audit_user ON audit (user, at);

@@ -1,0 +1,62 @@
+/** All settings, as the program uses them. Durations in milliseconds, sizes in bytes. */
+export interface Config {
+  readonly server: {
+    /** address to listen on */
+    readonly host: string;
+    readonly port: number;
+    /** text shown before login; empty: none */
+    readonly banner: string;
+  };
+  readonly limits: {
+    /** logged-in sessions at once, all processes of the instance together */
+    readonly maxSessions: number;
+    readonly maxSessionsPerUser: number;
+    /** places for correct logins that wait while the server is full */
+    readonly queue: number;
+    readonly queueTimeout: number;
+    /** connections that have not logged in yet, at once */
+    readonly maxUnauthenticated: number;
+    readonly loginGrace: number;
+    /** wrong passwords or signatures a connection */
+    readonly loginTries: number;
+    /** a session without a transfer or request for so long is ended; 0: never */
+    readonly idleTimeout: number;
+    readonly channelsPerSession: number;
+    readonly handlesPerChannel: number;
+  };
+  readonly quota: {
+    /** bytes a new user gets; null: no limit */
+    readonly default: number | null;
+    /** directory entries a new user may have; null: no limit */
+    readonly files: number | null;
+  };
+  readonly auth: {
+    readonly argon2Memory: number;
+    readonly argon2Time: number;
+    readonly argon2Parallelism: number;
+    /** password hashes computed at once; further ones wait */
+    readonly hashConcurrency: number;
+    /** how many may wait; more are refused */
+    readonly hashQueue: number;
+  };
+  readonly transport: {
+    /** 0: off */
+    readonly keepaliveInterval: number;
+    readonly keepaliveCount: number;
+    /** a new key exchange after so many bytes or so long; 0: only when the client asks */
+    readonly rekeyBytes: number;
+    readonly rekeyInterval: number;
+  };
+  readonly log: {
+    readonly level: "trace" | "debug" | "info" | "warn" | "error" | "silent";
+    /** file below the instance; empty: standard error */
+    readonly file: string;
+    /** auto: pretty on a terminal, JSON otherwise */
+    readonly format: "auto" | "json" | "pretty";
+  };
+  readonly audit: {
+    /** how long audit records are kept */
+    readonly keep: number;
+    readonly maxRecords: number;
+  };
+}

@@ -1,0 +1,61 @@
+/**
+ * The closed list of ways a filesystem operation can fail, named as in POSIX errno.
+ * EDQUOT is the user's quota; ENOSPC is the disk.
+ */
+export const FS_ERROR_CODES = [
+  "ENOENT",
+  "ENOTDIR",
+  "ELOOP",
+  "EACCES",
+  "EPERM",
+  "EROFS",
+  "EINVAL",
+  "ENAMETOOLONG",
+  "EEXIST",
+  "ENOTEMPTY",
+  "EISDIR",
+  "EBADF",
+  "ENOSPC",
+  "EDQUOT",
+  "EXDEV",
+  "EMLINK",
+  "EMFILE",
+  "EBUSY",
+  "EFBIG",
+  "EOPNOTSUPP",
+  "EIO",
+] as const;
+
+export type FsErrorCode = (typeof FS_ERROR_CODES)[number];
+
+const KNOWN: ReadonlySet<string> = new Set(FS_ERROR_CODES);
+
+const ALIASES: Readonly<Record<string, FsErrorCode>> = {
+  ENFILE: "EMFILE",
+  ENOTSUP: "EOPNOTSUPP",
+  ENOSYS: "EOPNOTSUPP",
+  ETXTBSY: "EBUSY",
+  ERR_INVALID_ARG_VALUE: "EINVAL",
+  ERR_OUT_OF_RANGE: "EINVAL",
+};
+
+/** A failed filesystem operation. The message never holds a host path and may go to the client. */
+export class FsError extends Error {
+  readonly code: FsErrorCode;
+
+  /** @param text what the client may read; without it the fixed text of the code is used */
+  constructor(code: FsErrorCode, text?: string) {
+    super(text ?? code);
+    this.name = "FsError";
+    this.code = code;
+  }
+}
+
+/** What any thrown value means as an FsError. Node's own message is dropped: it holds host paths. */
+export function toFsError(thrown: unknown): FsError {
+  if (thrown instanceof FsError) return thrown;
+  const code = (thrown as { code?: unknown } | null)?.code;
+  if (typeof code !== "string") return new FsError("EIO");
+  if (KNOWN.has(code)) return new FsError(code as FsErrorCode);
+  return new FsError(ALIASES[code] ?? "EIO");
+}

@@ -1,0 +1,27 @@
+/**
+ * One SSH session channel as the protocol code sees it: bytes in order, credit for what was used,
+ * and how much is still on its way out. transport/ implements it over ssh2; tests over memory.
+ */
+export interface ByteChannel {
+  /** Set by the consumer. Each chunk is the receiver's to keep; nothing will write into it again. */
+  onData: (chunk: Buffer) => void;
+  /** The peer sent EOF: no more data will come. */
+  onEnd: () => void;
+  /** The channel or its connection is gone; nothing can be written any more. Called once, last. */
+  onClose: () => void;
+  /** Called when `queuedBytes` has fallen to DRAIN_BYTES or less after having been above. */
+  onDrain: () => void;
+  /** Bytes taken by write() that the kernel does not have yet (peer's window or socket full). */
+  readonly queuedBytes: number;
+  /** Sends bytes. Never refuses: the caller watches `queuedBytes`. The buffer must not change. */
+  write(data: Buffer): void;
+  /** Gives the peer credit (window) for received bytes that no longer occupy memory. */
+  consume(bytes: number): void;
+  /** Sends what is queued, then exit-status, EOF and CLOSE, in that order. */
+  end(exitStatus: number): void;
+  /** Closes at once: a protocol error of the peer. */
+  destroy(): void;
+}
+
+/** The low-water mark of {@link ByteChannel.onDrain}. */
+export const DRAIN_BYTES = 512 * 1024;

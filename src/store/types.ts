@@ -1,0 +1,89 @@
+export type Role = "user" | "admin";
+
+/** An account as stored. Times in milliseconds since the epoch. */
+export interface Account {
+  readonly id: number;
+  readonly name: string;
+  readonly role: Role;
+  readonly enabled: boolean;
+  /** argon2 PHC string; null: no password login */
+  readonly passwordHash: string | null;
+  readonly quotaBytes: number | null;
+  readonly quotaFiles: number | null;
+  readonly usedBytes: number;
+  readonly usedFiles: number;
+  readonly createdAt: number;
+  readonly lastLoginAt: number | null;
+}
+
+export interface UserKey {
+  /** "SHA256:…" as ssh-keygen -l prints it */
+  readonly fingerprint: string;
+  readonly algorithm: string;
+  /** the public key in the encoding of RFC 4253 section 6.6 */
+  readonly blob: Buffer;
+  readonly comment: string;
+  readonly createdAt: number;
+}
+
+export type AuditKind =
+  | "login"
+  | "login-failed"
+  | "logout"
+  | "refused-session"
+  | "upload"
+  | "download"
+  | "remove"
+  | "rename"
+  | "mkdir"
+  | "rmdir"
+  | "link"
+  | "refused-quota"
+  | "user-add"
+  | "user-set"
+  | "user-passwd"
+  | "user-enable"
+  | "user-disable"
+  | "user-remove"
+  | "key-add"
+  | "key-remove"
+  | "rescan"
+  | "server-start"
+  | "server-stop";
+
+/** One line of the audit trail. `path` is for people: virtual, UTF-8, control characters escaped. */
+export interface AuditEvent {
+  readonly kind: AuditKind;
+  /** whom it concerns */
+  readonly user?: string;
+  /** who did it, when another: "cli:root", an admin's name */
+  readonly actor?: string;
+  readonly remote?: string;
+  readonly session?: number;
+  readonly path?: string;
+  readonly bytes?: number;
+  readonly durationMs?: number;
+  readonly detail?: string;
+}
+
+export interface AuditRecord extends AuditEvent {
+  readonly id: number;
+  readonly at: number;
+}
+
+/** What other processes of the instance must notice at once. */
+export type ChangeKind =
+  | "user-disabled"
+  | "user-removed"
+  | "user-set"
+  | "key-removed"
+  | "password-set"
+  | "squeeze"
+  | "stop";
+
+export interface Change {
+  readonly id: number;
+  readonly kind: ChangeKind;
+  readonly userId: number;
+  readonly detail: string;
+}

@@ -1,0 +1,136 @@
+import type { ByteString, VirtualPath } from "./path.ts";
+
+/** S_IFMT and the types of RFC-less POSIX <sys/stat.h>; Linux numbers, as SFTP v3 sends them. */
+export const S_IFMT = 0o170000;
+export const S_IFREG = 0o100000;
+export const S_IFDIR = 0o040000;
+export const S_IFLNK = 0o120000;
+
+export interface FileStat {
+  /** type bits (S_IFMT) and permission bits */
+  readonly mode: number;
+  readonly nlink: number;
+  /** bytes */
+  readonly size: number;
+  /** seconds since the epoch, whole */
+  readonly atime: number;
+  readonly mtime: number;
+}
+
+/** What SETSTAT and FSETSTAT may change; absent fields stay. Times in seconds. */
+export interface StatChange {
+  readonly size?: number;
+  readonly permissions?: number;
+  readonly times?: { readonly atime: number; readonly mtime: number };
+  readonly owner?: { readonly uid: number; readonly gid: number };
+}
+
+/** How to open, bit by bit as the client asked (SSH_FXF_*). */
+export interface OpenFlags {
+  readonly read: boolean;
+  readonly write: boolean;
+  readonly append: boolean;
+  readonly create: boolean;
+  readonly truncate: boolean;
+  readonly exclusive: boolean;
+}
+
+export interface DirectoryEntry {
+  readonly name: ByteString;
+  readonly stat: FileStat;
+}
+
+/** struct statvfs, of the user's quota and not of the disk. Block counts are in units of frsize. */
+export interface FileSystemStat {
+  readonly bsize: number;
+  readonly frsize: number;
+  readonly blocks: bigint;
+  readonly bfree: bigint;
+  readonly bavail: bigint;
+  readonly files: bigint;
+  readonly ffree: bigint;
+  readonly favail: bigint;
+  readonly fsid: bigint;
+  readonly readOnly: boolean;
+  readonly namemax: number;
+}
+
+/** Who the client sees as the owner of everything: the virtual user, never the host's. */
+export interface Owner {
+  readonly uid: number;
+  readonly gid: number;
+  readonly user: string;
+  readonly group: string;
+}
+
+/** An open regular file. All methods reject with FsError only. */
+export interface OpenFile {
+  /** where it was opened, for logs */
+  readonly path: VirtualPath;
+  readonly flags: OpenFlags;
+  /** the same for two OpenFiles exactly when they are the same file (device and inode) */
+  readonly inode: string;
+  /**
+   * Reads up to `length` bytes at `position` into `target` from `offset`.
+   * Resolves to the bytes read: less than asked only at the end of the file, 0 at or past it.
+   */
+  read(target: Buffer, offset: number, length: number, position: number): Promise<number>;
+  /**
+   * Writes all of `slices` (in sum `length` bytes) at `position`, or at the end when opened with
+   * append. The quota is reserved first: on EDQUOT nothing was written.
+   */
+  write(slices: readonly Buffer[], length: number, position: number): Promise<void>;
+  stat(): Promise<FileStat>;
+  setStat(change: StatChange): Promise<void>;
+  sync(): Promise<void>;
+  /** Resolves when everything is settled. Calling it again does nothing. */
+  close(): Promise<void>;
+}
+
+/** A directory being listed, "." and ".." first. Memory does not grow with its size. */
+export interface OpenDirectory {
+  readonly path: VirtualPath;
+  /** Up to `count` further entries; an empty array at the end. */
+  next(count: number): Promise<DirectoryEntry[]>;
+  close(): Promise<void>;
+}
+
+/**
+ * A user's home as a filesystem of its own: jail and quota included. Paths are what the client
+ * sent: absolute or relative to the home. Each method takes effect at once when called in sequence
+ * and rejects with FsError only.
+ */
+export interface UserFileSystem {
+  readonly owner: Owner;
+  /** @param mode permission bits of a file that is created; ignored otherwise */
+  open(path: ByteString, flags: OpenFlags, mode?: number): Promise<OpenFile>;
+  openDirectory(path: ByteString): Promise<OpenDirectory>;
+  stat(path: ByteString): Promise<FileStat>;
+  lstat(path: ByteString): Promise<FileStat>;
+  /** @param follow false for lsetstat@openssh.com: the link itself */
+  setStat(path: ByteString, change: StatChange, follow: boolean): Promise<void>;
+  remove(path: ByteString): Promise<void>;
+  makeDirectory(path: ByteString, mode?: number): Promise<void>;
+  removeDirectory(path: ByteString): Promise<void>;
+  /** @param replace true for posix-rename@openssh.com; false refuses an existing target (EEXIST) */
+  rename(from: ByteString, to: ByteString, replace: boolean): Promise<void>;
+  readLink(path: ByteString): Promise<ByteString>;
+  symlink(target: ByteString, link: ByteString): Promise<void>;
+  hardLink(existing: ByteString, link: ByteString): Promise<void>;
+  /** The canonical path; what does not exist keeps its text, normalised (as OpenSSH's server does). */
+  realPath(path: ByteString): Promise<VirtualPath>;
+  fileSystemStat(): Promise<FileSystemStat>;
+  /**
+   * Copies `length` bytes (0: to the end of the source) between two open files, within the quota.
+   * Resolves to the bytes copied. (copy-data of draft-ietf-secsh-filexfer-extensions-00)
+   */
+  copy(
+    source: OpenFile,
+    sourcePosition: number,
+    length: number,
+    target: OpenFile,
+    targetPosition: number,
+  ): Promise<number>;
+  /** Closes everything still open; what was written stays. */
+  close(): Promise<void>;
+}
