@@ -1,0 +1,235 @@
+import { fstatSync } from "node:fs";
+import { setTimeout as sleep } from "node:timers/promises";
+import { FsError } from "../errors.ts";
+import type { Charge, Inspected, LedgerStore, OpenedRow, Removed, Usage } from "../store/ledger.ts";
+import type { Change } from "../store/types.ts";
+import { toBuffer, type VirtualPath } from "../vfs/path.ts";
+
+/** A new file is charged this much at once, so that most small files need no further booking. */
+const AHEAD_AT_CREATION = 64 * 1024;
+const SMALLEST_STEP = 1024 * 1024;
+
+/** How long a refused growth waits for other processes to give back what they hold ahead of need. */
+const SQUEEZE_TIMEOUT_MS = 2_000;
+const SQUEEZE_POLL_MS = 20;
+
+/**
+ * The quota as the virtual filesystem uses it, one for each process. Growth is charged before it
+ * is written, in steps while the limit is far; near it, or when another writer needs the room, the
+ * steps are given back, so that what fits is never refused.
+ */
+export class Ledger {
+  readonly #store: LedgerStore;
+  readonly #reservations = new Map<number, Set<Reservation>>();
+
+  constructor(store: LedgerStore) {
+    this.#store = store;
+  }
+
+  usage(userId: number): Promise<Usage> {
+    return this.#store.usage(userId);
+  }
+
+  /** The usage with nothing charged ahead of need by this process. */
+  async exactUsage(userId: number): Promise<Usage> {
+    await this.giveBack(userId);
+    return this.#store.usage(userId);
+  }
+
+  /** Journals a file that exists and is about to be opened. */
+  async open(userId: number, path: VirtualPath, inspect: () => Inspected): Promise<Reservation> {
+    return this.#hold(userId, await this.#store.open(userId, toBuffer(path), inspect));
+  }
+
+  /** Counts and makes a file, journaled as open. */
+  async createFile(
+    userId: number,
+    path: VirtualPath,
+    perform: () => Inspected,
+  ): Promise<Reservation> {
+    const made = await this.#store.create(userId, toBuffer(path), AHEAD_AT_CREATION, perform);
+    if (made?.opened === undefined) throw await this.#tooManyFiles(userId);
+    return this.#hold(userId, made.opened);
+  }
+
+  /** Counts and makes a directory or link. */
+  async createEntry(userId: number, path: VirtualPath, perform: () => void): Promise<void> {
+    const made = await this.#store.create(userId, toBuffer(path), 0, () => {
+      perform();
+      return undefined;
+    });
+    if (made === undefined) throw await this.#tooManyFiles(userId);
+  }
+
+  /** @param target what is removed: its inode, and the bytes that frees if no other name is left */
+  remove(
+    userId: number,
+    path: VirtualPath,
+    target: Inspected,
+    perform: () => Removed | undefined,
+  ): Promise<void> {
+    return this.#store.remove(userId, toBuffer(path), target.inode, target.size, perform);
+  }
+
+  rename(
+    userId: number,
+    from: VirtualPath,
+    to: VirtualPath,
+    victim: Inspected | undefined,
+    perform: () => Removed | undefined,
+  ): Promise<void> {
+    return this.#store.rename(userId, toBuffer(from), toBuffer(to), victim, perform);
+  }
+
+  /** Another process wants the room, or the quota was changed. */
+  async onChange(change: Change): Promise<void> {
+    if (change.kind === "squeeze" || change.kind === "user-set") await this.giveBack(change.userId);
+  }
+
+  /** Gives back everything this process holds charged ahead of need for the user. */
+  async giveBack(userId: number): Promise<void> {
+    const held = this.#reservations.get(userId);
+    if (held === undefined) return;
+    const charged = await this.#store.chargedHere(userId);
+    for (const reservation of [...held]) {
+      const most = charged.get(reservation.row) ?? 0;
+      if (held.has(reservation) && most > reservation.needed()) await this.#store.trim(reservation);
+    }
+  }
+
+  /** @internal for Reservation */
+  async grow(holder: Reservation, end: number): Promise<void> {
+    const { userId } = holder;
+    let refusal = await this.#store.grow(holder, end, Math.max(SMALLEST_STEP, holder.charged));
+    if (refusal === undefined) return;
+    await this.giveBack(userId);
+    refusal = await this.#store.grow(holder, end, 0);
+    const patience = Date.now() + SQUEEZE_TIMEOUT_MS;
+    let asked = false;
+    while (refusal !== undefined) {
+      const elsewhere = await this.#store.slackElsewhere(userId);
+      if (elsewhere === 0 || Date.now() > patience) {
+        refusal = await this.#store.grow(holder, end, 0);
+        break;
+      }
+      if (!asked) await this.#store.askForSlack(userId);
+      asked = true;
+      await sleep(SQUEEZE_POLL_MS);
+      refusal = await this.#store.grow(holder, end, 0);
+    }
+    if (refusal !== undefined) throw quotaExceeded(refusal, end - holder.charged);
+  }
+
+  /** @internal for Reservation */
+  trim(holder: Reservation): Promise<void> {
+    return this.#store.trim(holder);
+  }
+
+  /** @internal for Reservation */
+  async settle(holder: Reservation, fd: number): Promise<boolean> {
+    this.#drop(holder);
+    let linked = true;
+    await this.#store.settle(holder.row, () => {
+      const { size, nlink } = fstatSync(fd);
+      linked = nlink > 0;
+      return { size, linked };
+    });
+    return linked;
+  }
+
+  #drop(holder: Reservation): void {
+    const held = this.#reservations.get(holder.userId);
+    held?.delete(holder);
+    if (held?.size === 0) this.#reservations.delete(holder.userId);
+  }
+
+  #hold(userId: number, opened: OpenedRow): Reservation {
+    const reservation = new Reservation(this, userId, opened);
+    let held = this.#reservations.get(userId);
+    if (held === undefined) {
+      held = new Set();
+      this.#reservations.set(userId, held);
+    }
+    held.add(reservation);
+    return reservation;
+  }
+
+  async #tooManyFiles(userId: number): Promise<FsError> {
+    const { usedFiles, quotaFiles } = await this.#store.usage(userId);
+    return new FsError("EDQUOT", `Quota exceeded: ${usedFiles} of ${quotaFiles} files used`);
+  }
+}
+
+function quotaExceeded({ usedBytes, quotaBytes }: Usage, needed: number): FsError {
+  return new FsError(
+    "EDQUOT",
+    `Quota exceeded: ${usedBytes} of ${quotaBytes} bytes used, ${Math.max(1, needed)} more needed`,
+  );
+}
+
+/** What one open file may grow to, and which growth is under way. */
+export class Reservation implements Charge {
+  readonly row: number;
+  readonly userId: number;
+  readonly inode: string;
+  charged: number;
+  readonly #ledger: Ledger;
+  #fd: number | undefined;
+  #active = 0;
+  #furthest = 0;
+
+  constructor(ledger: Ledger, userId: number, opened: OpenedRow) {
+    this.#ledger = ledger;
+    this.userId = userId;
+    this.row = opened.row;
+    this.inode = opened.inode;
+    this.charged = opened.charged;
+  }
+
+  /** The descriptor whose file this is, known once it is open. */
+  attach(fd: number): void {
+    this.#fd = fd;
+  }
+
+  /**
+   * Asks to let the file reach `end` bytes; call {@link release} when the write has ended.
+   * @returns undefined when that was granted at once
+   * @throws FsError EDQUOT (rejected) with used, limit and needed bytes
+   */
+  reserve(end: number): Promise<void> | undefined {
+    if (end > this.charged) return this.#ledger.grow(this, end);
+    this.grant(end);
+    return undefined;
+  }
+
+  grant(end: number): void {
+    this.#active += 1;
+    if (end > this.#furthest) this.#furthest = end;
+  }
+
+  release(): void {
+    this.#active -= 1;
+    if (this.#active === 0) this.#furthest = 0;
+  }
+
+  needed(): number {
+    const size = this.#fd === undefined ? this.charged : fstatSync(this.#fd).size;
+    return Math.max(size, this.#furthest);
+  }
+
+  /** The file was made shorter. */
+  shrunk(): Promise<void> {
+    return this.#ledger.trim(this);
+  }
+
+  /**
+   * Ends the reservation while its file is still open: the file is charged what it really is.
+   * @param fd a descriptor (O_PATH will do) of a file that could not be opened after all
+   * @returns whether the file still has a name
+   */
+  async settle(fd = this.#fd): Promise<boolean> {
+    if (fd === undefined) throw new FsError("EBADF");
+    this.#fd = undefined;
+    return this.#ledger.settle(this, fd);
+  }
+}

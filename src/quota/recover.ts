@@ -1,0 +1,92 @@
+import { existsSync, fstatSync } from "node:fs";
+import { toFsError } from "../errors.ts";
+import type { Intent, JournalRow, LedgerStore, Outcome } from "../store/ledger.ts";
+import { homeOf } from "../vfs/home.ts";
+import { inodeKey, Jail } from "../vfs/jail.ts";
+import { type ByteString, bytes } from "../vfs/path.ts";
+import { walk } from "../vfs/walk.ts";
+
+interface Journals {
+  readonly ledger: LedgerStore;
+  readonly nodes: {
+    dead(): Promise<readonly { readonly id: string }[]>;
+    remove(id: string): Promise<void>;
+  };
+}
+
+/**
+ * Settles what processes that died have left in the journal, so that usage equals the disk again.
+ * Looks at the files that were open only; several processes may do it at once.
+ */
+export async function recover(store: Journals, root: string): Promise<void> {
+  for (const node of await store.nodes.dead()) {
+    for (const intent of await store.ledger.intentsOf(node.id)) {
+      await store.ledger.resolveIntent(intent.id, () => happened(root, intent));
+    }
+    for (const row of await store.ledger.journalOf(node.id)) {
+      await store.ledger.settle(row.id, () => outcome(root, row));
+    }
+    await store.nodes.remove(node.id);
+  }
+}
+
+/** Whether the entry was made, or the one to be removed or replaced is gone. */
+function happened(root: string, intent: Intent): boolean {
+  const standing = inHome(root, intent.userName, (jail) => look(jail, bytes(intent.path)));
+  return intent.kind === "create" ? standing !== undefined : standing?.inode !== intent.inode;
+}
+
+function outcome(root: string, row: JournalRow): Outcome {
+  const gone: Outcome = { size: 0, linked: false };
+  const found = inHome(root, row.userName, (jail) => {
+    for (const path of row.paths) {
+      const standing = look(jail, bytes(path));
+      if (standing?.inode === row.inode) return standing;
+    }
+    return undefined;
+  });
+  if (found !== undefined) return { size: found.size, linked: true };
+  // Removed; or moved by another process just as this one died: then only a search can tell.
+  return row.unlinked ? gone : (search(homeOf(root, row.userName), row.inode) ?? gone);
+}
+
+interface Standing {
+  readonly inode: string;
+  readonly size: number;
+}
+
+function inHome<T>(root: string, user: string, act: (jail: Jail) => T): T | undefined {
+  const home = homeOf(root, user);
+  if (!existsSync(home)) return undefined;
+  const jail = new Jail(home);
+  try {
+    return act(jail);
+  } finally {
+    jail.close();
+  }
+}
+
+function look(jail: Jail, path: ByteString): Standing | undefined {
+  try {
+    const place = jail.locate(path, false);
+    try {
+      if (place.target === undefined) return undefined;
+      const stat = fstatSync(place.target, { bigint: true });
+      return { inode: inodeKey(stat), size: stat.isFile() ? Number(stat.size) : 0 };
+    } finally {
+      place.close();
+    }
+  } catch (thrown) {
+    const { code } = toFsError(thrown);
+    if (code === "ENOENT" || code === "ENOTDIR" || code === "ELOOP") return undefined;
+    throw thrown;
+  }
+}
+
+function search(home: string, inode: string): Outcome | undefined {
+  if (!existsSync(home)) return undefined;
+  for (const stat of walk(home)) {
+    if (inodeKey(stat) === inode) return { size: Number(stat.size), linked: true };
+  }
+  return undefined;
+}

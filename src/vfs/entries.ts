@@ -1,0 +1,161 @@
+import {
+  type BigIntStats,
+  fstatSync,
+  linkSync,
+  mkdirSync,
+  renameSync,
+  rmdirSync,
+  symlinkSync,
+  unlinkSync,
+} from "node:fs";
+import { FsError } from "../errors.ts";
+import type { Ledger } from "../quota/ledger.ts";
+import type { Inspected, Removed } from "../store/ledger.ts";
+import { PERMISSIONS } from "./file.ts";
+import { inodeKey, type Jail, type Place } from "./jail.ts";
+import { type ByteString, MAX_PATH_BYTES, toBuffer } from "./path.ts";
+
+/** What the operations on directory entries need. */
+export interface Home {
+  readonly jail: Jail;
+  readonly ledger: Ledger;
+  readonly userId: number;
+}
+
+/** Another session changed what stands at a name between looking and acting: look again. */
+class Stale extends Error {}
+
+const ATTEMPTS = 16;
+const OWNER_WRITE = 0o200;
+
+/** Tries again while others keep changing what stands at the names. */
+async function settled<T>(act: () => Promise<T>): Promise<T> {
+  for (let attempt = 0; attempt < ATTEMPTS; attempt += 1) {
+    try {
+      return await act();
+    } catch (thrown) {
+      if (!(thrown instanceof Stale)) throw thrown;
+    }
+  }
+  throw new FsError("EBUSY");
+}
+
+/** Runs `act` with the place a path leads to (a link at its end not followed), then closes it. */
+async function at<T>(home: Home, path: ByteString, act: (place: Place) => Promise<T>): Promise<T> {
+  const place = home.jail.locate(path, false);
+  try {
+    return await act(place);
+  } finally {
+    place.close();
+  }
+}
+
+/** The owner's write bit counts even where the server's own user could ignore it. */
+export function checkWritable(place: Place): void {
+  if (place.name === "") throw new FsError("EBUSY");
+  if ((fstatSync(place.parent).mode & OWNER_WRITE) === 0) throw new FsError("EACCES");
+}
+
+/** What removing a name would free: nothing while other names are left. */
+function inspect(stat: BigIntStats): Inspected {
+  const frees = stat.isFile() && stat.nlink === 1n;
+  return { inode: inodeKey(stat), size: frees ? Number(stat.size) : 0 };
+}
+
+/** What became of a file whose name is gone; undefined for what has no bytes to give back. */
+function aftermath(fd: number): Removed | undefined {
+  const stat = fstatSync(fd, { bigint: true });
+  if (!stat.isFile()) return undefined;
+  return { inode: inodeKey(stat), last: stat.nlink === 0n, size: Number(stat.size) };
+}
+
+export function remove(home: Home, path: ByteString): Promise<void> {
+  return settled(() =>
+    at(home, path, async (place) => {
+      const target = place.existing;
+      const stat = fstatSync(target, { bigint: true });
+      if (stat.isDirectory()) throw new FsError("EISDIR");
+      checkWritable(place);
+      const found = inspect(stat);
+      await home.ledger.remove(home.userId, place.path, found, () => {
+        if (place.current() !== found.inode) throw new Stale();
+        unlinkSync(place.host);
+        return aftermath(target);
+      });
+    }),
+  );
+}
+
+export function removeDirectory(home: Home, path: ByteString): Promise<void> {
+  return settled(() =>
+    at(home, path, async (place) => {
+      const stat = fstatSync(place.existing, { bigint: true });
+      if (!stat.isDirectory()) throw new FsError("ENOTDIR");
+      checkWritable(place);
+      const found = inspect(stat);
+      await home.ledger.remove(home.userId, place.path, found, () => {
+        if (place.current() !== found.inode) throw new Stale();
+        rmdirSync(place.host);
+        return undefined;
+      });
+    }),
+  );
+}
+
+/** Makes an entry where none may be yet. */
+function make(home: Home, path: ByteString, perform: (place: Place) => void): Promise<void> {
+  return at(home, path, async (place) => {
+    if (place.name === "" || place.target !== undefined) throw new FsError("EEXIST");
+    checkWritable(place);
+    await home.ledger.createEntry(home.userId, place.path, () => {
+      if (place.current() !== undefined) throw new FsError("EEXIST");
+      perform(place);
+    });
+  });
+}
+
+export function makeDirectory(home: Home, path: ByteString, mode: number): Promise<void> {
+  return make(home, path, (place) => mkdirSync(place.host, { mode: mode & PERMISSIONS }));
+}
+
+export function symlink(home: Home, target: ByteString, link: ByteString): Promise<void> {
+  if (target.length === 0) throw new FsError("ENOENT");
+  if (target.length > MAX_PATH_BYTES) throw new FsError("ENAMETOOLONG");
+  if (target.includes("\0")) throw new FsError("EINVAL");
+  return make(home, link, (place) => symlinkSync(toBuffer(target), place.host));
+}
+
+export function hardLink(home: Home, existing: ByteString, link: ByteString): Promise<void> {
+  return at(home, existing, (source) => {
+    if (fstatSync(source.existing).isDirectory()) throw new FsError("EPERM");
+    return make(home, link, (place) => linkSync(source.host, place.host));
+  });
+}
+
+export function rename(
+  home: Home,
+  from: ByteString,
+  to: ByteString,
+  replace: boolean,
+): Promise<void> {
+  return settled(() =>
+    at(home, from, (source) => at(home, to, (target) => move(home, source, target, replace))),
+  );
+}
+
+async function move(home: Home, source: Place, target: Place, replace: boolean): Promise<void> {
+  const moved = inodeKey(fstatSync(source.existing, { bigint: true }));
+  const victimFd = target.target;
+  if (victimFd !== undefined && !replace) throw new FsError("EEXIST");
+  checkWritable(source);
+  checkWritable(target);
+  const victim =
+    victimFd === undefined ? undefined : inspect(fstatSync(victimFd, { bigint: true }));
+  // POSIX: two names of one file stay as they are.
+  if (victim?.inode === moved) return;
+  await home.ledger.rename(home.userId, source.path, target.path, victim, () => {
+    if (source.current() !== moved || target.current() !== victim?.inode) throw new Stale();
+    renameSync(source.host, target.host);
+    return victimFd === undefined ? undefined : aftermath(victimFd);
+  });
+}

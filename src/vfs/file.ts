@@ -1,0 +1,248 @@
+import {
+  close,
+  closeSync,
+  fchmodSync,
+  fstatSync,
+  fsync,
+  ftruncate,
+  ftruncateSync,
+  futimesSync,
+  read,
+  type Stats,
+  writev,
+} from "node:fs";
+import { promisify } from "node:util";
+import { FsError, toFsError } from "../errors.ts";
+import type { Reservation } from "../quota/ledger.ts";
+import type { VirtualPath } from "./path.ts";
+import type { FileStat, OpenFile, OpenFlags, Owner, StatChange } from "./types.ts";
+
+/** Shortening by more than this may take the disk a while: done off the event loop. */
+const LONG_TRUNCATE = 64 * 1024 * 1024;
+
+/** Permission bits a client may set: no set-user-ID, set-group-ID or sticky bit. */
+export const PERMISSIONS = 0o777;
+
+const truncateAsync = promisify(ftruncate);
+const syncAsync = promisify(fsync);
+const closeAsync = promisify(close);
+
+export function toFileStat(stat: Stats): FileStat {
+  return {
+    mode: stat.mode,
+    nlink: stat.nlink,
+    size: stat.size,
+    atime: Math.floor(stat.atimeMs / 1000),
+    mtime: Math.floor(stat.mtimeMs / 1000),
+  };
+}
+
+/** @throws FsError EPERM when the change would give the file to another */
+export function checkOwner(change: StatChange, owner: Owner): void {
+  if (change.owner === undefined) return;
+  if (change.owner.uid !== owner.uid || change.owner.gid !== owner.gid) throw new FsError("EPERM");
+}
+
+/** One chain of appends for each inode: the next one starts where the last one ended. */
+const appends = new Map<string, Promise<void>>();
+
+/** An open regular file in a home, charged to its user. */
+export class HomeFile implements OpenFile {
+  readonly path: VirtualPath;
+  readonly flags: OpenFlags;
+  readonly inode: string;
+  readonly #fd: number;
+  readonly #owner: Owner;
+  readonly #reservation: Reservation;
+  readonly #onClose: (file: HomeFile) => void;
+  #busy = 0;
+  #idle: (() => void) | undefined;
+  #closing: Promise<void> | undefined;
+
+  constructor(
+    fd: number,
+    path: VirtualPath,
+    flags: OpenFlags,
+    owner: Owner,
+    reservation: Reservation,
+    onClose: (file: HomeFile) => void,
+  ) {
+    this.#fd = fd;
+    this.path = path;
+    this.flags = flags;
+    this.#owner = owner;
+    this.#reservation = reservation;
+    this.#onClose = onClose;
+    this.inode = reservation.inode;
+    reservation.attach(fd);
+  }
+
+  read(target: Buffer, offset: number, length: number, position: number): Promise<number> {
+    if (this.#closing !== undefined || !this.flags.read) return Promise.reject(badHandle());
+    return new Promise((resolve, reject) => {
+      this.#busy += 1;
+      let done = 0;
+      const step = (): void => {
+        read(this.#fd, target, offset + done, length - done, position + done, (error, count) => {
+          if (error === null) done += count;
+          if (error === null && count > 0 && done < length) return step();
+          this.#finish();
+          if (error === null) resolve(done);
+          else reject(toFsError(error));
+        });
+      };
+      step();
+    });
+  }
+
+  write(slices: readonly Buffer[], length: number, position: number): Promise<void> {
+    if (this.#closing !== undefined || !this.flags.write) return Promise.reject(badHandle());
+    // POSIX: writing nothing does nothing, wherever.
+    if (length === 0) return Promise.resolve();
+    if (this.flags.append) return this.#append(slices, length);
+    return this.#put(slices, length, position);
+  }
+
+  async stat(): Promise<FileStat> {
+    return this.#run(() => toFileStat(fstatSync(this.#fd)));
+  }
+
+  setStat(change: StatChange): Promise<void> {
+    return this.#run(async () => {
+      checkOwner(change, this.#owner);
+      if (change.size !== undefined) await this.#setSize(change.size);
+      if (change.permissions !== undefined) {
+        fchmodSync(this.#fd, change.permissions & PERMISSIONS);
+      }
+      if (change.times !== undefined) {
+        futimesSync(this.#fd, change.times.atime, change.times.mtime);
+      }
+    });
+  }
+
+  sync(): Promise<void> {
+    return this.#run(() => syncAsync(this.#fd));
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  #put(slices: readonly Buffer[], length: number, position: number): Promise<void> {
+    this.#busy += 1;
+    const wait = this.#reservation.reserve(position + length);
+    if (wait === undefined) return this.#putGranted(slices, length, position);
+    return wait.then(
+      () => this.#putGranted(slices, length, position),
+      (thrown) => {
+        this.#finish();
+        throw toFsError(thrown);
+      },
+    );
+  }
+
+  #putGranted(slices: readonly Buffer[], length: number, position: number): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const end = (thrown: unknown): void => {
+        this.#reservation.release();
+        this.#finish();
+        if (thrown === undefined) resolve();
+        else reject(toFsError(thrown));
+      };
+      const step = (rest: readonly Buffer[], left: number): void => {
+        writev(this.#fd, rest, position + length - left, (error, count) => {
+          if (error !== null) end(error);
+          else if (count === left) end(undefined);
+          else if (count === 0) end(new FsError("EIO"));
+          else step(after(rest, count), left - count);
+        });
+      };
+      step(slices, length);
+    });
+  }
+
+  /** At the end of the file, whatever offset the client thinks that is. */
+  #append(slices: readonly Buffer[], length: number): Promise<void> {
+    const before = appends.get(this.inode) ?? Promise.resolve();
+    const mine = before.then(() => this.#put(slices, length, fstatSync(this.#fd).size));
+    const settled = mine.catch(() => undefined);
+    appends.set(this.inode, settled);
+    settled.then(() => {
+      if (appends.get(this.inode) === settled) appends.delete(this.inode);
+    });
+    return mine;
+  }
+
+  async #setSize(size: number): Promise<void> {
+    if (!this.flags.write) throw badHandle();
+    const before = fstatSync(this.#fd).size;
+    if (size > before) {
+      await this.#reservation.reserve(size);
+      try {
+        ftruncateSync(this.#fd, size);
+      } finally {
+        this.#reservation.release();
+      }
+      return;
+    }
+    if (size === before) return;
+    if (before - size > LONG_TRUNCATE) await truncateAsync(this.#fd, size);
+    else ftruncateSync(this.#fd, size);
+    await this.#reservation.shrunk();
+  }
+
+  async #close(): Promise<void> {
+    this.#onClose(this);
+    if (this.#busy > 0) {
+      await new Promise<void>((resolve) => {
+        this.#idle = resolve;
+      });
+    }
+    let linked = true;
+    try {
+      linked = await this.#reservation.settle();
+    } catch (thrown) {
+      throw toFsError(thrown);
+    } finally {
+      // The last close of a removed file frees its blocks, which may take a while.
+      if (linked) closeSync(this.#fd);
+      else await closeAsync(this.#fd);
+    }
+  }
+
+  async #run<T>(act: () => T | Promise<T>): Promise<T> {
+    if (this.#closing !== undefined) throw badHandle();
+    this.#busy += 1;
+    try {
+      return await act();
+    } catch (thrown) {
+      throw toFsError(thrown);
+    } finally {
+      this.#finish();
+    }
+  }
+
+  #finish(): void {
+    this.#busy -= 1;
+    if (this.#busy === 0) this.#idle?.();
+  }
+}
+
+function badHandle(): FsError {
+  return new FsError("EBADF");
+}
+
+/** What is left of `slices` after `count` bytes. */
+function after(slices: readonly Buffer[], count: number): Buffer[] {
+  const rest: Buffer[] = [];
+  let skip = count;
+  for (const slice of slices) {
+    if (skip >= slice.length) skip -= slice.length;
+    else {
+      rest.push(skip === 0 ? slice : slice.subarray(skip));
+      skip = 0;
+    }
+  }
+  return rest;
+}

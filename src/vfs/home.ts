@@ -1,0 +1,336 @@
+import {
+  chmodSync,
+  closeSync,
+  constants,
+  fstatSync,
+  lutimesSync,
+  mkdirSync,
+  openSync,
+  unlinkSync,
+  utimesSync,
+} from "node:fs";
+import { join as joinHost } from "node:path";
+import { FsError, toFsError } from "../errors.ts";
+import type { Ledger, Reservation } from "../quota/ledger.ts";
+import { copyRange } from "./copy.ts";
+import { HomeDirectory } from "./directory.ts";
+import * as entries from "./entries.ts";
+import { checkOwner, HomeFile, PERMISSIONS, toFileStat } from "./file.ts";
+import { inodeKey, itself, Jail, O_PATH, type Place, readLinkAt } from "./jail.ts";
+import { type ByteString, normalize, type VirtualPath } from "./path.ts";
+import { quotaStat } from "./statvfs.ts";
+import type {
+  FileStat,
+  FileSystemStat,
+  OpenDirectory,
+  OpenFile,
+  OpenFlags,
+  Owner,
+  StatChange,
+  UserFileSystem,
+} from "./types.ts";
+
+export interface HomeOptions {
+  /** the instance's directory */
+  readonly root: string;
+  readonly account: { readonly id: number; readonly name: string };
+  readonly ledger: Ledger;
+}
+
+const DEFAULT_FILE_MODE = 0o666;
+const DEFAULT_DIRECTORY_MODE = 0o777;
+const OWNER_READ = 0o400;
+const OWNER_WRITE = 0o200;
+const OPEN_ATTEMPTS = 16;
+
+/** Virtual user IDs start where Linux distributions start those of people. */
+const FIRST_UID = 1000;
+
+/** The host's path of a user's home. */
+export function homeOf(root: string, name: string): string {
+  return joinHost(root, "homes", name);
+}
+
+export function ownerOf(account: { readonly id: number; readonly name: string }): Owner {
+  const uid = FIRST_UID + account.id;
+  return { uid, gid: uid, user: account.name, group: account.name };
+}
+
+/** Opens a user's home (made if missing, 0700) as a filesystem of its own. */
+export async function openHome({ root, account, ledger }: HomeOptions): Promise<UserFileSystem> {
+  try {
+    const home = homeOf(root, account.name);
+    mkdirSync(home, { recursive: true, mode: 0o700 });
+    return new HomeFileSystem(new Jail(home), ledger, account.id, ownerOf(account));
+  } catch (thrown) {
+    throw toFsError(thrown);
+  }
+}
+
+class HomeFileSystem implements UserFileSystem, entries.Home {
+  readonly jail: Jail;
+  readonly ledger: Ledger;
+  readonly userId: number;
+  readonly owner: Owner;
+  readonly #open = new Set<OpenFile | OpenDirectory>();
+  readonly #forget = (closed: OpenFile | OpenDirectory): void => {
+    this.#open.delete(closed);
+  };
+  #closed = false;
+
+  constructor(jail: Jail, ledger: Ledger, userId: number, owner: Owner) {
+    this.jail = jail;
+    this.ledger = ledger;
+    this.userId = userId;
+    this.owner = owner;
+  }
+
+  open(path: ByteString, flags: OpenFlags, mode = DEFAULT_FILE_MODE): Promise<OpenFile> {
+    return this.#run(async () => {
+      for (let attempt = 0; attempt < OPEN_ATTEMPTS; attempt += 1) {
+        const place = this.jail.locate(path, !(flags.create && flags.exclusive));
+        try {
+          const file = await this.#openAt(place, flags, mode);
+          if (file !== undefined) return file;
+        } finally {
+          place.close();
+        }
+      }
+      throw new FsError("EBUSY");
+    });
+  }
+
+  openDirectory(path: ByteString): Promise<OpenDirectory> {
+    return this.#at(path, true, (place) => {
+      const stat = fstatSync(place.existing);
+      if (!stat.isDirectory()) throw new FsError("ENOTDIR");
+      if ((stat.mode & OWNER_READ) === 0) throw new FsError("EACCES");
+      const fd = openSync(itself(place.existing), O_PATH | constants.O_DIRECTORY);
+      try {
+        const directory = new HomeDirectory(fd, place.path, this.#forget);
+        this.#open.add(directory);
+        return directory;
+      } catch (thrown) {
+        closeSync(fd);
+        throw thrown;
+      }
+    });
+  }
+
+  stat(path: ByteString): Promise<FileStat> {
+    return this.#at(path, true, (place) => toFileStat(fstatSync(place.existing)));
+  }
+
+  lstat(path: ByteString): Promise<FileStat> {
+    return this.#at(path, false, (place) => toFileStat(fstatSync(place.existing)));
+  }
+
+  setStat(path: ByteString, change: StatChange, follow: boolean): Promise<void> {
+    return this.#run(async () => {
+      checkOwner(change, this.owner);
+      if (change.size !== undefined) await this.#resize(path, change.size);
+      await this.#at(path, follow, (place) => changeAttributes(place, change));
+    });
+  }
+
+  remove(path: ByteString): Promise<void> {
+    return this.#run(() => entries.remove(this, path));
+  }
+
+  makeDirectory(path: ByteString, mode = DEFAULT_DIRECTORY_MODE): Promise<void> {
+    return this.#run(() => entries.makeDirectory(this, path, mode));
+  }
+
+  removeDirectory(path: ByteString): Promise<void> {
+    return this.#run(() => entries.removeDirectory(this, path));
+  }
+
+  rename(from: ByteString, to: ByteString, replace: boolean): Promise<void> {
+    return this.#run(() => entries.rename(this, from, to, replace));
+  }
+
+  readLink(path: ByteString): Promise<ByteString> {
+    return this.#at(path, false, (place) => {
+      const isName = place.existing !== undefined && place.name !== "";
+      const text = isName ? readLinkAt(place.parent, place.name) : undefined;
+      if (text === undefined) throw new FsError("EINVAL", "not a symbolic link");
+      return text;
+    });
+  }
+
+  symlink(target: ByteString, link: ByteString): Promise<void> {
+    return this.#run(() => entries.symlink(this, target, link));
+  }
+
+  hardLink(existing: ByteString, link: ByteString): Promise<void> {
+    return this.#run(() => entries.hardLink(this, existing, link));
+  }
+
+  realPath(path: ByteString): Promise<VirtualPath> {
+    return this.#run(() => {
+      try {
+        const place = this.jail.locate(path, true);
+        place.close();
+        return place.path;
+      } catch (thrown) {
+        const code = toFsError(thrown).code;
+        if (code !== "ENOENT" && code !== "ENOTDIR") throw thrown;
+        return normalize(path);
+      }
+    });
+  }
+
+  fileSystemStat(): Promise<FileSystemStat> {
+    return this.#run(async () => {
+      return quotaStat(await this.ledger.exactUsage(this.userId), this.jail.disk());
+    });
+  }
+
+  copy(
+    source: OpenFile,
+    sourcePosition: number,
+    length: number,
+    target: OpenFile,
+    targetPosition: number,
+  ): Promise<number> {
+    return this.#run(() => copyRange(source, sourcePosition, length, target, targetPosition));
+  }
+
+  async close(): Promise<void> {
+    if (this.#closed) return;
+    this.#closed = true;
+    const closing = [...this.#open].map((open) => open.close());
+    await Promise.allSettled(closing);
+    this.jail.close();
+  }
+
+  /** undefined: what stands there changed meanwhile, look again. */
+  #openAt(place: Place, flags: OpenFlags, mode: number): Promise<OpenFile | undefined> {
+    if (place.target === undefined) {
+      if (!flags.create) throw new FsError("ENOENT");
+      return this.#createAt(place, flags, mode);
+    }
+    if (flags.create && flags.exclusive) throw new FsError("EEXIST");
+    return this.#openExisting(place, place.target, flags);
+  }
+
+  async #createAt(place: Place, flags: OpenFlags, mode: number): Promise<OpenFile | undefined> {
+    entries.checkWritable(place);
+    const { O_CREAT, O_EXCL, O_NOFOLLOW } = constants;
+    let fd: number | undefined;
+    let booked = false;
+    try {
+      const reservation = await this.ledger.createFile(this.userId, place.path, () => {
+        const how = access(flags) | O_CREAT | O_EXCL | O_NOFOLLOW;
+        fd = openSync(place.host, how, mode & PERMISSIONS);
+        return { inode: inodeKey(fstatSync(fd, { bigint: true })), size: 0 };
+      });
+      booked = true;
+      return await this.#adopt(fd as unknown as number, place, flags, reservation);
+    } catch (thrown) {
+      if (fd === undefined) {
+        if (toFsError(thrown).code === "EEXIST" && !flags.exclusive) return undefined;
+      } else if (!booked) {
+        // Made, but not booked (the store failed): as if it had not been.
+        closeSync(fd);
+        unlinkSync(place.host);
+      }
+      throw thrown;
+    }
+  }
+
+  async #openExisting(place: Place, target: number, flags: OpenFlags) {
+    const stat = fstatSync(target);
+    if (stat.isDirectory()) throw new FsError("EISDIR");
+    if (!stat.isFile()) throw new FsError("EACCES");
+    const wanted = (flags.read ? OWNER_READ : 0) | (flags.write ? OWNER_WRITE : 0);
+    if ((stat.mode & wanted) !== wanted) throw new FsError("EACCES");
+    const reservation = await this.ledger.open(this.userId, place.path, () => {
+      const now = fstatSync(target, { bigint: true });
+      if (now.nlink === 0n) throw new FsError("ENOENT");
+      return { inode: inodeKey(now), size: Number(now.size) };
+    });
+    let fd: number;
+    try {
+      fd = openSync(itself(target), access(flags));
+    } catch (thrown) {
+      await reservation.settle(target);
+      throw thrown;
+    }
+    const file = await this.#adopt(fd, place, flags, reservation);
+    if (!flags.truncate || !flags.write) return file;
+    try {
+      await file.setStat({ size: 0 });
+      return file;
+    } catch (thrown) {
+      await file.close();
+      throw thrown;
+    }
+  }
+
+  async #adopt(fd: number, place: Place, flags: OpenFlags, reservation: Reservation) {
+    const file = new HomeFile(fd, place.path, flags, this.owner, reservation, this.#forget);
+    if (this.#closed) {
+      await file.close();
+      throw new FsError("EBADF");
+    }
+    this.#open.add(file);
+    return file;
+  }
+
+  async #resize(path: ByteString, size: number): Promise<void> {
+    const file = await this.open(path, {
+      read: false,
+      write: true,
+      append: false,
+      create: false,
+      truncate: false,
+      exclusive: false,
+    });
+    try {
+      await file.setStat({ size });
+    } finally {
+      await file.close();
+    }
+  }
+
+  #at<T>(path: ByteString, follow: boolean, act: (place: Place) => T): Promise<T> {
+    return this.#run(() => {
+      const place = this.jail.locate(path, follow);
+      try {
+        return act(place);
+      } finally {
+        place.close();
+      }
+    });
+  }
+
+  async #run<T>(act: () => T | Promise<T>): Promise<T> {
+    if (this.#closed) throw new FsError("EBADF");
+    try {
+      return await act();
+    } catch (thrown) {
+      throw toFsError(thrown);
+    }
+  }
+}
+
+function access(flags: OpenFlags): number {
+  if (!flags.write) return constants.O_RDONLY;
+  return flags.read ? constants.O_RDWR : constants.O_WRONLY;
+}
+
+function changeAttributes(place: Place, change: StatChange): void {
+  const target = place.existing;
+  const link = fstatSync(target).isSymbolicLink();
+  if (change.permissions !== undefined) {
+    // Linux has no permissions on links.
+    if (link) throw new FsError("EOPNOTSUPP");
+    chmodSync(itself(target), change.permissions & PERMISSIONS);
+  }
+  if (change.times !== undefined) {
+    const { atime, mtime } = change.times;
+    if (link) lutimesSync(place.host, atime, mtime);
+    else utimesSync(itself(target), atime, mtime);
+  }
+}

@@ -1,0 +1,38 @@
+import type { StatsFsBase } from "node:fs";
+import type { Usage } from "../store/ledger.ts";
+import type { FileSystemStat } from "./types.ts";
+
+/** One size for bsize and frsize: clients disagree on which one counts the blocks. */
+const BLOCK = 1024n;
+
+/** NAME_MAX on Linux. */
+const NAME_MAX = 255;
+
+/**
+ * The user's quota as a filesystem, of which no more is free than the disk has. Without a quota
+ * the disk's own figures.
+ */
+export function quotaStat(usage: Usage, disk: StatsFsBase<bigint>): FileSystemStat {
+  const diskFree = (disk.bavail * disk.bsize) / BLOCK;
+  const used = (BigInt(usage.usedBytes) + BLOCK - 1n) / BLOCK;
+  const blocks = usage.quotaBytes === null ? used + diskFree : BigInt(usage.quotaBytes) / BLOCK;
+  const left = blocks > used ? blocks - used : 0n;
+  const bfree = left < diskFree ? left : diskFree;
+  const usedFiles = BigInt(usage.usedFiles);
+  const files = usage.quotaFiles === null ? usedFiles + disk.ffree : BigInt(usage.quotaFiles);
+  const filesLeft = files > usedFiles ? files - usedFiles : 0n;
+  const ffree = filesLeft < disk.ffree || disk.ffree === 0n ? filesLeft : disk.ffree;
+  return {
+    bsize: Number(BLOCK),
+    frsize: Number(BLOCK),
+    blocks,
+    bfree,
+    bavail: bfree,
+    files,
+    ffree,
+    favail: ffree,
+    fsid: 0n,
+    readOnly: false,
+    namemax: NAME_MAX,
+  };
+}

@@ -1,0 +1,89 @@
+import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { Ledger } from "../../src/quota/ledger.ts";
+import { openStore, type Store } from "../../src/store/store.ts";
+import type { Account } from "../../src/store/types.ts";
+import { homeOf, openHome } from "../../src/vfs/home.ts";
+import { inodeKey } from "../../src/vfs/jail.ts";
+import type { OpenFlags, UserFileSystem } from "../../src/vfs/types.ts";
+import { walk } from "../../src/vfs/walk.ts";
+
+/** A temporary instance without a server: store, ledger and homes. */
+export class TestInstance {
+  readonly root: string;
+  readonly store: Store;
+  readonly ledger: Ledger;
+  readonly #opened: UserFileSystem[] = [];
+  readonly #owns: boolean;
+
+  constructor(root: string, store: Store, owns: boolean) {
+    this.root = root;
+    this.store = store;
+    this.ledger = new Ledger(store.ledger);
+    this.#owns = owns;
+  }
+
+  static async create(): Promise<TestInstance> {
+    const root = mkdtempSync(join(tmpdir(), "moorage-test-"));
+    mkdirSync(join(root, "homes"), { mode: 0o700 });
+    return new TestInstance(root, await openStore(root, "server", "test"), true);
+  }
+
+  /** The same instance as another process sees it: its own connection, node and ledger. */
+  async another(): Promise<TestInstance> {
+    return new TestInstance(this.root, await openStore(this.root, "server", "test"), false);
+  }
+
+  async addUser(name: string, quotaBytes: number | null, quotaFiles: number | null = null) {
+    return this.store.users.add({ name, role: "user", passwordHash: null, quotaBytes, quotaFiles });
+  }
+
+  async home(account: Account): Promise<UserFileSystem> {
+    const { root, ledger } = this;
+    const opened = await openHome({ root, account, ledger });
+    this.#opened.push(opened);
+    return opened;
+  }
+
+  path(name: string, ...rest: string[]): string {
+    return join(homeOf(this.root, name), ...rest);
+  }
+
+  async close(): Promise<void> {
+    for (const home of this.#opened) await home.close();
+    await this.store.close();
+    if (this.#owns) rmSync(this.root, { recursive: true, force: true });
+  }
+}
+
+/** What a walk of the disk finds: bytes by inode, directory entries. */
+export function onDisk(home: string): { bytes: number; files: number } {
+  const seen = new Set<string>();
+  let bytes = 0;
+  let files = 0;
+  for (const stat of walk(home)) {
+    files += 1;
+    if (!stat.isFile() || seen.has(inodeKey(stat))) continue;
+    seen.add(inodeKey(stat));
+    bytes += Number(stat.size);
+  }
+  return { bytes, files };
+}
+
+const NONE: OpenFlags = {
+  read: false,
+  write: false,
+  append: false,
+  create: false,
+  truncate: false,
+  exclusive: false,
+};
+
+export const READ: OpenFlags = { ...NONE, read: true };
+export const WRITE: OpenFlags = { ...NONE, write: true };
+/** as `put` of OpenSSH's sftp opens */
+export const PUT: OpenFlags = { ...NONE, write: true, create: true, truncate: true };
+export const RESUME: OpenFlags = { ...NONE, write: true, create: true };
+export const APPEND: OpenFlags = { ...NONE, write: true, create: true, append: true };
+export const EXCLUSIVE: OpenFlags = { ...NONE, write: true, create: true, exclusive: true };
