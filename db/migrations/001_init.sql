@@ -41,7 +41,7 @@ CREATE TABLE open_files (
   id       INTEGER PRIMARY KEY,
   node_id  TEXT    NOT NULL REFERENCES nodes (id),
   user_id  INTEGER NOT NULL REFERENCES users (id) ON DELETE CASCADE,
-  inode    TEXT    NOT NULL,                               -- device:inode
+  inode    TEXT    NOT NULL,                               -- device:inode:birth time
   path     BLOB    NOT NULL,
   new_path BLOB,                                           -- a rename under way
   charged  INTEGER NOT NULL,
@@ -101,3 +101,4 @@ CREATE TABLE audit (
 ) STRICT;
 CREATE INDEX audit_at ON audit (at);
 CREATE INDEX audit_user ON audit (user, at);
+CREATE INDEX audit_kind ON audit (kind, at);

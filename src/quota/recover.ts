@@ -10,7 +10,7 @@ interface Journals {
   readonly ledger: LedgerStore;
   readonly nodes: {
     dead(): Promise<readonly { readonly id: string }[]>;
-    remove(id: string): Promise<void>;
+    remove(id: string): Promise<unknown>;
   };
 }
 

@@ -39,8 +39,12 @@ export function itself(fd: number): string {
   return `/proc/self/fd/${fd}`;
 }
 
+/**
+ * Tells one file from all others, also from a later one with the same inode number: a removed
+ * file's number is soon used again.
+ */
 export function inodeKey(stat: BigIntStats): string {
-  return `${stat.dev}:${stat.ino}`;
+  return `${stat.dev}:${stat.ino}:${stat.birthtimeNs}`;
 }
 
 /**

@@ -1,0 +1,68 @@
+import type { Statement } from "better-sqlite3";
+import type { Connection } from "./database.ts";
+import type { Change, ChangeKind } from "./types.ts";
+
+const KEPT_CHANGES = 10_000;
+
+/** What the processes of an instance tell each other through the store. */
+export class ChangeStore {
+  readonly #connection: Connection;
+  readonly #insert: Statement;
+  readonly #prune: Statement;
+  readonly #latest: Statement<[], number>;
+  readonly #since: Statement<[number], Change>;
+  readonly #dataVersion: Statement<[], number>;
+  #seen: number;
+
+  constructor(connection: Connection) {
+    this.#connection = connection;
+    this.#insert = connection.prepare(
+      "INSERT INTO changes (kind, user_id, detail, at) VALUES (?, ?, ?, ?)",
+    );
+    this.#prune = connection.prepare("DELETE FROM changes WHERE id <= ?");
+    this.#latest = connection
+      .prepare<[], number>("SELECT coalesce(max(id), 0) FROM changes")
+      .pluck();
+    this.#since = connection.prepare(
+      "SELECT id, kind, user_id AS userId, detail FROM changes WHERE id > ? ORDER BY id",
+    );
+    this.#dataVersion = connection.prepare<[], number>("PRAGMA data_version").pluck();
+    this.#seen = this.#version();
+  }
+
+  #version(): number {
+    return this.#dataVersion.get() ?? 0;
+  }
+
+  /** Resolves to the change's id. Only the last 10,000 are kept. */
+  async add(kind: ChangeKind, userId: number, detail = ""): Promise<number> {
+    return this.#connection
+      .transaction(() => {
+        const id = Number(this.#insert.run(kind, userId, detail, Date.now()).lastInsertRowid);
+        this.#prune.run(id - KEPT_CHANGES);
+        return id;
+      })
+      .immediate();
+  }
+
+  /** The newest change's id, 0 when there is none. */
+  async latestId(): Promise<number> {
+    return this.#latest.get() ?? 0;
+  }
+
+  /** Changes newer than `id`, in the order they were made. */
+  async since(id: number): Promise<Change[]> {
+    return this.#since.all(id);
+  }
+
+  /**
+   * True when another process wrote to the store since the last call: the time to ask `since`.
+   * Costs a few microseconds. Own writes don't show.
+   */
+  poll(): boolean {
+    const version = this.#version();
+    const changed = version !== this.#seen;
+    this.#seen = version;
+    return changed;
+  }
+}

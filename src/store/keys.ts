@@ -1,0 +1,69 @@
+import type { Statement } from "better-sqlite3";
+import type { Connection } from "./database.ts";
+import type { UserKey } from "./types.ts";
+
+interface KeyRow {
+  readonly fingerprint: string;
+  readonly algorithm: string;
+  readonly blob: Buffer;
+  readonly comment: string;
+  readonly created_at: number;
+}
+
+function toKey(row: KeyRow): UserKey {
+  const { fingerprint, algorithm, blob, comment, created_at: createdAt } = row;
+  return { fingerprint, algorithm, blob, comment, createdAt };
+}
+
+/** The public keys users log in with. */
+export class KeyStore {
+  readonly #insert: Statement;
+  readonly #ofUser: Statement<[number], KeyRow>;
+  readonly #one: Statement<[number, string], KeyRow>;
+  readonly #remove: Statement;
+  readonly #counts: Statement<[], { user_id: number; keys: number }>;
+
+  constructor(connection: Connection) {
+    this.#insert = connection.prepare(
+      `INSERT INTO user_keys (user_id, fingerprint, algorithm, blob, comment, created_at)
+       VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (user_id, fingerprint) DO NOTHING`,
+    );
+    this.#ofUser = connection.prepare(
+      "SELECT * FROM user_keys WHERE user_id = ? ORDER BY created_at, fingerprint",
+    );
+    this.#one = connection.prepare("SELECT * FROM user_keys WHERE user_id = ? AND fingerprint = ?");
+    this.#remove = connection.prepare(
+      "DELETE FROM user_keys WHERE user_id = ? AND fingerprint = ?",
+    );
+    this.#counts = connection.prepare(
+      "SELECT user_id, count(*) AS keys FROM user_keys GROUP BY user_id",
+    );
+  }
+
+  /** False when the user has that key already. Rejects when there is no such user. */
+  async add(userId: number, key: UserKey): Promise<boolean> {
+    const { fingerprint, algorithm, blob, comment, createdAt } = key;
+    const done = this.#insert.run(userId, fingerprint, algorithm, blob, comment, createdAt);
+    return done.changes > 0;
+  }
+
+  async list(userId: number): Promise<UserKey[]> {
+    return this.#ofUser.all(userId).map(toKey);
+  }
+
+  /** @param fingerprint "SHA256:…" */
+  async find(userId: number, fingerprint: string): Promise<UserKey | undefined> {
+    const row = this.#one.get(userId, fingerprint);
+    return row && toKey(row);
+  }
+
+  /** False when the user has no such key. */
+  async remove(userId: number, fingerprint: string): Promise<boolean> {
+    return this.#remove.run(userId, fingerprint).changes > 0;
+  }
+
+  /** Number of keys by user id; users without one are absent. */
+  async counts(): Promise<Map<number, number>> {
+    return new Map(this.#counts.all().map((row) => [row.user_id, row.keys]));
+  }
+}

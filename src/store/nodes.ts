@@ -1,0 +1,171 @@
+import { readFileSync } from "node:fs";
+import type { Statement } from "better-sqlite3";
+import type { Connection } from "./database.ts";
+
+export type NodeKind = "server" | "command";
+
+/** A process that uses the store. */
+export interface StoreNode {
+  readonly id: string;
+  readonly kind: NodeKind;
+  readonly pid: number;
+  /** "host:port" a server listens on; empty before and for commands */
+  readonly listen: string;
+  readonly version: string;
+  /** milliseconds since the epoch */
+  readonly startedAt: number;
+  readonly alive: boolean;
+}
+
+interface NodeRow {
+  readonly id: string;
+  readonly kind: NodeKind;
+  readonly pid: number;
+  readonly start_time: string;
+  readonly boot_id: string;
+  readonly listen: string;
+  readonly version: string;
+  readonly started_at: number;
+}
+
+interface ProcessState {
+  readonly state: string;
+  readonly threads: number;
+  readonly startTime: string;
+}
+
+/** /proc/PID/stat (proc(5)); undefined when there is no such process to see. */
+function processState(pid: number): ProcessState | undefined {
+  let text: string;
+  try {
+    text = readFileSync(`/proc/${pid}/stat`, "latin1");
+  } catch {
+    return undefined;
+  }
+  // The command's name, in parentheses, may itself hold spaces and parentheses.
+  const fields = text.slice(text.lastIndexOf(")") + 2).split(" ");
+  return { state: fields[0] ?? "", threads: Number(fields[17]), startTime: fields[19] ?? "" };
+}
+
+function bootId(): string {
+  return readFileSync("/proc/sys/kernel/random/boot_id", "latin1").trim();
+}
+
+/** True when /proc hides the process (hidepid) but the kernel says it is there. */
+function hidden(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return false;
+  } catch (error) {
+    return (error as { code?: string }).code === "EPERM";
+  }
+}
+
+function isAlive(row: NodeRow, boot: string): boolean {
+  if (row.boot_id !== boot) return false;
+  const found = processState(row.pid);
+  if (found === undefined) return hidden(row.pid);
+  if (found.startTime !== row.start_time) return false;
+  // A zombie has closed its files once its last other thread is gone.
+  return !((found.state === "Z" || found.state === "X") && found.threads <= 1);
+}
+
+/** The processes that share the store, and which of them still live. */
+export class NodeStore {
+  readonly #connection: Connection;
+  readonly #id: string;
+  readonly #boot = bootId();
+  readonly #insert: Statement;
+  readonly #all: Statement<[], NodeRow>;
+  readonly #withSessions: Statement<[], NodeRow>;
+  readonly #setListen: Statement;
+  readonly #removeSessions: Statement;
+  readonly #remove: Statement;
+  readonly #journaled: Statement<[string, string], number>;
+
+  constructor(connection: Connection, id: string) {
+    this.#connection = connection;
+    this.#id = id;
+    this.#insert = connection.prepare(
+      `INSERT INTO nodes (id, kind, pid, start_time, boot_id, version, started_at)
+       VALUES (?, ?, ?, ?, ?, ?, ?)`,
+    );
+    this.#all = connection.prepare("SELECT * FROM nodes ORDER BY started_at, id");
+    this.#withSessions = connection.prepare(
+      "SELECT * FROM nodes WHERE id IN (SELECT node_id FROM sessions)",
+    );
+    this.#setListen = connection.prepare("UPDATE nodes SET listen = ? WHERE id = ?");
+    this.#removeSessions = connection.prepare("DELETE FROM sessions WHERE node_id = ?");
+    this.#remove = connection.prepare("DELETE FROM nodes WHERE id = ?");
+    this.#journaled = connection
+      .prepare<[string, string], number>(
+        `SELECT EXISTS (SELECT 1 FROM open_files WHERE node_id = ?)
+             OR EXISTS (SELECT 1 FROM intents WHERE node_id = ?)`,
+      )
+      .pluck();
+  }
+
+  /** Writes this process's own row. Synchronous: called once while the store is opened. */
+  register(kind: NodeKind, version: string): void {
+    const startTime = processState(process.pid)?.startTime;
+    if (startTime === undefined) throw new Error("/proc is not mounted: it is needed");
+    this.#insert.run(this.#id, kind, process.pid, startTime, this.#boot, version, Date.now());
+  }
+
+  /** Takes back this process's row and sessions. The row stays while its journal is not empty. */
+  unregister(): void {
+    this.#connection
+      .transaction(() => {
+        this.#removeSessions.run(this.#id);
+        if (this.#journaled.get(this.#id, this.#id) === 0) this.#remove.run(this.#id);
+      })
+      .immediate();
+  }
+
+  async list(): Promise<StoreNode[]> {
+    return this.#all.all().map((row) => ({
+      id: row.id,
+      kind: row.kind,
+      pid: row.pid,
+      listen: row.listen,
+      version: row.version,
+      startedAt: row.started_at,
+      alive: row.id === this.#id || isAlive(row, this.#boot),
+    }));
+  }
+
+  /** Nodes whose process ended without taking its row back: killed, or before a reboot. */
+  async dead(): Promise<StoreNode[]> {
+    return (await this.list()).filter((node) => !node.alive);
+  }
+
+  /** Says where this server listens, "host:port". */
+  async setListen(listen: string): Promise<void> {
+    this.#setListen.run(listen, this.#id);
+  }
+
+  /**
+   * Removes a node and its sessions; does nothing when it is gone already.
+   * Rejects while its journal (open files, intents) is not settled.
+   */
+  async remove(id: string): Promise<void> {
+    this.#connection
+      .transaction(() => {
+        if (this.#journaled.get(id, id) !== 0) {
+          throw new Error(`node ${id} still has a journal: settle it before removing the node`);
+        }
+        this.#removeSessions.run(id);
+        this.#remove.run(id);
+      })
+      .immediate();
+  }
+
+  /** Ids of the living nodes that have sessions, as a JSON array for json_each. Synchronous: for
+   * use inside a transaction. */
+  liveWithSessions(): string {
+    const live = this.#withSessions
+      .all()
+      .filter((row) => row.id === this.#id || isAlive(row, this.#boot));
+    return JSON.stringify(live.map((row) => row.id));
+  }
+}

@@ -1,0 +1,174 @@
+import type { Statement } from "better-sqlite3";
+import type { Connection } from "./database.ts";
+import type { NodeStore } from "./nodes.ts";
+
+/** A correct login that asks to be let in. */
+export interface SessionRequest {
+  readonly userId: number;
+  /** the peer's address, for people */
+  readonly remote: string;
+  /** the client's ident string */
+  readonly client: string;
+}
+
+/** How many logged-in sessions there may be, all processes of the instance together. */
+export interface AdmissionLimits {
+  readonly maxSessions: number;
+  /** active and waiting ones */
+  readonly maxSessionsPerUser: number;
+  /** how many may wait */
+  readonly queue: number;
+}
+
+/**
+ * `position` counts from 1. Refused with "user-disabled": the account was disabled or removed
+ * between the login's check and now.
+ */
+export type Admission =
+  | { readonly outcome: "active"; readonly id: number }
+  | { readonly outcome: "waiting"; readonly id: number; readonly position: number }
+  | {
+      readonly outcome: "refused";
+      readonly reason: "user-limit" | "queue-full" | "user-disabled";
+    };
+
+export interface SessionCounts {
+  readonly active: number;
+  readonly waiting: number;
+}
+
+export interface StoredSession {
+  readonly id: number;
+  readonly nodeId: string;
+  readonly userId: number;
+  /** the user's name */
+  readonly user: string;
+  readonly state: "active" | "waiting";
+  readonly remote: string;
+  readonly client: string;
+  /** milliseconds since the epoch */
+  readonly since: number;
+}
+
+const LIVE = "node_id IN (SELECT value FROM json_each(?))";
+
+/**
+ * Admission of sessions, exact over all processes: each decision is one immediate transaction.
+ * Rows of dead nodes never count.
+ */
+export class SessionStore {
+  readonly #connection: Connection;
+  readonly #nodes: NodeStore;
+  readonly #nodeId: string;
+  readonly #counts: Statement<[string], SessionCounts>;
+  readonly #ofUser: Statement<[number, string], number>;
+  readonly #enabled: Statement<[number], number>;
+  readonly #insert: Statement;
+  readonly #state: Statement<[number], string>;
+  readonly #olderWaiting: Statement<[number, string], number>;
+  readonly #activate: Statement;
+  readonly #remove: Statement;
+  readonly #list: Statement<[string], StoredSession>;
+
+  constructor(connection: Connection, nodes: NodeStore, nodeId: string) {
+    this.#connection = connection;
+    this.#nodes = nodes;
+    this.#nodeId = nodeId;
+    this.#counts = connection.prepare(
+      `SELECT count(*) FILTER (WHERE state = 'active') AS active,
+              count(*) FILTER (WHERE state = 'waiting') AS waiting
+       FROM sessions WHERE ${LIVE}`,
+    );
+    this.#ofUser = connection
+      .prepare<[number, string], number>(
+        `SELECT count(*) FROM sessions WHERE user_id = ? AND ${LIVE}`,
+      )
+      .pluck();
+    this.#enabled = connection
+      .prepare<[number], number>("SELECT enabled FROM users WHERE id = ?")
+      .pluck();
+    this.#insert = connection.prepare(
+      `INSERT INTO sessions (node_id, user_id, state, remote, client, since)
+       VALUES (?, ?, ?, ?, ?, ?)`,
+    );
+    this.#state = connection
+      .prepare<[number], string>("SELECT state FROM sessions WHERE id = ?")
+      .pluck();
+    this.#olderWaiting = connection
+      .prepare<[number, string], number>(
+        `SELECT count(*) FROM sessions WHERE state = 'waiting' AND id < ? AND ${LIVE}`,
+      )
+      .pluck();
+    this.#activate = connection.prepare("UPDATE sessions SET state = 'active' WHERE id = ?");
+    this.#remove = connection.prepare("DELETE FROM sessions WHERE id = ?");
+    this.#list = connection.prepare(
+      `SELECT s.id, s.node_id AS nodeId, s.user_id AS userId, u.name AS user, s.state,
+              s.remote, s.client, s.since
+       FROM sessions s JOIN users u ON u.id = s.user_id WHERE ${LIVE} ORDER BY s.id`,
+    );
+  }
+
+  /** Lets a login in, puts it at the end of the queue, or refuses it. */
+  async enter(request: SessionRequest, limits: AdmissionLimits): Promise<Admission> {
+    return this.#connection.transaction(() => this.#enter(request, limits)).immediate();
+  }
+
+  #enter(request: SessionRequest, limits: AdmissionLimits): Admission {
+    if (this.#enabled.get(request.userId) !== 1) {
+      return { outcome: "refused", reason: "user-disabled" };
+    }
+    const live = this.#nodes.liveWithSessions();
+    const own = this.#ofUser.get(request.userId, live) ?? 0;
+    if (own >= limits.maxSessionsPerUser) return { outcome: "refused", reason: "user-limit" };
+    const { active, waiting } = this.#count(live);
+    // Whoever waits already has the first claim on a free place.
+    if (waiting === 0 && active < limits.maxSessions) {
+      return { outcome: "active", id: this.#add(request, "active") };
+    }
+    if (waiting >= limits.queue) return { outcome: "refused", reason: "queue-full" };
+    return { outcome: "waiting", id: this.#add(request, "waiting"), position: waiting + 1 };
+  }
+
+  #add(request: SessionRequest, state: "active" | "waiting"): number {
+    const { userId, remote, client } = request;
+    const done = this.#insert.run(this.#nodeId, userId, state, remote, client, Date.now());
+    return Number(done.lastInsertRowid);
+  }
+
+  #count(live: string): SessionCounts {
+    return this.#counts.get(live) ?? { active: 0, waiting: 0 };
+  }
+
+  /**
+   * True when the session is active now: there is a free place and nobody waits longer. False while
+   * it has to wait on, and for good when its row is gone (left, user removed or disabled).
+   */
+  async tryActivate(id: number, maxSessions: number): Promise<boolean> {
+    return this.#connection
+      .transaction(() => {
+        const state = this.#state.get(id);
+        if (state !== "waiting") return state === "active";
+        const live = this.#nodes.liveWithSessions();
+        if ((this.#olderWaiting.get(id, live) ?? 0) > 0) return false;
+        if (this.#count(live).active >= maxSessions) return false;
+        this.#activate.run(id);
+        return true;
+      })
+      .immediate();
+  }
+
+  /** The session has ended or waits no longer. Calling it again does nothing. */
+  async leave(id: number): Promise<void> {
+    this.#remove.run(id);
+  }
+
+  /** All living processes together. */
+  async counts(): Promise<SessionCounts> {
+    return this.#connection.transaction(() => this.#count(this.#nodes.liveWithSessions()))();
+  }
+
+  /** Active and waiting sessions of all living processes, oldest first. */
+  async list(): Promise<StoredSession[]> {
+    return this.#connection.transaction(() => this.#list.all(this.#nodes.liveWithSessions()))();
+  }
+}

@@ -1,0 +1,78 @@
+import { randomUUID } from "node:crypto";
+import { existsSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { AuditStore } from "./audit.ts";
+import { ChangeStore } from "./changes.ts";
+import { type Connection, openDatabase } from "./database.ts";
+import { KeyStore } from "./keys.ts";
+import { LedgerStore } from "./ledger.ts";
+import { type NodeKind, NodeStore } from "./nodes.ts";
+import { SessionStore } from "./sessions.ts";
+import { UserStore } from "./users.ts";
+
+/**
+ * Everything that must be exact over all processes of an instance. All methods of the parts are
+ * async, whatever the database; each is one atomic transaction.
+ */
+export class Store {
+  /** this process's own row in `nodes` */
+  readonly nodeId: string = randomUUID();
+  readonly users: UserStore;
+  readonly keys: KeyStore;
+  readonly nodes: NodeStore;
+  readonly sessions: SessionStore;
+  readonly changes: ChangeStore;
+  readonly audit: AuditStore;
+  readonly ledger: LedgerStore;
+  readonly #connection: Connection;
+
+  constructor(connection: Connection) {
+    this.#connection = connection;
+    this.users = new UserStore(connection);
+    this.keys = new KeyStore(connection);
+    this.nodes = new NodeStore(connection, this.nodeId);
+    this.sessions = new SessionStore(connection, this.nodes, this.nodeId);
+    this.changes = new ChangeStore(connection);
+    this.audit = new AuditStore(connection);
+    this.ledger = new LedgerStore(connection, this.nodeId);
+  }
+
+  /** Writes what is queued and takes back this process's sessions and row. Again: does nothing. */
+  async close(): Promise<void> {
+    if (!this.#connection.open) return;
+    try {
+      this.audit.flush();
+      this.nodes.unregister();
+    } finally {
+      this.#connection.close();
+    }
+  }
+}
+
+/** db/migrations of the package, found from src/ and from dist/src/ alike. */
+function migrationsDirectory(): string {
+  let directory = dirname(fileURLToPath(import.meta.url));
+  while (directory !== dirname(directory)) {
+    const found = join(directory, "db", "migrations");
+    if (existsSync(found)) return found;
+    directory = dirname(directory);
+  }
+  throw new Error("db/migrations is missing: the installation is not complete");
+}
+
+/**
+ * Opens the store of the instance at `root`, making the database when there is none.
+ * @param kind what this process is; `version` is the program's
+ */
+export async function openStore(root: string, kind: NodeKind, version: string): Promise<Store> {
+  const connection = openDatabase(join(root, "db", "moorage.sqlite"), migrationsDirectory());
+  try {
+    const store = new Store(connection);
+    store.nodes.register(kind, version);
+    return store;
+  } catch (error) {
+    connection.close();
+    throw error;
+  }
+}

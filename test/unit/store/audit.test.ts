@@ -1,0 +1,136 @@
+import { expect, test, vi } from "vitest";
+import { auditSelect } from "../../../src/store/audit.ts";
+import { rawDatabase, storeAt, temporaryRoot, temporaryStore } from "./instance.ts";
+
+function insertAt(root: string, times: readonly number[], user = ""): void {
+  const database = rawDatabase(root);
+  const insert = database.prepare("INSERT INTO audit (at, kind, user) VALUES (?, 'login', ?)");
+  database.transaction(() => {
+    for (const at of times) insert.run(at, user);
+  })();
+}
+
+test("keeps every field, and leaves out what was not given", async () => {
+  const { store } = await temporaryStore();
+  const full = {
+    kind: "upload",
+    user: "ann",
+    actor: "cli:root",
+    remote: "192.0.2.1",
+    session: 3,
+    path: "/a",
+    bytes: 0,
+    durationMs: 12,
+    detail: "d",
+  } as const;
+  store.audit.record(full);
+  store.audit.record({ kind: "server-start" });
+  const [second, first] = await store.audit.query();
+  expect(first).toEqual({ ...full, id: 1, at: expect.any(Number) });
+  expect(second).toEqual({ kind: "server-start", id: 2, at: expect.any(Number) });
+});
+
+test("a fraction of a millisecond does no harm", async () => {
+  const { store } = await temporaryStore();
+  store.audit.record({ kind: "download", durationMs: 1.7 });
+  expect(await store.audit.query()).toMatchObject([{ durationMs: 2 }]);
+});
+
+test("recording only queues; what is queued is written soon", async () => {
+  const { root, store } = await temporaryStore();
+  const count = rawDatabase(root).prepare("SELECT count(*) FROM audit").pluck();
+  store.audit.record({ kind: "login", user: "ann" });
+  expect(count.get()).toBe(0);
+  await vi.waitFor(() => expect(count.get()).toBe(1), { timeout: 5_000 });
+});
+
+test("500 queued records are written at once", async () => {
+  const { root, store } = await temporaryStore();
+  const count = rawDatabase(root).prepare("SELECT count(*) FROM audit").pluck();
+  for (let n = 0; n < 499; n += 1) store.audit.record({ kind: "login" });
+  expect(count.get()).toBe(0);
+  store.audit.record({ kind: "login" });
+  expect(count.get()).toBe(500);
+});
+
+test("what can't be written stays queued, within bounds, and is written later", async () => {
+  const { root, store } = await temporaryStore();
+  const database = rawDatabase(root);
+  database.exec("ALTER TABLE audit RENAME TO elsewhere");
+  for (let n = 0; n < 10_010; n += 1) store.audit.record({ kind: "login", session: n });
+  expect(store.audit.lost).toBe(10);
+  database.exec("ALTER TABLE elsewhere RENAME TO audit");
+  const count = database.prepare("SELECT count(*) FROM audit").pluck();
+  await vi.waitFor(() => expect(count.get()).toBe(10_000), { timeout: 5_000 });
+});
+
+test("answers newest first, filtered and limited", async () => {
+  const { root, store } = await temporaryStore();
+  insertAt(root, [10, 20, 30], "ann");
+  insertAt(root, [15, 25], "bob");
+  const times = async (query: Parameters<typeof store.audit.query>[0]) =>
+    (await store.audit.query(query)).map((record) => record.at);
+  expect(await times({})).toEqual([30, 25, 20, 15, 10]);
+  expect(await times({ user: "ann" })).toEqual([30, 20, 10]);
+  expect(await times({ since: 15, until: 30 })).toEqual([25, 20, 15]);
+  expect(await times({ user: "bob", limit: 1 })).toEqual([25]);
+  expect(await times({ kind: "logout" })).toEqual([]);
+  expect(await times({ kind: "login", limit: 2 })).toEqual([30, 25]);
+  expect(await times({ limit: 0 })).toEqual([]);
+});
+
+test("following: after an id, oldest first", async () => {
+  const { store } = await temporaryStore();
+  for (const user of ["ann", "bob", "ann"]) store.audit.record({ kind: "login", user });
+  const ids = async (query: Parameters<typeof store.audit.query>[0]) =>
+    (await store.audit.query(query)).map((record) => record.id);
+  expect(await ids({ afterId: 0 })).toEqual([1, 2, 3]);
+  expect(await ids({ afterId: 1, limit: 1 })).toEqual([2]);
+  expect(await ids({ afterId: 1, user: "ann" })).toEqual([3]);
+  expect(await ids({ afterId: 3 })).toEqual([]);
+});
+
+test("a query takes text as a value, never as SQL", async () => {
+  const { root, store } = await temporaryStore();
+  insertAt(root, [1], "ann");
+  expect(await store.audit.query({ user: "' OR 1=1 --" })).toEqual([]);
+});
+
+test.each([
+  ["the newest", {}],
+  ["a user", { user: "a" }],
+  ["a kind", { kind: "login" }],
+  ["a span of time", { since: 5, until: 9 }],
+  ["following", { afterId: 3 }],
+] as const)("asking for %s needs neither a scan of all nor a sort", async (_, query) => {
+  const { root } = await temporaryStore();
+  const { sql, values } = auditSelect(query);
+  const plan = rawDatabase(root)
+    .prepare<unknown[], { detail: string }>(`EXPLAIN QUERY PLAN ${sql}`)
+    .all(...values)
+    .map((step) => step.detail)
+    .join("; ");
+  expect(plan).toContain("USING");
+  expect(plan).not.toContain("TEMP B-TREE");
+});
+
+test("prunes by age and by number, oldest first, in more than one step", async () => {
+  const { root, store } = await temporaryStore();
+  const now = Date.now();
+  insertAt(root, [...Array(2_500).fill(now - 100_000), ...Array(3_200).fill(now)]);
+  expect(await store.audit.prune(50_000, 10_000)).toBe(2_500);
+  expect(await store.audit.prune(50_000, 700)).toBe(2_500);
+  const kept = await store.audit.query({ limit: 10_000 });
+  expect(kept).toHaveLength(700);
+  expect(kept.at(-1)?.id).toBe(5_001);
+  expect(await store.audit.prune(50_000, 700)).toBe(0);
+});
+
+test("pruning ends quietly when the store is closed meanwhile", async () => {
+  const root = await temporaryRoot();
+  const store = await storeAt(root);
+  insertAt(root, Array(5_000).fill(1));
+  const pruning = store.audit.prune(0, 0);
+  await store.close();
+  expect(await pruning).toBeLessThan(5_000);
+});
