@@ -46,7 +46,8 @@ CREATE TABLE open_files (
   new_path BLOB,                                           -- a rename under way
   charged  INTEGER NOT NULL,
   slack    INTEGER NOT NULL DEFAULT 0,                     -- 1: charged ahead of need, may be given back
-  unlinked INTEGER NOT NULL DEFAULT 0                      -- 1: no name left (or about to be)
+  unlinked INTEGER NOT NULL DEFAULT 0,                     -- 1: no name left (or about to be)
+  frozen   INTEGER NOT NULL DEFAULT 0                      -- 1: must not grow while it is copied
 ) STRICT;
 CREATE INDEX open_files_inode ON open_files (user_id, inode);
 CREATE INDEX open_files_node ON open_files (node_id);

@@ -11,7 +11,9 @@ const SMALLEST_STEP = 1024 * 1024;
 
 /** How long a refused growth waits for other processes to give back what they hold ahead of need. */
 const SQUEEZE_TIMEOUT_MS = 2_000;
-const SQUEEZE_POLL_MS = 20;
+/** How long growth waits for a copy of the file to end. */
+const FREEZE_TIMEOUT_MS = 60_000;
+const POLL_MS = 20;
 
 /**
  * The quota as the virtual filesystem uses it, one for each process. Growth is charged before it
@@ -100,24 +102,43 @@ export class Ledger {
   /** @internal for Reservation */
   async grow(holder: Reservation, end: number): Promise<void> {
     const { userId } = holder;
-    let refusal = await this.#store.grow(holder, end, Math.max(SMALLEST_STEP, holder.charged));
-    if (refusal === undefined) return;
+    const step = Math.max(SMALLEST_STEP, holder.charged);
+    if ((await this.#ask(holder, end, step)) === undefined) return;
     await this.giveBack(userId);
-    refusal = await this.#store.grow(holder, end, 0);
+    let refusal = await this.#ask(holder, end, 0);
     const patience = Date.now() + SQUEEZE_TIMEOUT_MS;
     let asked = false;
-    while (refusal !== undefined) {
+    while (refusal !== undefined && Date.now() < patience) {
       const elsewhere = await this.#store.slackElsewhere(userId);
-      if (elsewhere === 0 || Date.now() > patience) {
-        refusal = await this.#store.grow(holder, end, 0);
-        break;
-      }
-      if (!asked) await this.#store.askForSlack(userId);
+      if (elsewhere > 0 && !asked) await this.#store.askForSlack(userId);
       asked = true;
-      await sleep(SQUEEZE_POLL_MS);
-      refusal = await this.#store.grow(holder, end, 0);
+      if (elsewhere > 0) await sleep(POLL_MS);
+      refusal = await this.#ask(holder, end, 0);
+      if (elsewhere === 0) break;
     }
     if (refusal !== undefined) throw quotaExceeded(refusal, end - holder.charged);
+  }
+
+  /** Asks the store, and again while the file is being copied. */
+  async #ask(holder: Reservation, end: number, step: number): Promise<Usage | undefined> {
+    const patience = Date.now() + FREEZE_TIMEOUT_MS;
+    for (;;) {
+      const answer = await this.#store.grow(holder, end, step);
+      if (answer !== "frozen") return answer;
+      if (Date.now() > patience) throw new FsError("EBUSY", "the file is being copied");
+      await sleep(POLL_MS);
+    }
+  }
+
+  /** @internal for Reservation */
+  async freeze(holder: Reservation, size: number): Promise<boolean> {
+    await this.#store.trim(holder);
+    return this.#store.freeze(holder, size);
+  }
+
+  /** @internal for Reservation */
+  thaw(holder: Reservation): Promise<void> {
+    return this.#store.thaw(holder);
   }
 
   /** @internal for Reservation */
@@ -215,6 +236,20 @@ export class Reservation implements Charge {
   needed(): number {
     const size = this.#fd === undefined ? this.charged : fstatSync(this.#fd).size;
     return Math.max(size, this.#furthest);
+  }
+
+  /**
+   * Runs `act` while the file can't grow beyond `size` bytes in any process.
+   * @returns false, without running it, when some writer already may
+   */
+  async whileFrozen(size: number, act: () => Promise<void>): Promise<boolean> {
+    if (!(await this.#ledger.freeze(this, size))) return false;
+    try {
+      await act();
+    } finally {
+      await this.#ledger.thaw(this);
+    }
+    return true;
   }
 
   /** The file was made shorter. */

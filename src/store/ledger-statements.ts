@@ -32,7 +32,9 @@ export function prepareLedger(connection: Connection) {
     dropRow: sql(`DELETE FROM open_files WHERE id = @id`),
     row: sql(`SELECT user_id, inode FROM open_files WHERE id = @id`),
     charge: sql(`UPDATE open_files SET charged = @charged, slack = @slack WHERE id = @id`),
-    holders: sql(`SELECT MAX(charged) AS most, COUNT(*) AS count FROM open_files
+    freeze: sql(`UPDATE open_files SET frozen = @frozen WHERE id = @id`),
+    holders:
+      sql(`SELECT MAX(charged) AS most, COUNT(*) AS count, MAX(frozen) AS frozen FROM open_files
         WHERE user_id = @userId AND inode = @inode AND id <> @except`),
     raiseOthers: sql(`UPDATE open_files SET charged = MAX(charged, @charged)
         WHERE user_id = @userId AND inode = @inode AND id <> @except`),

@@ -70,6 +70,7 @@ const LARGEST_SLACK = 64 * 1024 * 1024;
 interface HolderRow {
   readonly most: number | null;
   readonly count: number;
+  readonly frozen: number | null;
 }
 
 /**
@@ -137,14 +138,17 @@ export class LedgerStore {
   /**
    * Charges the file for reaching `end` bytes, and ahead of need (at most `slack` bytes, and only
    * far from the limit). Costs nothing when another holder already charged for it.
-   * @returns undefined when granted, else the usage that left no room
+   * @returns undefined when granted, "frozen" while the file is being copied, else the usage that
+   * left no room
    */
-  async grow(holder: Charge, end: number, slack: number): Promise<Usage | undefined> {
+  async grow(holder: Charge, end: number, slack: number): Promise<Usage | "frozen" | undefined> {
     const { userId, inode, row } = holder;
     return this.#immediate(() => {
-      const current = this.#holders(userId, inode, -1).most ?? 0;
+      const holders = this.#holders(userId, inode, -1);
+      const current = holders.most ?? 0;
       const usage = this.#usage(userId);
       const growth = Math.max(0, end - current);
+      if (growth > 0 && holders.frozen === 1) return "frozen";
       if (growth > 0 && growth > freeBytes(usage)) return usage;
       const ahead = growth > 0 ? Math.min(slack, slackFor(freeBytes(usage) - growth)) : 0;
       const charged = Math.max(current, end) + ahead;
@@ -168,6 +172,22 @@ export class LedgerStore {
       if (others > needed) this.#sql.markSlack.run({ userId, inode, charged: needed });
       holder.charged = needed;
     });
+  }
+
+  /**
+   * Keeps a file from growing beyond `size` in any process until {@link thaw}.
+   * @returns false when some holder is charged for more already
+   */
+  async freeze({ row, userId, inode }: Charge, size: number): Promise<boolean> {
+    return this.#immediate(() => {
+      if ((this.#holders(userId, inode, -1).most ?? 0) > size) return false;
+      this.#sql.freeze.run({ id: row, frozen: 1 });
+      return true;
+    });
+  }
+
+  async thaw({ row }: Charge): Promise<void> {
+    this.#sql.freeze.run({ id: row, frozen: 0 });
   }
 
   /** What the rows of this process are charged: others may have raised them. */

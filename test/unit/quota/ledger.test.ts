@@ -1,4 +1,5 @@
-import { writeFileSync } from "node:fs";
+import { randomBytes } from "node:crypto";
+import { readFileSync, writeFileSync } from "node:fs";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { FsError } from "../../../src/errors.ts";
 import { rescan } from "../../../src/quota/rescan.ts";
@@ -167,6 +168,39 @@ test("copy-data is charged like any write", async () => {
   expect(await used()).toBe(QUOTA);
   await source.close();
   await target.close();
+  await balanced();
+});
+
+test("a whole file is copied in the kernel: same bytes, own permissions, exact charge", async () => {
+  await instance.store.users.set(account.id, { quotaBytes: 8 * MiB });
+  const data = randomBytes(3 * MiB);
+  const source = await home.open(fromText("f"), { ...PUT, read: true }, 0o640);
+  await source.write([data], data.length, 0);
+  const target = await home.open(fromText("g"), PUT, 0o600);
+  expect(await home.copy(source, 0, 0, target, 0)).toBe(data.length);
+  expect(readFileSync(instance.path("ann", "g")).equals(data)).toBe(true);
+  expect((await target.stat()).mode & 0o777).toBe(0o600);
+  await balanced();
+  const third = await home.open(fromText("h"), PUT);
+  await refused(home.copy(source, 0, 0, third, 0));
+  for (const file of [source, target, third]) await file.close();
+  await balanced();
+});
+
+test("a source that grows while it is copied can't take the copy over the quota", async () => {
+  await instance.store.users.set(account.id, { quotaBytes: 64 * MiB });
+  const source = await home.open(fromText("f"), { ...PUT, read: true });
+  await source.setStat({ size: 30 * MiB });
+  const target = await home.open(fromText("g"), PUT);
+  const grower = await home.open(fromText("f"), RESUME);
+  const [copied, grown] = await Promise.allSettled([
+    home.copy(source, 0, 0, target, 0),
+    grower.setStat({ size: 34 * MiB }),
+  ]);
+  expect([copied.status, grown.status]).toEqual(["fulfilled", "fulfilled"]);
+  expect((await target.stat()).size).toBe(30 * MiB);
+  await refused(target.setStat({ size: 30 * MiB + 1 }));
+  for (const file of [source, target, grower]) await file.close();
   await balanced();
 });
 
