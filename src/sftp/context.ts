@@ -1,0 +1,30 @@
+import type { ByteString } from "../vfs/path.ts";
+import type { UserFileSystem } from "../vfs/types.ts";
+import type { Handles } from "./handles.ts";
+import type { Reader } from "./reader.ts";
+
+/** What every operation of one channel works with. */
+export interface Context {
+  readonly fs: UserFileSystem;
+  readonly handles: Handles;
+  /** SYMLINK's arguments come as (link, target) from this client */
+  readonly linkFirst: boolean;
+  /** owner and group as READDIR's long names show them */
+  readonly columns: ByteString;
+}
+
+/** Does one request and resolves to its reply frame; what it throws becomes a STATUS. */
+export type Operation = (context: Context, id: number, request: Reader) => Promise<Buffer>;
+
+/**
+ * What may run beside what. "observe" changes nothing and may overlap other such requests;
+ * "serial" waits for all before it and holds back all behind it.
+ */
+export type Kind = "observe" | "serial";
+
+/** One line of the dispatch table. */
+export interface Request {
+  readonly name: string;
+  readonly kind: Kind;
+  readonly run: Operation;
+}

@@ -1,0 +1,52 @@
+import { FsError } from "../../errors.ts";
+import type { OpenFlags } from "../../vfs/types.ts";
+import { readAttrs, toChange } from "../attrs.ts";
+import { OpenFlag } from "../constants.ts";
+import type { Operation } from "../context.ts";
+import { UNKNOWN_END } from "../reads.ts";
+import { attrsReply, handleReply, okReply } from "../replies.ts";
+
+/** Flags bit by bit; one that asks for neither reading nor writing reads, as O_RDONLY is 0. */
+export function toOpenFlags(bits: number): OpenFlags {
+  const write = (bits & OpenFlag.WRITE) !== 0;
+  return {
+    read: (bits & OpenFlag.READ) !== 0 || !write,
+    write,
+    append: (bits & OpenFlag.APPEND) !== 0,
+    create: (bits & OpenFlag.CREAT) !== 0,
+    truncate: (bits & OpenFlag.TRUNC) !== 0,
+    exclusive: (bits & OpenFlag.EXCL) !== 0,
+  };
+}
+
+/**
+ * OPEN (section 6.3). Of the attributes only the permissions of a file that gets created count:
+ * WinSCP sends the whole size, sshfs a type and permissions of 0 with every plain open.
+ */
+export const open: Operation = async ({ fs, handles }, id, request) => {
+  const path = request.path();
+  const flags = toOpenFlags(request.u32());
+  const { permissions } = readAttrs(request);
+  handles.reserve();
+  const mode = permissions === undefined ? undefined : permissions & 0o777;
+  const file = await fs.open(path, flags, mode);
+  return handleReply(id, handles.add({ kind: "file", file, expectedEnd: UNKNOWN_END }));
+};
+
+export const close: Operation = async ({ handles }, id, request) => {
+  await handles.close(request.handle());
+  return okReply(id);
+};
+
+export const fstat: Operation = async ({ fs, handles }, id, request) => {
+  const { file } = handles.file(request.handle());
+  return attrsReply(id, await file.stat(), fs.owner);
+};
+
+export const fsetstat: Operation = async ({ handles }, id, request) => {
+  const handle = handles.file(request.handle());
+  const change = toChange(readAttrs(request));
+  if (change.size !== undefined && !handle.file.flags.write) throw new FsError("EBADF");
+  await handle.file.setStat(change);
+  return okReply(id);
+};

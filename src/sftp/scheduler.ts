@@ -1,0 +1,341 @@
+import { FsError } from "../errors.ts";
+import type { ByteChannel } from "../session/channel.ts";
+import type { OpenFile } from "../vfs/types.ts";
+import { DATA_HEADER, FRAME_SLACK, MAX_DATA, MAX_PACKET, PacketType } from "./constants.ts";
+import type { Context, Kind } from "./context.ts";
+import { FrameQueue } from "./frames.ts";
+import { Outbox } from "./outbox.ts";
+import { MalformedError, Reader } from "./reader.ts";
+import { emptyData, read } from "./reads.ts";
+import { eofReply, errorReply, okReply, unsupportedReply } from "./replies.ts";
+import { REQUESTS } from "./requests.ts";
+import { peekTransfer, type Transfer } from "./transfer.ts";
+import { greet } from "./version.ts";
+import { isWhole, mayRun, WriteBatch } from "./writes.ts";
+
+/** Requests started and not answered yet, at most. */
+const MAX_SLOTS = 64;
+/** Bytes of replies being made, held back for order, or not yet with the kernel, at most. */
+const MAX_REPLY_BYTES = 4 * 1024 * 1024;
+/** Writes running at once: one on the disk, one ready to follow, and the rest gathers behind. */
+const MAX_WRITES = 2;
+/** Milliseconds of one turn of the event loop after which other sessions come first. */
+const TURN_MS = 3;
+
+/** The place of one reply in the order of requests. */
+interface Slot {
+  reply: Buffer | undefined;
+  /** bytes counted against MAX_REPLY_BYTES */
+  held: number;
+}
+
+/** How a channel's requests end: the client has no more, or broke the protocol. */
+export type Outcome = "eof" | "error";
+
+/**
+ * Runs requests so that their effects and replies are as if done one by one in arrival order.
+ * Requests that change nothing overlap each other; WRITEs to one file overlap each other where they
+ * share no byte; every other request waits for all before it. Received frames stay unparsed until
+ * there is room for their work and their reply, so memory is bounded by the client's window.
+ */
+export class Scheduler {
+  /** Called once, when everything that was started has been answered. */
+  onDone: (outcome: Outcome) => void = () => {};
+
+  #channel: ByteChannel;
+  #context: Context;
+  #onActivity: () => void;
+  #onError: (text: string) => void;
+  #frames = new FrameQueue();
+  #outbox: Outbox;
+  #slots: Slot[] = [];
+  #held = 0;
+  #running = 0;
+  #phase: Kind | "write" | "idle" = "idle";
+  #writes: WriteBatch[] = [];
+  #credit = 0;
+  #greeted = false;
+  #ending: Outcome | undefined;
+  #stopped: (() => void) | undefined;
+  #done = false;
+  #pumpScheduled = false;
+  /** when this turn began, while there is one */
+  #turnStart: number | undefined;
+  #late = false;
+
+  constructor(
+    channel: ByteChannel,
+    context: Context,
+    onActivity: () => void,
+    onError: (text: string) => void,
+  ) {
+    this.#channel = channel;
+    this.#context = context;
+    this.#onActivity = onActivity;
+    this.#onError = onError;
+    this.#outbox = new Outbox(channel);
+  }
+
+  receive(chunk: Buffer): void {
+    if (this.#done || this.#ending !== undefined) return;
+    this.#frames.push(chunk);
+    this.wake();
+  }
+
+  /** The client sent EOF: what was received is still done and answered. */
+  finish(): void {
+    this.#ending ??= "eof";
+    this.wake();
+  }
+
+  /** Starts nothing more; resolves when what was running has ended. Replies are dropped. */
+  stop(): Promise<void> {
+    this.#done = true;
+    this.#frames.clear();
+    this.#slots = [];
+    if (this.#running === 0) return Promise.resolve();
+    return new Promise((resolve) => {
+      this.#stopped = resolve;
+    });
+  }
+
+  /** Looks for work in a moment, so that all chunks of one read from the socket are seen at once. */
+  wake(): void {
+    if (this.#pumpScheduled || this.#done) return;
+    this.#pumpScheduled = true;
+    queueMicrotask(this.#pump);
+  }
+
+  #pump = (): void => {
+    this.#pumpScheduled = false;
+    if (this.#done) return;
+    try {
+      let steps = 0;
+      while (this.#inTime() && this.#step()) steps++;
+      if (steps > 0) this.#onActivity();
+    } catch (thrown) {
+      this.#fail(`internal error: ${thrown instanceof Error ? thrown.name : typeof thrown}`);
+    }
+    this.#giveCredit();
+    if (this.#outbox.ready) this.#outbox.flush();
+    this.#settle();
+  };
+
+  /** Operations that need no thread complete within the turn: without a limit they would keep it. */
+  #inTime(): boolean {
+    const now = performance.now();
+    if (this.#turnStart === undefined) {
+      this.#turnStart = now;
+      setImmediate(this.#endTurn);
+    }
+    this.#late = now - this.#turnStart >= TURN_MS;
+    return !this.#late;
+  }
+
+  #endTurn = (): void => {
+    this.#turnStart = undefined;
+    if (this.#late) this.wake();
+  };
+
+  /** Starts the next request. False when there is none, or it has to wait. */
+  #step(): boolean {
+    const length = this.#frames.nextLength();
+    if (length === -1 || this.#ending === "error") return false;
+    if (length === 0 || length > MAX_PACKET + FRAME_SLACK) {
+      return this.#fail(`a frame of ${length} bytes`);
+    }
+    if (this.#frames.size < 4 + length || !this.#hasRoom(0)) return false;
+    const type = this.#frames.u8(4);
+    if (!this.#greeted || type === PacketType.INIT) return this.#greet(length);
+    if (length < 5) return this.#fail("a request without an id");
+    if (type === PacketType.WRITE) return this.#startWrite();
+    if (type === PacketType.READ) return this.#startRead();
+    return this.#startRequest(type);
+  }
+
+  #hasRoom(bytes: number): boolean {
+    if (this.#slots.length >= MAX_SLOTS) return false;
+    const waiting = this.#held + this.#outbox.bytes + this.#channel.queuedBytes;
+    return waiting + bytes <= MAX_REPLY_BYTES;
+  }
+
+  #greet(length: number): boolean {
+    const reply = this.#greeted ? undefined : greet(this.#takeFrame(length));
+    if (reply === undefined) return this.#fail("no INIT of version 3 or later, or a second one");
+    this.#greeted = true;
+    this.#answer(reply);
+    return true;
+  }
+
+  #startRequest(type: number): boolean {
+    const request = REQUESTS.get(type);
+    const kind = request?.kind ?? "observe";
+    if (!this.#mayStart(kind)) return false;
+    const frame = this.#takeFrame(this.#frames.nextLength());
+    const id = frame.readUInt32BE(5);
+    if (request === undefined) this.#answer(unsupportedReply(id));
+    else this.#run(kind, id, 0, request.run(this.#context, id, new Reader(frame, 9)));
+    return true;
+  }
+
+  #startRead(): boolean {
+    if (!this.#mayStart("observe")) return false;
+    const transfer = peekTransfer(this.#frames);
+    if (transfer === undefined) return this.#refuseTransfer();
+    const length = Math.min(transfer.length, MAX_DATA);
+    if (!this.#hasRoom(DATA_HEADER + length)) return false;
+    const { id, position } = transfer;
+    this.#frames.skip(transfer.frameBytes);
+    this.#credit += transfer.frameBytes;
+    const handle = this.#context.handles.get(transfer.handle);
+    if (handle?.kind !== "file") this.#answer(errorReply(id, new FsError("EBADF")));
+    else if (!handle.file.flags.read) this.#answer(errorReply(id, notOpenFor("reading")));
+    else if (length === 0) this.#answer(emptyData(id));
+    else if (!Number.isSafeInteger(position + length)) this.#answer(eofReply(id));
+    else this.#run("observe", id, DATA_HEADER + length, read(handle, id, position, length));
+    return true;
+  }
+
+  #startWrite(): boolean {
+    if (!this.#mayStart("write")) return false;
+    const transfer = peekTransfer(this.#frames);
+    if (transfer === undefined || !isWhole(transfer)) return this.#refuseTransfer();
+    const handle = this.#context.handles.get(transfer.handle);
+    const file = handle?.kind === "file" ? handle.file : undefined;
+    const refusal = writeRefusal(file, transfer);
+    if (file === undefined || refusal !== undefined || transfer.length === 0) {
+      const { id } = transfer;
+      this.#frames.skip(transfer.frameBytes);
+      this.#credit += transfer.frameBytes;
+      this.#answer(refusal === undefined ? okReply(id) : errorReply(id, refusal));
+      return true;
+    }
+    if (this.#writes.length >= MAX_WRITES || !mayRun(file, transfer, this.#writes)) return false;
+    this.#runWrite(new WriteBatch(file, this.#frames, transfer, this.#writes));
+    return true;
+  }
+
+  #runWrite(batch: WriteBatch): void {
+    this.#writes.push(batch);
+    const slot = this.#begin("write", 0);
+    const done = (reply: Buffer): void => {
+      this.#writes.splice(this.#writes.indexOf(batch), 1);
+      this.#credit += batch.frameBytes;
+      this.#complete(slot, reply);
+    };
+    batch.run().then(done, (thrown: unknown) => done(batch.refusal(thrown)));
+  }
+
+  #mayStart(kind: Kind | "write"): boolean {
+    return this.#phase === "idle" || (kind !== "serial" && this.#phase === kind);
+  }
+
+  /** A READ or WRITE whose fields don't add up, or whose handle was never ours. */
+  #refuseTransfer(): boolean {
+    const frame = this.#takeFrame(this.#frames.nextLength());
+    const request = new Reader(frame, 9);
+    let error: Error = new FsError("EBADF");
+    try {
+      request.handle();
+      request.u64();
+      if (frame[4] === PacketType.WRITE) request.string();
+      else request.u32();
+    } catch {
+      error = new MalformedError();
+    }
+    this.#answer(errorReply(frame.readUInt32BE(5), error));
+    return true;
+  }
+
+  #takeFrame(length: number): Buffer {
+    this.#credit += 4 + length;
+    return this.#frames.take(4 + length);
+  }
+
+  /** @param held bytes the reply may take */
+  #run(kind: Kind, id: number, held: number, reply: Promise<Buffer>): void {
+    const slot = this.#begin(kind, held);
+    reply.then(
+      (frame) => this.#complete(slot, frame),
+      (thrown: unknown) => this.#complete(slot, errorReply(id, thrown)),
+    );
+  }
+
+  #begin(kind: Kind | "write", held: number): Slot {
+    const slot: Slot = { reply: undefined, held };
+    this.#slots.push(slot);
+    this.#held += held;
+    this.#running++;
+    this.#phase = kind;
+    return slot;
+  }
+
+  #complete(slot: Slot, reply: Buffer): void {
+    this.#running--;
+    if (this.#running === 0) this.#phase = "idle";
+    if (this.#done) {
+      if (this.#running === 0) this.#stopped?.();
+      return;
+    }
+    this.#held += reply.length - slot.held;
+    slot.held = reply.length;
+    slot.reply = reply;
+    if (slot === this.#slots[0]) this.#emit();
+    this.wake();
+  }
+
+  /** A reply that needed no work takes its place in the order all the same. */
+  #answer(reply: Buffer): void {
+    this.#slots.push({ reply, held: reply.length });
+    this.#held += reply.length;
+    this.#emit();
+  }
+
+  #emit(): void {
+    for (let slot = this.#slots[0]; slot?.reply !== undefined; slot = this.#slots[0]) {
+      this.#slots.shift();
+      this.#held -= slot.held;
+      this.#outbox.put(slot.reply);
+    }
+  }
+
+  #giveCredit(): void {
+    if (this.#credit === 0) return;
+    const bytes = this.#credit;
+    this.#credit = 0;
+    this.#channel.consume(bytes);
+  }
+
+  /** Ends this channel, and only this one, once what was started has been answered. */
+  #fail(text: string): false {
+    if (this.#ending !== "error") this.#onError(text);
+    this.#ending = "error";
+    this.#frames.clear();
+    return false;
+  }
+
+  #settle(): void {
+    if (this.#ending === undefined || this.#running > 0 || this.#slots.length > 0) return;
+    if (this.#hasWholeFrame()) return;
+    this.#outbox.flush();
+    this.#done = true;
+    this.onDone(this.#ending);
+  }
+
+  #hasWholeFrame(): boolean {
+    const length = this.#frames.nextLength();
+    return length !== -1 && this.#frames.size >= 4 + length;
+  }
+}
+
+function writeRefusal(file: OpenFile | undefined, transfer: Transfer): FsError | undefined {
+  if (file === undefined) return new FsError("EBADF");
+  if (!file.flags.write) return notOpenFor("writing");
+  if (file.flags.append) return undefined;
+  if (!Number.isSafeInteger(transfer.position + transfer.length)) return new FsError("EFBIG");
+  return undefined;
+}
+
+function notOpenFor(what: string): FsError {
+  return new FsError("EBADF", `The handle is not open for ${what}`);
+}

@@ -1,0 +1,22 @@
+import { fromText } from "../vfs/path.ts";
+import { PacketType, VERSION } from "./constants.ts";
+import { EXTENSIONS } from "./extensions/table.ts";
+import { Writer } from "./writer.ts";
+
+/**
+ * The VERSION that answers an INIT (section 4): 3 for every client that speaks 3 or more.
+ * @param frame the whole frame, length included
+ * @returns undefined when it isn't an INIT or the client's version is too old
+ */
+export function greet(frame: Buffer): Buffer | undefined {
+  if (frame.length < 9 || frame[4] !== PacketType.INIT) return undefined;
+  if (frame.readUInt32BE(5) < VERSION) return undefined;
+  const writer = new Writer(PacketType.VERSION, 512).u32(VERSION);
+  for (const { name, version } of EXTENSIONS) writer.bytes(fromText(name)).bytes(fromText(version));
+  return writer.finish();
+}
+
+/** Clients that send SYMLINK as the draft says it, and not as OpenSSH's server reads it. */
+export function sendsLinkFirst(clientIdent: string): boolean {
+  return /winscp|sshj/i.test(clientIdent);
+}

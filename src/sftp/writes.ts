@@ -1,0 +1,126 @@
+import { toFsError } from "../errors.ts";
+import type { OpenFile } from "../vfs/types.ts";
+import { PacketType } from "./constants.ts";
+import type { FrameQueue } from "./frames.ts";
+import { errorReply, okReplies, okReply } from "./replies.ts";
+import { peekTransfer, TRANSFER_HEADER, type Transfer } from "./transfer.ts";
+
+/** Bytes of consecutive WRITEs that go to the disk as one. */
+const MAX_BATCH = 1024 * 1024;
+const MAX_PARTS = 512;
+
+interface Part {
+  readonly id: number;
+  readonly position: number;
+  readonly length: number;
+  readonly slices: readonly Buffer[];
+}
+
+/** WRITEs to one file that follow each other without a gap, done as one and answered one by one. */
+export class WriteBatch {
+  readonly file: OpenFile;
+  readonly handle: number;
+  readonly position: number;
+  length = 0;
+  /** received bytes the client gets credit for when the batch is done */
+  frameBytes = 0;
+  #parts: Part[] = [];
+
+  /**
+   * Takes the WRITE at the head of the queue, and those behind it that continue it.
+   * @param running batches on their way to the disk, which must not meet this one
+   */
+  constructor(file: OpenFile, frames: FrameQueue, first: Transfer, running: readonly WriteBatch[]) {
+    this.file = file;
+    this.handle = first.handle;
+    // Behind the end is where an append goes, whatever offset the client sent.
+    this.position = file.flags.append ? 0 : first.position;
+    this.#take(frames, first);
+    let next = this.#continuation(frames);
+    while (next !== undefined && mayRun(file, next, running)) {
+      this.#take(frames, next);
+      next = this.#continuation(frames);
+    }
+  }
+
+  /** Resolves to the replies of all parts, in order. */
+  run(): Promise<Buffer> {
+    const parts = this.#parts;
+    const slices = parts.length === 1 ? firstSlices(parts) : parts.flatMap((part) => part.slices);
+    return this.file.write(slices, this.length, this.position).then(
+      () => okReplies(parts.map((part) => part.id)),
+      (thrown: unknown) => this.#refused(thrown),
+    );
+  }
+
+  /** The same error for every part. */
+  refusal(thrown: unknown): Buffer {
+    return Buffer.concat(this.#parts.map((part) => errorReply(part.id, thrown)));
+  }
+
+  /** True when both could run at once: the same file, and no byte in common. */
+  mayOverlap(file: OpenFile, position: number, length: number): boolean {
+    if (file.inode !== this.file.inode || file.flags.append || this.file.flags.append) return false;
+    return position >= this.position + this.length || position + length <= this.position;
+  }
+
+  #continuation(frames: FrameQueue): Transfer | undefined {
+    const length = frames.nextLength();
+    if (length === -1 || frames.size < 4 + length || this.#parts.length >= MAX_PARTS) return;
+    if (length < 1 || frames.u8(4) !== PacketType.WRITE) return;
+    const next = peekTransfer(frames);
+    if (next === undefined || next.handle !== this.handle || !isWhole(next)) return;
+    if (next.length === 0 || this.length + next.length > MAX_BATCH) return;
+    if (!this.file.flags.append && next.position !== this.position + this.length) return;
+    return next;
+  }
+
+  #take(frames: FrameQueue, transfer: Transfer): void {
+    const slices: Buffer[] = [];
+    frames.skip(TRANSFER_HEADER);
+    frames.takeSlices(transfer.length, slices);
+    frames.skip(transfer.frameBytes - TRANSFER_HEADER - transfer.length);
+    const { id, length } = transfer;
+    const position = this.position + this.length;
+    this.#parts.push({ id, position, length, slices });
+    this.length += length;
+    this.frameBytes += transfer.frameBytes;
+  }
+
+  /**
+   * Over the quota nothing of a batch was written, but its first parts may fit; and after another
+   * error writing a part again at its place does no harm. An append could be there twice.
+   */
+  async #refused(thrown: unknown): Promise<Buffer> {
+    const repeatable = !this.file.flags.append || toFsError(thrown).code === "EDQUOT";
+    if (this.#parts.length === 1 || !repeatable) return this.refusal(thrown);
+    const replies: Buffer[] = [];
+    for (const part of this.#parts) {
+      replies.push(
+        await this.file.write(part.slices, part.length, part.position).then(
+          () => okReply(part.id),
+          (error: unknown) => errorReply(part.id, error),
+        ),
+      );
+    }
+    return Buffer.concat(replies);
+  }
+}
+
+function firstSlices(parts: readonly Part[]): readonly Buffer[] {
+  return parts[0]?.slices ?? [];
+}
+
+/** False while one of the running batches has to end before this WRITE. */
+export function mayRun(
+  file: OpenFile,
+  { position, length }: Transfer,
+  running: readonly WriteBatch[],
+): boolean {
+  return running.every((batch) => batch.mayOverlap(file, position, length));
+}
+
+/** False when the frame ends before the data it announces. */
+export function isWhole(transfer: Transfer): boolean {
+  return transfer.length <= transfer.frameBytes - TRANSFER_HEADER;
+}

@@ -1,0 +1,45 @@
+import { describe, expect, it } from "vitest";
+import { FS_ERROR_CODES, FsError, type FsErrorCode } from "../../../src/errors.ts";
+import { MalformedError } from "../../../src/sftp/reader.ts";
+import { toStatus } from "../../../src/sftp/status.ts";
+
+const EXPECTED: Readonly<Partial<Record<FsErrorCode, number>>> = {
+  ENOENT: 2,
+  ENOTDIR: 2,
+  ELOOP: 2,
+  EACCES: 3,
+  EPERM: 3,
+  EROFS: 3,
+  EINVAL: 5,
+  ENAMETOOLONG: 5,
+  EOPNOTSUPP: 8,
+};
+
+describe("toStatus", () => {
+  it("maps every code as the design says, with a text", () => {
+    for (const code of FS_ERROR_CODES) {
+      const status = toStatus(new FsError(code));
+      expect([code, status.code]).toEqual([code, EXPECTED[code] ?? 4]);
+      expect(status.text).toMatch(/^[A-Z][a-z -]/);
+    }
+  });
+
+  it("passes a text meant for the client on", () => {
+    const text = "Quota exceeded: 5 of 4 bytes used, 1 needed";
+    expect(toStatus(new FsError("EDQUOT", text))).toEqual({ code: 4, text });
+  });
+
+  it("never shows what Node says", () => {
+    const node = Object.assign(new Error("ENOENT: no such file, open '/srv/secret'"), {
+      code: "ENOENT",
+    });
+    expect(toStatus(node)).toEqual({ code: 2, text: "No such file or directory" });
+    for (const thrown of [new Error("/srv/secret"), "/srv/secret", undefined, null, 7]) {
+      expect(toStatus(thrown)).toEqual({ code: 4, text: "Input/output error" });
+    }
+  });
+
+  it("answers malformed requests with BAD_MESSAGE", () => {
+    expect(toStatus(new MalformedError()).code).toBe(5);
+  });
+});
