@@ -1,0 +1,188 @@
+import { join } from "node:path";
+import type { Logger } from "pino";
+import { Authenticator } from "./auth/authenticator.ts";
+import { Passwords } from "./auth/passwords.ts";
+import type { Config } from "./config/types.ts";
+import { Ledger } from "./quota/ledger.ts";
+import { recover } from "./quota/recover.ts";
+import { Admission } from "./session/admission.ts";
+import { Sessions } from "./session/registry.ts";
+import type { SessionView } from "./session/session.ts";
+import { ChangeWatcher } from "./session/watcher.ts";
+import type { Store } from "./store/store.ts";
+import type { Change } from "./store/types.ts";
+import { FailedLogins } from "./transport/failed-logins.ts";
+import { type Fingerprint, type HostKey, loadHostKeys } from "./transport/host-keys.ts";
+import { type Address, Listener } from "./transport/listener.ts";
+import { openHome } from "./vfs/home.ts";
+
+/** How often the journals of processes that died are looked for, in milliseconds. */
+const RECOVER_MS = 5_000;
+const PRUNE_MS = 60 * 60 * 1_000;
+
+/** How long transfers may go on after stop was called, unless told otherwise. */
+const STOP_GRACE_MS = 8_000;
+
+const STOPPING = "The server is stopping: try again later";
+
+export interface ServerOptions {
+  /** the instance's directory */
+  readonly root: string;
+  readonly config: Config;
+  /** stays the caller's: close it after `stop` */
+  readonly store: Store;
+  readonly log: Logger;
+}
+
+export interface RunningServer {
+  readonly address: Address;
+  readonly fingerprints: readonly Fingerprint[];
+  /** resolves when the server has stopped, whoever asked for it */
+  readonly stopped: Promise<void>;
+  /** the sessions of this process */
+  sessions(): Promise<SessionView[]>;
+  /** Ends a session of this process; false when there is none of that number. */
+  kick(id: number, text: string): boolean;
+  /**
+   * Accepts nobody any more, lets transfers end for `graceMs` milliseconds, ends all sessions and
+   * closes their files. Again: the same promise.
+   */
+  stop(graceMs?: number): Promise<void>;
+}
+
+/** Starts everything. Rejects when it can't listen or a host key can't be used. */
+export async function startServer(options: ServerOptions): Promise<RunningServer> {
+  const { root, config, store, log } = options;
+  const hostKeys = await loadHostKeys(join(root, "keys"));
+  await recover(store, root);
+  const server = new Server(options, new Ledger(store.ledger));
+  const address = await server.start(hostKeys);
+  log.info({ host: address.host, port: address.port }, "listening");
+  const { maxRecords, keep } = config.audit;
+  const prune = (): Promise<unknown> => store.audit.prune(keep, maxRecords);
+  server.every(PRUNE_MS, "audit not pruned", prune);
+  server.every(RECOVER_MS, "journals not recovered", () => recover(store, root));
+  return {
+    address,
+    fingerprints: hostKeys.map(({ algorithm, sha256 }) => ({ algorithm, sha256 })),
+    stopped: server.stopped,
+    sessions: () => server.sessions.list(),
+    kick: (id, text) => server.sessions.kick(id, text),
+    stop: (graceMs = STOP_GRACE_MS) => server.stop(graceMs),
+  };
+}
+
+/** The parts of a running server. */
+class Server {
+  readonly sessions: Sessions;
+  readonly stopped: Promise<void>;
+  readonly #options: ServerOptions;
+  readonly #ledger: Ledger;
+  readonly #authenticator: Authenticator;
+  readonly #failedLogins: FailedLogins;
+  readonly #watcher: ChangeWatcher;
+  readonly #timers: NodeJS.Timeout[] = [];
+  readonly #chores = new Set<Promise<void>>();
+  #listener: Listener | undefined;
+  #stopping: Promise<void> | undefined;
+  #onStopped: () => void = () => {};
+
+  constructor(options: ServerOptions, ledger: Ledger) {
+    const { root, config, store, log } = options;
+    this.#options = options;
+    this.#ledger = ledger;
+    this.#authenticator = new Authenticator(store, new Passwords(config.auth), log);
+    this.#failedLogins = new FailedLogins((event) => store.audit.record(event));
+    this.stopped = new Promise((resolve) => {
+      this.#onStopped = resolve;
+    });
+    this.sessions = new Sessions({
+      store,
+      log,
+      admission: new Admission(store.sessions, config.limits),
+      openHome: (account) => openHome({ root, account, ledger }),
+      loggedIn: (account) => this.#authenticator.loggedIn(account),
+      idleTimeout: config.limits.idleTimeout,
+      handlesPerChannel: config.limits.handlesPerChannel,
+    });
+    this.#watcher = new ChangeWatcher(
+      store.changes,
+      (change) => this.#apply(change),
+      (error) => log.error({ error: nameOf(error) }, "changes not applied"),
+    );
+  }
+
+  async start(hostKeys: readonly HostKey[]): Promise<Address> {
+    const { config, log, store } = this.#options;
+    await this.#watcher.start();
+    this.#listener = new Listener({
+      config,
+      log,
+      hostKeys,
+      authenticator: this.#authenticator,
+      sessions: this.sessions,
+      failedLogins: this.#failedLogins,
+    });
+    try {
+      const address = await this.#listener.listen();
+      const { host, port } = address;
+      const listen = `${host.includes(":") ? `[${host}]` : host}:${port}`;
+      await store.nodes.setListen(listen);
+      store.audit.record({ kind: "server-start", detail: listen });
+      return address;
+    } catch (error) {
+      await Promise.all([this.#watcher.stop(), this.sessions.close(0)]);
+      throw error;
+    }
+  }
+
+  /** Does something again and again; what fails is logged and tried again the next time. */
+  every(milliseconds: number, failure: string, work: () => Promise<unknown>): void {
+    let running = false;
+    const run = async (): Promise<void> => {
+      try {
+        await work();
+      } catch (error) {
+        this.#options.log.error({ error: nameOf(error) }, failure);
+      }
+    };
+    const timer = setInterval(() => {
+      if (running) return;
+      running = true;
+      const chore = run().finally(() => {
+        running = false;
+        this.#chores.delete(chore);
+      });
+      this.#chores.add(chore);
+    }, milliseconds);
+    this.#timers.push(timer);
+  }
+
+  async #apply(change: Change): Promise<void> {
+    if (change.kind === "stop") void this.stop(STOP_GRACE_MS);
+    this.sessions.apply(change);
+    await this.#ledger.onChange(change);
+  }
+
+  stop(graceMs: number): Promise<void> {
+    this.#stopping ??= this.#stop(graceMs).finally(() => this.#onStopped());
+    return this.#stopping;
+  }
+
+  async #stop(graceMs: number): Promise<void> {
+    const { store, log } = this.#options;
+    this.#listener?.stopAccepting();
+    await this.sessions.close(graceMs);
+    await this.#listener?.close(STOPPING);
+    for (const timer of this.#timers) clearInterval(timer);
+    await Promise.all([...this.#chores, this.#watcher.stop(), this.#authenticator.settled()]);
+    this.#failedLogins.flush();
+    store.audit.record({ kind: "server-stop" });
+    store.audit.flush();
+    log.info("stopped");
+  }
+}
+
+function nameOf(error: unknown): string {
+  return error instanceof Error ? error.name : "unknown";
+}

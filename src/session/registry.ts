@@ -1,0 +1,235 @@
+import type { Logger } from "pino";
+import type { Store } from "../store/store.ts";
+import type { AuditEvent, Change } from "../store/types.ts";
+import { AuditedFileSystem, type FileEvent } from "../vfs/audited.ts";
+import type { UserFileSystem } from "../vfs/types.ts";
+import { type Admission, Refusal } from "./admission.ts";
+import { type Login, type Peer, Session, type SessionView } from "./session.ts";
+
+/** Milliseconds between two looks at which sessions are idle. */
+const TICK_MS = 1_000;
+const DRAIN_POLL_MS = 50;
+
+const STOPPING = "The server is stopping: try again later";
+
+export interface RegistryOptions {
+  readonly store: Pick<Store, "nodeId" | "audit" | "users">;
+  readonly admission: Admission;
+  readonly log: Logger;
+  readonly openHome: (account: Login["account"]) => Promise<UserFileSystem>;
+  readonly loggedIn: (account: Login["account"]) => Promise<void>;
+  /** milliseconds; 0: never */
+  readonly idleTimeout: number;
+  readonly handlesPerChannel: number;
+}
+
+/** A login that was correct, from before it is let in until its connection is gone. */
+interface Entry {
+  readonly login: Login;
+  readonly peer: Peer;
+  session?: Session;
+}
+
+/** The sessions of this process. */
+export class Sessions {
+  readonly #options: RegistryOptions;
+  readonly #entries = new Set<Entry>();
+  readonly #ends = new Set<Promise<void>>();
+  readonly #tick: NodeJS.Timeout;
+  #lastTick = performance.now();
+  #stopping = false;
+
+  constructor(options: RegistryOptions) {
+    this.#options = options;
+    const { idleTimeout } = options;
+    const interval = idleTimeout > 0 ? Math.min(TICK_MS, Math.ceil(idleTimeout / 4)) : TICK_MS;
+    this.#tick = setInterval(() => this.#endIdle(), interval);
+  }
+
+  /** Sessions that are let in. */
+  get count(): number {
+    return this.#open().length;
+  }
+
+  list(): Promise<SessionView[]> {
+    return Promise.all(this.#open().map((session) => session.view()));
+  }
+
+  /**
+   * Lets a correct login in, when there is a place, and opens its home.
+   * Rejects with Refusal, or with the peer's reason when it went away meanwhile.
+   */
+  async open(login: Login, peer: Peer): Promise<Session> {
+    if (this.#stopping) throw new Refusal(STOPPING);
+    const entry: Entry = { login, peer };
+    this.#entries.add(entry);
+    try {
+      return await this.#admit(entry);
+    } catch (error) {
+      this.#entries.delete(entry);
+      if (error instanceof Refusal) this.#recordRefusal(entry, error.message);
+      throw error;
+    }
+  }
+
+  async #admit(entry: Entry): Promise<Session> {
+    const { login, peer } = entry;
+    const { account } = login;
+    const { admission } = this.#options;
+    const request = { userId: account.id, remote: peer.remote, client: peer.client };
+    const id = await admission.enter(request, peer.gone, (position) => {
+      peer.notice(`The server is full: you are number ${position} in the queue.`);
+    });
+    try {
+      peer.gone.throwIfAborted();
+      const session = await this.#start(id, entry);
+      peer.gone.throwIfAborted();
+      this.#whenGone(entry, session);
+      return session;
+    } catch (error) {
+      await entry.session?.close();
+      await admission.leave(id);
+      throw error;
+    }
+  }
+
+  async #start(id: number, entry: Entry): Promise<Session> {
+    const { login, peer } = entry;
+    const { log, openHome, loggedIn, store, handlesPerChannel } = this.#options;
+    const record = (event: FileEvent): void => this.#record(session.event(event));
+    const files = new AuditedFileSystem(await openHome(login.account), record);
+    const session = new Session({
+      id,
+      login,
+      peer,
+      files,
+      limits: { handlesPerChannel },
+      node: store.nodeId,
+      onProtocolError: (text) => {
+        log.warn({ session: id, user: login.account.name, error: text }, "protocol error");
+      },
+    });
+    entry.session = session;
+    await loggedIn(login.account);
+    return session;
+  }
+
+  #whenGone(entry: Entry, session: Session): void {
+    const { log } = this.#options;
+    const { login, peer } = entry;
+    const how = login.key === undefined ? login.method : `${login.method} ${login.key}`;
+    this.#record(session.event({ kind: "login", detail: `${how}, ${peer.client}` }));
+    const fields = { session: session.id, user: session.account.name, remote: peer.remote };
+    log.info({ ...fields, method: login.method, client: peer.client }, "login");
+    peer.gone.addEventListener(
+      "abort",
+      () => {
+        const end = this.#end(entry, session).finally(() => this.#ends.delete(end));
+        this.#ends.add(end);
+      },
+      { once: true },
+    );
+  }
+
+  async #end(entry: Entry, session: Session): Promise<void> {
+    const { admission, log } = this.#options;
+    const durationMs = Date.now() - session.since;
+    const fields = { session: session.id, user: session.account.name, durationMs };
+    try {
+      await session.close();
+    } catch (error) {
+      log.error({ ...fields, error: nameOf(error) }, "files not closed");
+    }
+    this.#entries.delete(entry);
+    this.#record(session.event({ kind: "logout", durationMs }));
+    log.info(fields, "logout");
+    try {
+      await admission.leave(session.id);
+    } catch (error) {
+      log.error({ ...fields, error: nameOf(error) }, "session row not removed");
+    }
+  }
+
+  #recordRefusal({ login, peer }: Entry, detail: string): void {
+    const user = login.account.name;
+    this.#record({ kind: "refused-session", user, remote: peer.remote, detail });
+    this.#options.log.warn({ user, remote: peer.remote, reason: detail }, "login refused");
+  }
+
+  #record(event: AuditEvent): void {
+    this.#options.store.audit.record(event);
+  }
+
+  #open(): Session[] {
+    return [...this.#entries].flatMap(({ session }) => (session ? [session] : []));
+  }
+
+  #endIdle(): void {
+    const now = performance.now();
+    const elapsed = now - this.#lastTick;
+    this.#lastTick = now;
+    const { idleTimeout } = this.#options;
+    for (const session of this.#open()) {
+      const idle = session.idleFor(elapsed);
+      if (idleTimeout > 0 && idle >= idleTimeout) session.end("The session was idle for too long");
+    }
+  }
+
+  /** Ends the sessions and waiting logins a change concerns. */
+  apply(change: Change): void {
+    const { userId, kind, detail } = change;
+    const text = endingText(kind);
+    if (text === undefined) return;
+    for (const { login, peer } of [...this.#entries]) {
+      if (login.account.id !== userId) continue;
+      if (kind === "key-removed" && login.key !== detail) continue;
+      peer.disconnect(text);
+    }
+  }
+
+  /** Ends one session with a text; false when it is not here. */
+  kick(id: number, text: string): boolean {
+    const session = this.#open().find((one) => one.id === id);
+    session?.end(text);
+    return session !== undefined;
+  }
+
+  /**
+   * Lets nobody in any more, gives transfers `graceMs` milliseconds to end, then ends all sessions
+   * and resolves when their files are closed.
+   */
+  async close(graceMs: number): Promise<void> {
+    this.#stopping = true;
+    const deadline = performance.now() + graceMs;
+    for (;;) {
+      for (const { session, peer } of [...this.#entries]) {
+        if (session === undefined || session.files.openFiles === 0) peer.disconnect(STOPPING);
+      }
+      if (this.count === 0 || performance.now() >= deadline) break;
+      await new Promise((resolve) => setTimeout(resolve, DRAIN_POLL_MS));
+    }
+    for (const { peer } of [...this.#entries]) peer.disconnect(STOPPING);
+    while (this.#entries.size > 0 || this.#ends.size > 0) {
+      await new Promise((resolve) => setTimeout(resolve, DRAIN_POLL_MS));
+    }
+    clearInterval(this.#tick);
+    this.#options.admission.close();
+  }
+}
+
+function nameOf(error: unknown): string {
+  return error instanceof Error ? error.name : "unknown";
+}
+
+function endingText(kind: Change["kind"]): string | undefined {
+  switch (kind) {
+    case "user-disabled":
+      return "This account has been disabled";
+    case "user-removed":
+      return "This account has been removed";
+    case "key-removed":
+      return "The key you logged in with has been removed";
+    default:
+      return undefined;
+  }
+}

@@ -1,0 +1,154 @@
+import type { Account, AuditEvent } from "../store/types.ts";
+import type { AuditedFileSystem, Transfer } from "../vfs/audited.ts";
+import type { SessionChannel } from "./routes.ts";
+
+/** Who logged in and how; `key` is the fingerprint of the key that was proven. */
+export interface Login {
+  readonly account: Account;
+  readonly method: "password" | "keyboard-interactive" | "publickey";
+  readonly key: string | undefined;
+}
+
+/** The connection as a session sees it. */
+export interface Peer {
+  /** address and port, for people */
+  readonly remote: string;
+  /** the client's ident string, control characters escaped */
+  readonly client: string;
+  /** aborted when the connection is gone */
+  readonly gone: AbortSignal;
+  /** Shows a text to a client that is not let in yet. */
+  notice(text: string): void;
+  /** Ends the connection with a text for the client's user. */
+  disconnect(text: string): void;
+}
+
+/** Something that serves one channel of a session. */
+export interface Service {
+  /** Resolves when nothing of it uses the session's files any more. */
+  close(): Promise<void>;
+}
+
+export interface SessionLimits {
+  readonly handlesPerChannel: number;
+}
+
+/** A session as `sessions --json` prints it; `since` in milliseconds since the epoch. */
+export interface SessionView {
+  readonly id: number;
+  readonly user: string;
+  readonly remote: string;
+  readonly client: string;
+  readonly since: number;
+  readonly node: string;
+  readonly transfers: readonly Transfer[];
+}
+
+export interface SessionOptions {
+  readonly id: number;
+  readonly login: Login;
+  readonly peer: Peer;
+  readonly files: AuditedFileSystem;
+  readonly limits: SessionLimits;
+  readonly node: string;
+  /** told of the client's protocol errors */
+  readonly onProtocolError: (text: string) => void;
+}
+
+/** One logged-in client. */
+export class Session {
+  readonly id: number;
+  readonly account: Account;
+  /** fingerprint of the key it logged in with */
+  readonly key: string | undefined;
+  readonly files: AuditedFileSystem;
+  readonly limits: SessionLimits;
+  readonly since = Date.now();
+  readonly #options: SessionOptions;
+  readonly #services = new Set<Service>();
+  #active = true;
+  #idleMs = 0;
+  #closing: Promise<void> | undefined;
+
+  constructor(options: SessionOptions) {
+    this.#options = options;
+    this.id = options.id;
+    this.account = options.login.account;
+    this.key = options.login.key;
+    this.files = options.files;
+    this.limits = options.limits;
+  }
+
+  get remote(): string {
+    return this.#options.peer.remote;
+  }
+
+  /** the client's ident string */
+  get client(): string {
+    return this.#options.peer.client;
+  }
+
+  /** Something was asked or moved: the session is not idle. */
+  touch(): void {
+    this.#active = true;
+  }
+
+  protocolError(text: string): void {
+    this.#options.onProtocolError(text);
+  }
+
+  /** Keeps the service until its channel is closed and it has let go of the files. */
+  serve(service: Service, channel: SessionChannel): void {
+    this.#services.add(service);
+    const onClose = channel.onClose;
+    channel.onClose = () => {
+      onClose();
+      const forget = (): void => void this.#services.delete(service);
+      service.close().then(forget, forget);
+    };
+  }
+
+  /**
+   * How long nothing has been asked or moved, in milliseconds.
+   * @param elapsed since the last call
+   */
+  idleFor(elapsed: number): number {
+    const moved = this.files.sample(elapsed);
+    this.#idleMs = moved || this.#active ? 0 : this.#idleMs + elapsed;
+    this.#active = false;
+    return this.#idleMs;
+  }
+
+  /** Ends it with a text for the client's user. */
+  end(text: string): void {
+    this.#options.peer.disconnect(text);
+  }
+
+  /** The connection is gone: lets go of everything. Again: the same promise. */
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async #close(): Promise<void> {
+    await Promise.allSettled([...this.#services].map((service) => service.close()));
+    await this.files.close();
+  }
+
+  /** An event of this session for the audit trail. */
+  event(event: Omit<AuditEvent, "user" | "remote" | "session">): AuditEvent {
+    return { ...event, user: this.account.name, remote: this.remote, session: this.id };
+  }
+
+  async view(): Promise<SessionView> {
+    return {
+      id: this.id,
+      user: this.account.name,
+      remote: this.remote,
+      client: this.client,
+      since: this.since,
+      node: this.#options.node,
+      transfers: await this.files.transfers(),
+    };
+  }
+}

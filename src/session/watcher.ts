@@ -1,0 +1,69 @@
+import type { ChangeStore } from "../store/changes.ts";
+import type { Change } from "../store/types.ts";
+
+/** How soon a change made by another process is noticed, in milliseconds. */
+const POLL_MS = 100;
+
+/** Tells what other processes of the instance changed, in order. */
+export class ChangeWatcher {
+  readonly #changes: Pick<ChangeStore, "poll" | "since" | "latestId">;
+  readonly #apply: (change: Change) => Promise<void>;
+  readonly #onError: (error: unknown) => void;
+  #last = 0;
+  #timer: NodeJS.Timeout | undefined;
+  #reading: Promise<void> | undefined;
+  /** the last reading failed: what is new was not told */
+  #retry = false;
+
+  constructor(
+    changes: Pick<ChangeStore, "poll" | "since" | "latestId">,
+    apply: (change: Change) => Promise<void>,
+    onError: (error: unknown) => void,
+  ) {
+    this.#changes = changes;
+    this.#apply = apply;
+    this.#onError = onError;
+  }
+
+  /** What was changed before this call is not told. */
+  async start(): Promise<void> {
+    this.#last = await this.#changes.latestId();
+    this.#timer = setInterval(() => this.#look(), POLL_MS);
+  }
+
+  async stop(): Promise<void> {
+    clearInterval(this.#timer);
+    this.#timer = undefined;
+    await this.#reading;
+  }
+
+  /** Applies what is new now, also what this process itself changed. */
+  check(): Promise<void> {
+    this.#reading ??= this.#read().finally(() => {
+      this.#reading = undefined;
+    });
+    return this.#reading;
+  }
+
+  #look(): void {
+    try {
+      if (this.#reading !== undefined) return;
+      if (this.#changes.poll() || this.#retry) void this.check();
+    } catch (error) {
+      this.#onError(error);
+    }
+  }
+
+  async #read(): Promise<void> {
+    this.#retry = false;
+    try {
+      for (const change of await this.#changes.since(this.#last)) {
+        this.#last = change.id;
+        await this.#apply(change);
+      }
+    } catch (error) {
+      this.#retry = true;
+      this.#onError(error);
+    }
+  }
+}

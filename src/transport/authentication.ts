@@ -1,0 +1,162 @@
+import type { Logger } from "pino";
+import ssh2, { type AuthContext, type KeyboardAuthContext, type PublicKeyAuthContext } from "ssh2";
+import type { Authenticator } from "../auth/authenticator.ts";
+import { fingerprint } from "../auth/keys.ts";
+import { HashQueueFull } from "../auth/passwords.ts";
+import type { Login } from "../session/session.ts";
+import type { FailedLogins } from "./failed-logins.ts";
+import { DisconnectReason, type Protocol } from "./internals.ts";
+import { printable } from "./printable.ts";
+
+const METHODS: ("publickey" | "password" | "keyboard-interactive")[] = [
+  "publickey",
+  "password",
+  "keyboard-interactive",
+];
+
+/** Requests of any kind a connection may make: an agent may offer many keys. */
+const MAX_REQUESTS = 20;
+
+/** One prompt without echo: clients answer it with a stored password only in this form. */
+const PASSWORD_PROMPT = { prompt: "Password: ", echo: false };
+
+const MAX_NAME = 64;
+
+export interface AuthenticationOptions {
+  readonly authenticator: Authenticator;
+  readonly failedLogins: FailedLogins;
+  readonly log: Logger;
+  readonly remote: string;
+  /** wrong passwords and signatures that end the connection */
+  readonly tries: number;
+  readonly protocol: Protocol;
+  disconnect(reason: DisconnectReason, text: string): void;
+  /** The login is proven. Resolves to true when the client is let in. */
+  proven(login: Login): Promise<boolean>;
+}
+
+/** The login of one connection (RFC 4252): password, keyboard-interactive (RFC 4256), public key. */
+export class Authentication {
+  readonly #options: AuthenticationOptions;
+  #requests = 0;
+  #failures = 0;
+
+  constructor(options: AuthenticationOptions) {
+    this.#options = options;
+  }
+
+  /** Answers one request; never throws. */
+  handle(context: AuthContext): void {
+    this.#requests += 1;
+    if (this.#requests > MAX_REQUESTS) {
+      this.#options.disconnect(
+        DisconnectReason.noMoreAuthMethods,
+        "Too many authentication requests",
+      );
+      return;
+    }
+    this.#answer(context).catch((error: unknown) => this.#broken(context, error));
+  }
+
+  async #answer(context: AuthContext): Promise<void> {
+    switch (context.method) {
+      case "password":
+        // A request to change the password comes as an object and is refused.
+        if (typeof context.password !== "string") return this.#reject(context);
+        return this.#password(context, context.password);
+      case "keyboard-interactive":
+        return this.#prompt(context);
+      case "publickey":
+        return this.#publicKey(context);
+      default:
+        return this.#reject(context);
+    }
+  }
+
+  #prompt(context: KeyboardAuthContext): void {
+    let answered = false;
+    context.on("abort", () => {
+      const { disconnect, protocol } = this.#options;
+      // ssh2 forgets to drop the aborted method from its list, which then refuses the next one.
+      protocol._authsQueue.shift();
+      if (answered) disconnect(DisconnectReason.protocolError, "Login request during a login");
+    });
+    context.prompt([PASSWORD_PROMPT], (answers: string[] | Error) => {
+      if (!Array.isArray(answers)) return;
+      answered = true;
+      const [password, ...more] = answers;
+      const checked =
+        password === undefined || more.length > 0
+          ? this.#failed(context)
+          : this.#password(context, password);
+      checked.catch((error: unknown) => this.#broken(context, error));
+    });
+  }
+
+  async #password(context: AuthContext, password: string): Promise<void> {
+    const { authenticator } = this.#options;
+    const account = await authenticator.verifyPassword(context.username, password);
+    if (account === undefined) return this.#failed(context);
+    const method = context.method === "password" ? "password" : "keyboard-interactive";
+    return this.#proven(context, { account, method, key: undefined });
+  }
+
+  async #publicKey(context: PublicKeyAuthContext): Promise<void> {
+    const { key, hashAlgo } = context;
+    const sha1 = key.algo === "ssh-rsa" && hashAlgo === undefined;
+    if (sha1 || !Buffer.isBuffer(key.data)) return this.#reject(context);
+    const { authenticator } = this.#options;
+    const account = await authenticator.findKey(context.username, key.algo, key.data);
+    if (account === undefined) return this.#reject(context);
+    if (context.signature === undefined) {
+      // RFC 8332 section 3.2: PK_OK repeats the signature algorithm, not the key's type.
+      if (hashAlgo !== undefined)
+        key.algo = hashAlgo === "sha512" ? "rsa-sha2-512" : "rsa-sha2-256";
+      context.accept();
+      return;
+    }
+    if (!isSigned(context, hashAlgo)) return this.#failed(context);
+    const login: Login = { account, method: "publickey", key: fingerprint(key.data) };
+    return this.#proven(context, login);
+  }
+
+  async #proven(context: AuthContext, login: Login): Promise<void> {
+    if (await this.#options.proven(login)) context.accept();
+  }
+
+  #reject(context: AuthContext): void {
+    context.reject(METHODS);
+  }
+
+  /** A wrong password or signature. */
+  async #failed(context: AuthContext): Promise<void> {
+    const { failedLogins, remote, log, tries, disconnect } = this.#options;
+    const user = printable(context.username, MAX_NAME);
+    failedLogins.add(user, remote, context.method);
+    log.info({ user, remote, method: context.method }, "login failed");
+    this.#failures += 1;
+    if (this.#failures >= tries) {
+      disconnect(DisconnectReason.noMoreAuthMethods, "Too many authentication failures");
+    } else this.#reject(context);
+  }
+
+  #broken(context: AuthContext, error: unknown): void {
+    const { disconnect, log, remote } = this.#options;
+    if (error instanceof HashQueueFull) {
+      disconnect(DisconnectReason.tooManyConnections, "Too many logins at once: try again later");
+      return;
+    }
+    const name = error instanceof Error ? error.name : "unknown";
+    log.error({ remote, method: context.method, error: name }, "login could not be checked");
+    disconnect(DisconnectReason.byApplication, "The login could not be checked: try again later");
+  }
+}
+
+/** Verifies the signature over the session identifier and the request (RFC 4252 section 7). */
+function isSigned(context: PublicKeyAuthContext, hashAlgorithm: string | undefined): boolean {
+  const { blob, key, signature } = context;
+  if (blob === undefined || signature === undefined) return false;
+  const parsed = ssh2.utils.parseKey(key.data);
+  if (parsed instanceof Error || parsed.type !== key.algo) return false;
+  return parsed.verify(blob, signature, hashAlgorithm) === true;
+}

@@ -1,0 +1,88 @@
+import type { Session as ChannelSession, Connection, ServerChannel } from "ssh2";
+import { type ChannelRequest, route } from "../session/routes.ts";
+import type { Session } from "../session/session.ts";
+import { channelIdOf, closeUnused, maxPacketOf, rawChannel } from "./internals.ts";
+import { type ChannelOwner, SshChannel } from "./ssh-channel.ts";
+
+/**
+ * A client that takes only tiny packets would make the server encrypt each byte by itself (and ssh2
+ * loop for ever at 0). The smallest known client takes 4096.
+ */
+const SMALLEST_PACKET = 512;
+
+/** The session channels of one connection. Everything but sessions is refused by ssh2 unasked. */
+export class Channels {
+  readonly #connection: Connection;
+  readonly #session: Session;
+  readonly #owner: ChannelOwner;
+  readonly #max: number;
+  /** our channel numbers, with what serves them once something was started */
+  readonly #open = new Map<number, SshChannel | undefined>();
+
+  /** @param max channels open at once */
+  constructor(connection: Connection, session: Session, owner: ChannelOwner, max: number) {
+    this.#connection = connection;
+    this.#session = session;
+    this.#owner = owner;
+    this.#max = max;
+    connection.on("session", (accept, reject) => {
+      if (this.#open.size >= this.#max) reject();
+      else this.#opened(accept() as ChannelSession);
+    });
+  }
+
+  /** The connection is gone. */
+  close(): void {
+    for (const channel of [...this.#open.values()]) channel?.closedByPeer();
+    this.#open.clear();
+  }
+
+  #opened(channel: ChannelSession): void {
+    if (maxPacketOf(channel) < SMALLEST_PACKET) {
+      this.#owner.violation("the client takes too small packets");
+      return;
+    }
+    const id = channelIdOf(channel);
+    this.#open.set(id, undefined);
+    channel.on("close", () => this.#closed(id, channel));
+    channel.on("error", () => {});
+    // rclone treats a refused env as fatal, OpenSSH warns about a refused pty.
+    channel.on("env", (accept: (() => void) | undefined) => accept?.());
+    channel.on("pty", (accept: (() => void) | undefined) => accept?.());
+    channel.on("subsystem", (accept, reject, { name }) => {
+      this.#start(id, { type: "subsystem", name }, accept, reject);
+    });
+    channel.on("exec", (accept, reject, { command }) => {
+      this.#start(id, { type: "exec", command }, accept, reject);
+    });
+    channel.on("shell", (accept, reject) => this.#start(id, { type: "shell" }, accept, reject));
+  }
+
+  /** Starts what is asked for before it returns: after the client's EOF ssh2 accepts nothing more. */
+  #start(
+    id: number,
+    request: ChannelRequest,
+    accept: () => ServerChannel | undefined,
+    reject: (() => void) | undefined,
+  ): void {
+    this.#session.touch();
+    const handler = route(this.#session, request);
+    const accepted = handler && accept();
+    if (handler === undefined || accepted === undefined) {
+      reject?.();
+      return;
+    }
+    accepted.on("error", () => {});
+    accepted.stderr.on("error", () => {});
+    const channel = new SshChannel(rawChannel(accepted), this.#owner);
+    this.#open.set(id, channel);
+    handler(channel);
+  }
+
+  #closed(id: number, channel: ChannelSession): void {
+    const served = this.#open.get(id);
+    this.#open.delete(id);
+    if (served === undefined) closeUnused(this.#connection, channel);
+    else served.closedByPeer();
+  }
+}

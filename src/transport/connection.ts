@@ -1,0 +1,254 @@
+import type { Socket } from "node:net";
+import type { Logger } from "pino";
+import type { ClientInfo, Connection } from "ssh2";
+import type { Authenticator } from "../auth/authenticator.ts";
+import type { Config } from "../config/types.ts";
+import { Refusal } from "../session/admission.ts";
+import type { Sessions } from "../session/registry.ts";
+import type { Login, Peer } from "../session/session.ts";
+import { Authentication } from "./authentication.ts";
+import { Channels } from "./channels.ts";
+import type { FailedLogins } from "./failed-logins.ts";
+import { IdentGate } from "./ident-gate.ts";
+import {
+  announceSignatures,
+  DisconnectReason,
+  offerAlgorithms,
+  type Protocol,
+  protocolOf,
+  sendBanner,
+  sendDisconnect,
+} from "./internals.ts";
+import { Outbox } from "./outbox.ts";
+import { formatRemote, printable } from "./printable.ts";
+import type { Budget } from "./receive-window.ts";
+import { Rekeying } from "./rekeying.ts";
+import type { ChannelOwner } from "./ssh-channel.ts";
+
+/** Replies a client doesn't read: above this nothing more is read from it. */
+const MAX_UNREAD = 8 * 1024 * 1024;
+
+/** How long a client has to read the last words before the socket is closed, in milliseconds. */
+const LINGER_MS = 2_000;
+
+const MAX_IDENT_SHOWN = 255;
+
+/** Detects a peer that vanished while it waits or logs in; afterwards SSH's own keepalive does. */
+const TCP_KEEPALIVE_MS = 30_000;
+
+export interface ConnectionServices {
+  readonly config: Pick<Config, "limits" | "transport">;
+  readonly log: Logger;
+  readonly authenticator: Authenticator;
+  readonly sessions: Sessions;
+  readonly failedLogins: FailedLogins;
+  readonly budget: Budget;
+}
+
+/** One TCP connection, from accept to close. */
+export class SshConnection implements Peer, ChannelOwner {
+  readonly outbox: Outbox;
+  readonly budget: Budget;
+  readonly remote: string;
+  client = "";
+  readonly #socket: Socket;
+  readonly #services: ConnectionServices;
+  readonly #log: Logger;
+  readonly #gone = new AbortController();
+  readonly #gate = new IdentGate();
+  readonly #onLoggedIn: () => void;
+  readonly #grace: NodeJS.Timeout;
+  #linger: NodeJS.Timeout | undefined;
+  #protocol: Protocol | undefined;
+  #rekeying: Rekeying | undefined;
+  #channels: Channels | undefined;
+  #touch: () => void = () => {};
+  #ended = false;
+  #received = 0;
+
+  /** @param onLoggedIn called once: the login is proven, or the connection is gone before */
+  constructor(socket: Socket, services: ConnectionServices, onLoggedIn: () => void) {
+    this.#socket = socket;
+    this.#services = services;
+    this.#onLoggedIn = once(onLoggedIn);
+    this.budget = services.budget;
+    this.remote = formatRemote(socket.remoteAddress, socket.remotePort);
+    this.#log = services.log;
+    this.outbox = new Outbox(socket);
+    socket.setNoDelay(true);
+    socket.setKeepAlive(true, TCP_KEEPALIVE_MS);
+    this.#grace = setTimeout(() => this.#tooSlow(), services.config.limits.loginGrace);
+    socket.on("error", (error) => this.#failed(error));
+    socket.on("end", () => this.#finish());
+    socket.on("close", () => this.#closed());
+    socket.on("drain", () => this.#resume());
+    this.#interceptInput();
+  }
+
+  get gone(): AbortSignal {
+    return this.#gone.signal;
+  }
+
+  get protocol(): Protocol {
+    if (this.#protocol === undefined) throw new Error("no handshake yet");
+    return this.#protocol;
+  }
+
+  /** ssh2 has read the client's identification; the key exchange comes next. */
+  attach(connection: Connection, info: ClientInfo): void {
+    const protocol = protocolOf(connection);
+    this.#protocol = protocol;
+    this.client = printable(info.header.identRaw, MAX_IDENT_SHOWN);
+    offerAlgorithms(protocol);
+    announceSignatures(protocol);
+    connection.on("error", (error) => this.#failed(error));
+    const { authenticator, config, failedLogins } = this.#services;
+    const authentication = new Authentication({
+      authenticator,
+      failedLogins,
+      log: this.#log,
+      remote: this.remote,
+      tries: config.limits.loginTries,
+      protocol,
+      disconnect: (reason, text) => this.end(reason, text),
+      proven: (login) => this.#enter(connection, login),
+    });
+    connection.on("authentication", (context) => authentication.handle(context));
+    this.#rekeying = new Rekeying(connection, config.transport, {
+      done: () => this.outbox.wake(),
+      abuse: (text) => this.violation(text),
+    });
+  }
+
+  notice(text: string): void {
+    if (!this.#ended && this.#protocol !== undefined) sendBanner(this.#protocol, text);
+  }
+
+  disconnect(text: string): void {
+    this.end(DisconnectReason.byApplication, text);
+  }
+
+  /** Says why and closes; what the client still sends is read and dropped. */
+  end(reason: DisconnectReason, text: string): void {
+    if (this.#ended) return;
+    try {
+      if (this.#protocol !== undefined) sendDisconnect(this.#protocol, reason, text);
+    } finally {
+      this.#finish();
+    }
+  }
+
+  violation(text: string): void {
+    if (this.#ended) return;
+    this.#log.warn({ remote: this.remote, client: this.client, error: text }, "protocol error");
+    this.end(DisconnectReason.protocolError, "Protocol error");
+  }
+
+  activity(): void {
+    this.#touch();
+  }
+
+  /** The login is proven: waits for a place. False when the client is not let in. */
+  async #enter(connection: Connection, login: Login): Promise<boolean> {
+    clearTimeout(this.#grace);
+    this.#onLoggedIn();
+    try {
+      const session = await this.#services.sessions.open(login, this);
+      const { channelsPerSession } = this.#services.config.limits;
+      this.#touch = () => session.touch();
+      this.#channels = new Channels(connection, session, this, channelsPerSession);
+      return true;
+    } catch (error) {
+      this.#notEntered(error);
+      return false;
+    }
+  }
+
+  #notEntered(error: unknown): void {
+    if (error instanceof Refusal) {
+      this.end(DisconnectReason.tooManyConnections, error.message);
+    } else if (!this.#ended) {
+      const name = error instanceof Error ? error.name : "unknown";
+      this.#log.error({ remote: this.remote, error: name }, "session not started");
+      this.disconnect("The session could not be started: try again later");
+    }
+  }
+
+  #tooSlow(): void {
+    this.#log.info({ remote: this.remote }, "login took too long");
+    this.disconnect("The login took too long");
+  }
+
+  /** Puts itself between the socket and the listener that ssh2 adds. */
+  #interceptInput(): void {
+    const socket = this.#socket;
+    const on = socket.on.bind(socket) as (event: string, listener: never) => Socket;
+    socket.on = (event: string, listener: never): Socket => {
+      if (event !== "data") return on(event, listener);
+      const parse = listener as (chunk: Buffer) => void;
+      return on(event, ((chunk: Buffer) => this.#input(chunk, parse)) as never);
+    };
+  }
+
+  #input(chunk: Buffer, parse: (chunk: Buffer) => void): void {
+    if (this.#ended) return;
+    this.#received += chunk.length;
+    let data: Buffer | undefined;
+    try {
+      data = this.#gate.pass(chunk);
+    } catch (error) {
+      this.#failed(error as Error);
+      return;
+    }
+    if (data !== undefined) parse(data);
+    if (this.#ended) return;
+    this.#rekeying?.moved(this.#received + this.outbox.bytes);
+    if (this.outbox.pending > MAX_UNREAD) this.#socket.pause();
+  }
+
+  #resume(): void {
+    if (this.#socket.isPaused()) this.#socket.resume();
+  }
+
+  /** The socket or ssh2 gave up: ssh2 has sent DISCONNECT where that was possible. */
+  #failed(error: Error & { level?: string }): void {
+    if (this.#ended) return;
+    const text = error.level === undefined ? error.name : error.message;
+    this.#log.debug({ remote: this.remote, client: this.client, error: text }, "connection failed");
+    this.#finish();
+  }
+
+  #finish(): void {
+    this.#ended = true;
+    this.#release();
+    this.#socket.end();
+    this.#resume();
+    this.#linger ??= setTimeout(() => this.#socket.destroy(), LINGER_MS);
+  }
+
+  #closed(): void {
+    this.#ended = true;
+    clearTimeout(this.#linger);
+    this.#linger = undefined;
+    this.#socket.destroy();
+    this.#release();
+  }
+
+  /** The session may let go of its files; the socket may still be saying the last words. */
+  #release(): void {
+    clearTimeout(this.#grace);
+    this.#rekeying?.stop();
+    this.#onLoggedIn();
+    this.#channels?.close();
+    if (!this.#gone.signal.aborted) this.#gone.abort(new Error("the connection is gone"));
+  }
+}
+
+function once(action: () => void): () => void {
+  let done = false;
+  return () => {
+    if (done) return;
+    done = true;
+    action();
+  };
+}

@@ -1,0 +1,46 @@
+import type { AuditEvent } from "../store/types.ts";
+
+/** So many failed logins are recorded one by one, then a few every second; the rest is counted. */
+const BURST = 50;
+const PER_SECOND = 5;
+const SUMMARY_MS = 10_000;
+
+/** The audit trail of failed logins, bounded so that a flood can't push everything else out. */
+export class FailedLogins {
+  readonly #record: (event: AuditEvent) => void;
+  readonly #now: () => number;
+  #tokens = BURST;
+  #filledAt: number;
+  #untold = 0;
+  #summary: NodeJS.Timeout | undefined;
+
+  /** @param now milliseconds of a clock that doesn't go back */
+  constructor(record: (event: AuditEvent) => void, now: () => number = () => performance.now()) {
+    this.#record = record;
+    this.#now = now;
+    this.#filledAt = now();
+  }
+
+  /** @param user escaped for display */
+  add(user: string, remote: string, method: string): void {
+    const now = this.#now();
+    this.#tokens = Math.min(BURST, this.#tokens + ((now - this.#filledAt) / 1000) * PER_SECOND);
+    this.#filledAt = now;
+    if (this.#tokens >= 1) {
+      this.#tokens -= 1;
+      this.#record({ kind: "login-failed", user, remote, detail: method });
+      return;
+    }
+    this.#untold += 1;
+    this.#summary ??= setTimeout(() => this.flush(), SUMMARY_MS);
+  }
+
+  /** Records how many were not recorded one by one. */
+  flush(): void {
+    clearTimeout(this.#summary);
+    this.#summary = undefined;
+    if (this.#untold === 0) return;
+    this.#record({ kind: "login-failed", detail: `${this.#untold} more failed logins` });
+    this.#untold = 0;
+  }
+}

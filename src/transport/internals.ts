@@ -1,0 +1,226 @@
+/**
+ * The private parts of ssh2 1.17.0 (pinned) that its public interface lacks. Nothing else in the
+ * project touches them.
+ */
+import { createRequire } from "node:module";
+import type { Socket } from "node:net";
+import type { Channel, Connection, Session } from "ssh2";
+import { ALGORITHMS, SIGNATURE_ALGORITHMS } from "./algorithms.ts";
+
+/** SSH message numbers (RFC 4253 section 12, RFC 4252 section 6, RFC 4254 section 9). */
+const MSG_DISCONNECT = 1;
+const MSG_EXT_INFO = 7;
+const MSG_USERAUTH_BANNER = 53;
+const MSG_CHANNEL_DATA = 94;
+
+/** SSH_EXTENDED_DATA_STDERR (RFC 4254 section 5.2) */
+const STDERR = 1;
+
+/** Disconnect reasons of RFC 4253 section 11.1. */
+export const DisconnectReason = {
+  protocolError: 2,
+  byApplication: 11,
+  tooManyConnections: 12,
+  noMoreAuthMethods: 14,
+} as const;
+
+export type DisconnectReason = (typeof DisconnectReason)[keyof typeof DisconnectReason];
+
+interface PacketWriter {
+  readonly allocStart: number;
+  readonly allocStartKEX: number;
+  alloc(length: number, force?: boolean): Buffer;
+  finalize(packet: Buffer, force?: boolean): Buffer;
+}
+
+export interface Protocol {
+  readonly _packetRW: { readonly write: PacketWriter };
+  readonly _cipher: { encrypt(packet: Buffer): void };
+  /** set while a key exchange is under way: packets are queued then */
+  readonly _kexinit: Buffer | undefined;
+  readonly _queue: readonly unknown[] | undefined;
+  readonly _kex: { remoteExtInfoEnabled: boolean } | undefined;
+  readonly _authsQueue: string[];
+  /** undefined once the connection failed: nothing may be sent any more */
+  readonly _destruct: unknown;
+  _offer: unknown;
+  _onHandshakeComplete: (...args: unknown[]) => void;
+  channelWindowAdjust(channel: number, bytes: number): void;
+  channelExtData(channel: number, data: Buffer, type: number): void;
+  channelEOF(channel: number): void;
+  channelClose(channel: number): void;
+  exitStatus(channel: number, status: number): void;
+}
+
+interface PrivateConnection {
+  readonly _protocol: Protocol;
+  readonly _sock: Socket;
+  readonly _chanMgr: { remove(id: number): void };
+}
+
+interface ChannelEnd {
+  readonly id: number;
+  window: number;
+  readonly packetSize: number;
+  state: "open" | "eof" | "closing" | "closed";
+}
+
+interface PrivateSession {
+  readonly _chanInfo: { readonly incoming: ChannelEnd; readonly outgoing: ChannelEnd };
+  readonly _channel: unknown;
+}
+
+/** What of a channel the ByteChannel needs; see lib/Channel.js and CHANNEL_* in lib/server.js. */
+export interface RawChannel {
+  readonly incoming: ChannelEnd;
+  readonly outgoing: ChannelEnd;
+  push: (data: Buffer | null) => boolean;
+  _waitWindow: boolean;
+  _chunkcb: (() => void) | undefined;
+  eof(): void;
+  close(): void;
+}
+
+const { KexInit } = createRequire(import.meta.url)("ssh2/lib/protocol/kex.js") as {
+  KexInit: new (lists: object) => object;
+};
+
+const DIRECTION = {
+  cipher: [...ALGORITHMS.cipher],
+  mac: [...ALGORITHMS.hmac],
+  compress: [...ALGORITHMS.compress],
+  lang: [],
+};
+
+/** ssh2 adds ssh-rsa (SHA-1) to every RSA host key, so the offer is made here. */
+const OFFER = new KexInit({
+  kex: [...ALGORITHMS.kex, "kex-strict-s-v00@openssh.com"],
+  serverHostKey: [...ALGORITHMS.serverHostKey],
+  cs: DIRECTION,
+  sc: DIRECTION,
+});
+
+export function protocolOf(connection: Connection): Protocol {
+  return (connection as unknown as PrivateConnection)._protocol;
+}
+
+export function socketOf(connection: Connection): Socket {
+  return (connection as unknown as PrivateConnection)._sock;
+}
+
+export function rawChannel(channel: Channel): RawChannel {
+  return channel as unknown as RawChannel;
+}
+
+/** The largest packet the client takes on this channel, as it said in CHANNEL_OPEN. */
+export function maxPacketOf(session: Session): number {
+  return (session as unknown as PrivateSession)._chanInfo.outgoing.packetSize;
+}
+
+/** Our number of the channel; the same for two Session objects exactly when they are one. */
+export function channelIdOf(session: Session): number {
+  return (session as unknown as PrivateSession)._chanInfo.incoming.id;
+}
+
+/**
+ * Answers the CLOSE of a session channel on which nothing was ever started. ssh2 neither answers
+ * nor forgets such a channel.
+ */
+export function closeUnused(connection: Connection, session: Session): void {
+  const { _chanInfo: info, _channel: started } = session as unknown as PrivateSession;
+  if (started !== undefined) return;
+  const { _chanMgr, _protocol } = connection as unknown as PrivateConnection;
+  _chanMgr.remove(info.incoming.id);
+  _protocol.channelClose(info.outgoing.id);
+}
+
+/** Offers our algorithms; to be called before the key exchange starts (in "connection"). */
+export function offerAlgorithms(protocol: Protocol): void {
+  protocol._offer = OFFER;
+}
+
+/** ssh2's own server-sig-algs names SHA-1 and lacks a comma: sends a correct one instead. */
+export function announceSignatures(protocol: Protocol): void {
+  const complete = protocol._onHandshakeComplete;
+  let first = true;
+  protocol._onHandshakeComplete = (...args) => {
+    const wanted = first && protocol._kex?.remoteExtInfoEnabled === true;
+    first = false;
+    if (wanted && protocol._kex !== undefined) {
+      protocol._kex.remoteExtInfoEnabled = false;
+      send(
+        protocol,
+        Buffer.concat([
+          Buffer.from([MSG_EXT_INFO, 0, 0, 0, 1]),
+          string("server-sig-algs"),
+          string(SIGNATURE_ALGORITHMS.join(",")),
+        ]),
+      );
+    }
+    complete(...args);
+  };
+}
+
+/** True while packets are held back by a key exchange. */
+export function isRekeying(protocol: Protocol): boolean {
+  return protocol._kexinit !== undefined;
+}
+
+export function isUsable(protocol: Protocol): boolean {
+  return protocol._destruct !== undefined;
+}
+
+function string(text: string): Buffer {
+  const body = Buffer.from(text, "utf8");
+  const out = Buffer.alloc(4 + body.length);
+  out.writeUInt32BE(body.length);
+  body.copy(out, 4);
+  return out;
+}
+
+/** Sends a packet at once, also in the middle of a key exchange, where only few kinds may be sent. */
+function send(protocol: Protocol, payload: Buffer): void {
+  const writer = protocol._packetRW.write;
+  const packet = writer.alloc(payload.length, true);
+  payload.copy(packet, writer.allocStartKEX);
+  protocol._cipher.encrypt(writer.finalize(packet, true));
+}
+
+/** SSH_MSG_DISCONNECT with a text the client's user reads (RFC 4253 section 11.1). */
+export function sendDisconnect(protocol: Protocol, reason: DisconnectReason, text: string): void {
+  if (!isUsable(protocol)) return;
+  const head = Buffer.from([MSG_DISCONNECT, 0, 0, 0, reason]);
+  send(protocol, Buffer.concat([head, string(text), string("")]));
+}
+
+/** SSH_MSG_USERAUTH_BANNER (RFC 4252 section 5.4): only before the login is complete. */
+export function sendBanner(protocol: Protocol, text: string): void {
+  if (!isUsable(protocol) || isRekeying(protocol)) return;
+  const head = Buffer.from([MSG_USERAUTH_BANNER]);
+  send(protocol, Buffer.concat([head, string(`${text}\r\n`), string("")]));
+}
+
+/**
+ * One SSH_MSG_CHANNEL_DATA (RFC 4254 section 5.2) of `length` bytes that `fill` copies to the
+ * offset it is given. Not while re-keying.
+ */
+export function sendData(
+  protocol: Protocol,
+  channel: number,
+  length: number,
+  fill: (packet: Buffer, offset: number) => void,
+): void {
+  const writer = protocol._packetRW.write;
+  const start = writer.allocStart;
+  const packet = writer.alloc(9 + length);
+  packet[start] = MSG_CHANNEL_DATA;
+  packet.writeUInt32BE(channel, start + 1);
+  packet.writeUInt32BE(length, start + 5);
+  fill(packet, start + 9);
+  protocol._cipher.encrypt(writer.finalize(packet));
+}
+
+/** Bytes for the client's standard error. */
+export function sendErrorData(protocol: Protocol, channel: number, data: Buffer): void {
+  protocol.channelExtData(channel, data, STDERR);
+}

@@ -1,0 +1,124 @@
+import { createServer, type Server as NetServer, type Socket } from "node:net";
+import ssh2, { type Server as SshServer } from "ssh2";
+import type { Config } from "../config/types.ts";
+import { ALGORITHMS } from "./algorithms.ts";
+import { type ConnectionServices, SshConnection } from "./connection.ts";
+import type { HostKey } from "./host-keys.ts";
+import { socketOf } from "./internals.ts";
+import { Budget, WINDOW_BUDGET } from "./receive-window.ts";
+
+/** "SSH-2.0-" and this: no version of ours or of node. */
+const IDENT = "Moorage";
+
+/** ssh2 has no "off" for keepalive but an interval that never ends (largest of setInterval). */
+const NEVER_MS = 2 ** 31 - 1;
+
+const BACKLOG = 511;
+const FULL = "Not allowed at this time\r\n";
+const REFUSED_LINGER_MS = 500;
+
+export interface ListenerOptions extends Omit<ConnectionServices, "config" | "budget"> {
+  readonly config: Pick<Config, "server" | "limits" | "transport">;
+  readonly hostKeys: readonly HostKey[];
+}
+
+export interface Address {
+  readonly host: string;
+  readonly port: number;
+}
+
+/** Accepts TCP connections and hands them to ssh2. */
+export class Listener {
+  readonly #options: ListenerOptions;
+  readonly #services: ConnectionServices;
+  readonly #ssh: SshServer;
+  readonly #net: NetServer;
+  readonly #connections = new Map<Socket, SshConnection>();
+  #unauthenticated = 0;
+
+  constructor(options: ListenerOptions) {
+    this.#options = options;
+    this.#services = { ...options, budget: new Budget(WINDOW_BUDGET) };
+    this.#ssh = this.#sshServer();
+    this.#net = createServer({ noDelay: true }, (socket) => this.#accept(socket));
+    this.#net.on("error", (error) => {
+      options.log.error({ error: (error as NodeJS.ErrnoException).code }, "listener failed");
+    });
+  }
+
+  #sshServer(): SshServer {
+    const { config, hostKeys, log } = this.#options;
+    const { keepaliveInterval, keepaliveCount } = config.transport;
+    const server = new ssh2.Server({
+      hostKeys: hostKeys.map((key) => key.privateKey),
+      ident: IDENT,
+      banner: config.server.banner,
+      algorithms: {
+        kex: [...ALGORITHMS.kex],
+        serverHostKey: [...ALGORITHMS.serverHostKey],
+        cipher: [...ALGORITHMS.cipher],
+        hmac: [...ALGORITHMS.hmac],
+        compress: [...ALGORITHMS.compress],
+      },
+      keepaliveInterval: keepaliveInterval > 0 ? keepaliveInterval : NEVER_MS,
+      keepaliveCountMax: keepaliveCount,
+    });
+    server.on("error", (error: Error) => log.error({ error: error.name }, "ssh server failed"));
+    server.on("connection", (connection, info) => {
+      this.#connections.get(socketOf(connection))?.attach(connection, info);
+    });
+    return server;
+  }
+
+  /** Rejects with the system's error when the address can't be listened on. */
+  listen(): Promise<Address> {
+    const { host, port } = this.#options.config.server;
+    return new Promise((resolve, reject) => {
+      this.#net.once("error", reject);
+      this.#net.listen({ host, port, backlog: BACKLOG }, () => {
+        this.#net.removeListener("error", reject);
+        const bound = this.#net.address();
+        if (bound === null || typeof bound === "string") reject(new Error("not listening"));
+        else resolve({ host: bound.address, port: bound.port });
+      });
+    });
+  }
+
+  /** No new connections; those there are go on. */
+  stopAccepting(): void {
+    this.#net.close();
+  }
+
+  /** Ends what is still connected; resolves when every socket is closed. */
+  async close(text: string): Promise<void> {
+    this.stopAccepting();
+    const closed = [...this.#connections].map(([socket, connection]) => {
+      const gone = new Promise<void>((resolve) => socket.once("close", () => resolve()));
+      connection.disconnect(text);
+      return gone;
+    });
+    await Promise.all(closed);
+  }
+
+  #accept(socket: Socket): void {
+    const { limits } = this.#options.config;
+    if (this.#unauthenticated >= limits.maxUnauthenticated) {
+      refuse(socket);
+      return;
+    }
+    this.#unauthenticated += 1;
+    const connection = new SshConnection(socket, this.#services, () => {
+      this.#unauthenticated -= 1;
+    });
+    this.#connections.set(socket, connection);
+    socket.once("close", () => this.#connections.delete(socket));
+    this.#ssh.injectSocket(socket);
+  }
+}
+
+function refuse(socket: Socket): void {
+  socket.on("error", () => {});
+  socket.resume();
+  socket.end(FULL);
+  setTimeout(() => socket.destroy(), REFUSED_LINGER_MS);
+}

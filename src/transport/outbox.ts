@@ -1,0 +1,95 @@
+import type { Socket } from "node:net";
+
+/** Something with bytes to send at the end of the turn. */
+export interface Sender {
+  /** Sends what can be sent now. */
+  flush(): void;
+  /** Some bytes of the connection have reached the kernel. */
+  progress(): void;
+}
+
+/**
+ * The way out of one connection. What is written during one turn of the event loop leaves in one
+ * system call; the socket is never corked beyond the turn.
+ */
+export class Outbox {
+  readonly #socket: Socket;
+  readonly #senders = new Set<Sender>();
+  readonly #ready = new Set<Sender>();
+  #scheduled = false;
+  #corked = false;
+  #bytes = 0;
+
+  /** Takes over `socket.write`, which ssh2 calls for every packet. */
+  constructor(socket: Socket) {
+    this.#socket = socket;
+    const write = socket.write.bind(socket) as (data: Buffer, done?: () => void) => boolean;
+    const written = (): void => this.#progress();
+    socket.write = (data: Buffer | string | Uint8Array): boolean => {
+      this.#bytes += data.length;
+      if (this.#corked) return write(data as Buffer);
+      this.#corked = true;
+      socket.cork();
+      this.#schedule();
+      return write(data as Buffer, written);
+    };
+  }
+
+  /** Bytes handed to the socket so far. */
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  /** Bytes the kernel has not taken yet. */
+  get pending(): number {
+    return this.#socket.writableLength;
+  }
+
+  add(sender: Sender): void {
+    this.#senders.add(sender);
+  }
+
+  remove(sender: Sender): void {
+    this.#senders.delete(sender);
+    this.#ready.delete(sender);
+  }
+
+  /** Calls `sender.flush` at the end of this turn. */
+  ready(sender: Sender): void {
+    this.#ready.add(sender);
+    this.#schedule();
+  }
+
+  /** Calls `flush` of every sender: a key exchange is over. */
+  wake(): void {
+    for (const sender of this.#senders) this.ready(sender);
+  }
+
+  #schedule(): void {
+    if (this.#scheduled) return;
+    this.#scheduled = true;
+    setImmediate(() => this.#turn());
+  }
+
+  #turn(): void {
+    try {
+      for (const sender of this.#ready) {
+        this.#ready.delete(sender);
+        sender.flush();
+      }
+    } catch (error) {
+      // A timer's exception would end the process; this ends the connection.
+      this.#socket.destroy(error as Error);
+    } finally {
+      this.#scheduled = false;
+      if (this.#corked) {
+        this.#corked = false;
+        this.#socket.uncork();
+      }
+    }
+  }
+
+  #progress(): void {
+    for (const sender of this.#senders) sender.progress();
+  }
+}

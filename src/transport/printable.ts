@@ -1,0 +1,15 @@
+/** What a client said about itself, for logs and the audit trail: control characters escaped. */
+export function printable(text: string, maxLength: number): string {
+  const short = text.length > maxLength ? `${text.slice(0, maxLength)}…` : text;
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what must not reach a terminal
+  return short.replace(/[\u0000-\u001f\u007f-\u009f\u2028\u2029\u202a-\u202e]/g, (c) => {
+    return `\\x${c.charCodeAt(0).toString(16).padStart(2, "0")}`;
+  });
+}
+
+/** Address and port of a peer: "192.0.2.1:5022", "[2001:db8::1]:5022". */
+export function formatRemote(address: string | undefined, port: number | undefined): string {
+  if (address === undefined) return "unknown";
+  const plain = address.startsWith("::ffff:") ? address.slice("::ffff:".length) : address;
+  return plain.includes(":") ? `[${plain}]:${port ?? 0}` : `${plain}:${port ?? 0}`;
+}

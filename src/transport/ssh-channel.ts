@@ -1,0 +1,216 @@
+import { DRAIN_BYTES } from "../session/channel.ts";
+import type { SessionChannel } from "../session/routes.ts";
+import {
+  isRekeying,
+  type Protocol,
+  type RawChannel,
+  sendData,
+  sendErrorData,
+} from "./internals.ts";
+import type { Outbox, Sender } from "./outbox.ts";
+import { type Budget, ReceiveWindow } from "./receive-window.ts";
+
+/** The largest packet every implementation takes (RFC 4253 section 6.1); many take no larger one. */
+const MAX_PACKET = 32 * 1024;
+
+/** ssh2 drops data without a word when it thinks the window is 0, so the count is kept here alone. */
+const SSH2_WINDOW = 2 ** 40;
+
+/** What a channel needs of its connection. */
+export interface ChannelOwner {
+  readonly protocol: Protocol;
+  readonly outbox: Outbox;
+  readonly budget: Budget;
+  /** The peer broke the protocol: ends the connection. */
+  violation(text: string): void;
+  /** Data moved in either direction. */
+  activity(): void;
+}
+
+/** Stands in the queue for a buffer that was sent, so that its memory is free. */
+const NONE = Buffer.alloc(0);
+
+function nothing(): void {}
+
+/**
+ * A session channel of ssh2 as a ByteChannel. It goes round ssh2's streams: data comes straight
+ * from the packet, credit is given for what was consumed only, and what goes out is packed into
+ * full packets at the end of the turn.
+ */
+export class SshChannel implements SessionChannel, Sender {
+  onData: (chunk: Buffer) => void = nothing;
+  onEnd: () => void = nothing;
+  onClose: () => void = nothing;
+  onDrain: () => void = nothing;
+  readonly #raw: RawChannel;
+  readonly #owner: ChannelOwner;
+  readonly #window: ReceiveWindow;
+  readonly #maxPacket: number;
+  #queue: Buffer[] = [];
+  /** index of the first buffer of the queue not sent whole, and how much of it was sent */
+  #head = 0;
+  #offset = 0;
+  #queued = 0;
+  #aboveMark = false;
+  #ended = false;
+  #exitStatus: number | undefined;
+  #closed = false;
+
+  constructor(raw: RawChannel, owner: ChannelOwner) {
+    this.#raw = raw;
+    this.#owner = owner;
+    this.#maxPacket = Math.min(raw.outgoing.packetSize, MAX_PACKET);
+    this.#window = new ReceiveWindow(owner.budget, (bytes) => this.#grant(bytes));
+    raw.incoming.window = SSH2_WINDOW;
+    raw.push = (data) => {
+      this.#receive(data);
+      return false;
+    };
+    // ssh2 calls _chunkcb when the peer widens the window and _waitWindow is set.
+    raw._chunkcb = () => this.#widened();
+    raw._waitWindow = true;
+    owner.outbox.add(this);
+  }
+
+  get queuedBytes(): number {
+    return this.#closed ? 0 : this.#queued + this.#owner.outbox.pending;
+  }
+
+  write(data: Buffer): void {
+    if (this.#closed || this.#exitStatus !== undefined || data.length === 0) return;
+    this.#queue.push(data);
+    this.#queued += data.length;
+    if (this.queuedBytes > DRAIN_BYTES) this.#aboveMark = true;
+    this.#owner.outbox.ready(this);
+  }
+
+  writeError(data: Buffer): void {
+    if (this.#closed || this.#exitStatus !== undefined) return;
+    const { outgoing } = this.#raw;
+    const length = Math.min(data.length, outgoing.window, this.#maxPacket);
+    if (length === 0) return;
+    outgoing.window -= length;
+    sendErrorData(this.#owner.protocol, outgoing.id, data.subarray(0, length));
+  }
+
+  consume(bytes: number): void {
+    if (!this.#closed) this.#window.consumed(bytes);
+  }
+
+  end(exitStatus: number): void {
+    if (this.#closed || this.#exitStatus !== undefined) return;
+    this.#exitStatus = exitStatus;
+    this.#owner.outbox.ready(this);
+  }
+
+  destroy(): void {
+    if (this.#closed) return;
+    this.#forget();
+    this.#raw.close();
+    queueMicrotask(() => this.onClose());
+  }
+
+  /** The peer's CLOSE came, or the connection is gone. */
+  closedByPeer(): void {
+    if (this.#closed) return;
+    this.#forget();
+    this.onClose();
+  }
+
+  flush(): void {
+    if (this.#closed || isRekeying(this.#owner.protocol)) return;
+    const { outgoing } = this.#raw;
+    while (this.#queued > 0 && outgoing.window > 0) {
+      const length = Math.min(this.#queued, outgoing.window, this.#maxPacket);
+      outgoing.window -= length;
+      sendData(this.#owner.protocol, outgoing.id, length, (packet, at) => {
+        this.#copy(packet, at, length);
+      });
+    }
+    if (this.#queued === 0 && this.#exitStatus !== undefined) this.#finish(this.#exitStatus);
+    else this.#checkDrain();
+  }
+
+  progress(): void {
+    if (this.#closed) return;
+    if (this.#aboveMark) this.#owner.activity();
+    this.#checkDrain();
+  }
+
+  #receive(data: Buffer | null): void {
+    if (this.#closed || this.#ended) return;
+    if (data === null) {
+      this.#ended = true;
+      this.onEnd();
+      return;
+    }
+    this.#raw.incoming.window = SSH2_WINDOW;
+    if (!this.#window.received(data.length)) {
+      this.#owner.violation("the client sent more than the channel's window allows");
+      return;
+    }
+    this.#owner.activity();
+    if (data.length > 0) this.onData(data);
+  }
+
+  #grant(bytes: number): void {
+    this.#owner.protocol.channelWindowAdjust(this.#raw.outgoing.id, bytes);
+  }
+
+  #widened(): void {
+    this.#raw._waitWindow = true;
+    if (this.#queued > 0) this.#owner.outbox.ready(this);
+  }
+
+  /** Moves `length` bytes from the queue to the packet. */
+  #copy(packet: Buffer, at: number, length: number): void {
+    let left = length;
+    let target = at;
+    while (left > 0) {
+      const chunk = this.#queue[this.#head] as Buffer;
+      const take = Math.min(left, chunk.length - this.#offset);
+      chunk.copy(packet, target, this.#offset, this.#offset + take);
+      this.#offset += take;
+      target += take;
+      left -= take;
+      if (this.#offset === chunk.length) this.#next();
+    }
+    this.#queued -= length;
+  }
+
+  #next(): void {
+    this.#queue[this.#head] = NONE;
+    this.#head += 1;
+    this.#offset = 0;
+    if (this.#head === this.#queue.length) {
+      this.#queue = [];
+      this.#head = 0;
+    } else if (this.#head >= 256) {
+      this.#queue = this.#queue.slice(this.#head);
+      this.#head = 0;
+    }
+  }
+
+  #checkDrain(): void {
+    if (!this.#aboveMark || this.queuedBytes > DRAIN_BYTES) return;
+    this.#aboveMark = false;
+    this.onDrain();
+  }
+
+  #finish(exitStatus: number): void {
+    this.#owner.protocol.exitStatus(this.#raw.outgoing.id, exitStatus);
+    this.#raw.eof();
+    this.#forget();
+    this.#raw.close();
+    this.onClose();
+  }
+
+  #forget(): void {
+    this.#closed = true;
+    this.#queue = [];
+    this.#head = 0;
+    this.#queued = 0;
+    this.#window.close();
+    this.#owner.outbox.remove(this);
+  }
+}

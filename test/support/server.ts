@@ -1,0 +1,216 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { pino } from "pino";
+import ssh2 from "ssh2";
+import { parsePublicKey } from "../../src/auth/keys.ts";
+import { Passwords } from "../../src/auth/passwords.ts";
+import { loadConfig } from "../../src/config/load.ts";
+import type { Config } from "../../src/config/types.ts";
+import { UserControl } from "../../src/control/users.ts";
+import { rescan } from "../../src/quota/rescan.ts";
+import { type RunningServer, startServer } from "../../src/server.ts";
+import { openStore, type Store } from "../../src/store/store.ts";
+import type { Account, Role } from "../../src/store/types.ts";
+
+/** Settings that differ from the tests' own; sections and fields left out stay. */
+export type ConfigChange = { readonly [S in keyof Config]?: Partial<Config[S]> };
+
+/** A user to add; without a password and keys the password is "secret". */
+export interface TestUser {
+  readonly name: string;
+  readonly password?: string;
+  /** lines as in authorized_keys */
+  readonly keys?: readonly string[];
+  readonly role?: Role;
+  /** default: no limit */
+  readonly quotaBytes?: number | null;
+  readonly quotaFiles?: number | null;
+}
+
+export const TEST_PASSWORD = "secret";
+
+/** Hashes that cost next to nothing; everything else as by default, on a free loopback port. */
+const TEST_CONFIG: ConfigChange = {
+  server: { host: "127.0.0.1", port: 0 },
+  auth: { argon2Memory: 1024 * 1024, argon2Time: 2, argon2Parallelism: 1 },
+  log: { level: "silent" },
+};
+
+export interface TestInstance {
+  /** the instance's directory */
+  readonly root: string;
+  readonly store: Store;
+  /** the administration, as the command line uses it, on a connection of its own */
+  readonly control: UserControl;
+  addUser(user: TestUser): Promise<Account>;
+  /** the host's path of a user's home */
+  home(name: string): string;
+}
+
+export interface TestServer extends TestInstance {
+  readonly host: string;
+  readonly port: number;
+  readonly config: Config;
+  readonly server: RunningServer;
+  /** Stops the server and removes the instance. */
+  stop(): Promise<void>;
+}
+
+export interface TestServerOptions {
+  readonly users?: readonly TestUser[];
+  readonly config?: ConfigChange;
+  /** an instance to use that another test server made: it isn't removed */
+  readonly root?: string;
+}
+
+function testConfig(root: string, change: ConfigChange = {}): Config {
+  const base = loadConfig({ root, env: {} });
+  const section = <S extends keyof Config>(name: S): Config[S] => ({
+    ...base[name],
+    ...TEST_CONFIG[name],
+    ...change[name],
+  });
+  return {
+    server: section("server"),
+    limits: section("limits"),
+    quota: section("quota"),
+    auth: section("auth"),
+    transport: section("transport"),
+    log: section("log"),
+    audit: section("audit"),
+  };
+}
+
+let hostKeys: Promise<{ name: string; text: string }[]> | undefined;
+
+/** Host keys made once a test process: small RSA keys, since those take longest to make. */
+function makeHostKeys(): Promise<{ name: string; text: string }[]> {
+  const make = (
+    name: string,
+    generate: () => { private: string },
+  ): { name: string; text: string } => {
+    for (;;) {
+      const text = generate().private;
+      // ssh2 makes a damaged ed25519 key now and then.
+      if (!(ssh2.utils.parseKey(text) instanceof Error)) return { name, text };
+    }
+  };
+  hostKeys ??= Promise.resolve([
+    make("ssh_host_ed25519_key", () => ssh2.utils.generateKeyPairSync("ed25519")),
+    make("ssh_host_ecdsa_key", () => ssh2.utils.generateKeyPairSync("ecdsa", { bits: 256 })),
+    make("ssh_host_rsa_key", () => ssh2.utils.generateKeyPairSync("rsa", { bits: 2048 })),
+  ]);
+  return hostKeys;
+}
+
+/** An empty instance directory with host keys. */
+export async function makeInstance(): Promise<string> {
+  const root = await mkdtemp(join(tmpdir(), "moorage-test-"));
+  for (const name of ["keys", "homes", "db"]) await mkdir(join(root, name), { mode: 0o700 });
+  for (const { name, text } of await makeHostKeys()) {
+    await writeFile(join(root, "keys", name), text, { mode: 0o600 });
+  }
+  return root;
+}
+
+/** A server in this process, on a free loopback port, with an instance of its own. */
+export async function startTestServer(options: TestServerOptions = {}): Promise<TestServer> {
+  const root = options.root ?? (await makeInstance());
+  const config = testConfig(root, options.config);
+  const store = await openStore(root, "server", "test");
+  const commands = await openStore(root, "command", "test");
+  const instance = administer(root, commands, config);
+  for (const user of options.users ?? []) await instance.addUser(user);
+  const log = pino({ level: config.log.level });
+  const server = await startServer({ root, config, store, log });
+  return {
+    ...instance,
+    store,
+    host: server.address.host,
+    port: server.address.port,
+    config,
+    server,
+    async stop() {
+      await server.stop(0);
+      await store.close();
+      await commands.close();
+      if (options.root === undefined) await rm(root, { recursive: true, force: true });
+    },
+  };
+}
+
+function administer(root: string, store: Store, config: Config): TestInstance {
+  const passwords = new Passwords(config.auth);
+  const control = new UserControl({
+    store,
+    root,
+    actor: "test",
+    hash: (password) => passwords.hash(password),
+    rescan: (account) => rescan(store, root, account),
+  });
+  return {
+    root,
+    store,
+    control,
+    home: (name) => join(root, "homes", name),
+    async addUser(user) {
+      const account = await control.add({
+        name: user.name,
+        role: user.role ?? "user",
+        quotaBytes: user.quotaBytes ?? null,
+        quotaFiles: user.quotaFiles ?? null,
+        keys: (user.keys ?? []).map(parsePublicKey),
+        ...passwordOf(user),
+      });
+      return account;
+    },
+  };
+}
+
+function passwordOf(user: TestUser): { password?: string } {
+  if (user.password !== undefined) return { password: user.password };
+  return user.keys === undefined ? { password: TEST_PASSWORD } : {};
+}
+
+export interface SpawnedServer {
+  readonly port: number;
+  readonly child: ChildProcess;
+  /** everything it wrote so far to standard output and error */
+  output(): string;
+  /** resolves to the exit code; null when a signal ended it */
+  readonly exited: Promise<number | null>;
+}
+
+const PROGRAM = fileURLToPath(new URL("../../dist/src/moorage.cjs", import.meta.url));
+
+/**
+ * The built program (`npm run build`) as a child process serving `root` on a free loopback port.
+ * @param settings flags such as `["--limits-max-sessions", "10"]`
+ */
+export async function spawnServer(
+  root: string,
+  settings: readonly string[] = [],
+): Promise<SpawnedServer> {
+  const child = spawn(
+    process.execPath,
+    [PROGRAM, "--root", root, "serve", "--host", "127.0.0.1", "--port", "0", ...settings],
+    { stdio: ["ignore", "pipe", "pipe"], env: { ...process.env, MOORAGE_LOG_LEVEL: "warn" } },
+  );
+  let output = "";
+  const exited = new Promise<number | null>((resolve) => child.once("exit", resolve));
+  const port = await new Promise<number>((resolve, reject) => {
+    const read = (chunk: Buffer): void => {
+      output += chunk.toString();
+      const match = /listens on \S+?:(\d+)\n/.exec(output);
+      if (match !== null) resolve(Number(match[1]));
+    };
+    child.stdout.on("data", read);
+    child.stderr.on("data", read);
+    child.once("error", reject);
+    void exited.then((code) => reject(new Error(`the server ended (${code}): ${output}`)));
+  });
+  return { port, child, output: () => output, exited };
+}

@@ -1,0 +1,232 @@
+import { execFile, spawn } from "node:child_process";
+import { once } from "node:events";
+import { connect as connectTcp, type Socket } from "node:net";
+import ssh2, { type Client, type ClientChannel, type ConnectConfig } from "ssh2";
+
+/** Where a server listens. */
+export interface Target {
+  readonly port: number;
+}
+
+export interface KeyPair {
+  readonly private: string;
+  readonly public: string;
+}
+
+/** A key pair in OpenSSH's formats. */
+export function makeKey(type: "ed25519" | "ecdsa" | "rsa" = "ed25519", bits = 2048): KeyPair {
+  for (;;) {
+    const pair =
+      type === "ed25519"
+        ? ssh2.utils.generateKeyPairSync("ed25519")
+        : type === "ecdsa"
+          ? ssh2.utils.generateKeyPairSync("ecdsa", { bits: 256 })
+          : ssh2.utils.generateKeyPairSync("rsa", { bits });
+    // ssh2 makes a damaged ed25519 key now and then.
+    if (!(ssh2.utils.parseKey(pair.private) instanceof Error)) return pair;
+  }
+}
+
+/** What a client saw of its connection's end. */
+export interface Ending {
+  /** the texts of errors, the server's DISCONNECT among them */
+  readonly errors: string[];
+  /** the server's DISCONNECT messages, reason and text: ssh2 keeps those "by application" silent */
+  readonly disconnects: string[];
+  /** the server's packets about channels in the order they came, as ssh2 prints them */
+  readonly channelPackets: string[];
+  /** texts the server showed before the login */
+  readonly banners: string[];
+  readonly closed: Promise<void>;
+}
+
+/** Starts to connect; `ready` or the ending tells what came of it. */
+export function dial(
+  { port }: Target,
+  config: ConnectConfig,
+): Ending & { client: Client; ready: Promise<void> } {
+  const client = new ssh2.Client();
+  const errors: string[] = [];
+  const banners: string[] = [];
+  const disconnects: string[] = [];
+  const channelPackets: string[] = [];
+  const debug = (line: string): void => {
+    const packet = /^Inbound: (CHANNEL_\w+) \(r:\d+(?:, )?(.*)\)$/.exec(line);
+    if (packet !== null) channelPackets.push(`${packet[1]} ${packet[2]}`.trim());
+    const match = /^Inbound: Received DISCONNECT \((\d+), "(.*)"\)$/.exec(line);
+    if (match !== null) disconnects.push(`${match[1]}: ${match[2]}`);
+  };
+  client.on("banner", (text) => banners.push(text.trim()));
+  client.on("error", (error) => errors.push(error.message));
+  const closed = new Promise<void>((resolve) => client.once("close", () => resolve()));
+  const ready = new Promise<void>((resolve, reject) => {
+    client.once("ready", () => resolve());
+    void closed.then(() => reject(new Error(`closed: ${errors.join("; ")}`)));
+  });
+  ready.catch(() => {});
+  const defaults = { host: "127.0.0.1", port, username: "ann", readyTimeout: 25_000, debug };
+  client.connect({ ...defaults, ...config });
+  return { client, errors, banners, disconnects, channelPackets, closed, ready };
+}
+
+/** A client that is logged in. */
+export async function login(target: Target, config: ConnectConfig = {}): Promise<Client> {
+  const { client, ready } = dial(target, { password: "secret", ...config });
+  await ready;
+  return client;
+}
+
+/** The packet functions of ssh2's client that its public interface lacks. */
+export interface ClientProtocol {
+  _kex: { sessionID: Buffer };
+  _authsQueue: string[];
+  channelData(channel: number, data: Buffer): void;
+  channelWindowAdjust(channel: number, bytes: number): void;
+  channelOpenConfirm(remote: number, local: number, window: number, packet: number): void;
+  session(channel: number, window: number, maxPacket: number): void;
+  channelClose(channel: number): void;
+  ping(): void;
+  rekey(): void;
+  authPK(
+    username: string,
+    key: unknown,
+    algorithm: string | undefined,
+    sign?: (data: Buffer, done: (signature: Buffer) => void) => void,
+  ): void;
+  authPassword(username: string, password: string): void;
+  subsystem(channel: number, name: string, wantReply: boolean): void;
+  tcpipForward(address: string, port: number, wantReply: boolean): void;
+}
+
+export function protocolOf(client: Client): ClientProtocol {
+  return (client as unknown as { _protocol: ClientProtocol })._protocol;
+}
+
+export function socketOf(client: Client): Socket {
+  return (client as unknown as { _sock: Socket })._sock;
+}
+
+export function openSubsystem(client: Client, name = "sftp"): Promise<ClientChannel> {
+  return new Promise((resolve, reject) => {
+    client.subsys(name, (error, channel) => (error ? reject(error) : resolve(channel)));
+  });
+}
+
+/** Our number and the server's of a channel. */
+export function channelIds(channel: ClientChannel): { ours: number; theirs: number } {
+  const ends = channel as unknown as { incoming: { id: number }; outgoing: { id: number } };
+  return { ours: ends.incoming.id, theirs: ends.outgoing.id };
+}
+
+export interface CommandResult {
+  readonly code: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** Options of OpenSSH's clients that keep them off the machine's own files. */
+export const OPENSSH_OPTIONS = [
+  "-o StrictHostKeyChecking=no",
+  "-o UserKnownHostsFile=/dev/null",
+  "-o GlobalKnownHostsFile=/dev/null",
+  "-o IdentityAgent=none",
+  "-o LogLevel=ERROR",
+].flatMap((option) => option.split(" "));
+
+export interface OpenSshOptions {
+  readonly user?: string;
+  /** answers the password prompts; needs sshpass */
+  readonly password?: string;
+  /** file of a private key */
+  readonly key?: string;
+  readonly options?: readonly string[];
+}
+
+/** Runs OpenSSH's `sftp` with these commands, one a line. */
+export function sftp(
+  { port }: Target,
+  commands: readonly string[],
+  { user = "ann", password, key, options = [] }: OpenSshOptions = {},
+): Promise<CommandResult> {
+  const identity = key === undefined ? [] : ["-i", key, "-o", "IdentitiesOnly=yes"];
+  const target = ["-P", String(port), `${user}@127.0.0.1`];
+  const args = [...OPENSSH_OPTIONS, ...identity, ...options, ...target];
+  // With -b sftp would switch password prompts off.
+  const input = `${commands.join("\n")}\n`;
+  if (password !== undefined) return run("sshpass", ["-e", "sftp", ...args], input, password);
+  return run("sftp", ["-b", "-", ...args], input);
+}
+
+/** Runs OpenSSH's `ssh` with a command, or for a shell without one. */
+export function ssh(
+  { port }: Target,
+  command: readonly string[],
+  { user = "ann", password, key, options = [] }: OpenSshOptions = {},
+): Promise<CommandResult> {
+  const identity = key === undefined ? [] : ["-i", key, "-o", "IdentitiesOnly=yes"];
+  const target = ["-p", String(port), `${user}@127.0.0.1`, ...command];
+  const args = [...OPENSSH_OPTIONS, ...identity, ...options, ...target];
+  if (password !== undefined) return run("sshpass", ["-e", "ssh", ...args], "", password);
+  return run("ssh", args, "");
+}
+
+function run(
+  program: string,
+  args: readonly string[],
+  input: string,
+  password?: string,
+): Promise<CommandResult> {
+  return new Promise((resolve, reject) => {
+    const env = password === undefined ? process.env : { ...process.env, SSHPASS: password };
+    const child = spawn(program, args, { env, stdio: "pipe" });
+    let stdout = "";
+    let stderr = "";
+    child.stdout.on("data", (chunk) => {
+      stdout += chunk;
+    });
+    child.stderr.on("data", (chunk) => {
+      stderr += chunk;
+    });
+    child.stdin.on("error", () => {});
+    child.once("error", (error) => reject(missing(program, error)));
+    child.once("close", (code) => resolve({ code, stdout, stderr }));
+    child.stdin.end(input);
+  });
+}
+
+/** The Debian package to install when a program the tests use is missing. */
+const PACKAGES: Readonly<Record<string, string>> = {
+  sftp: "openssh-client",
+  ssh: "openssh-client",
+  sshpass: "sshpass",
+  "ssh-audit": "ssh-audit",
+};
+
+function missing(program: string, error: Error): Error {
+  if ((error as NodeJS.ErrnoException).code !== "ENOENT") return error;
+  return new Error(`${program} is missing: install the package ${PACKAGES[program] ?? program}`);
+}
+
+/** Runs a program to its end, whatever its exit code. */
+export function command(program: string, args: readonly string[]): Promise<CommandResult> {
+  return new Promise((resolve, reject) => {
+    execFile(program, args, { maxBuffer: 1 << 24 }, (error, stdout, stderr) => {
+      const code = error === null ? 0 : (error as { code?: unknown }).code;
+      if (typeof code === "string") reject(missing(program, error as Error));
+      else resolve({ code: typeof code === "number" ? code : null, stdout, stderr });
+    });
+  });
+}
+
+/** A bare TCP connection, with everything the server said until it closed. */
+export async function tcp({ port }: Target): Promise<{ socket: Socket; said: Promise<string> }> {
+  const socket = connectTcp(port, "127.0.0.1");
+  let text = "";
+  socket.on("data", (chunk) => {
+    text += chunk.toString("latin1");
+  });
+  socket.on("error", () => {});
+  const said = new Promise<string>((resolve) => socket.once("close", () => resolve(text)));
+  await once(socket, "connect");
+  return { socket, said };
+}

@@ -1,0 +1,76 @@
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { ChangeWatcher } from "../../../src/session/watcher.ts";
+import type { Change } from "../../../src/store/types.ts";
+import { TestInstance } from "../../support/instance.ts";
+
+let instance: TestInstance;
+let other: TestInstance;
+let seen: Change[];
+let errors: unknown[];
+let watcher: ChangeWatcher;
+let failing: boolean;
+
+beforeEach(async () => {
+  instance = await TestInstance.create();
+  other = await instance.another();
+  seen = [];
+  errors = [];
+  failing = false;
+  watcher = new ChangeWatcher(
+    instance.store.changes,
+    async (change) => {
+      seen.push(change);
+      if (failing) {
+        failing = false;
+        throw new Error("not now");
+      }
+    },
+    (error) => errors.push(error),
+  );
+});
+
+afterEach(async () => {
+  await watcher.stop();
+  await other.close();
+  await instance.close();
+});
+
+function kinds(): string[] {
+  return seen.map(({ kind, userId, detail }) => `${kind} ${userId} ${detail}`);
+}
+
+describe("ChangeWatcher", () => {
+  test("tells what another process changes, in order, and nothing from before", async () => {
+    await other.store.changes.add("user-set", 1);
+    await watcher.start();
+    await other.store.changes.add("user-disabled", 2);
+    await other.store.changes.add("key-removed", 3, "SHA256:x");
+    await vi.waitFor(() => expect(seen).toHaveLength(2), { timeout: 10_000 });
+    expect(kinds()).toEqual(["user-disabled 2 ", "key-removed 3 SHA256:x"]);
+  });
+
+  test("check tells what this process changed", async () => {
+    await watcher.start();
+    await instance.store.changes.add("user-removed", 4);
+    await watcher.check();
+    expect(kinds()).toEqual(["user-removed 4 "]);
+  });
+
+  test("a change that can't be applied keeps none of the others from being told", async () => {
+    await watcher.start();
+    failing = true;
+    await other.store.changes.add("squeeze", 5);
+    await other.store.changes.add("squeeze", 6);
+    await vi.waitFor(() => expect(seen).toHaveLength(2), { timeout: 10_000 });
+    expect(kinds()).toEqual(["squeeze 5 ", "squeeze 6 "]);
+    expect(errors).toHaveLength(1);
+  });
+
+  test("tells nothing after stop", async () => {
+    await watcher.start();
+    await watcher.stop();
+    await other.store.changes.add("squeeze", 7);
+    await new Promise((resolve) => setTimeout(resolve, 250));
+    expect(seen).toEqual([]);
+  });
+});

@@ -1,0 +1,101 @@
+import { describe, expect, test } from "vitest";
+import {
+  Budget,
+  INITIAL_WINDOW,
+  LARGEST_WINDOW,
+  ReceiveWindow,
+} from "../../../src/transport/receive-window.ts";
+
+const PACKET = 32 * 1024;
+
+function windowWith(budget = new Budget(1 << 30)) {
+  const grants: number[] = [];
+  return { budget, grants, window: new ReceiveWindow(budget, (bytes) => grants.push(bytes)) };
+}
+
+function sum(numbers: number[]): number {
+  return numbers.reduce((a, b) => a + b, 0);
+}
+
+describe("ReceiveWindow", () => {
+  test("grants nothing while the consumer holds the data", () => {
+    const { window, grants } = windowWith();
+    for (let sent = 0; sent < INITIAL_WINDOW; sent += PACKET) {
+      expect(window.received(PACKET)).toBe(true);
+    }
+    expect(grants).toEqual([]);
+  });
+
+  test("a byte past the window is noticed", () => {
+    const { window } = windowWith();
+    expect(window.received(INITIAL_WINDOW)).toBe(true);
+    expect(window.received(1)).toBe(false);
+  });
+
+  test("grants a quarter of the window at a time", () => {
+    const { window, grants } = windowWith();
+    window.received(INITIAL_WINDOW / 2);
+    window.consumed(INITIAL_WINDOW / 4 - 1);
+    expect(grants).toEqual([]);
+    window.consumed(1);
+    expect(grants).toEqual([INITIAL_WINDOW / 4]);
+  });
+
+  test("grows for bulk data up to the largest window, and never lets more be held", () => {
+    const { window, grants } = windowWith();
+    let received = 0;
+    for (let i = 0; i < 4096; i++) {
+      expect(window.received(PACKET)).toBe(true);
+      received += PACKET;
+      window.consumed(PACKET);
+    }
+    expect(window.limit).toBe(LARGEST_WINDOW);
+    const open = INITIAL_WINDOW + sum(grants) - received;
+    expect(open).toBeLessThanOrEqual(LARGEST_WINDOW);
+    expect(open).toBeGreaterThan(LARGEST_WINDOW / 2);
+  });
+
+  test("does not grow while the consumer is behind", () => {
+    const { window } = windowWith();
+    window.received(INITIAL_WINDOW);
+    for (let i = 0; i < 400; i++) {
+      window.consumed(INITIAL_WINDOW / 4);
+      window.received(INITIAL_WINDOW / 4);
+    }
+    expect(window.limit).toBe(INITIAL_WINDOW);
+  });
+
+  test("stays small when the budget is spent, and gives back what it took when closed", () => {
+    const budget = new Budget(INITIAL_WINDOW);
+    const first = windowWith(budget);
+    const second = windowWith(budget);
+    for (const { window } of [first, second]) {
+      for (let i = 0; i < 1024; i++) {
+        window.received(PACKET);
+        window.consumed(PACKET);
+      }
+    }
+    expect(first.window.limit).toBe(2 * INITIAL_WINDOW);
+    expect(second.window.limit).toBe(INITIAL_WINDOW);
+    expect(budget.left).toBe(0);
+    first.window.close();
+    first.window.close();
+    second.window.close();
+    expect(budget.left).toBe(INITIAL_WINDOW);
+  });
+
+  test("credit for more than was received is not given", () => {
+    const { window, grants } = windowWith();
+    window.received(1000);
+    window.consumed(100 * INITIAL_WINDOW);
+    expect(grants).toEqual([]);
+  });
+
+  test("a closed window grants nothing", () => {
+    const { window, grants } = windowWith();
+    window.received(INITIAL_WINDOW);
+    window.close();
+    window.consumed(INITIAL_WINDOW);
+    expect(grants).toEqual([]);
+  });
+});

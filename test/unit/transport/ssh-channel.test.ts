@@ -1,0 +1,262 @@
+import { once } from "node:events";
+import { connect, createServer, type Socket } from "node:net";
+import { setImmediate as nextTurn } from "node:timers/promises";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { DRAIN_BYTES } from "../../../src/session/channel.ts";
+import type { Protocol, RawChannel } from "../../../src/transport/internals.ts";
+import { Outbox } from "../../../src/transport/outbox.ts";
+import { Budget, INITIAL_WINDOW } from "../../../src/transport/receive-window.ts";
+import { SshChannel } from "../../../src/transport/ssh-channel.ts";
+
+const ID = 7;
+const WINDOW = 100_000;
+
+/** What the protocol was told to send, in order; "packets" are unencrypted. */
+class FakeProtocol {
+  sent: string[] = [];
+  data = Buffer.alloc(0);
+  sizes: number[] = [];
+  _kexinit: Buffer | undefined;
+  readonly _destruct = true;
+  readonly #socket: Socket;
+
+  constructor(socket: Socket) {
+    this.#socket = socket;
+  }
+
+  readonly _packetRW = {
+    write: {
+      allocStart: 5,
+      allocStartKEX: 5,
+      alloc: (length: number) => Buffer.alloc(5 + length),
+      finalize: (packet: Buffer) => packet,
+    },
+  };
+
+  readonly _cipher = {
+    encrypt: (packet: Buffer) => {
+      expect([packet[5], packet.readUInt32BE(6)]).toEqual([94, ID]);
+      const body = packet.subarray(14);
+      expect(packet.readUInt32BE(10)).toBe(body.length);
+      this.sizes.push(body.length);
+      this.data = Buffer.concat([this.data, body]);
+      this.#socket.write(packet);
+    },
+  };
+
+  channelWindowAdjust(channel: number, bytes: number): void {
+    this.sent.push(`adjust ${channel} ${bytes}`);
+  }
+
+  channelExtData(_channel: number, data: Buffer, type: number): void {
+    this.sent.push(`stderr ${type} ${data.toString()}`);
+  }
+
+  exitStatus(_channel: number, status: number): void {
+    this.sent.push(`exit-status ${status}`);
+  }
+}
+
+let ours: Socket;
+let theirs: Socket;
+let protocol: FakeProtocol;
+let raw: RawChannel;
+let channel: SshChannel;
+let violations: string[];
+let calls: string[];
+
+beforeEach(async () => {
+  const server = createServer();
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const { port } = server.address() as { port: number };
+  theirs = connect(port, "127.0.0.1");
+  [ours] = (await once(server, "connection")) as [Socket];
+  server.close();
+  theirs.resume();
+  violations = [];
+  calls = [];
+  protocol = new FakeProtocol(ours);
+  raw = {
+    incoming: { id: 3, window: INITIAL_WINDOW, packetSize: 32768, state: "open" },
+    outgoing: { id: ID, window: WINDOW, packetSize: 40_000, state: "open" },
+    push: () => true,
+    _waitWindow: false,
+    _chunkcb: undefined,
+    eof: () => protocol.sent.push("EOF"),
+    close: () => protocol.sent.push("CLOSE"),
+  };
+  channel = new SshChannel(raw, {
+    protocol: protocol as unknown as Protocol,
+    outbox: new Outbox(ours),
+    budget: new Budget(1 << 30),
+    violation: (text) => violations.push(text),
+    activity: () => {},
+  });
+  channel.onEnd = () => calls.push("end");
+  channel.onClose = () => calls.push("close");
+  channel.onDrain = () => calls.push("drain");
+});
+
+afterEach(() => {
+  ours.destroy();
+  theirs.destroy();
+});
+
+/** As ssh2's CHANNEL_WINDOW_ADJUST does it. */
+function adjust(bytes: number): void {
+  raw.outgoing.window += bytes;
+  if (!raw._waitWindow) return;
+  raw._waitWindow = false;
+  raw._chunkcb?.();
+}
+
+async function until(done: () => boolean): Promise<void> {
+  for (let i = 0; i < 1000 && !done(); i++) await nextTurn();
+  expect(done()).toBe(true);
+}
+
+function pattern(length: number): Buffer {
+  return Buffer.from(Array.from({ length }, (_, i) => (i * 7 + (i >> 8)) & 0xff));
+}
+
+describe("what goes out", () => {
+  test("small writes of one turn share a packet, large ones are split at 32 KiB", async () => {
+    const data = pattern(70_000);
+    for (let at = 0; at < data.length; at += 1_000) channel.write(data.subarray(at, at + 1_000));
+    await nextTurn();
+    expect(protocol.data).toEqual(data);
+    expect(protocol.sizes).toEqual([32_768, 32_768, 70_000 - 65_536]);
+  });
+
+  test("the peer's window is never overrun, and the rest goes when it opens", async () => {
+    const data = pattern(WINDOW + 50_000);
+    channel.write(data);
+    await nextTurn();
+    expect(protocol.data.length).toBe(WINDOW);
+    expect(channel.queuedBytes).toBeGreaterThanOrEqual(50_000);
+    adjust(10);
+    await nextTurn();
+    expect(protocol.data.length).toBe(WINDOW + 10);
+    adjust(1 << 20);
+    await nextTurn();
+    expect(protocol.data).toEqual(data);
+    expect(raw._waitWindow).toBe(true);
+  });
+
+  test("queued bytes are never invisible, and draining is told once", async () => {
+    channel.write(pattern(DRAIN_BYTES + WINDOW + 1));
+    expect(channel.queuedBytes).toBe(DRAIN_BYTES + WINDOW + 1);
+    await until(() => channel.queuedBytes === DRAIN_BYTES + 1);
+    expect(calls).toEqual([]);
+    adjust(1 << 21);
+    await until(() => channel.queuedBytes === 0);
+    expect(calls).toEqual(["drain"]);
+  });
+
+  test("nothing but control messages goes out during a key exchange", async () => {
+    protocol._kexinit = Buffer.alloc(1);
+    channel.write(pattern(1_000));
+    channel.end(0);
+    await nextTurn();
+    expect(protocol.data.length).toBe(0);
+    expect(protocol.sent).toEqual([]);
+    protocol._kexinit = undefined;
+    channel.flush();
+    expect(protocol.data.length).toBe(1_000);
+    expect(protocol.sent).toEqual(["exit-status 0", "EOF", "CLOSE"]);
+  });
+
+  test("end sends what is queued first, also when the window is shut", async () => {
+    channel.write(pattern(WINDOW + 1));
+    channel.end(3);
+    channel.end(4);
+    channel.write(pattern(5));
+    await nextTurn();
+    expect(protocol.sent).toEqual([]);
+    adjust(1_000);
+    await nextTurn();
+    expect(protocol.data.length).toBe(WINDOW + 1);
+    expect(protocol.sent).toEqual(["exit-status 3", "EOF", "CLOSE"]);
+    expect(calls).toEqual(["close"]);
+  });
+
+  test("an error text stays within the peer's window", () => {
+    raw.outgoing.window = 3;
+    channel.writeError(Buffer.from("hello"));
+    channel.writeError(Buffer.from("more"));
+    expect(protocol.sent).toEqual(["stderr 1 hel"]);
+  });
+});
+
+describe("what comes in", () => {
+  test("data goes to the consumer and ssh2 grants nothing by itself", () => {
+    const seen: Buffer[] = [];
+    channel.onData = (chunk) => seen.push(chunk);
+    const chunk = Buffer.from("abc");
+    expect(raw.push(chunk)).toBe(false);
+    expect(seen).toEqual([chunk]);
+    expect(raw.incoming.window).toBeGreaterThan(INITIAL_WINDOW);
+  });
+
+  test("credit comes back for what was consumed", () => {
+    channel.onData = () => {};
+    for (let i = 0; i < 16; i++) raw.push(Buffer.alloc(32_768));
+    channel.consume(16 * 32_768);
+    expect(protocol.sent).toEqual([`adjust ${ID} ${16 * 32_768}`]);
+  });
+
+  test("a client that sends past its window is told off, its data not taken", () => {
+    let taken = 0;
+    channel.onData = (chunk) => {
+      taken += chunk.length;
+    };
+    for (let sent = 0; sent < INITIAL_WINDOW; sent += 32_768) raw.push(Buffer.alloc(32_768));
+    expect(violations).toEqual([]);
+    raw.push(Buffer.from("x"));
+    expect(violations).toEqual(["the client sent more than the channel's window allows"]);
+    expect(taken).toBe(INITIAL_WINDOW);
+  });
+
+  test("EOF is told once, and nothing after it", () => {
+    const seen: Buffer[] = [];
+    channel.onData = (chunk) => seen.push(chunk);
+    raw.push(null);
+    raw.push(null);
+    raw.push(Buffer.from("late"));
+    expect(calls).toEqual(["end"]);
+    expect(seen).toEqual([]);
+  });
+});
+
+describe("the end", () => {
+  test("after the peer closed every method does nothing", async () => {
+    channel.write(pattern(WINDOW + 5));
+    channel.closedByPeer();
+    channel.closedByPeer();
+    channel.write(Buffer.from("x"));
+    channel.writeError(Buffer.from("x"));
+    channel.consume(1_000_000);
+    channel.end(0);
+    channel.destroy();
+    raw.push(Buffer.from("x"));
+    adjust(1_000);
+    await nextTurn();
+    expect(channel.queuedBytes).toBe(0);
+    expect(protocol.data.length).toBe(0);
+    expect(protocol.sent).toEqual([]);
+    expect(calls).toEqual(["close"]);
+  });
+
+  test("destroy closes at once, drops what is queued and tells so once, later", async () => {
+    channel.write(pattern(1_000));
+    channel.destroy();
+    expect(calls).toEqual([]);
+    await nextTurn();
+    channel.destroy();
+    await nextTurn();
+    expect(protocol.sent).toEqual(["CLOSE"]);
+    expect(protocol.data.length).toBe(0);
+    expect(calls).toEqual(["close"]);
+  });
+});
