@@ -1,0 +1,28 @@
+import type { Command } from "commander";
+import { readSettings, toConfig } from "../../config/load.ts";
+import type { Context } from "../context.ts";
+import { json, table } from "../format.ts";
+
+export function addConfigCommands(program: Command, context: Context): void {
+  const config = program.command("config").description("check the settings");
+  config
+    .command("check")
+    .description("check moorage.toml and MOORAGE_… and print the settings in force")
+    .option("--json", "print JSON (sizes in bytes, durations in milliseconds)")
+    .action((options: { json?: boolean }) => check(context, options));
+}
+
+async function check({ io, root }: Context, options: { json?: boolean }): Promise<void> {
+  const settings = readSettings({ root: root(), env: io.env });
+  if (options.json) {
+    io.out(json(toConfig(settings)));
+    return;
+  }
+  const columns = [{ title: "SETTING" }, { title: "VALUE" }, { title: "FROM" }];
+  const rows = settings.map(({ named, value, origin }) => [
+    named.name,
+    named.setting.format(value) || '""',
+    origin,
+  ]);
+  io.out(table(io, columns, rows));
+}

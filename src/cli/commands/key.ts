@@ -1,0 +1,80 @@
+import { readFileSync } from "node:fs";
+import type { Command } from "commander";
+import { PublicKeyError, parsePublicKeys } from "../../auth/keys.ts";
+import { ControlError } from "../../control/errors.ts";
+import type { UserKey } from "../../store/types.ts";
+import { administer, type Context } from "../context.ts";
+import { printable, table, timeText } from "../format.ts";
+
+const MAX_FILE_BYTES = 1024 * 1024;
+
+export function addKeyCommands(user: Command, context: Context): void {
+  const key = user.command("key").description("manage the public keys a user logs in with");
+  key
+    .command("add")
+    .argument("<name>")
+    .argument("<file>", "OpenSSH public key file (.pub), one key a line")
+    .description("let a key in")
+    .action((name: string, file: string) => add(context, name, file));
+  key
+    .command("list")
+    .argument("<name>")
+    .description("list a user's keys")
+    .action((name: string) => list(context, name));
+  key
+    .command("remove")
+    .argument("<name>")
+    .argument("<fingerprint>", "SHA256:…, as `user key list` shows it")
+    .description("let a key in no more, and end the sessions it opened")
+    .action((name: string, fingerprint: string) => remove(context, name, fingerprint));
+}
+
+/** The public keys in a file; never quotes it, for it might be a private key. */
+export function readKeyFile(file: string): UserKey[] {
+  const shown = printable(file);
+  try {
+    const bytes = readFileSync(file);
+    if (bytes.length > MAX_FILE_BYTES) throw new ControlError(`${shown} is too large for a key`);
+    return parsePublicKeys(bytes.toString("utf8"));
+  } catch (thrown) {
+    if (thrown instanceof PublicKeyError) throw new ControlError(`${shown}: ${thrown.message}`);
+    const { code } = thrown as NodeJS.ErrnoException;
+    if (code === undefined) throw thrown;
+    throw new ControlError(`can't read the key file ${shown} (${code})`);
+  }
+}
+
+async function add(context: Context, name: string, file: string): Promise<void> {
+  const keys = readKeyFile(file);
+  const added = await administer(context, ({ users }) => users.addKeys(name, keys));
+  for (const key of keys) {
+    const verb = added.includes(key) ? "Added" : "Was there already:";
+    context.io.out(`${verb} ${key.fingerprint}\n`);
+  }
+}
+
+async function list(context: Context, name: string): Promise<void> {
+  const keys = await administer(context, ({ users }) => users.listKeys(name));
+  if (keys.length === 0) {
+    context.io.out(`${name} has no keys.\n`);
+    return;
+  }
+  const columns = [
+    { title: "FINGERPRINT" },
+    { title: "TYPE" },
+    { title: "ADDED" },
+    { title: "COMMENT" },
+  ];
+  const rows = keys.map((key) => [
+    key.fingerprint,
+    key.algorithm,
+    timeText(key.createdAt),
+    key.comment,
+  ]);
+  context.io.out(table(context.io, columns, rows));
+}
+
+async function remove(context: Context, name: string, fingerprint: string): Promise<void> {
+  await administer(context, ({ users }) => users.removeKey(name, fingerprint));
+  context.io.out(`Removed the key from ${name}.\n`);
+}

@@ -1,0 +1,184 @@
+import { type Command, Option } from "commander";
+import type { Logger } from "pino";
+import { generatePassword } from "../../auth/generate.ts";
+import { Passwords } from "../../auth/passwords.ts";
+import { loadConfig } from "../../config/load.ts";
+import { ALL_SETTINGS, type NamedSetting } from "../../config/settings.ts";
+import type { Config } from "../../config/types.ts";
+import { ControlError } from "../../control/errors.ts";
+import { emptyTrash } from "../../control/homes.ts";
+import { prepareInstance } from "../../control/instance.ts";
+import { UserControl } from "../../control/users.ts";
+import { createLog, flushLog } from "../../log.ts";
+import { rescan } from "../../quota/rescan.ts";
+import type { RunningServer } from "../../server.ts";
+import { openStore, type Store } from "../../store/store.ts";
+import { VERSION } from "../../version.ts";
+import type { Context } from "../context.ts";
+import { paint } from "../format.ts";
+import { startError } from "../report.ts";
+import { stopSignal } from "../signals.ts";
+
+/** Less than the 10 s after which container runtimes kill. */
+const STOP_GRACE_MS = 8_000;
+const FIRST_ADMIN = "admin";
+
+const EXAMPLES = `
+Examples:
+  moorage serve                                   the instance in this directory, port 2222
+  moorage --root /srv/moorage serve --port 22
+  moorage serve --limits-max-sessions 500 --log-level debug
+
+Every setting can also stand in moorage.toml or in a variable MOORAGE_…: --limits-max-sessions is
+max_sessions in the table [limits], and MOORAGE_LIMITS_MAX_SESSIONS. Flags win over variables, and
+variables over the file. \`moorage config check\` shows what is in force.
+`;
+
+export function addServeCommand(program: Command, context: Context): void {
+  const command = program
+    .command("serve")
+    .description("run the server in the foreground; the first start makes an account `admin`")
+    .addHelpText("after", EXAMPLES);
+  const flags = new Map<string, string>();
+  for (const named of ALL_SETTINGS) {
+    for (const option of optionsOf(named)) {
+      command.addOption(option);
+      flags.set(option.attributeName(), option.long ?? "");
+    }
+  }
+  command.action((options: Record<string, string>) => {
+    const given = Object.entries(options).map(([key, value]) => [flags.get(key) ?? key, value]);
+    return serve(context, Object.fromEntries(given));
+  });
+}
+
+function optionsOf({ flag, shortFlag, section, setting }: NamedSetting): Option[] {
+  const value = setting.format(setting.default);
+  const text = value === "" ? setting.description : `${setting.description} [${value}]`;
+  const long = new Option(`${flag} <value>`, text).helpGroup(`Settings [${section}]:`);
+  if (shortFlag === undefined) return [long];
+  return [new Option(`${shortFlag} <value>`, `short for ${flag}`), long];
+}
+
+async function serve(context: Context, flags: Record<string, string>): Promise<void> {
+  const root = context.root();
+  const config = loadConfig({ root, env: context.io.env, flags });
+  prepareInstance(root);
+  const stop = stopSignal();
+  const log = openLog(config, root);
+  keepRunning(log);
+  try {
+    const store = await openStore(root, "server", VERSION);
+    try {
+      const server = await start(root, config, store, log);
+      await announce(context, server, config, store);
+      const signal = await Promise.race([stop, server.stopped]);
+      if (signal !== undefined) log.info({ signal }, "stopping");
+      await server.stop(STOP_GRACE_MS);
+    } finally {
+      await store.close();
+    }
+  } finally {
+    flushLog(log);
+  }
+}
+
+function openLog(config: Config, root: string): Logger {
+  try {
+    return createLog(config.log, root);
+  } catch (thrown) {
+    const { code } = thrown as NodeJS.ErrnoException;
+    throw new ControlError(`can't write the log file ${config.log.file} (${code}): see log.file`);
+  }
+}
+
+async function start(
+  root: string,
+  config: Config,
+  store: Store,
+  log: Logger,
+): Promise<RunningServer> {
+  emptyTrash(root).catch((err) => log.warn({ err }, "the trash in homes/ could not be emptied"));
+  // Loaded here, so that the other commands don't wait for what only the server needs.
+  const { startServer } = await import("../../server.ts");
+  try {
+    return await startServer({ root, config, store, log });
+  } catch (thrown) {
+    throw startError(thrown, config.server);
+  }
+}
+
+/** What nobody foresaw is logged; it must not end the sessions of all others. */
+function keepRunning(log: Logger): void {
+  process.on("uncaughtException", (err, origin) => {
+    log.error({ err, origin }, "unexpected error, the server goes on; please report it");
+  });
+}
+
+async function announce(
+  context: Context,
+  server: RunningServer,
+  config: Config,
+  store: Store,
+): Promise<void> {
+  const { io } = context;
+  const { host, port } = server.address;
+  // Made only now that the server listens: a start that fails would lose the password.
+  const password = await firstAdmin(context.root(), config, store);
+  const users = await store.users.count();
+  const lines = [
+    paint(
+      io,
+      "bold",
+      `Moorage ${VERSION} listens on ${host.includes(":") ? `[${host}]` : host}:${port}`,
+    ),
+    `Instance: ${context.root()}`,
+    "Host keys:",
+    ...server.fingerprints.map(({ algorithm, sha256 }) => `  ${algorithm.padEnd(19)} ${sha256}`),
+    `Users: ${users}`,
+  ];
+  if (password !== undefined) {
+    lines.push(
+      "",
+      `This is the first start: there is now an account ${FIRST_ADMIN} (role admin).`,
+      `Its password, shown only this once: ${paint(io, "bold", password)}`,
+      "Try it:",
+      `  sftp -P ${port} ${FIRST_ADMIN}@${reachable(host)}`,
+    );
+  }
+  io.out(`${lines.join("\n")}\n`);
+}
+
+/** A host to connect to, from the one listened on. */
+function reachable(host: string): string {
+  if (["0.0.0.0", "::", "127.0.0.1", "::1"].includes(host)) return "localhost";
+  return host.includes(":") ? `[${host}]` : host;
+}
+
+/** The password of the account made because there was none at all. */
+async function firstAdmin(root: string, config: Config, store: Store): Promise<string | undefined> {
+  if ((await store.users.count()) > 0) return undefined;
+  const password = generatePassword();
+  const passwords = new Passwords(config.auth);
+  const users = new UserControl({
+    store,
+    root,
+    actor: "first start",
+    hash: (text) => passwords.hash(text),
+    rescan: (account) => rescan(store, root, account),
+  });
+  try {
+    await users.add({
+      name: FIRST_ADMIN,
+      role: "admin",
+      password,
+      quotaBytes: config.quota.default,
+      quotaFiles: config.quota.files,
+    });
+  } catch (thrown) {
+    // Another process started at the same moment, and made and showed it.
+    if (thrown instanceof ControlError && (await store.users.count()) > 0) return undefined;
+    throw thrown;
+  }
+  return password;
+}

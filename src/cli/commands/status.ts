@@ -1,0 +1,77 @@
+import type { Command } from "commander";
+import { ControlError, EXIT } from "../../control/errors.ts";
+import { instanceExists } from "../../control/instance.ts";
+import {
+  type InstanceStatus,
+  instanceStatus,
+  notRunning,
+  stopServers,
+} from "../../control/nodes.ts";
+import { VERSION } from "../../version.ts";
+import { type Context, withStore } from "../context.ts";
+import { json, paint, table } from "../format.ts";
+
+const PROGRESS_MS = 2_000;
+const STOP_TIMEOUT_MS = 60_000;
+
+export function addStatusCommands(program: Command, context: Context): void {
+  program
+    .command("status")
+    .description("show whether the server runs (exit code 0) or not (3)")
+    .option("--json", "print JSON")
+    .action((options: { json?: boolean }) => status(context, options));
+  program
+    .command("stop")
+    .description("stop the server gracefully and wait until it is gone")
+    .action(() => stop(context));
+}
+
+async function status(context: Context, options: { json?: boolean }): Promise<void> {
+  const root = context.root();
+  const found = instanceExists(root)
+    ? await withStore(root, (store) => instanceStatus(store, VERSION))
+    : notRunning(VERSION);
+  context.io.out(options.json ? json(found) : statusText(context, found));
+  if (!found.running) context.exitCode = EXIT.notRunning;
+}
+
+function statusText({ io, root }: Context, found: InstanceStatus): string {
+  if (!found.running) return `No server runs on ${root()}.\n`;
+  const columns = [
+    { title: "PID", right: true },
+    { title: "LISTENS ON" },
+    { title: "SESSIONS", right: true },
+    { title: "UP", right: true },
+    { title: "VERSION" },
+  ];
+  const rows = found.nodes.map((node) => [
+    `${node.pid}`,
+    node.listen || "(starting)",
+    `${node.sessions}`,
+    uptimeText(node.uptimeSeconds),
+    node.version,
+  ]);
+  const waiting = found.waiting > 0 ? `${found.waiting} logins wait for a free place.\n` : "";
+  return `${paint(io, "green", "Running.")}\n${table(io, columns, rows)}${waiting}`;
+}
+
+function uptimeText(seconds: number): string {
+  if (seconds < 60) return `${seconds}s`;
+  const minutes = Math.floor(seconds / 60);
+  if (minutes < 60) return `${minutes}m`;
+  const hours = Math.floor(minutes / 60);
+  return hours < 24 ? `${hours}h ${minutes % 60}m` : `${Math.floor(hours / 24)}d ${hours % 24}h`;
+}
+
+async function stop(context: Context): Promise<void> {
+  const root = context.root();
+  const onWait = (pids: readonly number[]) =>
+    context.io.err(`waiting for transfers to end (pid ${pids.join(", ")}) …\n`);
+  const stopped = instanceExists(root)
+    ? await withStore(root, (store) =>
+        stopServers(store, { onWait, progressMs: PROGRESS_MS, timeoutMs: STOP_TIMEOUT_MS }),
+      )
+    : [];
+  if (stopped.length === 0) throw new ControlError(`no server runs on ${root}`, EXIT.notRunning);
+  context.io.out(`Stopped (pid ${stopped.join(", ")}).\n`);
+}

@@ -1,0 +1,67 @@
+import type { Command } from "commander";
+import { roundSize } from "../../config/units.ts";
+import { usageJson } from "../../control/views.ts";
+import type { Account } from "../../store/types.ts";
+import { administer, type Context } from "../context.ts";
+import { json, paint, quotaText, table } from "../format.ts";
+import type { Io } from "../io.ts";
+
+interface UsageOptions {
+  readonly json?: boolean;
+  readonly rescan?: boolean;
+}
+
+export function addUsageCommand(program: Command, context: Context): void {
+  program
+    .command("usage")
+    .argument("[name]", "only this user")
+    .description("show how much is stored, and of what quota")
+    .option("--json", "print JSON")
+    .option("--rescan", "count the homes again first, for files put there by other means")
+    .action((name: string | undefined, options: UsageOptions) => usage(context, name, options));
+}
+
+async function usage(
+  context: Context,
+  name: string | undefined,
+  options: UsageOptions,
+): Promise<void> {
+  const { io } = context;
+  const accounts = await administer(
+    context,
+    async ({ users }) => {
+      const names =
+        name === undefined ? (await users.list()).map(({ account }) => account.name) : [name];
+      const found: Account[] = [];
+      for (const one of names) {
+        found.push(await (options.rescan ? users.rescan(one) : users.account(one)));
+      }
+      return found;
+    },
+    { settle: true },
+  );
+  const list = accounts.map(usageJson);
+  if (options.json) io.out(json(name === undefined ? list : list[0]));
+  else io.out(usageTable(io, accounts));
+}
+
+function usageTable(io: Io, accounts: readonly Account[]): string {
+  const columns = [
+    { title: "NAME" },
+    { title: "USED", right: true },
+    { title: "QUOTA", right: true },
+    { title: "%", right: true },
+    { title: "FILES", right: true },
+  ];
+  const rows = accounts.map((account) => {
+    const { percent } = usageJson(account);
+    return [
+      account.name,
+      roundSize(account.usedBytes),
+      quotaText(account.quotaBytes),
+      percent === null ? "-" : percent.toFixed(1),
+      `${account.usedFiles}`,
+    ];
+  });
+  return accounts.length === 0 ? paint(io, "dim", "No users.\n") : table(io, columns, rows);
+}

@@ -1,0 +1,238 @@
+import { type Command, Option } from "commander";
+import { generatePassword } from "../../auth/generate.ts";
+import { ControlError, EXIT } from "../../control/errors.ts";
+import { instanceExists } from "../../control/instance.ts";
+import { checkPassword } from "../../control/passwords.ts";
+import type { UserChangeRequest } from "../../control/users.ts";
+import { userJson } from "../../control/views.ts";
+import type { Role } from "../../store/types.ts";
+import { type Administration, administer, type Context } from "../context.ts";
+import { json, paint, quotaText } from "../format.ts";
+import { askNewPassword, readLine } from "../input.ts";
+import { type Limit, limitOf, maxFilesOption, quotaOption, roleOption } from "../options.ts";
+import { addKeyCommands, readKeyFile } from "./key.ts";
+import { userDetails, userTable } from "./user-text.ts";
+
+interface AddOptions {
+  readonly quota?: Limit;
+  readonly maxFiles?: Limit;
+  readonly role: Role;
+  readonly passwordStdin?: boolean;
+  readonly key?: string;
+}
+
+interface SetOptions {
+  readonly quota?: Limit;
+  readonly maxFiles?: Limit;
+  readonly role?: Role;
+  readonly force?: boolean;
+}
+
+interface PasswdOptions {
+  readonly passwordStdin?: boolean;
+  readonly generate?: boolean;
+}
+
+const EXAMPLES = `
+Examples:
+  moorage user add alice --quota 20GB             asks for a password
+  moorage user add bob --key bob.pub              a key, and no password
+  moorage user add carol < /dev/null              makes a password and prints it once
+  moorage user set alice --quota none
+  moorage user remove alice --delete-home
+`;
+
+export function addUserCommands(program: Command, context: Context): void {
+  const user = program
+    .command("user")
+    .description("manage users; changes take effect at once, also on open sessions")
+    .addHelpText("after", EXAMPLES);
+  addMakingCommands(user, context);
+  addChangingCommands(user, context);
+  addKeyCommands(user, context);
+}
+
+function addMakingCommands(user: Command, context: Context): void {
+  user
+    .command("add")
+    .argument("<name>")
+    .description("add a user")
+    .addOption(quotaOption())
+    .addOption(maxFilesOption())
+    .addOption(roleOption().default("user"))
+    .option("--password-stdin", "read the password from standard input, one line")
+    .option("--key <file>", "let this OpenSSH public key in; without a password, keys only")
+    .addHelpText(
+      "after",
+      "\nWithout --password-stdin and --key, a terminal is asked for the password. Where there is\n" +
+        "no terminal, a strong password is made and printed once.",
+    )
+    .action((name: string, options: AddOptions) => add(context, name, options));
+  user
+    .command("list")
+    .description("list all users")
+    .option("--json", "print JSON")
+    .action((options: { json?: boolean }) => list(context, options));
+  user
+    .command("show")
+    .argument("<name>")
+    .description("show one user")
+    .option("--json", "print JSON")
+    .action((name: string, options: { json?: boolean }) => show(context, name, options));
+}
+
+function addChangingCommands(user: Command, context: Context): void {
+  const force = () => new Option("--force", "also when it is the last admin that is enabled");
+  user
+    .command("set")
+    .argument("<name>")
+    .description("change a user's limits or role")
+    .addOption(quotaOption())
+    .addOption(maxFilesOption())
+    .addOption(roleOption())
+    .addOption(force())
+    .action((name: string, options: SetOptions) => set(context, name, options));
+  user
+    .command("passwd")
+    .argument("<name>")
+    .description("set a user's password")
+    .option("--password-stdin", "read it from standard input, one line")
+    .addOption(
+      new Option("--generate", "make a strong one and print it once").conflicts("passwordStdin"),
+    )
+    .action((name: string, options: PasswdOptions) => passwd(context, name, options));
+  user
+    .command("enable")
+    .argument("<name>")
+    .description("let a disabled user log in again")
+    .action((name: string) => act(context, `Enabled ${name}.`, ({ users }) => users.enable(name)));
+  user
+    .command("disable")
+    .argument("<name>")
+    .description("end a user's sessions and let no new ones in")
+    .addOption(force())
+    .action((name: string, options: { force?: boolean }) =>
+      act(context, `Disabled ${name}.`, ({ users }) => users.disable(name, options)),
+    );
+  user
+    .command("remove")
+    .argument("<name>")
+    .description("end a user's sessions and remove the account; the home is kept")
+    .option("--delete-home", "delete the home, too")
+    .addOption(force())
+    .action((name: string, options: { force?: boolean; deleteHome?: boolean }) =>
+      remove(context, name, options),
+    );
+}
+
+async function act(
+  context: Context,
+  done: string,
+  use: (administration: Administration) => Promise<void>,
+): Promise<void> {
+  await administer(context, use);
+  context.io.out(`${done}\n`);
+}
+
+async function add(context: Context, name: string, options: AddOptions): Promise<void> {
+  const { io } = context;
+  const keys = options.key === undefined ? [] : readKeyFile(options.key);
+  const { password, generated } = await passwordToAdd(context, options);
+  if (password !== undefined) checkPassword(password);
+  const isNew = !instanceExists(context.root());
+  const account = await administer(
+    context,
+    ({ users, config }) =>
+      users.add({
+        name,
+        role: options.role,
+        ...(password !== undefined && { password }),
+        keys,
+        quotaBytes: limitOf(options.quota, config.quota.default),
+        quotaFiles: limitOf(options.maxFiles, config.quota.files),
+      }),
+    { create: true },
+  );
+  if (isNew) io.out(`Made a new instance in ${context.root()}.\n`);
+  io.out(`Added ${name} (${account.role}, quota ${quotaText(account.quotaBytes)}).\n`);
+  if (generated && password !== undefined) showPassword(context, password);
+}
+
+async function passwordToAdd(
+  { io }: Context,
+  options: AddOptions,
+): Promise<{ password: string | undefined; generated: boolean }> {
+  if (options.passwordStdin) return { password: await readLine(io), generated: false };
+  if (options.key !== undefined) return { password: undefined, generated: false };
+  if (io.stdin.isTTY) return { password: await askNewPassword(io), generated: false };
+  return { password: generatePassword(), generated: true };
+}
+
+function showPassword({ io }: Context, password: string): void {
+  io.out(`Password: ${paint(io, "bold", password)}\n(It is shown only now.)\n`);
+}
+
+async function list(context: Context, options: { json?: boolean }): Promise<void> {
+  const { io } = context;
+  const all = await administer(context, ({ users }) => users.list());
+  if (options.json) io.out(json(all.map(({ account, keys }) => userJson(account, keys))));
+  else if (all.length === 0) io.out("No users.\n");
+  else io.out(userTable(io, all));
+}
+
+async function show(context: Context, name: string, options: { json?: boolean }): Promise<void> {
+  const { io } = context;
+  const user = await administer(context, ({ users }) => users.show(name));
+  io.out(options.json ? json(userJson(user.account, user.keys)) : userDetails(user));
+}
+
+async function set(context: Context, name: string, options: SetOptions): Promise<void> {
+  const { quota, maxFiles, role, force = false } = options;
+  if (quota === undefined && maxFiles === undefined && role === undefined) {
+    throw new ControlError("nothing to change: give --quota, --max-files or --role", EXIT.usage);
+  }
+  const account = await administer(context, ({ users, config }) => {
+    const change: UserChangeRequest = {
+      ...(quota !== undefined && { quotaBytes: limitOf(quota, config.quota.default) }),
+      ...(maxFiles !== undefined && { quotaFiles: limitOf(maxFiles, config.quota.files) }),
+      ...(role !== undefined && { role }),
+    };
+    return users.set(name, change, { force });
+  });
+  context.io.out(userTable(context.io, [{ account, keys: [] }], { keys: false }));
+}
+
+async function passwd(context: Context, name: string, options: PasswdOptions): Promise<void> {
+  const { io } = context;
+  if (!options.passwordStdin && !options.generate && !io.stdin.isTTY) {
+    throw new ControlError(
+      "no terminal to ask for a password: give --password-stdin or --generate",
+      EXIT.usage,
+    );
+  }
+  // An unknown name is told before anybody types a password.
+  await administer(context, ({ users }) => users.account(name));
+  const password = await newPassword(context, options);
+  await administer(context, ({ users }) => users.setPassword(name, password));
+  io.out(`Set the password of ${name}.\n`);
+  if (options.generate) showPassword(context, password);
+}
+
+async function newPassword({ io }: Context, options: PasswdOptions): Promise<string> {
+  if (options.generate) return generatePassword();
+  const password = options.passwordStdin ? await readLine(io) : await askNewPassword(io);
+  checkPassword(password);
+  return password;
+}
+
+async function remove(
+  context: Context,
+  name: string,
+  options: { force?: boolean; deleteHome?: boolean },
+): Promise<void> {
+  const { homeDeleted } = await administer(context, ({ users }) => users.remove(name, options), {
+    settle: true,
+  });
+  const kept = options.deleteHome ? "it had no home" : `its home is kept in homes/${name}`;
+  context.io.out(`Removed ${name}; ${homeDeleted ? "its home is deleted" : kept}.\n`);
+}

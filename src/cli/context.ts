@@ -1,0 +1,87 @@
+import { userInfo } from "node:os";
+import { resolve } from "node:path";
+import { Passwords } from "../auth/passwords.ts";
+import { loadConfig } from "../config/load.ts";
+import type { Config } from "../config/types.ts";
+import { prepareInstance, requireInstance } from "../control/instance.ts";
+import { UserControl } from "../control/users.ts";
+import { recover } from "../quota/recover.ts";
+import { rescan } from "../quota/rescan.ts";
+import { openStore, type Store } from "../store/store.ts";
+import { VERSION } from "../version.ts";
+import type { Io } from "./io.ts";
+
+/** What every command gets, and how it tells its exit code when that is not 0. */
+export interface Context {
+  readonly io: Io;
+  /** the instance's directory, absolute; asked for when a command runs */
+  root(): string;
+  exitCode: number;
+}
+
+/** --root, else MOORAGE_ROOT, else the current directory. */
+export function instanceRoot(option: string | undefined, io: Io): string {
+  return resolve(option || io.env.MOORAGE_ROOT || ".");
+}
+
+/** What user commands work with. */
+export interface Administration {
+  readonly users: UserControl;
+  readonly config: Config;
+}
+
+/**
+ * Runs a command on the instance's users and closes the store after it.
+ * @param options.create make the instance when there is none
+ * @param options.settle first settle the books of servers that were killed
+ */
+export async function administer<T>(
+  { io, root: rootOf }: Context,
+  use: (administration: Administration) => Promise<T>,
+  { create = false, settle = false } = {},
+): Promise<T> {
+  const root = rootOf();
+  const config = loadConfig({ root, env: io.env });
+  if (create) prepareInstance(root);
+  return withStore(
+    root,
+    async (store) => {
+      if (settle) await recover(store, root);
+      const passwords = new Passwords(config.auth);
+      const users = new UserControl({
+        store,
+        root,
+        actor: cliActor(),
+        hash: (password) => passwords.hash(password),
+        rescan: (account) => rescan(store, root, account),
+      });
+      return use({ users, config });
+    },
+    create,
+  );
+}
+
+/** Opens the store of an instance that is there (or may be made) for the time of `use`. */
+export async function withStore<T>(
+  root: string,
+  use: (store: Store) => Promise<T>,
+  create = false,
+): Promise<T> {
+  if (!create) requireInstance(root);
+  const store = await openStore(root, "command", VERSION);
+  try {
+    return await use(store);
+  } finally {
+    await store.close();
+  }
+}
+
+/** Who runs this command, for the audit trail. */
+function cliActor(): string {
+  try {
+    return `cli:${userInfo().username}`;
+  } catch {
+    // A user id without an entry in the system's user database, as in containers.
+    return `cli:uid ${process.getuid?.() ?? "unknown"}`;
+  }
+}

@@ -1,0 +1,77 @@
+import { formatSize, roundSize } from "../config/units.ts";
+import type { Io } from "./io.ts";
+
+export interface Column {
+  readonly title: string;
+  readonly right?: boolean;
+}
+
+type Style = "bold" | "dim" | "red" | "green" | "yellow";
+
+const SGR: Readonly<Record<Style, readonly [number, number]>> = {
+  bold: [1, 22],
+  dim: [2, 22],
+  red: [31, 39],
+  green: [32, 39],
+  yellow: [33, 39],
+};
+
+export function paint(io: Pick<Io, "colour">, style: Style, text: string): string {
+  if (!io.colour) return text;
+  const [on, off] = SGR[style];
+  return `\u001b[${on}m${text}\u001b[${off}m`;
+}
+
+/** Columns two spaces apart, one line a row; the titles are bold where there are colours. */
+export function table(
+  io: Pick<Io, "colour">,
+  columns: readonly Column[],
+  rows: readonly (readonly string[])[],
+): string {
+  const cells = rows.map((row) => row.map(printable));
+  const widths = columns.map(({ title }, index) =>
+    Math.max(title.length, ...cells.map((row) => row[index]?.length ?? 0)),
+  );
+  const line = (texts: readonly string[]) =>
+    columns
+      .map(({ right }, index) => {
+        const [text, width] = [texts[index] ?? "", widths[index] ?? 0];
+        return right ? text.padStart(width) : text.padEnd(width);
+      })
+      .join("  ")
+      .trimEnd();
+  const titles = paint(io, "bold", line(columns.map(({ title }) => title)));
+  return `${[titles, ...cells.map(line)].join("\n")}\n`;
+}
+
+/** "name  value" lines. */
+export function fields(pairs: readonly (readonly [string, string])[]): string {
+  const width = Math.max(...pairs.map(([name]) => name.length));
+  return pairs.map(([name, value]) => `${name.padEnd(width)}  ${printable(value)}\n`).join("");
+}
+
+export function json(value: unknown): string {
+  return `${JSON.stringify(value, null, 2)}\n`;
+}
+
+/** Text from outside without what could steer a terminal. */
+export function printable(text: string): string {
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what is replaced
+  return text.replace(/[\u0000-\u001f\u007f-\u009f]/g, "\u{FFFD}");
+}
+
+/** @param bytes null: no limit */
+export function quotaText(bytes: number | null): string {
+  if (bytes === null) return "none";
+  const exact = formatSize(bytes);
+  return /\D/.test(exact) ? exact.replace(/(?=[A-Z])/, " ") : roundSize(bytes);
+}
+
+/** @param at milliseconds since the epoch; local time to the minute */
+export function timeText(at: number | null): string {
+  if (at === null) return "never";
+  const date = new Date(at);
+  const two = (value: number) => String(value).padStart(2, "0");
+  const day = `${date.getFullYear()}-${two(date.getMonth() + 1)}-${two(date.getDate())}`;
+  return `${day} ${two(date.getHours())}:${two(date.getMinutes())}`;
+}

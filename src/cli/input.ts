@@ -1,0 +1,48 @@
+import { createInterface } from "node:readline";
+import { Writable } from "node:stream";
+import { ControlError } from "../control/errors.ts";
+import type { Io } from "./io.ts";
+
+const MAX_LINE_BYTES = 64 * 1024;
+
+/** The first line of standard input, without its end; what follows is not read. */
+export async function readLine(io: Io): Promise<string> {
+  const chunks: Buffer[] = [];
+  let size = 0;
+  for await (const chunk of io.stdin) {
+    const bytes = Buffer.from(chunk);
+    const end = bytes.indexOf(0x0a);
+    chunks.push(end === -1 ? bytes : bytes.subarray(0, end));
+    size += bytes.length;
+    if (end !== -1) break;
+    if (size > MAX_LINE_BYTES) throw new ControlError("the line on standard input is too long");
+  }
+  return Buffer.concat(chunks).toString("utf8").replace(/\r$/, "");
+}
+
+/**
+ * Asks for a new password twice on the terminal, without echo. The prompts go to standard error, so
+ * that standard output stays the command's result.
+ */
+export async function askNewPassword(io: Io): Promise<string> {
+  const output = new Writable({ write: (_chunk, _encoding, done) => done() });
+  const reader = createInterface({ input: io.stdin, output, terminal: true, historySize: 0 });
+  reader.on("SIGINT", () => reader.close());
+  // One reader for both: what is typed or pasted ahead must not get lost between two.
+  const lines = reader[Symbol.asyncIterator]();
+  try {
+    const password = await ask(io, lines, "New password: ");
+    if ((await ask(io, lines, "The same again: ")) === password) return password;
+  } finally {
+    reader.close();
+  }
+  throw new ControlError("the two passwords are not the same: nothing was changed");
+}
+
+async function ask(io: Io, lines: AsyncIterator<string>, prompt: string): Promise<string> {
+  io.err(prompt);
+  const { done, value } = await lines.next();
+  io.err("\n");
+  if (done) throw new ControlError("cancelled: nothing was changed");
+  return value;
+}

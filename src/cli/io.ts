@@ -1,0 +1,27 @@
+import type { ReadStream } from "node:tty";
+
+/** What a command sees of the world outside. */
+export interface Io {
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly stdin: NodeJS.ReadableStream & Partial<Pick<ReadStream, "isTTY">>;
+  /** Text as it is; lines end in "\n". */
+  out(text: string): void;
+  err(text: string): void;
+  /** colours on standard output */
+  readonly colour: boolean;
+}
+
+/** The process's own streams. Colours: on a terminal, and without NO_COLOR (no-color.org). */
+export function processIo(): Io {
+  for (const stream of [process.stdout, process.stderr]) {
+    // A reader that closed the pipe (`| head`) must not end a server.
+    stream.on("error", () => {});
+  }
+  return {
+    env: process.env,
+    stdin: process.stdin,
+    out: (text) => void process.stdout.write(text),
+    err: (text) => void process.stderr.write(text),
+    colour: process.stdout.isTTY === true && !process.env.NO_COLOR,
+  };
+}

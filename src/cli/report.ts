@@ -1,0 +1,92 @@
+import { CommanderError } from "commander";
+import { ConfigError } from "../config/load.ts";
+import { ControlError, EXIT } from "../control/errors.ts";
+import { FsError } from "../errors.ts";
+import type { Io } from "./io.ts";
+
+const SQLITE: readonly [RegExp, string][] = [
+  [/^SQLITE_(BUSY|LOCKED)/, "the database is busy: try again"],
+  [/^SQLITE_(READONLY|PERM|AUTH)/, "the database can't be written: run this as its owner"],
+  [/^SQLITE_CANTOPEN/, "the database can't be opened: run this as the instance's owner"],
+  [/^SQLITE_FULL/, "the disk is full: the database can't be written"],
+  [
+    /^SQLITE_(CORRUPT|NOTADB)/,
+    "the database db/moorage.sqlite is damaged: restore it from a backup",
+  ],
+  [/^SQLITE_IOERR/, "the disk fails: the database can't be read or written"],
+];
+
+const LISTEN: Readonly<Record<string, string>> = {
+  EADDRINUSE: "the port is in use: stop what uses it, or give another --port",
+  EACCES: "not allowed: ports below 1024 need privileges; give another --port",
+  EADDRNOTAVAIL: "this machine has no such address: give another --host",
+  ENOTFOUND: "no such host name: give another --host",
+  EAI_AGAIN: "the host name can't be looked up now: give an address as --host",
+};
+
+/** Writes what went wrong, one line (settings: one a problem), and tells the exit code. */
+export function report(thrown: unknown, io: Io): number {
+  if (thrown instanceof CommanderError) return reportUsage(thrown, io);
+  if (thrown instanceof ConfigError) {
+    for (const problem of thrown.problems) complain(io, problem);
+    return EXIT.usage;
+  }
+  if (thrown instanceof ControlError) {
+    complain(io, thrown.message);
+    return thrown.exitCode;
+  }
+  const text = known(thrown);
+  if (text !== undefined) complain(io, text);
+  else reportUnexpected(thrown, io);
+  return EXIT.failed;
+}
+
+/** What a failed start means; anything else stays what it is. */
+export function startError(
+  thrown: unknown,
+  { host, port }: { readonly host: string; readonly port: number },
+): unknown {
+  if (!(thrown instanceof Error)) return thrown;
+  const { code, syscall } = thrown as NodeJS.ErrnoException;
+  const reason = code === undefined ? undefined : LISTEN[code];
+  if (reason !== undefined && (syscall === "listen" || syscall === "getaddrinfo")) {
+    return new ControlError(`can't listen on ${host} port ${port}: ${reason}`);
+  }
+  // A plain Error of our own says in one line what to do; Node's and the language's have more.
+  if (code === undefined && thrown.name === "Error") return new ControlError(thrown.message);
+  return thrown;
+}
+
+function reportUsage(error: CommanderError, io: Io): number {
+  // Help or the version was asked for and is printed already.
+  if (error.exitCode === 0) return EXIT.ok;
+  // A command without its subcommand: its help is printed already.
+  if (error.code === "commander.help") return EXIT.usage;
+  const text = error.message.replace(/^error: /, "");
+  complain(io, `${text.replace(/\.?$/, "")}; see \`moorage --help\``);
+  return EXIT.usage;
+}
+
+function known(thrown: unknown): string | undefined {
+  if (thrown instanceof FsError) return thrown.message;
+  if (!(thrown instanceof Error)) return undefined;
+  const { code, syscall, path } = thrown as NodeJS.ErrnoException;
+  if (typeof code !== "string") return undefined;
+  if (code.startsWith("SQLITE_")) return SQLITE.find(([pattern]) => pattern.test(code))?.[1];
+  if (syscall === undefined || path === undefined) return undefined;
+  return `${syscall} ${path} failed (${code}): check that this user may do that`;
+}
+
+function reportUnexpected(thrown: unknown, io: Io): void {
+  const level = io.env.MOORAGE_LOG_LEVEL;
+  if (level === "debug" || level === "trace") {
+    io.err(`${thrown instanceof Error ? (thrown.stack ?? thrown.message) : String(thrown)}\n`);
+    return;
+  }
+  const text = thrown instanceof Error ? thrown.message : String(thrown);
+  complain(io, `unexpected error: ${text}; set MOORAGE_LOG_LEVEL=debug to see more`);
+}
+
+function complain(io: Io, text: string): void {
+  io.err(`moorage: ${text.replace(/\s*\n\s*/g, " ").trim()}\n`);
+}

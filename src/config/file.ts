@@ -1,0 +1,98 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { parse, TomlError } from "smol-toml";
+
+export const FILE_NAME = "moorage.toml";
+
+/** A key of the file that isn't a table itself, with the names of the tables around it. */
+export interface FileEntry {
+  /** `limits.max_sessions` */
+  readonly name: string;
+  readonly value: unknown;
+  /** `moorage.toml:12 (limits.max_sessions)`, or without the line where it couldn't be told */
+  readonly place: string;
+}
+
+/** The file could not be read or is no TOML. The message is one line with its place. */
+export class FileProblem extends Error {
+  override readonly name = "FileProblem";
+}
+
+/**
+ * The entries of the instance's moorage.toml; none when there is no such file.
+ * @throws FileProblem
+ */
+export function readSettingsFile(root: string): FileEntry[] {
+  const text = readText(join(root, FILE_NAME));
+  if (text === undefined) return [];
+  const lines = keyLines(text);
+  return [...entries(parseText(text), "")].map(({ name, value }) => {
+    const line = lines.get(name);
+    return { name, value, place: `${FILE_NAME}${line ? `:${line}` : ""} (${name})` };
+  });
+}
+
+function readText(file: string): string | undefined {
+  try {
+    return readFileSync(file, "utf8");
+  } catch (thrown) {
+    const code = (thrown as NodeJS.ErrnoException).code;
+    if (code === "ENOENT" || code === "ENOTDIR") return undefined;
+    throw new FileProblem(`${FILE_NAME}: can't be read (${code ?? "unknown error"})`);
+  }
+}
+
+function parseText(text: string): Record<string, unknown> {
+  try {
+    return parse(text, { maxDepth: 20 });
+  } catch (thrown) {
+    if (!(thrown instanceof TomlError)) throw thrown;
+    const reason = thrown.message.split("\n", 1)[0]?.replace(/^Invalid TOML document: /, "");
+    throw new FileProblem(`${FILE_NAME}:${thrown.line}:${thrown.column}: ${reason}`);
+  }
+}
+
+function* entries(
+  table: Record<string, unknown>,
+  prefix: string,
+): Generator<Pick<FileEntry, "name" | "value">> {
+  for (const [key, value] of Object.entries(table)) {
+    const name = `${prefix}${key}`;
+    // An empty table is listed too, so that an unknown one is not passed over.
+    if (isTable(value) && Object.keys(value).length > 0) yield* entries(value, `${name}.`);
+    else yield { name, value };
+  }
+}
+
+export function isTable(value: unknown): value is Record<string, unknown> {
+  if (typeof value !== "object" || value === null) return false;
+  return !Array.isArray(value) && !(value instanceof Date);
+}
+
+/**
+ * The line of each key. smol-toml tells none, so the lines are looked through for `[table]` and
+ * `key =`; quoted keys and inline tables are not found and get no line.
+ */
+function keyLines(text: string): Map<string, number> {
+  const found = new Map<string, number>();
+  let table = "";
+  let inString: string | undefined;
+  for (const [index, line] of text.split("\n").entries()) {
+    const quotes = line.match(/"""|'''/g) ?? [];
+    const wasInString = inString !== undefined;
+    for (const quote of quotes) {
+      if (inString === undefined) inString = quote;
+      else if (inString === quote) inString = undefined;
+    }
+    if (wasInString) continue;
+    const header = /^\s*\[\s*([\w-]+(?:\.[\w-]+)*)\s*\]/.exec(line)?.[1];
+    if (header !== undefined) table = `${header}.`;
+    const name = header ?? prefixed(table, /^\s*([\w-]+(?:\.[\w-]+)*)\s*=/.exec(line)?.[1]);
+    if (name !== undefined && !found.has(name)) found.set(name, index + 1);
+  }
+  return found;
+}
+
+function prefixed(table: string, key: string | undefined): string | undefined {
+  return key === undefined ? undefined : `${table}${key}`;
+}

@@ -1,0 +1,147 @@
+import { FileProblem, isTable, readSettingsFile } from "./file.ts";
+import { nearest } from "./nearest.ts";
+import { ALL_SETTINGS, type NamedSetting } from "./settings.ts";
+import type { Config } from "./types.ts";
+
+export interface ConfigSources {
+  /** the instance's directory */
+  readonly root: string;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  /** values by flag as given: `{"--limits-max-sessions": "100"}` */
+  readonly flags?: Readonly<Record<string, string>>;
+}
+
+/** A setting in force, and where its value comes from. */
+export interface EffectiveSetting {
+  readonly named: NamedSetting;
+  readonly value: unknown;
+  /** `default`, `moorage.toml:3 (limits.queue)`, `MOORAGE_LIMITS_QUEUE` or `--limits-queue` */
+  readonly origin: string;
+}
+
+/** Everything that is wrong with the settings, one line each with its place. */
+export class ConfigError extends Error {
+  override readonly name = "ConfigError";
+  readonly problems: readonly string[];
+
+  constructor(problems: readonly string[]) {
+    super(problems.join("; "));
+    this.problems = problems;
+  }
+}
+
+interface Given {
+  readonly named: NamedSetting;
+  readonly value: unknown;
+  readonly place: string;
+}
+
+/** Variables with our prefix that are no settings. */
+const OTHER_VARIABLES: ReadonlySet<string> = new Set(["MOORAGE_ROOT"]);
+
+const BY_NAME = new Map(ALL_SETTINGS.map((named) => [named.name, named]));
+const BY_VARIABLE = new Map(ALL_SETTINGS.map((named) => [named.variable, named]));
+const BY_FLAG = new Map(
+  ALL_SETTINGS.flatMap((named) =>
+    [named.flag, named.shortFlag ?? named.flag].map((flag) => [flag, named] as const),
+  ),
+);
+const SECTIONS: ReadonlySet<string> = new Set(ALL_SETTINGS.map(({ section }) => section));
+
+/**
+ * The settings in force: defaults, then moorage.toml, then MOORAGE_… variables, then flags.
+ * @throws ConfigError with every problem of every source
+ */
+export function loadConfig(sources: ConfigSources): Config {
+  return toConfig(readSettings(sources));
+}
+
+/** As {@link loadConfig}, as a list with origins, in the order of the documentation. */
+export function readSettings({ root, env, flags = {} }: ConfigSources): EffectiveSetting[] {
+  const problems: string[] = [];
+  const given = [
+    ...fromFile(root, problems),
+    ...fromEnvironment(env, problems),
+    ...fromFlags(flags, problems),
+  ];
+  const effective = new Map<NamedSetting, EffectiveSetting>();
+  for (const named of ALL_SETTINGS) {
+    effective.set(named, { named, value: named.setting.default, origin: "default" });
+  }
+  for (const { named, value, place } of given) {
+    const parsed = named.setting.schema.safeParse(value);
+    if (parsed.success) effective.set(named, { named, value: parsed.data, origin: place });
+    else problems.push(`${place}: must be ${named.setting.kind}, not ${shown(value)}`);
+  }
+  if (problems.length > 0) throw new ConfigError(problems);
+  return [...effective.values()];
+}
+
+export function toConfig(settings: readonly EffectiveSetting[]): Config {
+  const config: Record<string, Record<string, unknown>> = {};
+  for (const { named, value } of settings) {
+    const section = config[named.section] ?? {};
+    section[named.key] = value;
+    config[named.section] = section;
+  }
+  // Every key of SETTINGS is there, and SETTINGS has the shape of Config.
+  return config as unknown as Config;
+}
+
+function* fromFile(root: string, problems: string[]): Generator<Given> {
+  try {
+    for (const { name, value, place } of readSettingsFile(root)) {
+      const named = BY_NAME.get(name);
+      if (named !== undefined) yield { named, value, place };
+      else if (SECTIONS.has(name)) {
+        if (!isTable(value)) problems.push(`${place}: is a table; write [${name}]`);
+      } else
+        problems.push(unknown(`${place}: unknown setting`, name, [...BY_NAME.keys(), ...SECTIONS]));
+    }
+  } catch (thrown) {
+    if (!(thrown instanceof FileProblem)) throw thrown;
+    problems.push(thrown.message);
+  }
+}
+
+function* fromEnvironment(env: ConfigSources["env"], problems: string[]): Generator<Given> {
+  for (const [variable, value] of Object.entries(env)) {
+    if (!variable.startsWith("MOORAGE_") || value === undefined) continue;
+    if (OTHER_VARIABLES.has(variable)) continue;
+    const named = BY_VARIABLE.get(variable);
+    if (named !== undefined) yield { named, value, place: variable };
+    else problems.push(unknown(`${variable}: unknown setting`, variable, BY_VARIABLE.keys()));
+  }
+}
+
+function* fromFlags(
+  flags: NonNullable<ConfigSources["flags"]>,
+  problems: string[],
+): Generator<Given> {
+  const seen = new Map<NamedSetting, string>();
+  for (const [flag, value] of Object.entries(flags)) {
+    const named = BY_FLAG.get(flag);
+    const other = named && seen.get(named);
+    if (named === undefined) problems.push(`${flag}: unknown flag`);
+    else if (other !== undefined) problems.push(`${flag}: the same as ${other}; give one of them`);
+    else {
+      seen.set(named, flag);
+      yield { named, value, place: flag };
+    }
+  }
+}
+
+function unknown(problem: string, word: string, names: Iterable<string>): string {
+  const all = [...names];
+  const key = word.slice(word.lastIndexOf(".") + 1);
+  // The right key in the wrong table is as near as it gets.
+  const moved = all.find((name) => name.endsWith(`.${key}`));
+  const near = moved ?? nearest(word, all);
+  return near === undefined ? problem : `${problem}; did you mean ${near}?`;
+}
+
+/** The bad value in one short line. */
+function shown(value: unknown): string {
+  const text = typeof value === "bigint" ? `${value}` : (JSON.stringify(value) ?? String(value));
+  return text.length > 60 ? `${text.slice(0, 57)}…` : text;
+}

@@ -1,0 +1,244 @@
+import { z } from "zod";
+import type { Config } from "./types.ts";
+import { formatDuration, formatSize, parseDuration, parseSize, UnitError } from "./units.ts";
+
+/** One setting: everything that the file, the environment, flags, help and documentation need. */
+export interface Setting<T = unknown> {
+  /** what a value looks like, for messages and documentation */
+  readonly kind: string;
+  readonly default: T;
+  readonly description: string;
+  /** takes the value as the file or a piece of text has it, gives what the program uses */
+  readonly schema: z.ZodType<T>;
+  /** the value as one would write it */
+  format(value: T): string;
+}
+
+type Settings = {
+  readonly [S in keyof Config]: { readonly [K in keyof Config[S]]: Setting<Config[S][K]> };
+};
+
+/**
+ * All settings. The tables and keys are those of moorage.toml in camelCase; the names of
+ * environment variables and flags follow from them.
+ */
+export const SETTINGS: Settings = {
+  server: {
+    host: text("0.0.0.0", "Address or name to listen on; `::` for IPv6 and IPv4.", {
+      pattern: /^[^\s/]{1,255}$/,
+      kind: "an address or a host name",
+    }),
+    port: integer(2222, [0, 65_535], "TCP port to listen on; 0 takes any free one."),
+    banner: text("", "Text that clients show before login; empty for none.", {
+      pattern: /^[\s\S]{0,4096}$/,
+      kind: "a text of at most 4096 characters",
+    }),
+  },
+  limits: {
+    maxSessions: integer(256, [1, 100_000], "Logged-in sessions at once, over all processes."),
+    maxSessionsPerUser: integer(16, [1, 100_000], "Logged-in sessions at once for one user."),
+    queue: integer(128, [0, 100_000], "Places for correct logins that wait while all are taken."),
+    queueTimeout: duration("30s", ["0", "1h"], "How long such a login waits before it is refused."),
+    maxUnauthenticated: integer(128, [1, 100_000], "Connections at once that have not logged in."),
+    loginGrace: duration("30s", ["1s", "1h"], "Time to log in after connecting."),
+    loginTries: integer(3, [1, 100], "Wrong passwords or signatures before the connection ends."),
+    idleTimeout: duration(
+      "0",
+      ["0", "365d"],
+      "A session without a request or transfer for so long is ended; 0 for never.",
+    ),
+    channelsPerSession: integer(10, [1, 100], "Channels (transfers, commands) open in a session."),
+    handlesPerChannel: integer(256, [64, 65_536], "Files and directories open in a channel."),
+  },
+  quota: {
+    default: sizeOrNone(10_240_000_000, "Bytes that a new user may store; `none` for no limit."),
+    files: integerOrNone(
+      1_000_000,
+      "Files and directories that a new user may have; `none` for no limit.",
+    ),
+  },
+  auth: {
+    argon2Memory: size("64MiB", ["1MiB", "4GiB"], "Memory of one password hash (argon2id)."),
+    argon2Time: integer(3, [1, 100], "Passes over that memory."),
+    argon2Parallelism: integer(1, [1, 16], "Lanes of one password hash."),
+    hashConcurrency: integer(2, [1, 64], "Passwords checked at once; further ones wait."),
+    hashQueue: integer(256, [0, 100_000], "How many may wait; more are refused."),
+  },
+  transport: {
+    keepaliveInterval: duration(
+      "30s",
+      ["0", "1d"],
+      "A silent client is asked for a sign of life so often; 0 for never.",
+    ),
+    keepaliveCount: integer(3, [1, 1000], "Unanswered questions before the connection is ended."),
+    rekeyBytes: size("16GiB", ["0", "64GiB"], "New keys after so many bytes; 0 for never."),
+    rekeyInterval: duration("0", ["0", "7d"], "New keys after so long; 0 for never."),
+  },
+  log: {
+    level: choice("info", ["trace", "debug", "info", "warn", "error", "silent"], "What to log."),
+    file: text(
+      "",
+      "Log file below the instance, such as `db/moorage.log`; empty: standard error.",
+      {
+        pattern: /^(?!\/)(?!(?:[\s\S]*\/)?\.\.(?:\/|$))[^\0]{0,1024}$/,
+        kind: "a path below the instance, not absolute and without `..`",
+      },
+    ),
+    format: choice("auto", ["auto", "json", "pretty"], "`auto`: pretty on a terminal, else JSON."),
+  },
+  audit: {
+    keep: duration("90d", ["1h", "36500d"], "How long audit records are kept."),
+    maxRecords: integer(1_000_000, [1000, 1_000_000_000], "How many audit records are kept."),
+  },
+};
+
+/** The bounds in a setting's kind are parsed from the same notation users write. */
+type Bounds = readonly [minimum: string, maximum: string];
+
+function text(
+  value: string,
+  description: string,
+  options: { pattern: RegExp; kind: string },
+): Setting<string> {
+  const { kind, pattern } = options;
+  const schema = z.string({ error: kind }).regex(pattern, { error: kind });
+  return { kind, default: value, description, schema, format: (v) => v };
+}
+
+function choice<const T extends string>(
+  value: NoInfer<T>,
+  values: readonly T[],
+  description: string,
+): Setting<T> {
+  const kind = `one of ${values.join(", ")}`;
+  return {
+    kind,
+    default: value,
+    description,
+    schema: z.enum(values, { error: kind }),
+    format: String,
+  };
+}
+
+function integer(
+  value: number,
+  [min, max]: readonly [number, number],
+  description: string,
+): Setting<number> {
+  const kind = `a whole number from ${min} to ${max}`;
+  const schema = z
+    .union(
+      [
+        z.number(),
+        z
+          .string()
+          .regex(/^\d{1,15}$/)
+          .transform(Number),
+      ],
+      { error: kind },
+    )
+    .pipe(z.int({ error: kind }).min(min, { error: kind }).max(max, { error: kind }));
+  return { kind, default: value, description, schema, format: String };
+}
+
+function integerOrNone(value: number, description: string): Setting<number | null> {
+  const kind = "a whole number or none";
+  const whole = z.union([
+    z.number(),
+    z
+      .string()
+      .regex(/^\d{1,15}$/)
+      .transform(Number),
+  ]);
+  const schema = orNone(whole.pipe(z.int().min(0)), kind);
+  return {
+    kind,
+    default: value,
+    description,
+    schema,
+    format: (v) => (v === null ? "none" : `${v}`),
+  };
+}
+
+function size(value: string, bounds: Bounds, description: string): Setting<number> {
+  const kind = `a size such as 64MiB, from ${bounds[0]} to ${bounds[1]}`;
+  const schema = quantity(parseSize, kind, bounds);
+  return { kind, default: parseSize(value), description, schema, format: formatSize };
+}
+
+function sizeOrNone(value: number, description: string): Setting<number | null> {
+  const kind = "a size such as 10GB, or none";
+  const schema = orNone(quantity(parseSize, kind), kind);
+  const format = (v: number | null) => (v === null ? "none" : formatSize(v));
+  return { kind, default: value, description, schema, format };
+}
+
+function duration(value: string, bounds: Bounds, description: string): Setting<number> {
+  const kind = `a duration such as 30s, 5m, 1h or 90d, from ${bounds[0]} to ${bounds[1]}`;
+  const schema = quantity(parseDuration, kind, bounds);
+  return { kind, default: parseDuration(value), description, schema, format: formatDuration };
+}
+
+function orNone(schema: z.ZodType<number>, kind: string): z.ZodType<number | null> {
+  const none = z.literal("none").transform(() => null);
+  return z.union([none, schema], { error: kind });
+}
+
+function quantity(
+  parse: (value: string | number) => number,
+  kind: string,
+  bounds?: Bounds,
+): z.ZodType<number> {
+  const [min, max] = bounds ? [parse(bounds[0]), parse(bounds[1])] : [0, Number.MAX_SAFE_INTEGER];
+  return z.union([z.string(), z.number()], { error: kind }).transform((value, context) => {
+    try {
+      const result = parse(value);
+      if (result >= min && result <= max) return result;
+    } catch (thrown) {
+      if (!(thrown instanceof UnitError)) throw thrown;
+    }
+    context.addIssue({ code: "custom", message: kind });
+    return z.NEVER;
+  });
+}
+
+/** A setting with its place and its names. */
+export interface NamedSetting {
+  readonly section: keyof Config;
+  readonly key: string;
+  /** as in moorage.toml: `limits.max_sessions` */
+  readonly name: string;
+  /** `MOORAGE_LIMITS_MAX_SESSIONS` */
+  readonly variable: string;
+  /** `--limits-max-sessions` */
+  readonly flag: string;
+  /** a second, short flag, where there is one */
+  readonly shortFlag: string | undefined;
+  readonly setting: Setting;
+}
+
+const SHORT_FLAGS: ReadonlyMap<string, string> = new Map([
+  ["server.host", "--host"],
+  ["server.port", "--port"],
+]);
+
+/** All settings in the order of the documentation. */
+export const ALL_SETTINGS: readonly NamedSetting[] = Object.entries(SETTINGS).flatMap(
+  ([section, keys]) =>
+    Object.entries(keys).map(([key, setting]) => {
+      const name = `${section}.${snakeCase(key)}`;
+      return {
+        section: section as keyof Config,
+        key,
+        name,
+        variable: `MOORAGE_${name.replace(".", "_").toUpperCase()}`,
+        flag: `--${name.replace(/[._]/g, "-")}`,
+        shortFlag: SHORT_FLAGS.get(name),
+        setting: setting as Setting,
+      };
+    }),
+);
+
+function snakeCase(key: string): string {
+  return key.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+}

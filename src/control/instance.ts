@@ -1,0 +1,66 @@
+import { accessSync, constants, mkdirSync, statSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { ControlError } from "./errors.ts";
+
+const REASONS: Readonly<Record<string, string>> = {
+  EACCES: "permission denied",
+  EPERM: "not permitted",
+  ENOENT: "it can't be made there",
+  EROFS: "the file system is read-only",
+  ENOTDIR: "a part of the path is not a directory",
+  EEXIST: "it is not a directory",
+  ENOSPC: "the disk is full",
+  EDQUOT: "the disk quota is used up",
+};
+
+/**
+ * True when the directory holds an instance's database. Makes nothing.
+ * @throws ControlError when that can't be seen
+ */
+export function instanceExists(root: string): boolean {
+  try {
+    return statSync(join(root, "db", "moorage.sqlite")).isFile();
+  } catch (thrown) {
+    const { code } = thrown as NodeJS.ErrnoException;
+    if (code === "ENOENT" || code === "ENOTDIR") return false;
+    throw new ControlError(`not allowed to look into ${root}: run this as the instance's owner`);
+  }
+}
+
+/** @throws ControlError that says how to make one */
+export function requireInstance(root: string): void {
+  if (instanceExists(root)) return;
+  throw new ControlError(
+    `no instance in ${root}: give --root DIR, or make one with \`moorage serve\` or \`moorage user add\``,
+  );
+}
+
+/** Makes the directories of an instance that are missing, and checks that they can be written. */
+export function prepareInstance(root: string): void {
+  makeWritable(root, undefined);
+  for (const name of ["keys", "homes", "db"]) makeWritable(join(root, name), 0o700);
+}
+
+function makeWritable(directory: string, mode: number | undefined): void {
+  try {
+    makeDirectory(directory, mode);
+    accessSync(directory, constants.R_OK | constants.W_OK | constants.X_OK);
+  } catch (thrown) {
+    const code = (thrown as NodeJS.ErrnoException).code ?? "";
+    throw new ControlError(
+      `can't write in ${directory}: ${REASONS[code] ?? code}; give it to the user that runs this, or another --root`,
+    );
+  }
+}
+
+/** With its parents. Node's own recursive mkdir never ends where nothing can be made (below /proc). */
+function makeDirectory(directory: string, mode: number | undefined): void {
+  if (statSync(directory, { throwIfNoEntry: false })?.isDirectory()) return;
+  if (dirname(directory) !== directory) makeDirectory(dirname(directory), undefined);
+  try {
+    mkdirSync(directory, mode);
+  } catch (thrown) {
+    // Another process may have made it meanwhile.
+    if (!statSync(directory, { throwIfNoEntry: false })?.isDirectory()) throw thrown;
+  }
+}

@@ -1,0 +1,119 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import type { StoreNode } from "../store/nodes.ts";
+import type { Store } from "../store/store.ts";
+import { ControlError } from "./errors.ts";
+
+const POLL_MS = 50;
+
+/** A running server process, as `status --json` prints it. */
+export interface NodeStatus {
+  readonly pid: number;
+  readonly listen: string;
+  readonly sessions: number;
+  readonly version: string;
+  readonly uptimeSeconds: number;
+}
+
+/** The instance as `status --json` prints it; the single values are those of the oldest process. */
+export interface InstanceStatus {
+  readonly running: boolean;
+  readonly pid: number | null;
+  readonly listen: string | null;
+  /** logged-in sessions of all processes */
+  readonly sessions: number;
+  /** logins that wait for a free place */
+  readonly waiting: number;
+  readonly version: string;
+  readonly uptimeSeconds: number | null;
+  readonly nodes: readonly NodeStatus[];
+}
+
+/** @param version the asking program's, given when nothing runs */
+export function notRunning(version: string): InstanceStatus {
+  return {
+    running: false,
+    pid: null,
+    listen: null,
+    sessions: 0,
+    waiting: 0,
+    version,
+    uptimeSeconds: null,
+    nodes: [],
+  };
+}
+
+export async function instanceStatus(store: Store, version: string): Promise<InstanceStatus> {
+  const sessions = await store.sessions.list();
+  const servers = await runningServers(store);
+  const nodes = servers.map((node) => ({
+    pid: node.pid,
+    listen: node.listen,
+    sessions: sessions.filter((s) => s.nodeId === node.id && s.state === "active").length,
+    version: node.version,
+    uptimeSeconds: Math.max(0, Math.floor((Date.now() - node.startedAt) / 1000)),
+  }));
+  const first = nodes[0];
+  if (first === undefined) return notRunning(version);
+  const active = nodes.reduce((sum, node) => sum + node.sessions, 0);
+  const waiting = sessions.filter((s) => s.state === "waiting").length;
+  return { running: true, ...first, sessions: active, waiting, nodes };
+}
+
+/**
+ * Asks every server process of the instance to stop, and waits until they are gone.
+ * @param onWait called with the processes still there, after each `progressMs`
+ * @param timeoutMs how long to wait before giving up
+ * @returns the process ids that were stopped; empty when none ran
+ */
+export async function stopServers(
+  store: Store,
+  { onWait, progressMs, timeoutMs }: StopOptions,
+): Promise<number[]> {
+  const servers = await runningServers(store);
+  for (const { pid } of servers) signal(pid);
+  const started = Date.now();
+  let nextProgress = started + progressMs;
+  for (;;) {
+    const left = await stillThere(store, servers);
+    if (left.length === 0) return servers.map(({ pid }) => pid);
+    const now = Date.now();
+    if (now - started > timeoutMs) {
+      const pids = left.map(({ pid }) => pid).join(", ");
+      throw new ControlError(
+        `the server is still stopping (pid ${pids}): run stop again to end it at once`,
+      );
+    }
+    if (now >= nextProgress) {
+      onWait(left.map(({ pid }) => pid));
+      nextProgress = now + progressMs;
+    }
+    await sleep(POLL_MS);
+  }
+}
+
+export interface StopOptions {
+  readonly onWait: (pids: readonly number[]) => void;
+  readonly progressMs: number;
+  readonly timeoutMs: number;
+}
+
+/** Alive means that pid, start time and boot are those of the row: never a stranger's process. */
+async function runningServers(store: Store): Promise<StoreNode[]> {
+  return (await store.nodes.list()).filter((node) => node.kind === "server" && node.alive);
+}
+
+async function stillThere(store: Store, before: readonly StoreNode[]): Promise<StoreNode[]> {
+  const ids = new Set(before.map(({ id }) => id));
+  return (await runningServers(store)).filter(({ id }) => ids.has(id));
+}
+
+function signal(pid: number): void {
+  try {
+    process.kill(pid, "SIGTERM");
+  } catch (thrown) {
+    const { code } = thrown as NodeJS.ErrnoException;
+    if (code === "ESRCH") return;
+    if (code !== "EPERM") throw thrown;
+    throw new ControlError(`not allowed to stop pid ${pid}: run this as the server's user`);
+  }
+}

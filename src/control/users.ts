@@ -1,0 +1,275 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { isUserName, USER_NAME_RULE } from "../auth/names.ts";
+import type { Store } from "../store/store.ts";
+import type { Account, AuditKind, ChangeKind, Role, UserKey } from "../store/types.ts";
+import { UserExistsError } from "../store/users.ts";
+import { ControlError, EXIT } from "./errors.ts";
+import { deleteHome, emptyTrash, makeHome } from "./homes.ts";
+import { checkPassword } from "./passwords.ts";
+
+const POLL_MS = 50;
+
+/** What user administration stands on. */
+export interface UserControlOptions {
+  readonly store: Store;
+  /** the instance's directory */
+  readonly root: string;
+  /** who acts, for the audit trail: "cli:root", an admin's name */
+  readonly actor: string;
+  /** a password to an argon2 PHC string */
+  hash(password: string): Promise<string>;
+  /** counts what is in the user's home and corrects the books */
+  rescan(account: Account): Promise<{ readonly bytes: number; readonly files: number }>;
+  /** how long a removal waits for the user's sessions to end, in milliseconds */
+  readonly sessionsTimeoutMs?: number;
+}
+
+/** Quotas: null is no limit. */
+export interface NewUserRequest {
+  readonly name: string;
+  readonly role: Role;
+  /** without one, only keys let the user in */
+  readonly password?: string;
+  readonly keys?: readonly UserKey[];
+  readonly quotaBytes: number | null;
+  readonly quotaFiles: number | null;
+}
+
+export interface UserChangeRequest {
+  readonly quotaBytes?: number | null;
+  readonly quotaFiles?: number | null;
+  readonly role?: Role;
+}
+
+/** Lets the last enabled admin be demoted, disabled or removed. */
+export interface Force {
+  readonly force?: boolean;
+}
+
+export interface UserWithKeys {
+  readonly account: Account;
+  readonly keys: readonly UserKey[];
+}
+
+/**
+ * All user administration. Each use-case records who did it in the audit trail and tells the
+ * running servers, which apply it to open sessions at once. Rejects with ControlError for what a
+ * person can put right.
+ */
+export class UserControl {
+  readonly #options: UserControlOptions;
+  readonly #store: Store;
+
+  constructor(options: UserControlOptions) {
+    this.#options = options;
+    this.#store = options.store;
+  }
+
+  async list(): Promise<UserWithKeys[]> {
+    const accounts = await this.#store.users.list();
+    return Promise.all(accounts.map((account) => this.#withKeys(account)));
+  }
+
+  async show(name: string): Promise<UserWithKeys> {
+    return this.#withKeys(await this.account(name));
+  }
+
+  async account(name: string): Promise<Account> {
+    const account = await this.#store.users.byName(name);
+    if (account !== undefined) return account;
+    throw new ControlError(`no user ${quoted(name)}: \`moorage user list\` shows all`);
+  }
+
+  /** A home that was kept from before is taken over, and what is in it counted. */
+  async add(request: NewUserRequest): Promise<Account> {
+    const { name, role, password, quotaBytes, quotaFiles } = request;
+    checkName(name);
+    if (password !== undefined) checkPassword(password);
+    if (await this.#store.users.byName(name)) throw exists(name);
+    const passwordHash = password === undefined ? null : await this.#options.hash(password);
+    const hadHome = await makeHome(this.#options.root, name);
+    const added = await this.#insert({ name, role, passwordHash, quotaBytes, quotaFiles });
+    if (hadHome) await this.#takeOver(added);
+    for (const key of request.keys ?? []) await this.#store.keys.add(added.id, key);
+    this.#record("user-add", name, `role ${role}, ${(request.keys ?? []).length} keys`);
+    return this.account(name);
+  }
+
+  async #insert(user: Parameters<Store["users"]["add"]>[0]): Promise<Account> {
+    try {
+      return await this.#store.users.add(user);
+    } catch (thrown) {
+      throw thrown instanceof UserExistsError ? exists(user.name) : thrown;
+    }
+  }
+
+  /** Nobody may log in before the old files are counted. */
+  async #takeOver(account: Account): Promise<void> {
+    await this.#store.users.setEnabled(account.id, false);
+    try {
+      await this.#options.rescan(account);
+    } catch (thrown) {
+      await this.#store.users.remove(account.id);
+      throw thrown;
+    }
+    await this.#store.users.setEnabled(account.id, true);
+  }
+
+  async set(name: string, change: UserChangeRequest, { force }: Force = {}): Promise<Account> {
+    const account = await this.account(name);
+    if (change.role === "user" && !force) await this.#keepAnAdmin(account, "demote");
+    const changed = await this.#store.users.set(account.id, change);
+    if (changed === undefined) throw gone(name);
+    await this.#announce("user-set", "user-set", account, describe(change));
+    return changed;
+  }
+
+  async setPassword(name: string, password: string): Promise<void> {
+    checkPassword(password);
+    const account = await this.account(name);
+    const hash = await this.#options.hash(password);
+    if (!(await this.#store.users.setPassword(account.id, hash))) throw gone(name);
+    await this.#announce("password-set", "user-passwd", account);
+  }
+
+  async enable(name: string): Promise<void> {
+    const account = await this.account(name);
+    if (!(await this.#store.users.setEnabled(account.id, true))) throw gone(name);
+    await this.#announce("user-set", "user-enable", account);
+  }
+
+  async disable(name: string, { force }: Force = {}): Promise<void> {
+    const account = await this.account(name);
+    if (!force) await this.#keepAnAdmin(account, "disable");
+    if (!(await this.#store.users.setEnabled(account.id, false))) throw gone(name);
+    await this.#announce("user-disabled", "user-disable", account);
+  }
+
+  /**
+   * Ends the user's sessions, then removes the account and, if asked, the home. The account is
+   * disabled while that is waited for; when they don't end it stays so, and nothing is deleted.
+   */
+  async remove(
+    name: string,
+    { force, deleteHome: alsoHome }: Force & { readonly deleteHome?: boolean } = {},
+  ): Promise<{ homeDeleted: boolean }> {
+    const account = await this.account(name);
+    if (!force) await this.#keepAnAdmin(account, "remove");
+    await this.#store.users.setEnabled(account.id, false);
+    await this.#store.changes.add("user-removed", account.id, name);
+    await this.#sessionsEnded(account);
+    if (!(await this.#store.users.remove(account.id))) throw gone(name);
+    this.#record("user-remove", name, alsoHome ? "with its home" : "");
+    if (!alsoHome) return { homeDeleted: false };
+    const homeDeleted = await deleteHome(this.#options.root, name);
+    await emptyTrash(this.#options.root);
+    return { homeDeleted };
+  }
+
+  /** Removing rows and files under an open session would leave its books and the disk unequal. */
+  async #sessionsEnded(account: Account): Promise<void> {
+    const deadline = Date.now() + (this.#options.sessionsTimeoutMs ?? 10_000);
+    for (;;) {
+      const open = (await this.#store.sessions.list()).filter((s) => s.userId === account.id);
+      if (open.length === 0) return;
+      if (Date.now() >= deadline) {
+        throw new ControlError(
+          `${account.name} is disabled but not removed: ${open.length} of its sessions are still ending; run this again`,
+        );
+      }
+      await sleep(POLL_MS);
+    }
+  }
+
+  async addKeys(name: string, keys: readonly UserKey[]): Promise<readonly UserKey[]> {
+    const account = await this.account(name);
+    const added: UserKey[] = [];
+    for (const key of keys) {
+      if (await this.#store.keys.add(account.id, key)) added.push(key);
+    }
+    for (const key of added) this.#record("key-add", name, key.fingerprint);
+    return added;
+  }
+
+  async listKeys(name: string): Promise<readonly UserKey[]> {
+    return this.#store.keys.list((await this.account(name)).id);
+  }
+
+  /** @param fingerprint "SHA256:…"; the prefix may be left out */
+  async removeKey(name: string, fingerprint: string): Promise<void> {
+    const account = await this.account(name);
+    const full = fingerprint.startsWith("SHA256:") ? fingerprint : `SHA256:${fingerprint}`;
+    if (!(await this.#store.keys.remove(account.id, full))) {
+      throw new ControlError(
+        `${name} has no key ${quoted(fingerprint)}: \`moorage user key list ${name}\` shows all`,
+      );
+    }
+    await this.#announce("key-removed", "key-remove", account, full);
+  }
+
+  /** Counts the user's home again: for files put there by other means. */
+  async rescan(name: string): Promise<Account> {
+    const before = await this.account(name);
+    await this.#options.rescan(before);
+    const after = await this.account(name);
+    const bytes = after.usedBytes - before.usedBytes;
+    const files = after.usedFiles - before.usedFiles;
+    this.#record("rescan", name, `corrected by ${bytes} bytes, ${files} files`);
+    return after;
+  }
+
+  async #withKeys(account: Account): Promise<UserWithKeys> {
+    return { account, keys: await this.#store.keys.list(account.id) };
+  }
+
+  async #keepAnAdmin(account: Account, verb: string): Promise<void> {
+    if (account.role !== "admin" || !account.enabled) return;
+    const accounts = await this.#store.users.list();
+    if (accounts.some((a) => a.id !== account.id && a.role === "admin" && a.enabled)) return;
+    throw new ControlError(
+      `${account.name} is the last admin that is enabled: give --force to ${verb} it all the same`,
+    );
+  }
+
+  /** The change first: it is what protects; the audit record follows. */
+  async #announce(
+    change: ChangeKind,
+    audit: AuditKind,
+    account: Account,
+    detail = "",
+  ): Promise<void> {
+    await this.#store.changes.add(change, account.id, change === "key-removed" ? detail : "");
+    this.#record(audit, account.name, detail);
+  }
+
+  #record(kind: AuditKind, user: string, detail = ""): void {
+    this.#store.audit.record({ kind, user, actor: this.#options.actor, detail });
+  }
+}
+
+function describe(change: UserChangeRequest): string {
+  const parts = [
+    change.quotaBytes !== undefined && `quota ${change.quotaBytes ?? "none"}`,
+    change.quotaFiles !== undefined && `max files ${change.quotaFiles ?? "none"}`,
+    change.role !== undefined && `role ${change.role}`,
+  ];
+  return parts.filter((part) => part !== false).join(", ");
+}
+
+function checkName(name: string): void {
+  if (isUserName(name)) return;
+  throw new ControlError(`${quoted(name)} can't be a user's name: ${USER_NAME_RULE}`, EXIT.usage);
+}
+
+function exists(name: string): ControlError {
+  return new ControlError(`user ${name} exists already: \`moorage user set ${name}\` changes it`);
+}
+
+function gone(name: string): ControlError {
+  return new ControlError(`user ${name} was removed meanwhile`);
+}
+
+/** What was typed, safe for a terminal and one line. */
+function quoted(text: string): string {
+  return JSON.stringify(text.length > 60 ? `${text.slice(0, 57)}…` : text);
+}

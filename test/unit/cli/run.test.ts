@@ -1,0 +1,365 @@
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { PassThrough } from "node:stream";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import type { Io } from "../../../src/cli/io.ts";
+import { run } from "../../../src/cli/run.ts";
+import { openStore } from "../../../src/store/store.ts";
+
+const KEY =
+  "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJ/Wq7jrQ3J1t0h9rYzWvWwqVd0nRZkC0Q8oXk7cX5mS me@example\n";
+/** Cheap hashing, so that the tests are quick. */
+const CHEAP = { MOORAGE_AUTH_ARGON2_MEMORY: "1MiB", MOORAGE_AUTH_ARGON2_TIME: "1" };
+
+let root: string;
+
+beforeEach(() => {
+  root = mkdtempSync(join(tmpdir(), "moorage-cli-"));
+});
+
+afterEach(() => {
+  rmSync(root, { recursive: true });
+});
+
+interface Outcome {
+  readonly code: number;
+  readonly out: string;
+  readonly err: string;
+}
+
+interface World {
+  readonly stdin?: string;
+  readonly terminal?: boolean;
+  readonly colour?: boolean;
+  readonly env?: Record<string, string>;
+}
+
+async function moorage(args: string, world: World = {}): Promise<Outcome> {
+  const stdin: PassThrough & { isTTY?: boolean } = new PassThrough();
+  stdin.isTTY = world.terminal ?? false;
+  let [out, err] = ["", ""];
+  const io: Io = {
+    env: { ...CHEAP, MOORAGE_ROOT: root, ...world.env },
+    stdin,
+    out: (text) => {
+      out += text;
+    },
+    err: (text) => {
+      err += text;
+      // Each prompt is answered by the next line.
+      if (/: $/.test(text)) stdin.write(`${answers.shift() ?? ""}\n`);
+    },
+    colour: world.colour ?? false,
+  };
+  const answers = world.terminal ? (world.stdin ?? "").split("\n") : [];
+  if (!world.terminal) stdin.end(world.stdin ?? "");
+  const code = await run(args.split(" "), io);
+  return { code, out, err };
+}
+
+/** A complaint is one line that begins with the program's name, and nothing on standard output. */
+function expectComplaint(outcome: Outcome, code: number, text: RegExp): void {
+  expect(outcome).toMatchObject({ code, out: "" });
+  expect(outcome.err).toMatch(/^moorage: [^\n]+\n$/);
+  expect(outcome.err).toMatch(text);
+}
+
+interface User extends Record<string, unknown> {
+  readonly keys: string[];
+}
+
+async function users(): Promise<User[]> {
+  return JSON.parse((await moorage("user list --json")).out);
+}
+
+describe("usage errors", () => {
+  test.each([
+    ["frobnicate", /unknown command 'frobnicate'; see `moorage --help`/],
+    ["user ad x", /Did you mean add/],
+    ["user add", /missing required argument 'name'/],
+    ["user add alice bob", /too many arguments/],
+    ["user add alice --qota 1GB", /unknown option '--qota' \(Did you mean --quota\?\)/],
+    ["user add alice --quota 1.5", /Give a size such as 10GB/],
+    ["user add alice --quota -1", /Give a size such as 10GB|argument missing/],
+    ["user add alice --max-files x", /Give a whole number/],
+    ["user add alice --role king", /Allowed choices are user, admin/],
+    ["user add Alice --password-stdin", /can't be a user's name/],
+    ["user passwd alice --password-stdin --generate", /cannot be used with/],
+    ["user passwd alice", /--password-stdin or --generate/],
+    ["user set alice", /nothing to change/],
+    ["serve --no-such-flag", /unknown option/],
+    ["serve --port x", /^moorage: --port: must be a whole number/],
+    ["completion csh", /Allowed choices/],
+  ])("moorage %s", async (args, text) => {
+    expectComplaint(await moorage(args, { stdin: "password\n" }), 2, text);
+  });
+
+  test("a group without its command prints help and is an error", async () => {
+    for (const group of ["user", "user key", "config"]) {
+      const { code, out, err } = await moorage(group);
+      expect({ code, out }).toEqual({ code: 2, out: "" });
+      expect(err).toContain(`Usage: moorage ${group}`);
+    }
+  });
+
+  test("bad settings are listed, one a line, for every command that reads them", async () => {
+    writeFileSync(join(root, "moorage.toml"), "[limits]\nqueue = -1\nnonsense = 1\n");
+    for (const args of ["config check", "user add alice", "serve"]) {
+      const { code, out, err } = await moorage(args);
+      expect({ code, out }).toEqual({ code: 2, out: "" });
+      expect(err.trimEnd().split("\n")).toHaveLength(2);
+      for (const line of err.trimEnd().split("\n"))
+        expect(line).toMatch(/^moorage: moorage\.toml:/);
+    }
+    expect(existsSync(join(root, "db"))).toBe(false);
+  });
+});
+
+describe("help", () => {
+  test.each(["--help", "user --help", "user add --help", "serve --help", "help usage"])(
+    "moorage %s",
+    async (args) => {
+      const { code, out, err } = await moorage(args);
+      expect({ code, err }).toEqual({ code: 0, err: "" });
+      expect(out).toMatch(/^Usage: moorage/);
+    },
+  );
+
+  test("names the commands that there are, with examples and exit codes", async () => {
+    const { out } = await moorage("--help");
+    for (const name of ["serve", "status", "stop", "config", "user", "usage", "completion"]) {
+      expect(out).toMatch(new RegExp(`^  ${name}\\b`, "m"));
+    }
+    expect(out).toContain("Examples:");
+    expect(out).toContain("3 the server is not running");
+  });
+
+  test("the version", async () => {
+    expect((await moorage("--version")).out).toMatch(/^moorage \d+\.\d+\.\d+\n$/);
+  });
+});
+
+describe("an instance that isn't there", () => {
+  test("is not made by commands that only look, and status says 3", async () => {
+    for (const args of ["user list", "user show alice", "usage", "user disable alice"]) {
+      expectComplaint(await moorage(args), 1, /no instance in .*--root/);
+    }
+    expectComplaint(await moorage("stop"), 3, /no server runs/);
+    const status = await moorage("status --json");
+    expect(status.code).toBe(3);
+    expect(JSON.parse(status.out)).toMatchObject({ running: false, pid: null, sessions: 0 });
+    expect(existsSync(join(root, "db"))).toBe(false);
+  });
+
+  test("is made by user add", async () => {
+    const { code, out } = await moorage("user add alice", {
+      env: { MOORAGE_ROOT: join(root, "a/b") },
+    });
+    expect(code).toBe(0);
+    expect(out).toContain(`Made a new instance in ${root}/a/b`);
+    expect(existsSync(join(root, "a/b/homes/alice"))).toBe(true);
+  });
+
+  test("--root wins over MOORAGE_ROOT, before and after the command", async () => {
+    await moorage(`--root ${root}/x user add alice`);
+    await moorage(`user add alice --root ${root}/y`);
+    expect(existsSync(join(root, "x/homes/alice"))).toBe(true);
+    expect(existsSync(join(root, "y/homes/alice"))).toBe(true);
+    expect(existsSync(join(root, "homes"))).toBe(false);
+  });
+
+  test("below what is no directory is told in one line", async () => {
+    writeFileSync(join(root, "file"), "");
+    expectComplaint(await moorage(`user add alice --root ${root}/file`), 1, /not a directory/);
+    expectComplaint(await moorage("user add alice --root /proc/nope"), 1, /can't write in/);
+  });
+});
+
+describe("users", () => {
+  test("add, list and show have the JSON that scripts read", async () => {
+    const added = await moorage("user add alice --password-stdin --quota 1.5GiB --role admin", {
+      stdin: "correct horse\nand another line\n",
+    });
+    expect(added).toMatchObject({ code: 0, err: "" });
+    expect(added.out).not.toContain("horse");
+    const [alice] = await users();
+    expect(alice).toEqual({
+      name: "alice",
+      role: "admin",
+      enabled: true,
+      quotaBytes: 1_610_612_736,
+      usedBytes: 0,
+      files: 0,
+      keys: [],
+      createdAt: expect.stringMatching(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/),
+      lastLoginAt: null,
+    });
+    expect(JSON.parse((await moorage("user show alice --json")).out)).toEqual(alice);
+    expect((await moorage("user show alice")).out).toMatch(/Password +set/);
+  });
+
+  test("quotas: the default of the settings, none, and back", async () => {
+    const env = { MOORAGE_QUOTA_DEFAULT: "5MB" };
+    await moorage("user add alice", { env });
+    await moorage("user add bob --quota none", { env });
+    await moorage("user add carol --quota default", { env });
+    expect((await users()).map((user) => user.quotaBytes)).toEqual([5_000_000, null, 5_000_000]);
+    expect((await moorage("user set alice --quota none --max-files 5")).code).toBe(0);
+    expect((await moorage("user set bob --quota default", { env })).code).toBe(0);
+    expect((await users()).map((user) => user.quotaBytes)).toEqual([null, 5_000_000, 5_000_000]);
+    expect((await moorage("user show alice")).out).toMatch(/Max files +5/);
+  });
+
+  test("without a terminal and a password one is made, strong, and printed once", async () => {
+    const { out } = await moorage("user add alice");
+    const password = /^Password: ([a-z0-9-]{20,})$/m.exec(out)?.[1];
+    expect(password).toBeDefined();
+    expect(out.split(password ?? "?")).toHaveLength(2);
+    for (const args of ["user show alice", "user list --json", "user list"]) {
+      expect((await moorage(args)).out).not.toContain(password);
+    }
+  });
+
+  test("a terminal is asked twice, and what is typed is not shown", async () => {
+    const good = await moorage("user add alice", { terminal: true, stdin: "secret\nsecret" });
+    expect(good).toMatchObject({ code: 0, err: "New password: \nThe same again: \n" });
+    expect(good.out).not.toContain("secret");
+    const bad = await moorage("user add bob", { terminal: true, stdin: "secret\nother" });
+    expect(bad.code).toBe(1);
+    expect(bad.err).toMatch(/moorage: the two passwords are not the same/);
+    expect((await users()).map((user) => user.name)).toEqual(["alice"]);
+  });
+
+  test("an empty password is refused", async () => {
+    for (const stdin of ["", "\n", "\r\n"]) {
+      expectComplaint(await moorage("user add alice --password-stdin", { stdin }), 2, /empty/);
+    }
+    expect(existsSync(join(root, "db"))).toBe(false);
+  });
+
+  test("a key file alone makes an account that only keys open", async () => {
+    writeFileSync(join(root, "key.pub"), KEY);
+    expect(await moorage(`user add alice --key ${root}/key.pub`)).toMatchObject({
+      code: 0,
+      err: "",
+    });
+    const [fingerprint] = (await users())[0]?.keys ?? [];
+    expect(fingerprint).toMatch(/^SHA256:[A-Za-z0-9+/]{43}$/);
+    expect((await moorage("user show alice")).out).toMatch(/Password +none/);
+    const listed = await moorage("user key list alice");
+    expect(listed.out).toContain(`${fingerprint}  ssh-ed25519`);
+    expect((await moorage(`user key add alice ${root}/key.pub`)).out).toContain("already");
+    expect((await moorage(`user key remove alice ${fingerprint}`)).code).toBe(0);
+    expectComplaint(await moorage(`user key remove alice ${fingerprint}`), 1, /no key/);
+    expect((await moorage("user key list alice")).out).toBe("alice has no keys.\n");
+  });
+
+  test("key files that can't be used are told, and never quoted", async () => {
+    writeFileSync(join(root, "private"), "-----BEGIN OPENSSH PRIVATE KEY-----\nc2VjcmV0\n");
+    const outcome = await moorage(`user add alice --key ${root}/private`);
+    expectComplaint(outcome, 1, /private key/);
+    expect(outcome.err).not.toContain("c2VjcmV0");
+    expectComplaint(await moorage(`user add alice --key ${root}/missing`), 1, /can't read/);
+    expectComplaint(await moorage(`user add alice --key ${root}`), 1, /can't read/);
+    expect(existsSync(join(root, "db"))).toBe(false);
+  });
+
+  test("passwd sets, or makes, another password", async () => {
+    await moorage("user add alice");
+    const made = await moorage("user passwd alice --generate");
+    expect(made).toMatchObject({ code: 0, out: expect.stringMatching(/^Password: /m) });
+    const set = await moorage("user passwd alice --password-stdin", { stdin: "a new one" });
+    expect(set).toMatchObject({ code: 0, out: "Set the password of alice.\n" });
+    expectComplaint(await moorage("user passwd nobody --generate"), 1, /no user "nobody"/);
+  });
+
+  test("disable, enable, remove; the audit trail tells who", async () => {
+    await moorage("user add alice");
+    expect((await moorage("user disable alice")).out).toBe("Disabled alice.\n");
+    expect((await users())[0]).toMatchObject({ enabled: false });
+    expect((await moorage("user enable alice")).out).toBe("Enabled alice.\n");
+    const kept = await moorage("user remove alice");
+    expect(kept.out).toBe("Removed alice; its home is kept in homes/alice.\n");
+    writeFileSync(join(root, "homes/alice/file"), "12345");
+    await moorage("user add alice");
+    expect((await users())[0]).toMatchObject({ usedBytes: 5, files: 1, enabled: true });
+    const removed = await moorage("user remove alice --delete-home");
+    expect(removed.out).toBe("Removed alice; its home is deleted.\n");
+    expect(existsSync(join(root, "homes/alice"))).toBe(false);
+    const store = await openStore(root, "command", "0");
+    const records = await store.audit.query({ user: "alice", afterId: 0 });
+    await store.close();
+    for (const { actor } of records) expect(actor).toMatch(/^cli:./);
+    expect(records.map(({ kind }) => kind)).toEqual([
+      "user-add",
+      "user-disable",
+      "user-enable",
+      "user-remove",
+      "user-add",
+      "user-remove",
+    ]);
+  });
+
+  test("the last admin is only removed by force", async () => {
+    await moorage("user add root --role admin");
+    for (const args of ["user remove root", "user disable root", "user set root --role user"]) {
+      expectComplaint(await moorage(args), 1, /last admin/);
+      expect((await users())[0]).toMatchObject({ role: "admin", enabled: true });
+    }
+    expect((await moorage("user remove root --force")).code).toBe(0);
+  });
+});
+
+describe("usage", () => {
+  test("JSON of all and of one, with a rescan for files put there by other means", async () => {
+    await moorage("user add alice --quota 1000");
+    await moorage("user add bob --quota none");
+    writeFileSync(join(root, "homes/alice/file"), "x".repeat(125));
+    const before = JSON.parse((await moorage("usage --json")).out);
+    expect(before).toEqual([
+      { name: "alice", usedBytes: 0, quotaBytes: 1000, percent: 0, files: 0 },
+      { name: "bob", usedBytes: 0, quotaBytes: null, percent: null, files: 0 },
+    ]);
+    const after = JSON.parse((await moorage("usage alice --json --rescan")).out);
+    expect(after).toEqual({
+      name: "alice",
+      usedBytes: 125,
+      quotaBytes: 1000,
+      percent: 12.5,
+      files: 1,
+    });
+    expect((await moorage("usage")).out).toMatch(/^alice +125 B +1 KB +12\.5 +1$/m);
+    expectComplaint(await moorage("usage nobody"), 1, /no user/);
+  });
+});
+
+describe("output", () => {
+  test("tables have colours only where there are colours", async () => {
+    await moorage("user add alice");
+    expect((await moorage("user list")).out).not.toContain("\u001b");
+    expect((await moorage("user list", { colour: true })).out).toContain("\u001b[1m");
+    expect((await moorage("user list --json", { colour: true })).out).not.toContain("\u001b");
+  });
+
+  test("config check shows the settings in force and where they come from", async () => {
+    writeFileSync(join(root, "moorage.toml"), '[quota]\ndefault = "1GiB"\n');
+    const { code, out } = await moorage("config check");
+    expect(code).toBe(0);
+    expect(out).toMatch(/^quota\.default +1GiB +moorage\.toml:2 \(quota\.default\)$/m);
+    expect(out).toMatch(/^auth\.argon2_memory +1MiB +MOORAGE_AUTH_ARGON2_MEMORY$/m);
+    expect(out).toMatch(/^server\.port +2222 +default$/m);
+    const json = JSON.parse((await moorage("config check --json")).out);
+    expect(json).toMatchObject({
+      quota: { default: 1_073_741_824 },
+      limits: { queueTimeout: 30_000 },
+    });
+    expect(existsSync(join(root, "db"))).toBe(false);
+  });
+
+  test("a damaged database is told in one line", async () => {
+    await moorage("user add alice");
+    writeFileSync(join(root, "db/moorage.sqlite"), "no database at all".repeat(1000));
+    expectComplaint(await moorage("user list"), 1, /damaged/);
+  });
+});
