@@ -1,0 +1,78 @@
+#!/bin/sh
+# Makes sure of the system packages that a task needs. Silent when all are there. Missing ones are
+# installed when that is possible (root on Debian or Ubuntu); otherwise it names the one line to run.
+#
+#   setup.sh build    the compilers for the native parts of the npm packages
+#   setup.sh test     the clients that the tests drive
+#   setup.sh bench    OpenSSH's server, the peer of the benchmark (never installed without asking:
+#                     its package starts a service)
+set -u
+
+task=${1:-}
+missing=
+
+# need PACKAGE PROGRAM...: PACKAGE is missing when one of its programs is
+need() {
+  package=$1
+  shift
+  for program in "$@"; do
+    command -v "$program" >/dev/null 2>&1 && continue
+    missing="$missing $package"
+    return
+  done
+}
+
+# Debian keeps some programs out of an ordinary user's PATH.
+PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin
+
+case $task in
+  build)
+    need python3 python3
+    need make make
+    need g++ "${CXX:-g++}"
+    ;;
+  test)
+    need openssh-client ssh sftp scp ssh-keygen
+    PATH=$PATH:/usr/lib/openssh:/usr/libexec/openssh:/usr/lib/ssh:/usr/libexec
+    need openssh-sftp-server sftp-server
+    need sshpass sshpass
+    need ssh-audit ssh-audit
+    ;;
+  bench)
+    need openssh-client ssh sftp ssh-keygen
+    need openssh-server sshd
+    ;;
+  *)
+    echo "usage: setup.sh build|test|bench" >&2
+    exit 2
+    ;;
+esac
+
+[ -n "$missing" ] || exit 0
+
+stop() {
+  if command -v apt-get >/dev/null 2>&1; then
+    line="apt-get update && apt-get install -y --no-install-recommends$missing"
+    [ "$(id -u)" -eq 0 ] || line="sudo sh -c '$line'"
+    echo "moorage: system packages are missing. Run: $line" >&2
+  else
+    echo "moorage: install these with your system's package manager:$missing" >&2
+  fi
+  exit 1
+}
+
+[ "$task" != bench ] && [ "$(id -u)" -eq 0 ] && command -v apt-get >/dev/null 2>&1 || stop
+
+echo "moorage: installing$missing" >&2
+export DEBIAN_FRONTEND=noninteractive
+log=$(mktemp) || exit 1
+trap 'rm -f "$log"' EXIT
+trap 'exit 1' HUP INT TERM
+options="-qq -o DPkg::Lock::Timeout=120 -o Dpkg::Use-Pty=0"
+# shellcheck disable=SC2086 # both are lists of words
+if apt-get $options update >"$log" 2>&1 &&
+  apt-get $options install -y --no-install-recommends $missing >>"$log" 2>&1; then
+  exit 0
+fi
+tail -n 15 "$log" >&2
+stop

@@ -1,0 +1,90 @@
+import { cpus } from "node:os";
+import { parseArgs } from "node:util";
+import { parseSize } from "../../src/config/units.ts";
+import { stopAll } from "./processes.ts";
+import { summarize, table } from "./report.ts";
+import { type Kind, type Plan, transfer } from "./transfer.ts";
+import type { Workspace } from "./workspace.ts";
+
+const USAGE = `usage: npm run bench -- transfer [options]
+
+Compares this server with OpenSSH's internal-sftp, in turn, with the stock sftp client.
+
+  --pairs N         measured runs of each server, 5
+  --size SIZE       the large file, 1GiB
+  --ciphers LIST    aes128-gcm@openssh.com,chacha20-poly1305@openssh.com,aes256-ctr
+  --only LIST       of get, put, small
+  --json            all samples instead of the table
+`;
+
+const OPTIONS = {
+  pairs: { type: "string", default: "5" },
+  size: { type: "string", default: "1GiB" },
+  ciphers: {
+    type: "string",
+    default: "aes128-gcm@openssh.com,chacha20-poly1305@openssh.com,aes256-ctr",
+  },
+  only: { type: "string", default: "get,put,small" },
+  json: { type: "boolean", default: false },
+} as const;
+
+class UsageError extends Error {}
+
+function isKind(text: string): text is Kind {
+  return text === "get" || text === "put" || text === "small";
+}
+
+function parse(args: string[]): { plan: Plan; json: boolean } {
+  try {
+    const { values, positionals } = parseArgs({ args, options: OPTIONS, allowPositionals: true });
+    if (positionals.join(" ") !== "transfer")
+      throw new Error("which benchmark? There is: transfer");
+    const pairs = Number(values.pairs);
+    if (!Number.isInteger(pairs) || pairs < 1) throw new Error("--pairs: a number from 1 on");
+    const kinds = values.only.split(",");
+    if (!kinds.every(isKind)) throw new Error("--only: get, put, small");
+    const plan = { pairs, size: parseSize(values.size), ciphers: values.ciphers.split(","), kinds };
+    return { plan, json: values.json };
+  } catch (error) {
+    throw new UsageError((error as Error).message);
+  }
+}
+
+/** Ends what was started and removes what was made when the benchmark is interrupted. */
+function cleanUpOnSignals(workspace: () => Workspace | undefined): void {
+  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
+    process.once(signal, () => {
+      void stopAll().then(() => {
+        workspace()?.remove();
+        process.exit(1);
+      });
+    });
+  }
+}
+
+async function main(): Promise<void> {
+  const { plan, json } = parse(process.argv.slice(2));
+  let workspace: Workspace | undefined;
+  cleanUpOnSignals(() => workspace);
+  const measured = await transfer(
+    plan,
+    (text) => process.stderr.write(`${text}\n`),
+    (made) => {
+      workspace = made;
+    },
+  );
+  if (json) {
+    const results = measured.series.map((series) => ({ ...summarize(series), ...series }));
+    process.stdout.write(`${JSON.stringify({ plan, ...measured, series: results }, null, 2)}\n`);
+    return;
+  }
+  process.stdout.write(`\n${cpus()[0]?.model ?? ""}, ${cpus().length} cores\n\n${table(measured)}`);
+}
+
+try {
+  await main();
+} catch (error) {
+  const usage = error instanceof UsageError;
+  process.stderr.write(`bench: ${(error as Error).message}\n${usage ? `\n${USAGE}` : ""}`);
+  process.exitCode = usage ? 2 : 1;
+}

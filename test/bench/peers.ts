@@ -1,0 +1,130 @@
+import { execFileSync } from "node:child_process";
+import { accessSync, closeSync, mkdirSync, openSync, readFileSync, writeFileSync } from "node:fs";
+import { userInfo } from "node:os";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { fileURLToPath } from "node:url";
+import { cpuTimes, freePort, hasChildren, start, stop, untilListening } from "./processes.ts";
+import type { Workspace } from "./workspace.ts";
+
+/** A server under test. */
+export interface Peer {
+  readonly name: string;
+  readonly user: string;
+  readonly port: number;
+  /** where the login's files are on the disk, to compare them */
+  readonly home: string;
+  /** CPU seconds used so far, all connections that ended included; waits until they have */
+  cpu(): Promise<number>;
+  stop(): Promise<void>;
+}
+
+/** The program as it is installed; this file runs from dist/test/bench. */
+const MAIN = fileURLToPath(new URL("../../src/moorage.cjs", import.meta.url));
+const PRIVSEP = "/run/sshd";
+/** How long a server may go on working for a connection whose client has ended. */
+const SETTLE_MS = 200;
+
+function logTail(file: string): string {
+  return readFileSync(file, "utf8").trim().split("\n").slice(-5).join("\n");
+}
+
+/** This server: the built program on an instance of its own, with a quota. */
+export async function startMoorage(workspace: Workspace): Promise<Peer> {
+  const root = join(workspace.root, "instance");
+  mkdirSync(root, { mode: 0o700 });
+  const command = (...args: string[]) =>
+    execFileSync(process.execPath, [MAIN, "--root", root, ...args], { stdio: "pipe" });
+  command("user", "add", "bench", "--key", `${workspace.key}.pub`, "--quota", "100GiB");
+  const port = await freePort();
+  const log = join(workspace.root, "moorage.log");
+  const descriptor = openSync(log, "w");
+  const address = ["--host", "127.0.0.1", "--port", String(port)];
+  const child = start(process.execPath, [MAIN, "--root", root, "serve", ...address], descriptor);
+  closeSync(descriptor);
+  await untilListening(child, port).catch((error: Error) => {
+    throw new Error(`${error.message}\n${logTail(log)}`);
+  });
+  const pid = child.pid ?? 0;
+  return {
+    name: "moorage",
+    user: "bench",
+    port,
+    home: join(root, "homes/bench"),
+    async cpu() {
+      await sleep(SETTLE_MS);
+      return cpuTimes(pid).own;
+    },
+    stop: () => stop(child),
+  };
+}
+
+function sshdProgram(): string {
+  for (const path of ["/usr/sbin/sshd", "/usr/local/sbin/sshd", "/usr/bin/sshd"]) {
+    try {
+      accessSync(path);
+      return path;
+    } catch {}
+  }
+  throw new Error("OpenSSH's sshd is missing: install openssh-server");
+}
+
+function sshdConfig(workspace: Workspace, port: number, home: string, hostKey: string): string {
+  return `${[
+    `Port ${port}`,
+    "ListenAddress 127.0.0.1",
+    `HostKey ${hostKey}`,
+    `AuthorizedKeysFile ${workspace.key}.pub`,
+    "PidFile none",
+    "UsePAM no",
+    "UseDNS no",
+    "StrictModes no",
+    "PermitRootLogin prohibit-password",
+    "PasswordAuthentication no",
+    "KbdInteractiveAuthentication no",
+    "LogLevel ERROR",
+    `Subsystem sftp internal-sftp -d ${home}`,
+  ].join("\n")}\n`;
+}
+
+/**
+ * Root's sshd wants its empty directory, which the system's own service makes, too. It stays: another
+ * sshd may need it by now.
+ */
+function makePrivsepDirectory(): void {
+  if (process.getuid?.() === 0) mkdirSync(PRIVSEP, { recursive: true, mode: 0o755 });
+}
+
+/** OpenSSH's own server with internal-sftp, run as the current user on a configuration of its own. */
+export async function startOpenSsh(workspace: Workspace): Promise<Peer> {
+  const program = sshdProgram();
+  const home = join(workspace.root, "sshd-home");
+  const hostKey = join(workspace.root, "sshd_host_key");
+  const config = join(workspace.root, "sshd_config");
+  const log = join(workspace.root, "sshd.log");
+  mkdirSync(home);
+  execFileSync("ssh-keygen", ["-q", "-t", "ed25519", "-N", "", "-f", hostKey]);
+  const port = await freePort();
+  writeFileSync(config, sshdConfig(workspace, port, home, hostKey));
+  makePrivsepDirectory();
+  const descriptor = openSync(log, "w");
+  const child = start(program, ["-D", "-e", "-f", config], descriptor);
+  closeSync(descriptor);
+  await untilListening(child, port).catch((error: Error) => {
+    throw new Error(`${error.message}\n${logTail(log)}`);
+  });
+  const pid = child.pid ?? 0;
+  return {
+    name: "openssh",
+    user: userInfo().username,
+    port,
+    home,
+    async cpu() {
+      // The work is done by children; their times count once the listener has waited for them.
+      for (let tries = 0; hasChildren(pid) && tries < 250; tries += 1) await sleep(20);
+      const { own, children } = cpuTimes(pid);
+      return own + children;
+    },
+    stop: () => stop(child),
+  };
+}

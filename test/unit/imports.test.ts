@@ -1,0 +1,285 @@
+import { readdirSync, readFileSync } from "node:fs";
+import { posix } from "node:path";
+import { fileURLToPath } from "node:url";
+import { describe, expect, it } from "vitest";
+
+// The rooms of docs/architecture.md and who may know whom. What isn't listed is refused.
+
+/** Types and pure functions that form the seams: anybody may import them, they only each other. */
+const CONTRACTS = new Set([
+  "src/errors.ts",
+  "src/vfs/path.ts",
+  "src/vfs/types.ts",
+  "src/session/channel.ts",
+  "src/config/types.ts",
+  "src/store/types.ts",
+]);
+
+/** The one door of control/ that the admin TUI may use. */
+const CONTROL_CLIENT = "src/control/client.ts";
+
+/** All that the protocol code may know: a filesystem and a channel, as types. */
+const SEEN_BY_SFTP = new Set([
+  "src/errors.ts",
+  "src/vfs/path.ts",
+  "src/vfs/types.ts",
+  "src/session/channel.ts",
+]);
+
+/** Rooms whose code a room may import, besides its own, the contracts and version.ts. */
+const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
+  version: [],
+  log: [],
+  store: [],
+  config: [],
+  sftp: [],
+  auth: ["store"],
+  quota: ["store", "vfs"],
+  vfs: [],
+  shell: ["sftp", "vfs"],
+  session: ["auth", "log", "quota", "sftp", "shell", "store", "vfs"],
+  transport: ["auth", "log", "session", "store"],
+  control: ["auth", "config", "log", "quota", "store", "vfs"],
+  client: ["log"],
+  server: ["auth", "config", "control", "log", "quota", "session", "store", "transport", "vfs"],
+  cli: ["auth", "client", "config", "control", "log", "quota", "server", "store"],
+  main: ["cli"],
+  moorage: ["main"],
+  admin: ["control"],
+};
+
+/** Rooms that a room may know by their types only: it gets the objects from the composition root. */
+const MAY_IMPORT_TYPES: Readonly<Record<string, readonly string[]>> = {
+  vfs: ["quota", "store"],
+};
+
+/** Packages that are kept to one place, by the start of the paths that may import them. */
+const KEPT_TO: Readonly<Record<string, readonly string[]>> = {
+  ssh2: ["src/transport/", "src/auth/keys.ts", "src/client/"],
+  "better-sqlite3": ["src/store/"],
+  argon2: ["src/auth/passwords.ts"],
+  blessed: ["admin/"],
+  zod: ["src/config/"],
+  "smol-toml": ["src/config/"],
+  commander: ["src/cli/"],
+  pino: ["src/log.ts"],
+  "pino-pretty": ["src/log.ts"],
+};
+
+/** Packages whose types may be used everywhere. */
+const FREE_TYPES = new Set(["pino"]);
+
+/** The one file that needs parts of ssh2 which only require() reaches. */
+const MAY_REQUIRE = "src/transport/internals.ts";
+
+const NO_DISK_FOR_SFTP = /^(node:)?(fs|fs\/promises|path|child_process|worker_threads|net)$/;
+const HIDDEN_IMPORT = /\bgetBuiltinModule\b|\b(import|require)\(\s*[^\s"]/;
+const HIDDEN_IMPORT_OR_REQUIRE = new RegExp(`\\bcreateRequire\\b|${HIDDEN_IMPORT.source}`);
+const SQL = /\b(SELECT\s[^;]*\sFROM|INSERT\s+INTO|UPDATE\s+\w+\s+SET|DELETE\s+FROM|PRAGMA)\s/;
+const MAX_LINES = 400;
+
+type Sources = ReadonlyMap<string, string>;
+
+function room(file: string): string {
+  const [top = "", name = ""] = file.split("/");
+  return top === "src" ? name.replace(/\.c?ts$/, "") : top;
+}
+
+interface Import {
+  readonly name: string;
+  /** erased when compiled */
+  readonly typeOnly: boolean;
+}
+
+/** Every module that a file names: import, export … from, import(…), types by import(…), require(…). */
+function imported(file: string, text: string): Import[] {
+  const statement = /^(?:import|export)\s(type\s)?(?:[^;"]*\sfrom\s)?"([^"]+)"/gm;
+  const call = /\b(?:import|require)\(\s*"([^"]+)"/g;
+  const place = (name = ""): string =>
+    name.startsWith(".") ? posix.join(posix.dirname(file), name) : name;
+  return [
+    ...[...text.matchAll(statement)].map(([, type, name]) => {
+      return { name: place(name), typeOnly: type !== undefined };
+    }),
+    ...[...text.matchAll(call)].map(([, name]) => ({ name: place(name), typeOnly: false })),
+  ];
+}
+
+function isLocal(name: string): boolean {
+  return /^(src|admin|test)\//.test(name);
+}
+
+function localViolation(file: string, { name: target, typeOnly }: Import): string | undefined {
+  const from = room(file);
+  const to = room(target);
+  if (target.startsWith("test/")) return "test code in the program";
+  if (CONTRACTS.has(file)) return CONTRACTS.has(target) ? undefined : "a contract knows a room";
+  if (from === "sftp" && to !== "sftp" && !SEEN_BY_SFTP.has(target)) return "sftp knows too much";
+  if (CONTRACTS.has(target) || from === to || target === "src/version.ts") return undefined;
+  if (from === "admin")
+    return target === CONTROL_CLIENT ? undefined : "admin is not control's client";
+  if (MAY_IMPORT[from]?.includes(to)) return undefined;
+  if (typeOnly && MAY_IMPORT_TYPES[from]?.includes(to)) return undefined;
+  return `${from} must not know ${to}`;
+}
+
+function packageViolation(file: string, { name, typeOnly }: Import): string | undefined {
+  if (room(file) === "sftp" && NO_DISK_FOR_SFTP.test(name)) return "sftp knows no disk";
+  if (name.startsWith("node:")) return undefined;
+  const bare = name.startsWith("@") ? name.split("/", 2).join("/") : (name.split("/")[0] ?? name);
+  const places = KEPT_TO[bare];
+  if (typeOnly && FREE_TYPES.has(bare)) return undefined;
+  if (places === undefined) return "a package that no room was given";
+  return places.some((place) => file.startsWith(place))
+    ? undefined
+    : `kept to ${places.join(", ")}`;
+}
+
+function importViolations(file: string, text: string): string[] {
+  const found: string[] = [];
+  for (const one of imported(file, text)) {
+    const why = isLocal(one.name) ? localViolation(file, one) : packageViolation(file, one);
+    if (why !== undefined) found.push(`${file} imports ${one.name}: ${why}`);
+  }
+  return found;
+}
+
+function textViolations(file: string, text: string): string[] {
+  const code = text.replace(/^\s*(\/\/|\/?\*).*$/gm, "");
+  const found: string[] = [];
+  if (room(file) !== "store" && SQL.test(code)) found.push(`${file}: SQL outside of store`);
+  const hidden = file === MAY_REQUIRE ? HIDDEN_IMPORT : HIDDEN_IMPORT_OR_REQUIRE;
+  if (hidden.test(code)) {
+    found.push(`${file}: an import that can't be checked`);
+  }
+  return found;
+}
+
+/** Rooms on a cycle of imports, types and contracts left out: they are no code. */
+function cycles(sources: Sources): string[] {
+  const edges = new Map<string, Set<string>>();
+  for (const [file, text] of sources) {
+    for (const { name: target, typeOnly } of imported(file, text)) {
+      if (typeOnly || CONTRACTS.has(file) || CONTRACTS.has(target) || !isLocal(target)) continue;
+      if (room(file) === room(target)) continue;
+      edges.set(room(file), (edges.get(room(file)) ?? new Set()).add(room(target)));
+    }
+  }
+  const reach = (from: string, seen: Set<string>): Set<string> => {
+    for (const next of edges.get(from) ?? []) if (!seen.has(next)) reach(next, seen.add(next));
+    return seen;
+  };
+  const looped = [...edges.keys()].filter((name) => reach(name, new Set()).has(name));
+  return looped.length === 0 ? [] : [`rooms on an import cycle: ${looped.sort().join(", ")}`];
+}
+
+function violations(sources: Sources): string[] {
+  const found = [...sources].flatMap(([file, text]) => [
+    ...importViolations(file, text),
+    ...textViolations(file, text),
+  ]);
+  return [...found, ...cycles(sources)];
+}
+
+function tree(): Sources {
+  const root = fileURLToPath(new URL("../../", import.meta.url));
+  const sources = new Map<string, string>();
+  for (const top of ["src", "admin"]) {
+    let names: string[] = [];
+    try {
+      names = readdirSync(`${root}${top}`, { recursive: true, encoding: "utf8" });
+    } catch {
+      continue;
+    }
+    for (const name of names.filter((entry) => /\.c?ts$/.test(entry))) {
+      sources.set(`${top}/${name}`, readFileSync(`${root}${top}/${name}`, "utf8"));
+    }
+  }
+  return sources;
+}
+
+describe("the rooms of the program", () => {
+  it("import only what their rank allows", () => {
+    const sources = tree();
+    expect(sources.size).toBeGreaterThan(CONTRACTS.size);
+    expect(violations(sources)).toEqual([]);
+  });
+
+  it(`keep their files under ${MAX_LINES} lines`, () => {
+    const long = [...tree()].filter(([, text]) => text.split("\n").length - 1 > MAX_LINES);
+    expect(long.map(([file]) => file)).toEqual([]);
+  });
+});
+
+describe("the check itself", () => {
+  const of = (file: string, ...lines: string[]): string[] =>
+    violations(new Map([[file, lines.join("\n")]]));
+
+  const refused: [string, string][] = [
+    ["src/auth/a.ts", 'import { listen } from "../transport/listener.ts";'],
+    ["src/auth/a.ts", 'import type { SftpSession } from "../sftp/session.ts";'],
+    ["src/quota/a.ts", 'import { serveSftp } from "../sftp/session.ts";'],
+    ["src/store/a.ts", 'export { listen } from "../transport/listener.ts";'],
+    ["src/store/a.ts", 'export * from "../sftp/session.ts";'],
+    ["src/store/a.ts", 'import {\n  a,\n  b,\n} from "../auth/names.ts";'],
+    ["src/sftp/a.ts", 'import { openHome } from "../vfs/home.ts";'],
+    ["src/sftp/a.ts", 'import type { Ledger } from "../quota/ledger.ts";'],
+    ["src/sftp/a.ts", 'import type { Account } from "../store/types.ts";'],
+    ["src/sftp/deep/a.ts", 'const home = await import("../../vfs/home.ts");'],
+    ["src/sftp/a.ts", 'type Home = import("../vfs/home.ts").Home;'],
+    ["src/sftp/a.ts", 'import { openSync } from "node:fs";'],
+    ["src/sftp/a.ts", 'import { open } from "node:fs/promises";'],
+    ["src/sftp/a.ts", 'import "fs";'],
+    ["src/session/a.ts", 'import ssh2 from "ssh2";'],
+    ["src/auth/names.ts", 'import ssh2 from "ssh2";'],
+    ["src/sftp/a.ts", 'import { utils } from "ssh2/lib/protocol/utils.js";'],
+    ["src/quota/a.ts", 'import Database from "better-sqlite3";'],
+    ["src/cli/a.ts", 'import blessed from "blessed";'],
+    ["src/cli/a.ts", 'import pad from "left-pad";'],
+    ["admin/a.ts", 'import { addUser } from "../src/control/users.ts";'],
+    ["admin/a.ts", 'import { openStore } from "../src/store/store.ts";'],
+    ["src/vfs/a.ts", 'import { Ledger } from "../quota/ledger.ts";'],
+    ["src/session/a.ts", 'import { pino } from "pino";'],
+    ["src/vfs/types.ts", 'import { openJail } from "./jail.ts";'],
+    ["src/log.ts", 'import { fake } from "../test/support/fake.ts";'],
+    ["src/quota/a.ts", 'connection.prepare("UPDATE users SET used_bytes = 0");'],
+    ["src/control/a.ts", "sql(`SELECT name\n  FROM users`);"],
+    ["src/sftp/a.ts", 'const fs = createRequire(import.meta.url)("fs");'],
+    ["src/transport/internals.ts", 'require("better-sqlite3");'],
+    ["src/transport/internals.ts", "require(name);"],
+    ["src/sftp/a.ts", "const fs = await import(name);"],
+  ];
+  it.each(refused)("refuses in %s: %s", (file, line) => {
+    expect(of(file, line)).toHaveLength(1);
+  });
+
+  const allowed: [string, string][] = [
+    ["src/sftp/a.ts", 'import type { UserFileSystem } from "../vfs/types.ts";'],
+    ["src/sftp/a.ts", 'import { bytes } from "../vfs/path.ts";'],
+    ["src/sftp/a.ts", 'import { Reader } from "./reader.ts";'],
+    ["src/quota/a.ts", 'import { toBuffer } from "../vfs/path.ts";'],
+    ["src/vfs/a.ts", 'import type { Ledger } from "../quota/ledger.ts";'],
+    ["src/quota/a.ts", 'import { Jail } from "../vfs/jail.ts";'],
+    ["src/session/a.ts", 'import type { Logger } from "pino";'],
+    ["src/vfs/a.ts", 'import { openSync } from "node:fs";'],
+    ["src/auth/keys.ts", 'import ssh2 from "ssh2";'],
+    ["src/transport/internals.ts", 'createRequire(import.meta.url); require("ssh2/lib/a.js");'],
+    ["src/store/a.ts", 'connection.prepare("UPDATE users SET used_bytes = 0");'],
+    ["src/quota/a.ts", "// one UPDATE users SET used_bytes a write would be too slow"],
+    ["src/quota/a.ts", 'throw new Error("nothing to select from here");'],
+    ["admin/a.ts", 'import { connect } from "../src/control/client.ts";'],
+    ["admin/a.ts", 'import blessed from "blessed";'],
+  ];
+  it.each(allowed)("allows in %s: %s", (file, line) => {
+    expect(of(file, line)).toEqual([]);
+  });
+
+  it("finds a cycle that leads over three rooms", () => {
+    const sources = new Map([
+      ["src/vfs/a.ts", 'import "../quota/a.ts";'],
+      ["src/quota/a.ts", 'import "../store/a.ts";'],
+      ["src/store/a.ts", 'import "../vfs/a.ts";'],
+    ]);
+    expect(cycles(sources)).toEqual(["rooms on an import cycle: quota, store, vfs"]);
+  });
+});
