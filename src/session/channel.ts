@@ -13,8 +13,11 @@ export interface ByteChannel {
   onDrain: () => void;
   /** Bytes taken by write() that the kernel does not have yet (peer's window or socket full). */
   readonly queuedBytes: number;
-  /** Sends bytes. Never refuses: the caller watches `queuedBytes`. The buffer must not change. */
-  write(data: Buffer): void;
+  /**
+   * Sends bytes. Never refuses: the caller watches `queuedBytes`. The buffer must not change until
+   * `released` is called with it (or for ever, where the channel ends before).
+   */
+  write(data: Buffer, released?: (data: Buffer) => void): void;
   /** Gives the peer credit (window) for received bytes that no longer occupy memory. */
   consume(bytes: number): void;
   /** Sends what is queued, then exit-status, EOF and CLOSE, in that order. */

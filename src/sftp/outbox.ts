@@ -1,4 +1,6 @@
 import { type ByteChannel, DRAIN_BYTES } from "../session/channel.ts";
+import { recycle } from "./frame-memory.ts";
+import { ReplyBuffers } from "./reply-buffers.ts";
 
 /** Replies up to this are gathered. */
 const SMALL = 2048;
@@ -12,9 +14,12 @@ export class Outbox {
   #slab = Buffer.allocUnsafeSlow(0);
   #start = 0;
   #end = 0;
+  #written = 0;
+  readonly buffers: ReplyBuffers;
 
   constructor(channel: ByteChannel) {
     this.#channel = channel;
+    this.buffers = new ReplyBuffers(() => this.#written - channel.queuedBytes);
   }
 
   /** Bytes gathered and not given to the channel yet. */
@@ -25,7 +30,7 @@ export class Outbox {
   put(reply: Buffer): void {
     if (reply.length > SMALL) {
       this.flush();
-      this.#channel.write(reply);
+      this.#channel.write(reply, recycle);
       return;
     }
     if (this.#end + reply.length > this.#slab.length) this.#turnOver();
@@ -43,7 +48,12 @@ export class Outbox {
     if (this.bytes === 0) return;
     const piece = this.#slab.subarray(this.#start, this.#end);
     this.#start = this.#end;
-    this.#channel.write(piece);
+    this.#write(piece);
+  }
+
+  #write(data: Buffer): void {
+    this.#written += data.length;
+    this.#channel.write(data);
   }
 
   /** A slab is never written twice: the channel may still hold parts of it. */

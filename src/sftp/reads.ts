@@ -1,6 +1,8 @@
 import { DATA_HEADER, PacketType } from "./constants.ts";
+import { frameMemory } from "./frame-memory.ts";
 import type { FileHandle } from "./handles.ts";
 import { eofReply } from "./replies.ts";
+import type { ReplyBuffers } from "./reply-buffers.ts";
 
 /** {@link FileHandle.expectedEnd} before the first read. */
 export const UNKNOWN_END = -1;
@@ -14,41 +16,50 @@ const PLAIN = 64 * 1024;
 /**
  * Reads straight into the reply frame, behind its header. The reply has the whole length unless the
  * file ends before it (EOF at or past the end).
- * Clients ask for 255 KiB of every file, so the frame is first made as long as the file seems to
- * be; a guess that proves too short is followed by one more read.
+ * Clients ask for 255 KiB of every file, so the first attempt asks for as much as the file seems to
+ * have; a guess that proves too short is followed by one more read.
  */
 export function read(
   handle: FileHandle,
+  buffers: ReplyBuffers,
   id: number,
   position: number,
   length: number,
 ): Promise<Buffer> {
   const size = guess(handle, position, length);
-  const frame = allocate(size);
-  return handle.file.read(frame, DATA_HEADER, size, position).then((count) => {
-    if (count < size) {
-      handle.expectedEnd = position + count;
-      return count === 0 ? eofReply(id) : dataReply(frame, id, count);
-    }
-    if (size === length) return dataReply(frame, id, count);
-    handle.expectedEnd = Number.POSITIVE_INFINITY;
-    return readRest(handle, id, position, length, frame.subarray(DATA_HEADER));
-  });
+  const frame = buffers.take(size);
+  return handle.file.read(frame, DATA_HEADER, size, position).then(
+    (count) => {
+      if (count === size && size < length) {
+        handle.expectedEnd = Number.POSITIVE_INFINITY;
+        return readRest(handle, buffers, id, position, length, frame, size);
+      }
+      if (count < size) handle.expectedEnd = position + count;
+      return reply(buffers, frame, id, count);
+    },
+    (thrown) => {
+      buffers.giveBack(frame);
+      throw thrown;
+    },
+  );
 }
 
+/** Reads what is missing behind the first `have` bytes in `start`. */
 async function readRest(
   handle: FileHandle,
+  buffers: ReplyBuffers,
   id: number,
   position: number,
   length: number,
   start: Buffer,
+  have: number,
 ): Promise<Buffer> {
-  const frame = allocate(length);
-  frame.set(start, DATA_HEADER);
-  const missing = length - start.length;
-  const offset = DATA_HEADER + start.length;
-  const count = await handle.file.read(frame, offset, missing, position + start.length);
-  return dataReply(frame, id, start.length + count);
+  const frame = buffers.take(length);
+  frame.set(start.subarray(DATA_HEADER, DATA_HEADER + have), DATA_HEADER);
+  buffers.giveBack(start);
+  const offset = DATA_HEADER + have;
+  const count = await handle.file.read(frame, offset, length - have, position + have);
+  return reply(buffers, frame, id, have + count);
 }
 
 function guess(handle: FileHandle, position: number, length: number): number {
@@ -59,27 +70,27 @@ function guess(handle: FileHandle, position: number, length: number): number {
   return Math.min(length, Math.max(end - position, 0) + 1);
 }
 
-function allocate(data: number): Buffer {
-  const length = DATA_HEADER + data;
-  // The shared pool would keep 8 KiB alive for a large frame's neighbour; and nothing is zeroed.
-  return length > 4096 ? Buffer.allocUnsafeSlow(length) : Buffer.allocUnsafe(length);
+/** The reply with the first `count` bytes of data in `frame`. */
+function reply(buffers: ReplyBuffers, frame: Buffer, id: number, count: number): Buffer {
+  if (count === 0) {
+    buffers.giveBack(frame);
+    return eofReply(id);
+  }
+  const data = dataReply(frame, id, count);
+  if (data.length * 2 >= frame.length) return data;
+  // A short reply that waits to be sent must not keep a long buffer.
+  const copy = Buffer.from(data);
+  buffers.giveBack(frame);
+  return copy;
 }
 
-/** Completes the frame's header for `count` bytes of data that lie behind it. */
-export function dataReply(frame: Buffer, id: number, count: number): Buffer {
+function dataReply(frame: Buffer, id: number, count: number): Buffer {
   const length = DATA_HEADER + count;
-  const reply = length === frame.length ? frame : shorten(frame, length);
-  reply.writeUInt32BE(length - 4, 0);
-  reply[4] = PacketType.DATA;
-  reply.writeUInt32BE(id, 5);
-  reply.writeUInt32BE(count, 9);
-  return reply;
-}
-
-/** The start of a frame. A short reply that waits to be sent must not keep a long one alive. */
-function shorten(frame: Buffer, length: number): Buffer {
-  const start = frame.subarray(0, length);
-  return length * 2 < frame.length ? Buffer.from(start) : start;
+  frame.writeUInt32BE(length - 4, 0);
+  frame[4] = PacketType.DATA;
+  frame.writeUInt32BE(id, 5);
+  frame.writeUInt32BE(count, 9);
+  return length === frame.length ? frame : frame.subarray(0, length);
 }
 
 /** The answer to a READ of no bytes. */

@@ -6,6 +6,7 @@ import { createRequire } from "node:module";
 import type { Socket } from "node:net";
 import type { Channel, Connection, Session } from "ssh2";
 import { ALGORITHMS, SIGNATURE_ALGORITHMS } from "./algorithms.ts";
+import { packets, pad } from "./packet-memory.ts";
 
 /** SSH message numbers (RFC 4253 section 12, RFC 4252 section 6, RFC 4254 section 9). */
 const MSG_DISCONNECT = 1;
@@ -25,6 +26,19 @@ export const DisconnectReason = {
 } as const;
 
 export type DisconnectReason = (typeof DisconnectReason)[keyof typeof DisconnectReason];
+
+/** The data of a full packet: what nearly every client takes at most. */
+const FULL_DATA = 32 * 1024;
+
+/** How a cipher lays out a packet of FULL_DATA bytes. */
+interface Shape {
+  /** bytes of memory, and what the packet's length field says */
+  readonly size: number;
+  readonly length: number;
+  readonly padding: number;
+}
+
+const shapes = new WeakMap<object, Shape>();
 
 interface PacketWriter {
   readonly allocStart: number;
@@ -203,21 +217,40 @@ export function sendBanner(protocol: Protocol, text: string): void {
 /**
  * One SSH_MSG_CHANNEL_DATA (RFC 4254 section 5.2) of `length` bytes that `fill` copies to the
  * offset it is given. Not while re-keying.
+ * @returns the packet's memory where it may be used again once the socket has written it
  */
 export function sendData(
   protocol: Protocol,
   channel: number,
   length: number,
   fill: (packet: Buffer, offset: number) => void,
-): void {
+): Buffer | undefined {
   const writer = protocol._packetRW.write;
+  const cipher = protocol._cipher;
   const start = writer.allocStart;
-  const packet = writer.alloc(9 + length);
+  const packet = length === FULL_DATA ? fullPacket(protocol) : writer.alloc(9 + length);
   packet[start] = MSG_CHANNEL_DATA;
   packet.writeUInt32BE(channel, start + 1);
   packet.writeUInt32BE(length, start + 5);
   fill(packet, start + 9);
-  protocol._cipher.encrypt(writer.finalize(packet));
+  cipher.encrypt(writer.finalize(packet));
+  return length === FULL_DATA ? packet : undefined;
+}
+
+/** A packet for FULL_DATA bytes as ssh2's allocPacket makes it, from used memory where there is some. */
+function fullPacket(protocol: Protocol): Buffer {
+  const shape = shapes.get(protocol._cipher);
+  if (shape === undefined) {
+    const packet = protocol._packetRW.write.alloc(9 + FULL_DATA);
+    const padding = packet[4] as number;
+    shapes.set(protocol._cipher, { size: packet.length, length: packet.readUInt32BE(0), padding });
+    return packet;
+  }
+  const packet = packets.take(shape.size);
+  packet.writeUInt32BE(shape.length, 0);
+  packet[4] = shape.padding;
+  pad(packet, 5 + 9 + FULL_DATA, shape.padding);
+  return packet;
 }
 
 /** Bytes for the client's standard error. */

@@ -42,6 +42,8 @@ export class Listener {
     this.#ssh = this.#sshServer();
     this.#net = createServer({ noDelay: true }, (socket) => this.#accept(socket));
     this.#net.on("error", (error) => {
+      // A failed start rejects listen() and is told there.
+      if (!this.#net.listening) return;
       options.log.error({ error: (error as NodeJS.ErrnoException).code }, "listener failed");
     });
   }

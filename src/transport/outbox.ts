@@ -1,4 +1,5 @@
 import type { Socket } from "node:net";
+import { packets } from "./packet-memory.ts";
 
 /** Something with bytes to send at the end of the turn. */
 export interface Sender {
@@ -19,19 +20,22 @@ export class Outbox {
   #scheduled = false;
   #corked = false;
   #bytes = 0;
+  /** packets of this turn whose memory is free once they are written */
+  #lent: Buffer[] = [];
 
   /** Takes over `socket.write`, which ssh2 calls for every packet. */
   constructor(socket: Socket) {
     this.#socket = socket;
     const write = socket.write.bind(socket) as (data: Buffer, done?: () => void) => boolean;
-    const written = (): void => this.#progress();
     socket.write = (data: Buffer | string | Uint8Array): boolean => {
       this.#bytes += data.length;
       if (this.#corked) return write(data as Buffer);
       this.#corked = true;
       socket.cork();
       this.#schedule();
-      return write(data as Buffer, written);
+      const lent: Buffer[] = [];
+      this.#lent = lent;
+      return write(data as Buffer, () => this.#written(lent));
     };
   }
 
@@ -43,6 +47,11 @@ export class Outbox {
   /** Bytes the kernel has not taken yet. */
   get pending(): number {
     return this.#socket.writableLength;
+  }
+
+  /** The packet was written in this turn, and nobody needs it when the kernel has it. */
+  lend(packet: Buffer): void {
+    this.#lent.push(packet);
   }
 
   add(sender: Sender): void {
@@ -89,7 +98,8 @@ export class Outbox {
     }
   }
 
-  #progress(): void {
+  #written(lent: readonly Buffer[]): void {
+    for (const packet of lent) packets.give(packet);
     for (const sender of this.#senders) sender.progress();
   }
 }

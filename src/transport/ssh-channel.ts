@@ -47,6 +47,7 @@ export class SshChannel implements SessionChannel, Sender {
   readonly #window: ReceiveWindow;
   readonly #maxPacket: number;
   #queue: Buffer[] = [];
+  #released: (((data: Buffer) => void) | undefined)[] = [];
   /** index of the first buffer of the queue not sent whole, and how much of it was sent */
   #head = 0;
   #offset = 0;
@@ -76,9 +77,10 @@ export class SshChannel implements SessionChannel, Sender {
     return this.#closed ? 0 : this.#queued + this.#owner.outbox.pending;
   }
 
-  write(data: Buffer): void {
+  write(data: Buffer, released?: (data: Buffer) => void): void {
     if (this.#closed || this.#exitStatus !== undefined || data.length === 0) return;
     this.#queue.push(data);
+    this.#released.push(released);
     this.#queued += data.length;
     if (this.queuedBytes > DRAIN_BYTES) this.#aboveMark = true;
     this.#owner.outbox.ready(this);
@@ -123,9 +125,10 @@ export class SshChannel implements SessionChannel, Sender {
     while (this.#queued > 0 && outgoing.window > 0) {
       const length = Math.min(this.#queued, outgoing.window, this.#maxPacket);
       outgoing.window -= length;
-      sendData(this.#owner.protocol, outgoing.id, length, (packet, at) => {
-        this.#copy(packet, at, length);
+      const packet = sendData(this.#owner.protocol, outgoing.id, length, (memory, at) => {
+        this.#copy(memory, at, length);
       });
+      if (packet !== undefined) this.#owner.outbox.lend(packet);
     }
     if (this.#queued === 0 && this.#exitStatus !== undefined) this.#finish(this.#exitStatus);
     else this.#checkDrain();
@@ -179,14 +182,17 @@ export class SshChannel implements SessionChannel, Sender {
   }
 
   #next(): void {
+    this.#released[this.#head]?.(this.#queue[this.#head] as Buffer);
     this.#queue[this.#head] = NONE;
     this.#head += 1;
     this.#offset = 0;
     if (this.#head === this.#queue.length) {
       this.#queue = [];
+      this.#released = [];
       this.#head = 0;
     } else if (this.#head >= 256) {
       this.#queue = this.#queue.slice(this.#head);
+      this.#released = this.#released.slice(this.#head);
       this.#head = 0;
     }
   }
@@ -208,6 +214,7 @@ export class SshChannel implements SessionChannel, Sender {
   #forget(): void {
     this.#closed = true;
     this.#queue = [];
+    this.#released = [];
     this.#head = 0;
     this.#queued = 0;
     this.#window.close();
