@@ -9,13 +9,17 @@ const STDERR = 2;
 /** What a slow reader of the log may make us hold; further lines are dropped. */
 const MAX_BUFFERED_BYTES = 4 * 1024 * 1024;
 
+/** How long {@link closeLog} waits for a reader of the log that has stalled. */
+const CLOSE_TIMEOUT_MS = 1_000;
+
 type Destination = ReturnType<typeof pino.destination>;
 
 const destinations = new WeakMap<Logger, Destination>();
+const ended = new WeakSet<Destination>();
 
 /**
  * The program's log: to standard error, or to a file (0600) below the instance. Writes are
- * asynchronous, so a reader that stalls doesn't stall the server; call {@link flushLog} at the end.
+ * asynchronous, so a reader that stalls doesn't stall the server; call {@link closeLog} at the end.
  * Throws the system's error when the file can't be opened.
  */
 export function createLog(config: Config["log"], root: string): Logger {
@@ -23,19 +27,31 @@ export function createLog(config: Config["log"], root: string): Logger {
   const onTerminal = config.file === "" && isatty(STDERR);
   const pretty = config.format === "pretty" || (config.format === "auto" && onTerminal);
   const options = { level: config.level, base: { pid: process.pid } };
-  const colour = onTerminal && !process.env.NO_COLOR;
-  const log = pino(options, pretty ? prettyStream(destination, colour) : destination);
+  const format = pretty ? prettyFormat(onTerminal && !process.env.NO_COLOR) : asItIs;
+  const log = pino(options, {
+    write(line: string) {
+      // After the end a write would throw.
+      if (!ended.has(destination)) destination.write(format(line));
+    },
+  });
   destinations.set(log, destination);
   return log;
 }
 
-/** Writes what is still buffered, synchronously. For logs made by {@link createLog}. */
-export function flushLog(log: Logger): void {
-  try {
-    destinations.get(log)?.flushSync();
-  } catch {
-    // The reader is gone or the disk full: there is nowhere to say so.
-  }
+/** Resolves when everything is written. What is logged later is dropped. */
+export async function closeLog(log: Logger): Promise<void> {
+  const destination = destinations.get(log);
+  if (destination === undefined || ended.has(destination)) return;
+  ended.add(destination);
+  await new Promise<void>((resolve) => {
+    const timer = setTimeout(resolve, CLOSE_TIMEOUT_MS);
+    const done = () => {
+      clearTimeout(timer);
+      resolve();
+    };
+    destination.once("close", done).once("error", done);
+    destination.end();
+  });
 }
 
 function openDestination(target: number | string): Destination {
@@ -56,15 +72,15 @@ function openFile(path: string): number {
 }
 
 /** Lines for people, made in this thread (a transport would start a worker). */
-function prettyStream(destination: Destination, colour: boolean): pino.DestinationStream {
+function prettyFormat(colour: boolean): (line: string) => string {
   const prettify = prettyFactory({
     colorize: colour,
     ignore: "pid",
     translateTime: "SYS:yyyy-mm-dd HH:MM:ss.l",
   });
-  return {
-    write(line: string) {
-      destination.write(prettify(JSON.parse(line)));
-    },
-  };
+  return (line) => prettify(JSON.parse(line));
+}
+
+function asItIs(line: string): string {
+  return line;
 }

@@ -115,13 +115,19 @@ export class UserControl {
     await this.#store.users.setEnabled(account.id, true);
   }
 
-  async set(name: string, change: UserChangeRequest, { force }: Force = {}): Promise<Account> {
+  async set(
+    name: string,
+    change: UserChangeRequest,
+    { force = false }: Force = {},
+  ): Promise<Account> {
     const account = await this.account(name);
-    if (change.role === "user" && !force) await this.#keepAnAdmin(account, "demote");
-    const changed = await this.#store.users.set(account.id, change);
-    if (changed === undefined) throw gone(name);
+    const unguarded = force || change.role !== "user";
+    await this.#keepingAnAdmin(account, "demote", unguarded, {
+      act: () => this.#store.users.set(account.id, change),
+      undo: () => this.#store.users.set(account.id, account),
+    });
     await this.#announce("user-set", "user-set", account, describe(change));
-    return changed;
+    return this.account(name);
   }
 
   async setPassword(name: string, password: string): Promise<void> {
@@ -140,8 +146,7 @@ export class UserControl {
 
   async disable(name: string, { force }: Force = {}): Promise<void> {
     const account = await this.account(name);
-    if (!force) await this.#keepAnAdmin(account, "disable");
-    if (!(await this.#store.users.setEnabled(account.id, false))) throw gone(name);
+    await this.#setDisabled(account, "disable", force);
     await this.#announce("user-disabled", "user-disable", account);
   }
 
@@ -154,8 +159,7 @@ export class UserControl {
     { force, deleteHome: alsoHome }: Force & { readonly deleteHome?: boolean } = {},
   ): Promise<{ homeDeleted: boolean }> {
     const account = await this.account(name);
-    if (!force) await this.#keepAnAdmin(account, "remove");
-    await this.#store.users.setEnabled(account.id, false);
+    await this.#setDisabled(account, "remove", force);
     await this.#store.changes.add("user-removed", account.id, name);
     await this.#sessionsEnded(account);
     if (!(await this.#store.users.remove(account.id))) throw gone(name);
@@ -222,12 +226,40 @@ export class UserControl {
     return { account, keys: await this.#store.keys.list(account.id) };
   }
 
-  async #keepAnAdmin(account: Account, verb: string): Promise<void> {
-    if (account.role !== "admin" || !account.enabled) return;
+  #setDisabled(account: Account, verb: string, force = false): Promise<void> {
+    return this.#keepingAnAdmin(account, verb, force, {
+      act: () => this.#store.users.setEnabled(account.id, false),
+      undo: () => this.#store.users.setEnabled(account.id, true),
+    });
+  }
+
+  /**
+   * Does what would leave the account no admin that is enabled, unless it is the last one. Looks
+   * again after it: another process may have taken the other admin away at the same moment.
+   */
+  async #keepingAnAdmin(
+    account: Account,
+    verb: string,
+    unguarded: boolean,
+    { act, undo }: { act(): Promise<unknown>; undo(): Promise<unknown> },
+  ): Promise<void> {
+    const guarded = !unguarded && account.role === "admin" && account.enabled;
+    if (guarded) await this.#requireAnotherAdmin(account, verb);
+    if (!(await act())) throw gone(account.name);
+    if (!guarded) return;
+    try {
+      await this.#requireAnotherAdmin(account, verb);
+    } catch (thrown) {
+      await undo();
+      throw thrown;
+    }
+  }
+
+  async #requireAnotherAdmin({ id, name }: Account, verb: string): Promise<void> {
     const accounts = await this.#store.users.list();
-    if (accounts.some((a) => a.id !== account.id && a.role === "admin" && a.enabled)) return;
+    if (accounts.some((a) => a.id !== id && a.role === "admin" && a.enabled)) return;
     throw new ControlError(
-      `${account.name} is the last admin that is enabled: give --force to ${verb} it all the same`,
+      `${name} is the last admin that is enabled: give --force to ${verb} it all the same`,
     );
   }
 

@@ -1,6 +1,5 @@
 import { type ByteChannel, DRAIN_BYTES } from "../session/channel.ts";
 import { recycle } from "./frame-memory.ts";
-import { ReplyBuffers } from "./reply-buffers.ts";
 
 /** Replies up to this are gathered. */
 const SMALL = 2048;
@@ -14,12 +13,9 @@ export class Outbox {
   #slab = Buffer.allocUnsafeSlow(0);
   #start = 0;
   #end = 0;
-  #written = 0;
-  readonly buffers: ReplyBuffers;
 
   constructor(channel: ByteChannel) {
     this.#channel = channel;
-    this.buffers = new ReplyBuffers(() => this.#written - channel.queuedBytes);
   }
 
   /** Bytes gathered and not given to the channel yet. */
@@ -48,12 +44,7 @@ export class Outbox {
     if (this.bytes === 0) return;
     const piece = this.#slab.subarray(this.#start, this.#end);
     this.#start = this.#end;
-    this.#write(piece);
-  }
-
-  #write(data: Buffer): void {
-    this.#written += data.length;
-    this.#channel.write(data);
+    this.#channel.write(piece);
   }
 
   /** A slab is never written twice: the channel may still hold parts of it. */

@@ -1,8 +1,7 @@
 import { DATA_HEADER, PacketType } from "./constants.ts";
-import { frameMemory } from "./frame-memory.ts";
+import { frameMemory, recycle } from "./frame-memory.ts";
 import type { FileHandle } from "./handles.ts";
 import { eofReply } from "./replies.ts";
-import type { ReplyBuffers } from "./reply-buffers.ts";
 
 /** {@link FileHandle.expectedEnd} before the first read. */
 export const UNKNOWN_END = -1;
@@ -21,24 +20,23 @@ const PLAIN = 64 * 1024;
  */
 export function read(
   handle: FileHandle,
-  buffers: ReplyBuffers,
   id: number,
   position: number,
   length: number,
 ): Promise<Buffer> {
   const size = guess(handle, position, length);
-  const frame = buffers.take(size);
+  const frame = frameMemory(size);
   return handle.file.read(frame, DATA_HEADER, size, position).then(
     (count) => {
       if (count === size && size < length) {
         handle.expectedEnd = Number.POSITIVE_INFINITY;
-        return readRest(handle, buffers, id, position, length, frame, size);
+        return readRest(handle, id, position, length, frame, size);
       }
       if (count < size) handle.expectedEnd = position + count;
-      return reply(buffers, frame, id, count);
+      return reply(frame, id, count);
     },
     (thrown) => {
-      buffers.giveBack(frame);
+      recycle(frame);
       throw thrown;
     },
   );
@@ -47,19 +45,18 @@ export function read(
 /** Reads what is missing behind the first `have` bytes in `start`. */
 async function readRest(
   handle: FileHandle,
-  buffers: ReplyBuffers,
   id: number,
   position: number,
   length: number,
   start: Buffer,
   have: number,
 ): Promise<Buffer> {
-  const frame = buffers.take(length);
+  const frame = frameMemory(length);
   frame.set(start.subarray(DATA_HEADER, DATA_HEADER + have), DATA_HEADER);
-  buffers.giveBack(start);
+  recycle(start);
   const offset = DATA_HEADER + have;
   const count = await handle.file.read(frame, offset, length - have, position + have);
-  return reply(buffers, frame, id, have + count);
+  return reply(frame, id, have + count);
 }
 
 function guess(handle: FileHandle, position: number, length: number): number {
@@ -71,16 +68,16 @@ function guess(handle: FileHandle, position: number, length: number): number {
 }
 
 /** The reply with the first `count` bytes of data in `frame`. */
-function reply(buffers: ReplyBuffers, frame: Buffer, id: number, count: number): Buffer {
+function reply(frame: Buffer, id: number, count: number): Buffer {
   if (count === 0) {
-    buffers.giveBack(frame);
+    recycle(frame);
     return eofReply(id);
   }
   const data = dataReply(frame, id, count);
   if (data.length * 2 >= frame.length) return data;
   // A short reply that waits to be sent must not keep a long buffer.
   const copy = Buffer.from(data);
-  buffers.giveBack(frame);
+  recycle(frame);
   return copy;
 }
 

@@ -192,10 +192,7 @@ export class Scheduler {
     else if (!handle.file.flags.read) this.#answer(errorReply(id, notOpenFor("reading")));
     else if (length === 0) this.#answer(emptyData(id));
     else if (!Number.isSafeInteger(position + length)) this.#answer(eofReply(id));
-    else {
-      const reply = read(handle, this.#outbox.buffers, id, position, length);
-      this.#run("observe", id, DATA_HEADER + length, reply);
-    }
+    else this.#run("observe", id, DATA_HEADER + length, read(handle, id, position, length));
     return true;
   }
 

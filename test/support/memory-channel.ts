@@ -40,7 +40,7 @@ export class MemoryChannel implements ByteChannel {
   #toServer: Buffer[] = [];
   #eof = false;
   #eofGiven = false;
-  #toClient: Buffer[] = [];
+  #toClient: { readonly data: Buffer; readonly released: (data: Buffer) => void }[] = [];
   #queued = 0;
   #wasAbove = false;
   #ending = false;
@@ -57,11 +57,11 @@ export class MemoryChannel implements ByteChannel {
     return this.#queued;
   }
 
-  write(data: Buffer): void {
+  write(data: Buffer, released: (data: Buffer) => void = () => {}): void {
     if (this.closed || this.#ending) return;
     this.writes++;
     this.written += data.length;
-    this.#toClient.push(data);
+    this.#toClient.push({ data, released });
     this.#queued += data.length;
     this.maxQueued = Math.max(this.maxQueued, this.#queued);
     if (this.#queued > DRAIN_BYTES) this.#wasAbove = true;
@@ -144,10 +144,13 @@ export class MemoryChannel implements ByteChannel {
 
   #drain(): void {
     while (this.#reading && !this.closed) {
-      const data = this.#toClient.shift();
-      if (data === undefined) break;
-      this.#queued -= data.length;
-      this.clientData(data);
+      const next = this.#toClient.shift();
+      if (next === undefined) break;
+      this.#queued -= next.data.length;
+      this.clientData(Buffer.from(next.data));
+      // Who reads it after this sees that it was let go of too early, or used too long.
+      next.data.fill(0xee);
+      next.released(next.data);
     }
     if (this.closed) return;
     if (this.#wasAbove && this.#queued <= DRAIN_BYTES) {

@@ -2,7 +2,7 @@ import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { createLog, flushLog } from "../../src/log.ts";
+import { closeLog, createLog } from "../../src/log.ts";
 
 let root: string;
 
@@ -14,12 +14,14 @@ afterEach(() => {
   rmSync(root, { recursive: true });
 });
 
-test("a log file is made 0600, is appended to and holds JSON from the level on", () => {
+test("a log file is made 0600, is appended to and holds JSON from the level on", async () => {
   for (const format of ["auto", "json"] as const) {
     const log = createLog({ level: "info", file: "db/moorage.log", format }, root);
     log.debug("not this");
     log.info({ user: "alice" }, "login");
-    flushLog(log);
+    await closeLog(log);
+    log.info("too late, and harmless");
+    await closeLog(log);
   }
   const file = join(root, "db/moorage.log");
   expect(statSync(file).mode & 0o777).toBe(0o600);
@@ -30,10 +32,21 @@ test("a log file is made 0600, is appended to and holds JSON from the level on",
   ]);
 });
 
-test("pretty lines are for people: no JSON, and no colours in a file", () => {
+test("lines keep their order to the last", async () => {
+  const log = createLog({ level: "info", file: "moorage.log", format: "json" }, root);
+  for (let i = 0; i < 1000; i++) {
+    log.info({ i });
+    if (i % 100 === 0) await new Promise((resolve) => setImmediate(resolve));
+  }
+  await closeLog(log);
+  const lines = readFileSync(join(root, "moorage.log"), "utf8").trimEnd().split("\n");
+  expect(lines.map((line) => JSON.parse(line).i)).toEqual([...Array(1000).keys()]);
+});
+
+test("pretty lines are for people: no JSON, and no colours in a file", async () => {
   const log = createLog({ level: "info", file: "moorage.log", format: "pretty" }, root);
   log.warn({ user: "alice" }, "refused");
-  flushLog(log);
+  await closeLog(log);
   const text = readFileSync(join(root, "moorage.log"), "utf8");
   expect(text).toMatch(/^\[\d{4}-\d\d-\d\d [\d:.]+\] WARN.*: refused\n +user: "alice"\n$/);
 });

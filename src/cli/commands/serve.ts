@@ -9,7 +9,7 @@ import { ControlError } from "../../control/errors.ts";
 import { emptyTrash } from "../../control/homes.ts";
 import { prepareInstance } from "../../control/instance.ts";
 import { UserControl } from "../../control/users.ts";
-import { createLog, flushLog } from "../../log.ts";
+import { closeLog, createLog } from "../../log.ts";
 import { rescan } from "../../quota/rescan.ts";
 import type { RunningServer } from "../../server.ts";
 import { openStore, type Store } from "../../store/store.ts";
@@ -79,7 +79,7 @@ async function serve(context: Context, flags: Record<string, string>): Promise<v
       await store.close();
     }
   } finally {
-    flushLog(log);
+    await closeLog(log);
   }
 }
 

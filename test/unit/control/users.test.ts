@@ -246,6 +246,31 @@ describe("the last admin that is enabled", () => {
     expect(await users.account("other")).toMatchObject({ role: "admin", enabled: true });
   });
 
+  test("stays, also when two commands take one of two away at the same moment", async () => {
+    const other = await openStore(root, "command", "0.0.0");
+    const hash = async () => "hash";
+    const rescan = async () => ({ bytes: 0, files: 0 });
+    const others = new UserControl({ store: other, root, actor: "cli:other", hash, rescan });
+    await add("first", { role: "admin" });
+    await add("second", { role: "admin" });
+    try {
+      for (let round = 0; round < 20; round++) {
+        await Promise.allSettled([
+          round % 2 ? users.disable("first") : users.set("first", { role: "user" }),
+          others.disable("second"),
+        ]);
+        const left = (await store.users.list()).filter((a) => a.role === "admin" && a.enabled);
+        expect(left.length).toBeGreaterThanOrEqual(1);
+        for (const name of ["first", "second"]) {
+          await users.set(name, { role: "admin" });
+          await users.enable(name);
+        }
+      }
+    } finally {
+      await other.close();
+    }
+  });
+
   test("may be given other limits, and stay admin", async () => {
     await add("root", { role: "admin" });
     await users.set("root", { quotaBytes: 5, role: "admin" });

@@ -1,0 +1,72 @@
+import { PassThrough } from "node:stream";
+import { describe, expect, test } from "vitest";
+import { askNewPassword, readLine } from "../../../src/cli/input.ts";
+import type { Io } from "../../../src/cli/io.ts";
+
+function world(): Io & { stdin: PassThrough; printed: string[] } {
+  const printed: string[] = [];
+  return {
+    env: {},
+    stdin: new PassThrough(),
+    out: (text) => void printed.push(text),
+    err: (text) => void printed.push(text),
+    colour: false,
+    printed,
+  };
+}
+
+describe("readLine", () => {
+  test.each([
+    [["secret\n"], "secret"],
+    [["secret\r\n"], "secret"],
+    [["secret"], "secret"],
+    [["sec", "ret\nmo", "re\n"], "secret"],
+    [["\n"], ""],
+    [[], ""],
+    [[" two words \n"], " two words "],
+    [["p\u00e4ss\n"], "p\u00e4ss"],
+  ])("of %j is %j", async (chunks, line) => {
+    const io = world();
+    for (const chunk of chunks) io.stdin.write(chunk);
+    io.stdin.end();
+    expect(await readLine(io)).toBe(line);
+  });
+
+  test("a character split between two chunks stays whole", async () => {
+    const io = world();
+    const [first, second] = [Buffer.from("ä\n").subarray(0, 1), Buffer.from("ä\n").subarray(1)];
+    io.stdin.write(first);
+    setImmediate(() => io.stdin.end(second));
+    expect(await readLine(io)).toBe("ä");
+  });
+
+  test("doesn't wait for the end of the input", async () => {
+    const io = world();
+    io.stdin.write("secret\n");
+    expect(await readLine(io)).toBe("secret");
+  });
+
+  test("a line without an end is refused", async () => {
+    const io = world();
+    io.stdin.end(Buffer.alloc(1_000_000, "x"));
+    await expect(readLine(io)).rejects.toThrow(/too long/);
+  });
+});
+
+describe("askNewPassword", () => {
+  test("both lines pasted at once are taken, and nothing of them is shown", async () => {
+    const io = world();
+    io.stdin.write("secret\rsecret\r");
+    expect(await askNewPassword(io)).toBe("secret");
+    expect(io.printed).toEqual(["New password: ", "\n", "The same again: ", "\n"]);
+  });
+
+  test.each(["\u0003", "sec\u0003", "secret\r\u0003", "\u0004", ""])(
+    "%j cancels",
+    async (typed) => {
+      const io = world();
+      io.stdin.end(typed);
+      await expect(askNewPassword(io)).rejects.toThrow("cancelled: nothing was changed");
+    },
+  );
+});
