@@ -10,22 +10,29 @@ import { type ChannelOwner, SshChannel } from "./ssh-channel.ts";
  */
 const SMALLEST_PACKET = 512;
 
+/** What the channels need of their connection. */
+export interface ChannelsOwner extends ChannelOwner {
+  /** The client has reacted to the last thing that was sent, as clients do without their user. */
+  answered(): void;
+}
+
 /** The session channels of one connection. Everything but sessions is refused by ssh2 unasked. */
 export class Channels {
   readonly #connection: Connection;
   readonly #session: Session;
-  readonly #owner: ChannelOwner;
+  readonly #owner: ChannelsOwner;
   readonly #max: number;
   /** our channel numbers, with what serves them once something was started */
   readonly #open = new Map<number, SshChannel | undefined>();
 
   /** @param max channels open at once */
-  constructor(connection: Connection, session: Session, owner: ChannelOwner, max: number) {
+  constructor(connection: Connection, session: Session, owner: ChannelsOwner, max: number) {
     this.#connection = connection;
     this.#session = session;
     this.#owner = owner;
     this.#max = max;
     connection.on("session", (accept, reject) => {
+      owner.answered();
       if (this.#open.size >= this.#max) reject();
       else this.#opened(accept() as ChannelSession);
     });
@@ -47,8 +54,12 @@ export class Channels {
     channel.on("close", () => this.#closed(id, channel));
     channel.on("error", () => {});
     // rclone treats a refused env as fatal, OpenSSH warns about a refused pty.
-    channel.on("env", (accept: (() => void) | undefined) => accept?.());
-    channel.on("pty", (accept: (() => void) | undefined) => accept?.());
+    const accepted = (accept: (() => void) | undefined): void => {
+      this.#owner.answered();
+      accept?.();
+    };
+    channel.on("env", accepted);
+    channel.on("pty", accepted);
     channel.on("subsystem", (accept, reject, { name }) => {
       this.#start(id, { type: "subsystem", name }, accept, reject);
     });
@@ -66,6 +77,7 @@ export class Channels {
     reject: (() => void) | undefined,
   ): void {
     this.#session.touch();
+    this.#owner.answered();
     const handler = route(this.#session, request);
     const accepted = handler && accept();
     if (handler === undefined || accepted === undefined) {

@@ -7,7 +7,7 @@ import { Refusal } from "../session/admission.ts";
 import type { Sessions } from "../session/registry.ts";
 import type { Login, Peer } from "../session/session.ts";
 import { Authentication } from "./authentication.ts";
-import { Channels } from "./channels.ts";
+import { Channels, type ChannelsOwner } from "./channels.ts";
 import type { FailedLogins } from "./failed-logins.ts";
 import { IdentGate } from "./ident-gate.ts";
 import {
@@ -23,7 +23,6 @@ import { Outbox } from "./outbox.ts";
 import { formatRemote, printable } from "./printable.ts";
 import type { Budget } from "./receive-window.ts";
 import { Rekeying } from "./rekeying.ts";
-import type { ChannelOwner } from "./ssh-channel.ts";
 
 /** Replies a client doesn't read: above this nothing more is read from it. */
 const MAX_UNREAD = 8 * 1024 * 1024;
@@ -46,7 +45,7 @@ export interface ConnectionServices {
 }
 
 /** One TCP connection, from accept to close. */
-export class SshConnection implements Peer, ChannelOwner {
+export class SshConnection implements Peer, ChannelsOwner {
   readonly outbox: Outbox;
   readonly budget: Budget;
   readonly remote: string;
@@ -65,6 +64,7 @@ export class SshConnection implements Peer, ChannelOwner {
   #touch: () => void = () => {};
   #ended = false;
   #received = 0;
+  #roundTrip = Number.POSITIVE_INFINITY;
 
   /** @param onLoggedIn called once: the login is proven, or the connection is gone before */
   constructor(socket: Socket, services: ConnectionServices, onLoggedIn: () => void) {
@@ -113,7 +113,10 @@ export class SshConnection implements Peer, ChannelOwner {
       disconnect: (reason, text) => this.end(reason, text),
       proven: (login) => this.#enter(connection, login),
     });
-    connection.on("authentication", (context) => authentication.handle(context));
+    connection.on("authentication", (context) => {
+      this.answered();
+      authentication.handle(context);
+    });
     this.#rekeying = new Rekeying(connection, config.transport, {
       done: () => this.outbox.wake(),
       abuse: (text) => this.violation(text),
@@ -142,6 +145,15 @@ export class SshConnection implements Peer, ChannelOwner {
     if (this.#ended) return;
     this.#log.warn({ remote: this.remote, client: this.client, error: text }, "protocol error");
     this.end(DisconnectReason.protocolError, "Protocol error");
+  }
+
+  /** The shortest of several, since a busy machine or a typing user makes them longer only. */
+  get roundTrip(): number {
+    return this.#roundTrip;
+  }
+
+  answered(): void {
+    this.#roundTrip = Math.min(this.#roundTrip, performance.now() - this.outbox.wroteAt);
   }
 
   activity(): void {

@@ -20,6 +20,7 @@ export class Outbox {
   #scheduled = false;
   #corked = false;
   #bytes = 0;
+  #wroteAt = 0;
   /** packets of this turn whose memory is free once they are written */
   #lent: Buffer[] = [];
 
@@ -31,6 +32,7 @@ export class Outbox {
       this.#bytes += data.length;
       if (this.#corked) return write(data as Buffer);
       this.#corked = true;
+      this.#wroteAt = performance.now();
       socket.cork();
       this.#schedule();
       const lent: Buffer[] = [];
@@ -42,6 +44,11 @@ export class Outbox {
   /** Bytes handed to the socket so far. */
   get bytes(): number {
     return this.#bytes;
+  }
+
+  /** When something was last written, by performance.now(). */
+  get wroteAt(): number {
+    return this.#wroteAt;
   }
 
   /** Bytes the kernel has not taken yet. */

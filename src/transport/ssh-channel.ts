@@ -8,7 +8,7 @@ import {
   sendErrorData,
 } from "./internals.ts";
 import type { Outbox, Sender } from "./outbox.ts";
-import { type Budget, ReceiveWindow } from "./receive-window.ts";
+import { type Budget, largestWindow, ReceiveWindow } from "./receive-window.ts";
 
 /** The largest packet every implementation takes (RFC 4253 section 6.1); many take no larger one. */
 const MAX_PACKET = 32 * 1024;
@@ -21,6 +21,8 @@ export interface ChannelOwner {
   readonly protocol: Protocol;
   readonly outbox: Outbox;
   readonly budget: Budget;
+  /** of the line, in milliseconds */
+  readonly roundTrip: number;
   /** The peer broke the protocol: ends the connection. */
   violation(text: string): void;
   /** Data moved in either direction. */
@@ -61,7 +63,8 @@ export class SshChannel implements SessionChannel, Sender {
     this.#raw = raw;
     this.#owner = owner;
     this.#maxPacket = Math.min(raw.outgoing.packetSize, MAX_PACKET);
-    this.#window = new ReceiveWindow(owner.budget, (bytes) => this.#grant(bytes));
+    const grant = (bytes: number): void => this.#grant(bytes);
+    this.#window = new ReceiveWindow(owner.budget, grant, largestWindow(owner.roundTrip));
     raw.incoming.window = SSH2_WINDOW;
     raw.push = (data) => {
       this.#receive(data);

@@ -3,6 +3,7 @@ import {
   Budget,
   INITIAL_WINDOW,
   LARGEST_WINDOW,
+  largestWindow,
   ReceiveWindow,
 } from "../../../src/transport/receive-window.ts";
 
@@ -10,7 +11,8 @@ const PACKET = 32 * 1024;
 
 function windowWith(budget = new Budget(1 << 30)) {
   const grants: number[] = [];
-  return { budget, grants, window: new ReceiveWindow(budget, (bytes) => grants.push(bytes)) };
+  const grant = (bytes: number): void => void grants.push(bytes);
+  return { budget, grants, window: new ReceiveWindow(budget, grant, LARGEST_WINDOW) };
 }
 
 function sum(numbers: number[]): number {
@@ -32,13 +34,24 @@ describe("ReceiveWindow", () => {
     expect(window.received(1)).toBe(false);
   });
 
-  test("grants a quarter of the window at a time", () => {
+  test("grants all credit when less than half the window is open, and not before", () => {
     const { window, grants } = windowWith();
     window.received(INITIAL_WINDOW / 2);
-    window.consumed(INITIAL_WINDOW / 4 - 1);
+    window.consumed(PACKET);
     expect(grants).toEqual([]);
-    window.consumed(1);
-    expect(grants).toEqual([INITIAL_WINDOW / 4]);
+    const behind = windowWith();
+    behind.window.received(INITIAL_WINDOW / 2 + 1);
+    behind.window.consumed(10 * PACKET);
+    expect(behind.grants).toEqual([10 * PACKET]);
+  });
+
+  test("answers data that comes in with a grant every few packets: it carries TCP's ACK", () => {
+    const { window, grants } = windowWith();
+    window.received(512 * 1024);
+    window.consumed(512 * 1024);
+    expect(grants).toEqual([]);
+    for (let i = 0; i < 6; i++) window.received(PACKET);
+    expect(grants).toEqual([96 * 1024, 96 * 1024]);
   });
 
   test("grows for bulk data up to the largest window, and never lets more be held", () => {
@@ -98,4 +111,15 @@ describe("ReceiveWindow", () => {
     window.consumed(INITIAL_WINDOW);
     expect(grants).toEqual([]);
   });
+});
+
+test.each([
+  [0, 4],
+  [0.3, 4],
+  [10, 4],
+  [30, 11.44],
+  [100, 16],
+  [10_000, 16],
+])("a round trip of %d ms may have a window of %d MiB", (roundTrip, mebibytes) => {
+  expect(largestWindow(roundTrip) / (1024 * 1024)).toBeCloseTo(mebibytes, 1);
 });

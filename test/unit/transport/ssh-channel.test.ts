@@ -92,6 +92,7 @@ beforeEach(async () => {
     budget: new Budget(1 << 30),
     violation: (text) => violations.push(text),
     activity: () => {},
+    roundTrip: 0,
   });
   channel.onEnd = () => calls.push("end");
   channel.onClose = () => calls.push("close");
@@ -201,9 +202,9 @@ describe("what comes in", () => {
 
   test("credit comes back for what was consumed", () => {
     channel.onData = () => {};
-    for (let i = 0; i < 16; i++) raw.push(Buffer.alloc(32_768));
-    channel.consume(16 * 32_768);
-    expect(protocol.sent).toEqual([`adjust ${ID} ${16 * 32_768}`]);
+    for (let i = 0; i < 40; i++) raw.push(Buffer.alloc(32_768));
+    channel.consume(40 * 32_768);
+    expect(protocol.sent).toEqual([`adjust ${ID} ${40 * 32_768}`]);
   });
 
   test("a client that sends past its window is told off, its data not taken", () => {
