@@ -45,7 +45,11 @@ export class FsError extends Error {
 
   /** @param text what the client may read; without it the fixed text of the code is used */
   constructor(code: FsErrorCode, text?: string) {
+    // Expected outcomes, thousands a second: nobody reads their stack, and taking it costs most.
+    const limit = Error.stackTraceLimit;
+    Error.stackTraceLimit = 0;
     super(text ?? code);
+    Error.stackTraceLimit = limit;
     this.name = "FsError";
     this.code = code;
   }

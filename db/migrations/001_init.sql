@@ -32,39 +32,25 @@ CREATE TABLE nodes (
   boot_id    TEXT    NOT NULL,
   listen     TEXT    NOT NULL DEFAULT '',
   version    TEXT    NOT NULL,
-  started_at INTEGER NOT NULL
+  started_at INTEGER NOT NULL,
+  intent     INTEGER NOT NULL DEFAULT 0                    -- the last of its intents that is booked
 ) STRICT;
 
--- The journal of open files, one row for each inode a node has open. What users.used_bytes holds
--- for such an inode is the largest `charged` of its rows.
+-- The journal of open files, one row for each handle a node has. What users.used_bytes holds for
+-- such a file is the largest `charged` of its rows. One B-tree: each page less makes small files
+-- faster.
 CREATE TABLE open_files (
-  id       INTEGER PRIMARY KEY,
-  node_id  TEXT    NOT NULL REFERENCES nodes (id),
   user_id  INTEGER NOT NULL REFERENCES users (id) ON DELETE CASCADE,
   inode    TEXT    NOT NULL,                               -- device:inode:birth time
+  node_id  TEXT    NOT NULL REFERENCES nodes (id),
+  number   INTEGER NOT NULL,                               -- the node's own
   path     BLOB    NOT NULL,
-  new_path BLOB,                                           -- a rename under way
   charged  INTEGER NOT NULL,
   slack    INTEGER NOT NULL DEFAULT 0,                     -- 1: charged ahead of need, may be given back
-  unlinked INTEGER NOT NULL DEFAULT 0,                     -- 1: no name left (or about to be)
-  frozen   INTEGER NOT NULL DEFAULT 0                      -- 1: must not grow while it is copied
-) STRICT;
-CREATE INDEX open_files_inode ON open_files (user_id, inode);
-CREATE INDEX open_files_node ON open_files (node_id);
-
--- What a node is about to do to a user's directory entries, written before it is done, so that
--- after a crash the ledger can tell whether it happened.
-CREATE TABLE intents (
-  id       INTEGER PRIMARY KEY,
-  node_id  TEXT    NOT NULL REFERENCES nodes (id),
-  user_id  INTEGER NOT NULL REFERENCES users (id) ON DELETE CASCADE,
-  kind     TEXT    NOT NULL CHECK (kind IN ('create', 'remove', 'replace')),
-  path     BLOB    NOT NULL,                               -- created, removed, or replaced
-  from_path BLOB,                                          -- replace: where the new one came from
-  inode    TEXT,                                           -- of what is removed or replaced
-  size     INTEGER NOT NULL DEFAULT 0                      -- bytes freed when it happened
-) STRICT;
-CREATE INDEX intents_node ON intents (node_id);
+  unlinked INTEGER NOT NULL DEFAULT 0,                     -- 1: no name left
+  frozen   INTEGER NOT NULL DEFAULT 0,                     -- 1: must not grow while it is copied
+  PRIMARY KEY (user_id, inode, node_id, number)
+) STRICT, WITHOUT ROWID;
 
 CREATE TABLE sessions (
   id       INTEGER PRIMARY KEY AUTOINCREMENT,

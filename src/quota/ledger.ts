@@ -4,6 +4,7 @@ import { FsError } from "../errors.ts";
 import type { Charge, Inspected, LedgerStore, OpenedRow, Removed, Usage } from "../store/ledger.ts";
 import type { Change } from "../store/types.ts";
 import { toBuffer, type VirtualPath } from "../vfs/path.ts";
+import { happened } from "./recover.ts";
 
 /** A new file is charged this much at once, so that most small files need no further booking. */
 const AHEAD_AT_CREATION = 64 * 1024;
@@ -26,6 +27,7 @@ export class Ledger {
 
   constructor(store: LedgerStore) {
     this.#store = store;
+    store.setWitness((intent, user) => happened(store.root, intent, user));
   }
 
   usage(userId: number): Promise<Usage> {
@@ -70,17 +72,19 @@ export class Ledger {
     target: Inspected,
     perform: () => Removed | undefined,
   ): Promise<void> {
-    return this.#store.remove(userId, toBuffer(path), target.inode, target.size, perform);
+    return this.#store.remove(userId, toBuffer(path), target, perform);
   }
 
+  /** @param moved the inode that gets another name */
   rename(
     userId: number,
     from: VirtualPath,
     to: VirtualPath,
+    moved: string,
     victim: Inspected | undefined,
     perform: () => Removed | undefined,
   ): Promise<void> {
-    return this.#store.rename(userId, toBuffer(from), toBuffer(to), victim, perform);
+    return this.#store.rename(userId, toBuffer(from), toBuffer(to), moved, victim, perform);
   }
 
   /** Another process wants the room, or the quota was changed. */
@@ -150,7 +154,7 @@ export class Ledger {
   async settle(holder: Reservation, fd: number): Promise<boolean> {
     this.#drop(holder);
     let linked = true;
-    await this.#store.settle(holder.row, () => {
+    await this.#store.settle(holder, () => {
       const { size, nlink } = fstatSync(fd);
       linked = nlink > 0;
       return { size, linked };

@@ -20,31 +20,26 @@ interface Journals {
  */
 export async function recover(store: Journals, root: string): Promise<void> {
   for (const node of await store.nodes.dead()) {
-    for (const intent of await store.ledger.intentsOf(node.id)) {
-      await store.ledger.resolveIntent(intent.id, () => happened(root, intent));
-    }
+    await store.ledger.resolveIntent(node.id, (intent, user) => happened(root, intent, user));
     for (const row of await store.ledger.journalOf(node.id)) {
-      await store.ledger.settle(row.id, () => outcome(root, row));
+      await store.ledger.settle(row, () => outcome(root, row), node.id);
     }
     await store.nodes.remove(node.id);
   }
 }
 
-/** Whether the entry was made, or the one to be removed or replaced is gone. */
-function happened(root: string, intent: Intent): boolean {
-  const standing = inHome(root, intent.userName, (jail) => look(jail, bytes(intent.path)));
-  return intent.kind === "create" ? standing !== undefined : standing?.inode !== intent.inode;
+/** Whether an intent was carried out: the entry was made, moved, or is gone. */
+export function happened(root: string, intent: Intent, user: string): boolean {
+  const standing = inHome(root, user, (jail) => look(jail, bytes(intent.path)));
+  if (intent.kind === "create") return standing !== undefined;
+  if (intent.kind === "rename") return standing?.inode === intent.moved;
+  return standing?.inode !== intent.victim?.inode;
 }
 
 function outcome(root: string, row: JournalRow): Outcome {
   const gone: Outcome = { size: 0, linked: false };
-  const found = inHome(root, row.userName, (jail) => {
-    for (const path of row.paths) {
-      const standing = look(jail, bytes(path));
-      if (standing?.inode === row.inode) return standing;
-    }
-    return undefined;
-  });
+  const standing = inHome(root, row.userName, (jail) => look(jail, bytes(row.path)));
+  const found = standing?.inode === row.inode ? standing : undefined;
   if (found !== undefined) return { size: found.size, linked: true };
   // Removed; or moved by another process just as this one died: then only a search can tell.
   return row.unlinked ? gone : (search(homeOf(root, row.userName), row.inode) ?? gone);

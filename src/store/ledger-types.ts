@@ -6,11 +6,21 @@ export interface Usage {
   readonly quotaFiles: number | null;
 }
 
-/** An open file's place in the books, kept in step by the store within each transaction. */
-export interface Charge {
-  readonly row: number;
+/** A row of the journal of open files. */
+export interface JournalKey {
   readonly userId: number;
   readonly inode: string;
+  /** which of the node's rows */
+  readonly row: number;
+}
+
+export interface OpenedRow extends JournalKey {
+  /** bytes the user is charged for this file */
+  readonly charged: number;
+}
+
+/** An open file's place in the books, kept in step by the store within each transaction. */
+export interface Charge extends JournalKey {
   /** bytes this holder may let the file reach without asking */
   charged: number;
   /** Called inside the granting transaction: from now on `end` is in use. */
@@ -25,30 +35,7 @@ export interface Outcome {
   readonly linked: boolean;
 }
 
-export interface OpenedRow {
-  readonly row: number;
-  readonly inode: string;
-  /** bytes the user is charged for this file */
-  readonly charged: number;
-}
-
-/** A row of a dead process's journal. */
-export interface JournalRow {
-  readonly id: number;
-  readonly userName: string;
-  readonly inode: string;
-  readonly paths: readonly Buffer[];
-  readonly unlinked: boolean;
-}
-
-export interface Intent {
-  readonly id: number;
-  readonly userName: string;
-  readonly kind: "create" | "remove" | "replace";
-  readonly path: Buffer;
-  readonly inode: string | null;
-}
-
+/** A file (or what a removal would free): its inode and bytes. */
 export interface Inspected {
   readonly inode: string;
   readonly size: number;
@@ -59,4 +46,26 @@ export interface Removed {
   readonly inode: string;
   readonly last: boolean;
   readonly size: number;
+}
+
+/** A row of a dead process's journal. */
+export interface JournalRow extends JournalKey {
+  readonly userName: string;
+  readonly path: Buffer;
+  readonly unlinked: boolean;
+}
+
+/** What a node was about to do to a user's directory entries. Paths are raw bytes. */
+export interface Intent {
+  /** counts up in each node */
+  readonly number: number;
+  readonly userId: number;
+  readonly kind: "create" | "remove" | "rename";
+  /** what is made or removed, or where a rename leads */
+  readonly path: Buffer;
+  /** rename: where it comes from, and the inode that moves */
+  readonly from?: Buffer;
+  readonly moved?: string;
+  /** what is removed or replaced, and the bytes that frees if it was the last name */
+  readonly victim?: Inspected;
 }

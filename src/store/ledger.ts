@@ -1,25 +1,38 @@
+import { dirname } from "node:path";
 import type { Connection } from "./database.ts";
+import { dropIntent, IntentSlot, intentNumber, readIntent } from "./intent-slot.ts";
 import { type LedgerStatements, prepareLedger, range } from "./ledger-statements.ts";
 import type {
   Charge,
   Inspected,
   Intent,
+  JournalKey,
   JournalRow,
   OpenedRow,
   Outcome,
   Removed,
   Usage,
 } from "./ledger-types.ts";
+import { freeBytes, slackFor } from "./slack.ts";
 
 export type { Charge, Inspected, Intent, JournalRow, OpenedRow, Outcome, Removed, Usage };
 
-const SMALLEST_SLACK = 1024 * 1024;
-const LARGEST_SLACK = 64 * 1024 * 1024;
-
-interface HolderRow {
-  readonly most: number | null;
+/** What all rows of a file are charged at most, and all but one of them. */
+interface Holders {
   readonly count: number;
+  readonly most: number | null;
+  readonly others: number | null;
   readonly frozen: number | null;
+}
+
+/** Looks whether an intent was carried out. */
+export type Witness = (intent: Intent, userName: string) => boolean;
+
+interface MovingRow {
+  readonly inode: string;
+  readonly node: string;
+  readonly row: number;
+  readonly path: Buffer;
 }
 
 /**
@@ -27,18 +40,39 @@ interface HolderRow {
  * size, or for an open one the most that any of its `open_files` rows is charged. Everything that
  * changes a user's files runs its system calls (`perform`, `inspect`: synchronous, must not touch
  * the store) inside the immediate transaction that books them, so that processes sharing the
- * database take turns; what a crash could leave half done is written down (an intent, a row) and
- * committed first.
+ * database take turns; what a crash could leave half done is written down before (an intent, or
+ * the file's row).
  */
 export class LedgerStore {
   readonly #connection: Connection;
-  readonly #nodeId: string;
+  readonly #node: string;
+  readonly #directory: string;
+  readonly #slot: IntentSlot;
   readonly #sql: LedgerStatements;
+  #rows = 0;
+  #intents = 0;
+  #witness: Witness | undefined;
 
   constructor(connection: Connection, nodeId: string) {
     this.#connection = connection;
-    this.#nodeId = nodeId;
+    this.#node = nodeId;
+    this.#directory = dirname(connection.name);
+    this.#slot = new IntentSlot(this.#directory, nodeId);
     this.#sql = prepareLedger(connection);
+  }
+
+  close(): void {
+    this.#slot.close();
+  }
+
+  /** The instance whose database this is. */
+  get root(): string {
+    return dirname(this.#directory);
+  }
+
+  /** Says who looks whether another process died between doing a thing and booking it. */
+  setWitness(witness: Witness): void {
+    this.#witness = witness;
   }
 
   async usage(userId: number): Promise<Usage> {
@@ -49,14 +83,13 @@ export class LedgerStore {
   async open(userId: number, path: Buffer, inspect: () => Inspected): Promise<OpenedRow> {
     return this.#immediate(() => {
       const { inode, size } = inspect();
-      return this.#insertRow(userId, path, inode, size);
+      return this.#addRow(userId, path, inode, size, 0);
     });
   }
 
   /**
-   * Makes a directory entry: counts it first, then `perform`s. When that returns a file it is
-   * journaled as open and, far from the limit, charged `ahead` bytes at once.
-   * Rejects with whatever `perform` throws.
+   * Makes a directory entry, and counts it. When `perform` returns a file it is journaled as open
+   * and, far from the limit, charged `ahead` bytes at once. Rejects with whatever `perform` throws.
    * @returns undefined when the user's limit of entries is reached
    */
   async create(
@@ -65,23 +98,16 @@ export class LedgerStore {
     ahead: number,
     perform: () => Inspected | undefined,
   ): Promise<{ readonly opened: OpenedRow | undefined } | undefined> {
-    const intent = this.#immediate(() => {
-      if (this.#sql.addFile.run({ userId }).changes === 0) return undefined;
-      return this.#addIntent(userId, "create", path, null, null, 0);
+    return this.#immediate(() => {
+      this.#resolveOthers();
+      const usage = this.#usage(userId);
+      if (usage.quotaFiles !== null && usage.usedFiles >= usage.quotaFiles) return undefined;
+      const made = this.#intend({ kind: "create", userId, path }, perform);
+      const slack = made === undefined ? 0 : Math.min(ahead, slackFor(freeBytes(usage)));
+      this.#sql.add.run({ userId, bytes: slack, files: 1 });
+      if (made === undefined) return { opened: undefined };
+      return { opened: this.#addRow(userId, path, made.inode, made.size, slack) };
     });
-    if (intent === undefined) return undefined;
-    try {
-      return this.#immediate(() => {
-        const made = perform();
-        this.#sql.dropIntent.run({ id: intent });
-        if (made === undefined) return { opened: undefined };
-        const opened = this.#insertRow(userId, path, made.inode, made.size);
-        return { opened: this.#chargeAhead(userId, opened, ahead) };
-      });
-    } catch (thrown) {
-      this.#immediate(() => this.#undoCreate(intent, userId));
-      throw thrown;
-    }
   }
 
   /**
@@ -91,9 +117,9 @@ export class LedgerStore {
    * left no room
    */
   async grow(holder: Charge, end: number, slack: number): Promise<Usage | "frozen" | undefined> {
-    const { userId, inode, row } = holder;
+    const { userId } = holder;
     return this.#immediate(() => {
-      const holders = this.#holders(userId, inode, -1);
+      const holders = this.#holders(holder);
       const current = holders.most ?? 0;
       const usage = this.#usage(userId);
       const growth = Math.max(0, end - current);
@@ -101,8 +127,8 @@ export class LedgerStore {
       if (growth > 0 && growth > freeBytes(usage)) return usage;
       const ahead = growth > 0 ? Math.min(slack, slackFor(freeBytes(usage) - growth)) : 0;
       const charged = Math.max(current, end) + ahead;
-      this.#sql.addBytes.run({ userId, bytes: charged - current });
-      this.#sql.charge.run({ id: row, charged, slack: charged > end ? 1 : 0 });
+      if (charged > current) this.#addBytes(userId, charged - current);
+      this.#sql.charge.run({ ...this.#key(holder), charged, slack: charged > end ? 1 : 0 });
       holder.charged = charged;
       holder.grant(end);
       return undefined;
@@ -111,14 +137,13 @@ export class LedgerStore {
 
   /** Gives back what the holder was charged beyond its need. */
   async trim(holder: Charge): Promise<void> {
-    const { userId, inode, row } = holder;
+    const { userId, inode } = holder;
     this.#immediate(() => {
-      const before = this.#holders(userId, inode, -1).most ?? 0;
-      const others = this.#holders(userId, inode, row).most ?? 0;
+      const { most, others } = this.#holders(holder);
       const needed = holder.needed();
-      this.#sql.charge.run({ id: row, charged: needed, slack: 0 });
-      this.#sql.addBytes.run({ userId, bytes: Math.max(others, needed) - before });
-      if (others > needed) this.#sql.markSlack.run({ userId, inode, charged: needed });
+      this.#sql.charge.run({ ...this.#key(holder), charged: needed, slack: 0 });
+      this.#addBytes(userId, Math.max(others ?? 0, needed) - (most ?? 0));
+      if ((others ?? 0) > needed) this.#sql.markSlack.run({ userId, inode, charged: needed });
       holder.charged = needed;
     });
   }
@@ -127,22 +152,24 @@ export class LedgerStore {
    * Keeps a file from growing beyond `size` in any process until {@link thaw}.
    * @returns false when some holder is charged for more already
    */
-  async freeze({ row, userId, inode }: Charge, size: number): Promise<boolean> {
+  async freeze(holder: Charge, size: number): Promise<boolean> {
     return this.#immediate(() => {
-      if ((this.#holders(userId, inode, -1).most ?? 0) > size) return false;
-      this.#sql.freeze.run({ id: row, frozen: 1 });
+      if ((this.#holders(holder).most ?? 0) > size) return false;
+      this.#sql.freeze.run({ ...this.#key(holder), frozen: 1 });
       return true;
     });
   }
 
-  async thaw({ row }: Charge): Promise<void> {
-    this.#sql.freeze.run({ id: row, frozen: 0 });
+  async thaw(holder: Charge): Promise<void> {
+    this.#sql.freeze.run({ ...this.#key(holder), frozen: 0 });
   }
 
   /** What the rows of this process are charged: others may have raised them. */
   async chargedHere(userId: number): Promise<Map<number, number>> {
-    const rows = this.#sql.chargedHere.all({ userId, node: this.#nodeId });
-    return new Map((rows as { id: number; charged: number }[]).map((r) => [r.id, r.charged]));
+    const rows = this.#sql.chargedHere.all({ userId, node: this.#node });
+    return new Map(
+      (rows as { number: number; charged: number }[]).map((r) => [r.number, r.charged]),
+    );
   }
 
   /** Asks the other processes to give back what they hold charged ahead of need for this user. */
@@ -150,13 +177,28 @@ export class LedgerStore {
     this.#sql.askForSlack.run({ userId, at: Date.now() });
   }
 
-  /** Ends a row: the file is charged what it really is, or nothing when its last name is gone. */
-  async settle(row: number, inspect: () => Outcome): Promise<void> {
+  /** How many rows of other processes hold charge ahead of need for this user. */
+  async slackElsewhere(userId: number): Promise<number> {
+    const found = this.#sql.slackElsewhere.get({ userId, node: this.#node });
+    return (found as { count: number }).count;
+  }
+
+  /**
+   * Ends a row: the file is charged what it really is, or nothing when its last name is gone.
+   * @param node whose row it is; without it, this process's
+   */
+  async settle(key: JournalKey, inspect: () => Outcome, node = this.#node): Promise<void> {
     this.#immediate(() => {
-      const found = this.#sql.row.get({ id: row }) as
-        | { user_id: number; inode: string }
-        | undefined;
-      if (found !== undefined) this.#settleRow(row, found.user_id, found.inode, inspect());
+      const { userId, inode, row } = key;
+      const { count, most, others } = this.#holders(key, node);
+      if (this.#sql.dropRow.run({ userId, inode, row, node }).changes === 0) return;
+      const { size, linked } = inspect();
+      let after = linked || count > 1 ? size : 0;
+      if (count > 1) {
+        after = Math.max(after, others ?? 0);
+        this.#sql.raiseOthers.run({ userId, inode, charged: size });
+      }
+      this.#addBytes(userId, after - (most ?? 0));
     });
   }
 
@@ -164,100 +206,61 @@ export class LedgerStore {
   async remove(
     userId: number,
     path: Buffer,
-    inode: string,
-    size: number,
+    victim: Inspected,
     perform: () => Removed | undefined,
   ): Promise<void> {
-    const intent = this.#immediate(() =>
-      this.#addIntent(userId, "remove", path, null, inode, size),
-    );
-    this.#fulfil(intent, () => {
-      const removed = perform();
-      this.#sql.removeFile.run({ userId });
-      if (removed !== undefined) this.#release(userId, removed);
+    this.#immediate(() => {
+      this.#resolveOthers();
+      this.#removed(userId, this.#intend({ kind: "remove", userId, path, victim }, perform));
     });
   }
 
   /**
-   * Renames: the journal follows. `victim` is what stands at `to` and will be replaced; `perform`
-   * renames and says what became of the victim.
+   * Renames the inode `moved`: the journal follows. `victim` is what stands at `path` and will be
+   * replaced; `perform` renames and says what became of the victim.
    */
   async rename(
     userId: number,
     from: Buffer,
-    to: Buffer,
-    victim: { readonly inode: string; readonly size: number } | undefined,
+    path: Buffer,
+    moved: string,
+    victim: Inspected | undefined,
     perform: () => Removed | undefined,
   ): Promise<void> {
-    const moving = this.#sql.rowsBelow.all(range(userId, from)) as { id: number; path: Buffer }[];
-    let intent: number | undefined;
-    if (victim !== undefined || moving.length > 0) {
-      intent = this.#immediate(() => {
-        for (const { id, path } of moving) {
-          this.#sql.movingTo.run({ id, path: Buffer.concat([to, path.subarray(from.length)]) });
-        }
-        if (victim === undefined) return undefined;
-        return this.#addIntent(userId, "replace", to, from, victim.inode, victim.size);
-      });
-    }
-    this.#fulfil(intent, () => {
-      const removed = perform();
-      for (const { id } of moving) this.#sql.moved.run({ id });
-      if (victim !== undefined) this.#sql.removeFile.run({ userId });
-      if (removed !== undefined) this.#release(userId, removed);
+    this.#immediate(() => {
+      this.#resolveOthers();
+      const moving = this.#sql.rowsBelow.all(range(userId, from)) as MovingRow[];
+      if (victim === undefined && moving.length === 0) {
+        perform();
+        return;
+      }
+      const replaces = victim === undefined ? {} : { victim };
+      const intent = { kind: "rename", userId, path, from, moved, ...replaces } as const;
+      const removed = this.#intend(intent, perform);
+      this.#follow(userId, moving, from, path);
+      if (victim !== undefined) this.#removed(userId, removed);
     });
-  }
-
-  /** Runs `perform` while no process changes any user's entries. */
-  async exclusively<T>(perform: () => T): Promise<T> {
-    return this.#immediate(perform);
-  }
-
-  /** How many rows of other processes hold charge ahead of need for this user. */
-  async slackElsewhere(userId: number): Promise<number> {
-    const found = this.#sql.slackElsewhere.get({ userId, node: this.#nodeId });
-    return (found as { count: number }).count;
   }
 
   // What a dead process left, for recovery.
 
   async journalOf(node: string): Promise<JournalRow[]> {
-    const rows = this.#sql.journal.all({ node }) as {
-      id: number;
-      userName: string;
-      inode: string;
-      path: Buffer;
-      new_path: Buffer | null;
+    const rows = this.#sql.journal.all({ node }) as (Omit<JournalRow, "unlinked"> & {
       unlinked: number;
-    }[];
-    return rows.map(({ id, userName, inode, path, new_path, unlinked }) => {
-      const paths = new_path === null ? [path] : [path, new_path];
-      return { id, userName, inode, paths, unlinked: unlinked === 1 };
-    });
+    })[];
+    return rows.map((row) => ({ ...row, unlinked: row.unlinked === 1 }));
   }
 
-  async intentsOf(node: string): Promise<Intent[]> {
-    return this.#sql.intents.all({ node }) as Intent[];
-  }
-
-  /** Books an intent of a dead process. `happened` looks whether it was carried out. */
-  async resolveIntent(id: number, happened: () => boolean): Promise<void> {
+  /**
+   * Books the last intent of a dead process, if that died before booking it. `happened` looks
+   * whether it was carried out.
+   */
+  async resolveIntent(node: string, happened: Witness): Promise<void> {
     this.#immediate(() => {
-      const found = this.#sql.intent.get({ id }) as
-        | { user_id: number; kind: string; inode: string | null; size: number }
-        | undefined;
-      if (found === undefined) return;
-      const userId = found.user_id;
-      const done = happened();
-      if (found.kind === "create") {
-        if (!done) this.#sql.removeFile.run({ userId });
-      } else if (done) {
-        this.#sql.removeFile.run({ userId });
-        const inode = found.inode ?? "";
-        this.#release(userId, { inode, last: found.size > 0, size: found.size });
-      }
-      this.#sql.dropIntent.run({ id });
+      const found = this.#sql.lastBooked.get({ node }) as { intent: number } | undefined;
+      if (found !== undefined) this.#resolve(node, found.intent, happened);
     });
+    dropIntent(this.#directory, node);
   }
 
   /** What each open file of the user is charged, by inode. */
@@ -289,72 +292,89 @@ export class LedgerStore {
     return found ?? { usedBytes: 0, usedFiles: 0, quotaBytes: 0, quotaFiles: 0 };
   }
 
-  #holders(userId: number, inode: string, except: number): HolderRow {
-    return this.#sql.holders.get({ userId, inode, except }) as HolderRow;
+  #key({ userId, inode, row }: JournalKey) {
+    return { userId, inode, row, node: this.#node };
   }
 
-  #insertRow(userId: number, path: Buffer, inode: string, size: number): OpenedRow {
-    const node = this.#nodeId;
-    const added = this.#sql.addRow.run({ node, userId, inode, path, charged: size });
-    return { row: Number(added.lastInsertRowid), inode, charged: size };
+  #holders({ userId, inode, row }: JournalKey, node = this.#node): Holders {
+    return this.#sql.holders.get({ userId, inode, row, node }) as Holders;
   }
 
-  #chargeAhead(userId: number, opened: OpenedRow, ahead: number): OpenedRow {
-    const most = Math.min(ahead, slackFor(freeBytes(this.#usage(userId))));
-    if (most <= 0) return opened;
-    const charged = opened.charged + most;
-    this.#sql.addBytes.run({ userId, bytes: most });
-    this.#sql.charge.run({ id: opened.row, charged, slack: 1 });
-    return { ...opened, charged };
+  #addBytes(userId: number, bytes: number): void {
+    if (bytes !== 0) this.#sql.add.run({ userId, bytes, files: 0 });
   }
 
-  #settleRow(row: number, userId: number, inode: string, outcome: Outcome): void {
-    const before = this.#holders(userId, inode, -1).most ?? 0;
-    const others = this.#holders(userId, inode, row);
-    let after = outcome.linked || others.count > 0 ? outcome.size : 0;
-    if (others.count > 0) {
-      after = Math.max(after, others.most ?? 0);
-      this.#sql.raiseOthers.run({ userId, inode, except: row, charged: outcome.size });
+  /** @param slack bytes charged beyond the file's size */
+  #addRow(userId: number, path: Buffer, inode: string, size: number, slack: number): OpenedRow {
+    this.#rows += 1;
+    const key = { userId, inode, row: this.#rows };
+    const charged = size + slack;
+    this.#sql.addRow.run({ ...this.#key(key), path, charged, slack: slack > 0 ? 1 : 0 });
+    return { ...key, charged };
+  }
+
+  /** Writes the intent down, performs it, and marks it as booked by this transaction. */
+  #intend<T>(intent: Omit<Intent, "number">, perform: () => T): T {
+    this.#intents += 1;
+    const number = this.#intents;
+    this.#slot.write({ ...intent, number });
+    try {
+      const result = perform();
+      this.#sql.booked.run({ node: this.#node, number });
+      return result;
+    } catch (thrown) {
+      this.#slot.clear();
+      throw thrown;
     }
-    this.#sql.dropRow.run({ id: row });
-    this.#sql.addBytes.run({ userId, bytes: after - before });
   }
 
   /** A name went away. If it was the last one, an open file stays charged until it is closed. */
-  #release(userId: number, removed: Removed): void {
-    if (!removed.last) return;
-    const { inode, size } = removed;
-    const held = this.#sql.markUnlinked.run({ userId, inode }).changes > 0;
-    if (!held) this.#sql.addBytes.run({ userId, bytes: -size });
-  }
-
-  #addIntent(
-    userId: number,
-    kind: Intent["kind"],
-    path: Buffer,
-    from: Buffer | null,
-    inode: string | null,
-    size: number,
-  ): number {
-    const node = this.#nodeId;
-    const added = this.#sql.addIntent.run({ node, userId, kind, path, from, inode, size });
-    return Number(added.lastInsertRowid);
-  }
-
-  #undoCreate(intent: number, userId: number): void {
-    if (this.#sql.dropIntent.run({ id: intent }).changes > 0) this.#sql.removeFile.run({ userId });
-  }
-
-  #fulfil(intent: number | undefined, act: () => void): void {
-    try {
-      this.#immediate(() => {
-        act();
-        if (intent !== undefined) this.#sql.dropIntent.run({ id: intent });
-      });
-    } catch (thrown) {
-      if (intent !== undefined) this.#sql.dropIntent.run({ id: intent });
-      throw thrown;
+  #removed(userId: number, removed: Removed | undefined): void {
+    let bytes = 0;
+    if (removed?.last) {
+      const { inode, size } = removed;
+      const held = this.#sql.markUnlinked.run({ userId, inode }).changes > 0;
+      if (!held) bytes = -size;
     }
+    this.#sql.add.run({ userId, bytes, files: -1 });
+  }
+
+  #follow(userId: number, moving: readonly MovingRow[], from: Buffer, to: Buffer): void {
+    for (const { inode, node, row, path } of moving) {
+      const moved = Buffer.concat([to, path.subarray(from.length)]);
+      this.#sql.move.run({ userId, inode, node, row, path: moved });
+    }
+  }
+
+  /**
+   * With the write lock held nobody is between an intent and its booking: one that is not booked
+   * is of a process that died there. It counts before its file is touched again.
+   */
+  #resolveOthers(): void {
+    const witness = this.#witness;
+    if (witness === undefined) return;
+    const others = this.#sql.otherNodes.all({ node: this.#node });
+    for (const { id, intent } of others as { id: string; intent: number }[]) {
+      if (intentNumber(this.#directory, id) > intent) this.#resolve(id, intent, witness);
+    }
+  }
+
+  #resolve(node: string, booked: number, happened: Witness): void {
+    const intent = readIntent(this.#directory, node);
+    if (intent === undefined || intent.number <= booked) return;
+    const user = this.#sql.userName.get({ userId: intent.userId }) as { name: string } | undefined;
+    if (user !== undefined && happened(intent, user.name)) this.#bookLate(intent);
+    this.#sql.booked.run({ node, number: intent.number });
+  }
+
+  #bookLate(intent: Intent): void {
+    const { userId, kind, victim, from, path } = intent;
+    if (kind === "create") this.#sql.add.run({ userId, bytes: 0, files: 1 });
+    if (from !== undefined) {
+      const moving = this.#sql.rowsBelow.all(range(userId, from)) as MovingRow[];
+      this.#follow(userId, moving, from, path);
+    }
+    if (victim !== undefined) this.#removed(userId, { ...victim, last: victim.size > 0 });
   }
 
   #immediate<T>(act: () => T): T {
@@ -368,14 +388,4 @@ export class LedgerStore {
       throw thrown;
     }
   }
-}
-
-function freeBytes({ quotaBytes, usedBytes }: Usage): number {
-  return quotaBytes === null ? Number.POSITIVE_INFINITY : quotaBytes - usedBytes;
-}
-
-/** How far ahead of need a file may be charged when `left` bytes stay free: nothing near the limit. */
-function slackFor(left: number): number {
-  const share = Math.floor(left / 16);
-  return share < SMALLEST_SLACK ? 0 : Math.min(share, LARGEST_SLACK);
 }

@@ -81,7 +81,7 @@ export class NodeStore {
   readonly #setListen: Statement;
   readonly #removeSessions: Statement;
   readonly #remove: Statement;
-  readonly #journaled: Statement<[string, string], number>;
+  readonly #journaled: Statement<[string], number>;
 
   constructor(connection: Connection, id: string) {
     this.#connection = connection;
@@ -98,10 +98,7 @@ export class NodeStore {
     this.#removeSessions = connection.prepare("DELETE FROM sessions WHERE node_id = ?");
     this.#remove = connection.prepare("DELETE FROM nodes WHERE id = ?");
     this.#journaled = connection
-      .prepare<[string, string], number>(
-        `SELECT EXISTS (SELECT 1 FROM open_files WHERE node_id = ?)
-             OR EXISTS (SELECT 1 FROM intents WHERE node_id = ?)`,
-      )
+      .prepare<[string], number>("SELECT EXISTS (SELECT 1 FROM open_files WHERE node_id = ?)")
       .pluck();
   }
 
@@ -117,7 +114,7 @@ export class NodeStore {
     this.#connection
       .transaction(() => {
         this.#removeSessions.run(this.#id);
-        if (this.#journaled.get(this.#id, this.#id) === 0) this.#remove.run(this.#id);
+        if (this.#journaled.get(this.#id) === 0) this.#remove.run(this.#id);
       })
       .immediate();
   }
@@ -146,12 +143,12 @@ export class NodeStore {
 
   /**
    * Removes a node and its sessions; does nothing when it is gone already.
-   * Rejects while its journal (open files, intents) is not settled.
+   * Rejects while its journal of open files is not settled.
    */
   async remove(id: string): Promise<void> {
     this.#connection
       .transaction(() => {
-        if (this.#journaled.get(id, id) !== 0) {
+        if (this.#journaled.get(id) !== 0) {
           throw new Error(`node ${id} still has a journal: settle it before removing the node`);
         }
         this.#removeSessions.run(id);

@@ -153,7 +153,8 @@ async function move(home: Home, source: Place, target: Place, replace: boolean):
     victimFd === undefined ? undefined : inspect(fstatSync(victimFd, { bigint: true }));
   // POSIX: two names of one file stay as they are.
   if (victim?.inode === moved) return;
-  await home.ledger.rename(home.userId, source.path, target.path, victim, () => {
+  const { userId, ledger } = home;
+  await ledger.rename(userId, source.path, target.path, moved, victim, () => {
     if (source.current() !== moved || target.current() !== victim?.inode) throw new Stale();
     renameSync(source.host, target.host);
     return victimFd === undefined ? undefined : aftermath(victimFd);

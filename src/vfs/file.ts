@@ -9,13 +9,16 @@ import {
   ftruncateSync,
   futimesSync,
   read,
+  readSync,
   type Stats,
   writev,
+  writevSync,
 } from "node:fs";
 import { copyFile } from "node:fs/promises";
 import { promisify } from "node:util";
 import { FsError, toFsError } from "../errors.ts";
 import type { Reservation } from "../quota/ledger.ts";
+import { INLINE_BYTES, inline } from "./inline.ts";
 import { itself } from "./jail.ts";
 import type { VirtualPath } from "./path.ts";
 import type { FileStat, OpenFile, OpenFlags, Owner, StatChange } from "./types.ts";
@@ -82,7 +85,33 @@ export class HomeFile implements OpenFile {
 
   read(target: Buffer, offset: number, length: number, position: number): Promise<number> {
     if (this.#closing !== undefined || !this.flags.read) return Promise.reject(badHandle());
-    return new Promise((resolve, reject) => {
+    if (length <= INLINE_BYTES) {
+      const count = this.#readInline(target, offset, length, position);
+      if (count !== undefined) return Promise.resolve(count);
+    }
+    return this.#readByThread(target, offset, length, position);
+  }
+
+  /** undefined when it is not done: a thread does it, and reports what is wrong. */
+  #readInline(target: Buffer, offset: number, length: number, position: number) {
+    try {
+      return inline(() => {
+        let done = 0;
+        while (done < length) {
+          const at = offset + done;
+          const count = readSync(this.#fd, target, at, length - done, position + done);
+          if (count === 0) break;
+          done += count;
+        }
+        return done;
+      });
+    } catch {
+      return undefined;
+    }
+  }
+
+  #readByThread(target: Buffer, offset: number, length: number, position: number) {
+    return new Promise<number>((resolve, reject) => {
       this.#busy += 1;
       let done = 0;
       const step = (): void => {
@@ -167,6 +196,24 @@ export class HomeFile implements OpenFile {
   }
 
   #putGranted(slices: readonly Buffer[], length: number, position: number): Promise<void> {
+    if (length <= INLINE_BYTES && this.#putInline(slices, length, position)) {
+      this.#reservation.release();
+      this.#finish();
+      return Promise.resolve();
+    }
+    return this.#putByThread(slices, length, position);
+  }
+
+  /** False when it is not, or not wholly, done: a thread does it again, and reports what is wrong. */
+  #putInline(slices: readonly Buffer[], length: number, position: number): boolean {
+    try {
+      return inline(() => writevSync(this.#fd, slices, position)) === length;
+    } catch {
+      return false;
+    }
+  }
+
+  #putByThread(slices: readonly Buffer[], length: number, position: number): Promise<void> {
     return new Promise((resolve, reject) => {
       const end = (thrown: unknown): void => {
         this.#reservation.release();

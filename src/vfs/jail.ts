@@ -189,6 +189,8 @@ export class Jail {
 /** undefined: missing when it is the last, a link (or gone meanwhile) when it is not. */
 function openAt(parent: number, name: ByteString, last: boolean): number | undefined {
   const host = below(parent, name);
+  // Only to be told of a missing name without an exception; what counts is the open.
+  if (last && lstatSync(host, { throwIfNoEntry: false }) === undefined) return undefined;
   try {
     return openSync(host, last ? ANYTHING : DIRECTORY);
   } catch (thrown) {

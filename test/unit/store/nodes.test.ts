@@ -39,7 +39,7 @@ test("a node whose pid now belongs to another process is dead", async () => {
   const { root, store } = await temporaryStore();
   const boot = (await readFile("/proc/sys/kernel/random/boot_id", "latin1")).trim();
   rawDatabase(root)
-    .prepare("INSERT INTO nodes VALUES ('reused', 'server', ?, '1', ?, '', 'x', 1)")
+    .prepare("INSERT INTO nodes VALUES ('reused', 'server', ?, '1', ?, '', 'x', 1, 0)")
     .run(process.pid, boot);
   expect((await store.nodes.dead()).map((node) => node.id)).toEqual(["reused"]);
 });
@@ -82,7 +82,7 @@ test("a node with a journal can't be removed", async () => {
   const database = rawDatabase(root);
   addDeadNode(database);
   database
-    .prepare("INSERT INTO intents (node_id, user_id, kind, path) VALUES ('dead',?,'create',x'00')")
+    .prepare("INSERT INTO open_files VALUES (?, '1:1:1', 'dead', 1, x'00', 10, 0, 0, 0)")
     .run(id);
   await expect(store.nodes.remove("dead")).rejects.toThrow("journal");
   expect(await store.nodes.dead()).toHaveLength(1);

@@ -137,11 +137,10 @@ test("removing an account takes its keys, sessions and journal along, and nobody
   for (const { id } of [ann, bob]) {
     database.prepare("INSERT INTO user_keys VALUES (?, 'SHA256:x', 't', x'00', '', 1)").run(id);
     database
-      .prepare("INSERT INTO open_files (node_id, user_id, inode, path, charged) VALUES (?,?,?,?,?)")
+      .prepare(
+        "INSERT INTO open_files (node_id, user_id, inode, number, path, charged) VALUES (?,?,?,1,?,?)",
+      )
       .run(node, id, "1:1", Buffer.from("f"), 10);
-    database
-      .prepare("INSERT INTO intents (node_id, user_id, kind, path) VALUES (?,?,'create',x'00')")
-      .run(node, id);
     database
       .prepare(
         "INSERT INTO sessions (node_id,user_id,state,remote,client,since) VALUES (?,?,'active','','',1)",
@@ -149,7 +148,7 @@ test("removing an account takes its keys, sessions and journal along, and nobody
       .run(node, id);
   }
   expect(await store.users.remove(ann.id)).toBe(true);
-  for (const table of ["user_keys", "open_files", "intents", "sessions"]) {
+  for (const table of ["user_keys", "open_files", "sessions"]) {
     expect(database.prepare(`SELECT user_id FROM ${table}`).pluck().all()).toEqual([bob.id]);
   }
   expect(await store.users.remove(ann.id)).toBe(false);

@@ -1,0 +1,107 @@
+import { createHash } from "node:crypto";
+import {
+  closeSync,
+  ftruncateSync,
+  openSync,
+  readFileSync,
+  readSync,
+  rmSync,
+  writeSync,
+} from "node:fs";
+import { join } from "node:path";
+import type { Intent } from "./ledger-types.ts";
+
+/** The intent's number and the length of what follows the digest. */
+const HEAD_BYTES = 10;
+const DIGEST_BYTES = 16;
+
+/**
+ * The one intent a node has under way, in a file of its own beside the database. It is written
+ * before the system call it speaks of, and booked by the transaction around that call, which also
+ * sets nodes.intent to its number: a higher number here means that the process died in between.
+ * A write(2) costs a fraction of a transaction; a kill -9 loses neither.
+ */
+export class IntentSlot {
+  readonly #file: string;
+  #fd: number | undefined;
+
+  constructor(directory: string, node: string) {
+    this.#file = fileOf(directory, node);
+  }
+
+  write(intent: Intent): void {
+    this.#fd ??= openSync(this.#file, "w", 0o600);
+    const body = Buffer.from(JSON.stringify(intent, encode));
+    const head = Buffer.alloc(HEAD_BYTES);
+    head.writeUIntBE(intent.number, 0, 6);
+    head.writeUInt32BE(body.length, 6);
+    writeSync(this.#fd, Buffer.concat([head, digest(body), body]), 0, undefined, 0);
+  }
+
+  /** The system call failed: there is nothing to book. */
+  clear(): void {
+    if (this.#fd !== undefined) ftruncateSync(this.#fd);
+  }
+
+  close(): void {
+    if (this.#fd === undefined) return;
+    closeSync(this.#fd);
+    this.#fd = undefined;
+    rmSync(this.#file, { force: true });
+  }
+}
+
+/** A dead node's last intent; undefined: none, or the process died while it was written. */
+export function readIntent(directory: string, node: string): Intent | undefined {
+  let data: Buffer;
+  try {
+    data = readFileSync(fileOf(directory, node));
+  } catch {
+    return undefined;
+  }
+  if (data.length < HEAD_BYTES) return undefined;
+  const start = HEAD_BYTES + DIGEST_BYTES;
+  const body = data.subarray(start, start + data.readUInt32BE(6));
+  if (!digest(body).equals(data.subarray(HEAD_BYTES, start))) return undefined;
+  return JSON.parse(body.toString(), decode) as Intent;
+}
+
+/** The number of a node's intent under way or last booked, without reading the rest; 0: none. */
+export function intentNumber(directory: string, node: string): number {
+  let fd: number;
+  try {
+    fd = openSync(fileOf(directory, node), "r");
+  } catch {
+    return 0;
+  }
+  try {
+    const head = Buffer.alloc(HEAD_BYTES);
+    return readSync(fd, head, 0, HEAD_BYTES, 0) < HEAD_BYTES ? 0 : head.readUIntBE(0, 6);
+  } finally {
+    closeSync(fd);
+  }
+}
+
+export function dropIntent(directory: string, node: string): void {
+  rmSync(fileOf(directory, node), { force: true });
+}
+
+function fileOf(directory: string, node: string): string {
+  return join(directory, `intent-${node}`);
+}
+
+/** Tells a record that was written whole from a torn one. */
+function digest(body: Buffer): Buffer {
+  return createHash("md5").update(body).digest();
+}
+
+/** Paths are bytes, which JSON has not. */
+function encode(this: unknown, key: string, value: unknown): unknown {
+  if (key !== "path" && key !== "from") return value;
+  const bytes = (this as Record<string, unknown>)[key] as Buffer | undefined;
+  return bytes?.toString("base64");
+}
+
+function decode(key: string, value: unknown): unknown {
+  return key === "path" || key === "from" ? Buffer.from(value as string, "base64") : value;
+}
