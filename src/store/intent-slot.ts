@@ -1,4 +1,3 @@
-import { createHash } from "node:crypto";
 import {
   closeSync,
   ftruncateSync,
@@ -11,9 +10,9 @@ import {
 import { join } from "node:path";
 import type { Intent } from "./ledger-types.ts";
 
-/** The intent's number and the length of what follows the digest. */
+/** The intent's number and the length of what follows; behind that the number again. */
 const HEAD_BYTES = 10;
-const DIGEST_BYTES = 16;
+const NUMBER_BYTES = 6;
 
 /**
  * The one intent a node has under way, in a file of its own beside the database. It is written
@@ -31,11 +30,14 @@ export class IntentSlot {
 
   write(intent: Intent): void {
     this.#fd ??= openSync(this.#file, "w", 0o600);
-    const body = Buffer.from(JSON.stringify(intent, encode));
-    const head = Buffer.alloc(HEAD_BYTES);
-    head.writeUIntBE(intent.number, 0, 6);
-    head.writeUInt32BE(body.length, 6);
-    writeSync(this.#fd, Buffer.concat([head, digest(body), body]), 0, undefined, 0);
+    const text = JSON.stringify(intent, encode);
+    const length = Buffer.byteLength(text);
+    const record = Buffer.allocUnsafe(HEAD_BYTES + length + NUMBER_BYTES);
+    record.writeUIntBE(intent.number, 0, NUMBER_BYTES);
+    record.writeUInt32BE(length, NUMBER_BYTES);
+    record.write(text, HEAD_BYTES);
+    record.writeUIntBE(intent.number, HEAD_BYTES + length, NUMBER_BYTES);
+    writeSync(this.#fd, record, 0, record.length, 0);
   }
 
   /** The system call failed: there is nothing to book. */
@@ -60,10 +62,12 @@ export function readIntent(directory: string, node: string): Intent | undefined 
     return undefined;
   }
   if (data.length < HEAD_BYTES) return undefined;
-  const start = HEAD_BYTES + DIGEST_BYTES;
-  const body = data.subarray(start, start + data.readUInt32BE(6));
-  if (!digest(body).equals(data.subarray(HEAD_BYTES, start))) return undefined;
-  return JSON.parse(body.toString(), decode) as Intent;
+  const end = HEAD_BYTES + data.readUInt32BE(NUMBER_BYTES);
+  if (data.length < end + NUMBER_BYTES) return undefined;
+  // A record that was not written whole does not end with its number.
+  const number = data.readUIntBE(0, NUMBER_BYTES);
+  if (data.readUIntBE(end, NUMBER_BYTES) !== number) return undefined;
+  return JSON.parse(data.toString("utf8", HEAD_BYTES, end), decode) as Intent;
 }
 
 /** The number of a node's intent under way or last booked, without reading the rest; 0: none. */
@@ -76,7 +80,7 @@ export function intentNumber(directory: string, node: string): number {
   }
   try {
     const head = Buffer.alloc(HEAD_BYTES);
-    return readSync(fd, head, 0, HEAD_BYTES, 0) < HEAD_BYTES ? 0 : head.readUIntBE(0, 6);
+    return readSync(fd, head, 0, HEAD_BYTES, 0) < HEAD_BYTES ? 0 : head.readUIntBE(0, NUMBER_BYTES);
   } finally {
     closeSync(fd);
   }
@@ -88,11 +92,6 @@ export function dropIntent(directory: string, node: string): void {
 
 function fileOf(directory: string, node: string): string {
   return join(directory, `intent-${node}`);
-}
-
-/** Tells a record that was written whole from a torn one. */
-function digest(body: Buffer): Buffer {
-  return createHash("md5").update(body).digest();
 }
 
 /** Paths are bytes, which JSON has not. */

@@ -11,7 +11,7 @@ import { Channels, type ChannelsOwner } from "./channels.ts";
 import type { FailedLogins } from "./failed-logins.ts";
 import { IdentGate } from "./ident-gate.ts";
 import {
-  announceSignatures,
+  adaptHandshake,
   DisconnectReason,
   offerAlgorithms,
   type Protocol,
@@ -100,7 +100,7 @@ export class SshConnection implements Peer, ChannelsOwner {
     this.#protocol = protocol;
     this.client = printable(info.header.identRaw, MAX_IDENT_SHOWN);
     offerAlgorithms(protocol);
-    announceSignatures(protocol);
+    adaptHandshake(protocol);
     connection.on("error", (error) => this.#failed(error));
     const { authenticator, config, failedLogins } = this.#services;
     const authentication = new Authentication({

@@ -27,18 +27,12 @@ export const DisconnectReason = {
 
 export type DisconnectReason = (typeof DisconnectReason)[keyof typeof DisconnectReason];
 
+/** RFC 4253 section 6 */
+const SMALLEST_PADDING = 4;
+
 /** The data of a full packet: what nearly every client takes at most. */
 const FULL_DATA = 32 * 1024;
-
-/** How a cipher lays out a packet of FULL_DATA bytes. */
-interface Shape {
-  /** bytes of memory, and what the packet's length field says */
-  readonly size: number;
-  readonly length: number;
-  readonly padding: number;
-}
-
-const shapes = new WeakMap<object, Shape>();
+const FULL_PAYLOAD = 9 + FULL_DATA;
 
 interface PacketWriter {
   readonly allocStart: number;
@@ -47,9 +41,15 @@ interface PacketWriter {
   finalize(packet: Buffer, force?: boolean): Buffer;
 }
 
+/** Of the ciphers we offer each leaves the packet's length field out of the padded part. */
+interface Cipher {
+  encrypt(packet: Buffer): void;
+  allocPacket(payloadLength: number): Buffer;
+}
+
 export interface Protocol {
   readonly _packetRW: { readonly write: PacketWriter };
-  readonly _cipher: { encrypt(packet: Buffer): void };
+  readonly _cipher: Cipher;
   /** set while a key exchange is under way: packets are queued then */
   readonly _kexinit: Buffer | undefined;
   readonly _queue: readonly unknown[] | undefined;
@@ -153,25 +153,51 @@ export function offerAlgorithms(protocol: Protocol): void {
   protocol._offer = OFFER;
 }
 
-/** ssh2's own server-sig-algs names SHA-1 and lacks a comma: sends a correct one instead. */
-export function announceSignatures(protocol: Protocol): void {
+/** Sets right what ssh2 does after a key exchange; to be called in "connection". */
+export function adaptHandshake(protocol: Protocol): void {
   const complete = protocol._onHandshakeComplete;
   let first = true;
   protocol._onHandshakeComplete = (...args) => {
-    const wanted = first && protocol._kex?.remoteExtInfoEnabled === true;
+    allocateCheaply(protocol._cipher);
+    if (first) announceSignatures(protocol);
     first = false;
-    if (wanted && protocol._kex !== undefined) {
-      protocol._kex.remoteExtInfoEnabled = false;
-      send(
-        protocol,
-        Buffer.concat([
-          Buffer.from([MSG_EXT_INFO, 0, 0, 0, 1]),
-          string("server-sig-algs"),
-          string(SIGNATURE_ALGORITHMS.join(",")),
-        ]),
-      );
-    }
     complete(...args);
+  };
+}
+
+/** ssh2's own server-sig-algs names SHA-1 and lacks a comma: sends a correct one instead. */
+function announceSignatures(protocol: Protocol): void {
+  const exchange = protocol._kex;
+  if (!exchange?.remoteExtInfoEnabled) return;
+  exchange.remoteExtInfoEnabled = false;
+  send(
+    protocol,
+    Buffer.concat([
+      Buffer.from([MSG_EXT_INFO, 0, 0, 0, 1]),
+      string("server-sig-algs"),
+      string(SIGNATURE_ALGORITHMS.join(",")),
+    ]),
+  );
+}
+
+/**
+ * Packets as ssh2's allocPacket makes them, but without a call of the random generator for each,
+ * and full ones of memory that was used before (see sendData).
+ */
+function allocateCheaply(cipher: Cipher): void {
+  // The smallest packet: one block that holds the padding's length and the padding.
+  const smallest = cipher.allocPacket(0);
+  const block = smallest.readUInt32BE(0);
+  const tag = smallest.length - 4 - block;
+  cipher.allocPacket = (payload) => {
+    const short = block - ((1 + payload) % block);
+    const padding = short < SMALLEST_PADDING ? short + block : short;
+    const size = 5 + payload + padding + tag;
+    const packet = payload === FULL_PAYLOAD ? packets.take(size) : Buffer.allocUnsafe(size);
+    packet.writeUInt32BE(1 + payload + padding, 0);
+    packet[4] = padding;
+    pad(packet, 5 + payload, padding);
+    return packet;
   };
 }
 
@@ -226,31 +252,14 @@ export function sendData(
   fill: (packet: Buffer, offset: number) => void,
 ): Buffer | undefined {
   const writer = protocol._packetRW.write;
-  const cipher = protocol._cipher;
   const start = writer.allocStart;
-  const packet = length === FULL_DATA ? fullPacket(protocol) : writer.alloc(9 + length);
+  const packet = writer.alloc(9 + length);
   packet[start] = MSG_CHANNEL_DATA;
   packet.writeUInt32BE(channel, start + 1);
   packet.writeUInt32BE(length, start + 5);
   fill(packet, start + 9);
-  cipher.encrypt(writer.finalize(packet));
+  protocol._cipher.encrypt(writer.finalize(packet));
   return length === FULL_DATA ? packet : undefined;
-}
-
-/** A packet for FULL_DATA bytes as ssh2's allocPacket makes it, from used memory where there is some. */
-function fullPacket(protocol: Protocol): Buffer {
-  const shape = shapes.get(protocol._cipher);
-  if (shape === undefined) {
-    const packet = protocol._packetRW.write.alloc(9 + FULL_DATA);
-    const padding = packet[4] as number;
-    shapes.set(protocol._cipher, { size: packet.length, length: packet.readUInt32BE(0), padding });
-    return packet;
-  }
-  const packet = packets.take(shape.size);
-  packet.writeUInt32BE(shape.length, 0);
-  packet[4] = shape.padding;
-  pad(packet, 5 + 9 + FULL_DATA, shape.padding);
-  return packet;
 }
 
 /** Bytes for the client's standard error. */

@@ -1,6 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { type EventEmitter, once } from "node:events";
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { connect as connectTcp, createServer, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Client, ClientChannel } from "ssh2";
@@ -194,6 +195,67 @@ async function transfer(client: Client, bytes: number): Promise<void> {
   expect((await readFile(target)).equals(data)).toBe(true);
   channel.end();
 }
+
+/** A way to the server on which everything takes `delay` milliseconds, in each direction. */
+async function longLine(
+  target: TestServer,
+  delay: number,
+): Promise<{ port: number; stop(): void }> {
+  const sockets = new Set<Socket>();
+  const carry = (from: Socket, to: Socket): void => {
+    from.setNoDelay(true);
+    from.on("error", () => {});
+    from.on("data", (chunk) => setTimeout(() => to.write(chunk), delay));
+    from.on("close", () => to.destroy());
+    sockets.add(from);
+  };
+  const relay = createServer((near) => {
+    const far = connectTcp(target.port, "127.0.0.1");
+    carry(near, far);
+    carry(far, near);
+  });
+  relay.listen(0, "127.0.0.1");
+  await once(relay, "listening");
+  const { port } = relay.address() as { port: number };
+  const stop = (): void => {
+    relay.close();
+    for (const socket of sockets) socket.destroy();
+  };
+  return { port, stop };
+}
+
+describe("the receive window", () => {
+  /** How far the server lets a client send ahead in the end, after an upload. */
+  async function windowAfterUpload(target: { port: number }): Promise<number> {
+    const client = await login(target, { privateKey: key.private });
+    clients.push(client);
+    const wrapper = await new Promise<import("ssh2").SFTPWrapper>((resolve, reject) => {
+      client.sftp((error, opened) => (error ? reject(error) : resolve(opened)));
+    });
+    await new Promise<void>((resolve, reject) => {
+      wrapper.fastPut(payloadFile, "window", { concurrency: 256 }, (error) =>
+        error ? reject(error) : resolve(),
+      );
+    });
+    return (wrapper as unknown as { outgoing: { window: number } }).outgoing.window;
+  }
+
+  const MIB = 1024 * 1024;
+
+  test("stays small on a short line", async () => {
+    expect(await windowAfterUpload(server)).toBeLessThanOrEqual(4 * MIB);
+  });
+
+  test("grows on a long line, so that the distance does not limit the speed", async () => {
+    const line = await longLine(server, 25);
+    try {
+      expect(await windowAfterUpload(line)).toBeGreaterThan(4 * MIB);
+    } finally {
+      line.stop();
+    }
+    expect((await readFile(join(server.home("ann"), "window"))).equals(payload)).toBe(true);
+  });
+});
 
 /** Everything a channel said until it closed, in order. */
 async function listen(
