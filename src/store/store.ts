@@ -5,7 +5,6 @@ import { fileURLToPath } from "node:url";
 import { AuditStore } from "./audit.ts";
 import { ChangeStore } from "./changes.ts";
 import { type Connection, openDatabase } from "./database.ts";
-import { DigestStore } from "./digests.ts";
 import { KeyStore } from "./keys.ts";
 import { LedgerStore } from "./ledger.ts";
 import { type NodeKind, NodeStore } from "./nodes.ts";
