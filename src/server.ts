@@ -61,7 +61,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   const { maxRecords, keep } = config.audit;
   const prune = (): Promise<unknown> => store.audit.prune(keep, maxRecords);
   server.every(PRUNE_MS, "audit not pruned", prune);
-  server.every(RECOVER_MS, "journals not recovered", () => recover(store, root));
+  server.every(RECOVER_MS, "journals not recovered", () => server.recover());
   return {
     address,
     fingerprints: hostKeys.map(({ algorithm, sha256 }) => ({ algorithm, sha256 })),
@@ -156,6 +156,13 @@ class Server {
       this.#chores.add(chore);
     }, milliseconds);
     this.#timers.push(timer);
+  }
+
+  /** Brings the books in order after others died, or the database could not be written. */
+  async recover(): Promise<void> {
+    const { root, store } = this.#options;
+    await recover(store, root);
+    await this.#ledger.settleLate();
   }
 
   async #apply(change: Change): Promise<void> {

@@ -4,7 +4,7 @@ import { FsError } from "../errors.ts";
 import type { Charge, Inspected, LedgerStore, OpenedRow, Removed, Usage } from "../store/ledger.ts";
 import type { Change } from "../store/types.ts";
 import { toBuffer, type VirtualPath } from "../vfs/path.ts";
-import { happened } from "./recover.ts";
+import { happened, outcome } from "./recover.ts";
 
 /** A new file is charged this much at once, so that most small files need no further booking. */
 const AHEAD_AT_CREATION = 64 * 1024;
@@ -24,6 +24,8 @@ const POLL_MS = 20;
 export class Ledger {
   readonly #store: LedgerStore;
   readonly #reservations = new Map<number, Set<Reservation>>();
+  /** rows of files that are closed but still in the books as open */
+  readonly #unsettled = new Set<number>();
 
   constructor(store: LedgerStore) {
     this.#store = store;
@@ -154,12 +156,27 @@ export class Ledger {
   async settle(holder: Reservation, fd: number): Promise<boolean> {
     this.#drop(holder);
     let linked = true;
-    await this.#store.settle(holder, () => {
-      const { size, nlink } = fstatSync(fd);
-      linked = nlink > 0;
-      return { size, linked };
-    });
+    try {
+      await this.#store.settle(holder, () => {
+        const { size, nlink } = fstatSync(fd);
+        linked = nlink > 0;
+        return { size, linked };
+      });
+    } catch (thrown) {
+      this.#unsettled.add(holder.row);
+      throw thrown;
+    }
     return linked;
+  }
+
+  /** Settles what could not be settled when it was closed: the database's disk was full, say. */
+  async settleLate(): Promise<void> {
+    if (this.#unsettled.size === 0) return;
+    const rows = await this.#store.journalOf(this.#store.node);
+    for (const row of rows.filter((left) => this.#unsettled.has(left.row))) {
+      await this.#store.settle(row, () => outcome(this.#store.root, row));
+    }
+    this.#unsettled.clear();
   }
 
   #drop(holder: Reservation): void {

@@ -36,7 +36,8 @@ export function happened(root: string, intent: Intent, user: string): boolean {
   return standing?.inode !== intent.victim?.inode;
 }
 
-function outcome(root: string, row: JournalRow): Outcome {
+/** What became of a file that was open, by its path, or where that fails by a search. */
+export function outcome(root: string, row: JournalRow): Outcome {
   const gone: Outcome = { size: 0, linked: false };
   const standing = inHome(root, row.userName, (jail) => look(jail, bytes(row.path)));
   const found = standing?.inode === row.inode ? standing : undefined;

@@ -45,7 +45,8 @@ interface MovingRow {
  */
 export class LedgerStore {
   readonly #connection: Connection;
-  readonly #node: string;
+  /** this process, in `nodes` */
+  readonly node: string;
   readonly #directory: string;
   readonly #slot: IntentSlot;
   readonly #sql: LedgerStatements;
@@ -55,7 +56,7 @@ export class LedgerStore {
 
   constructor(connection: Connection, nodeId: string) {
     this.#connection = connection;
-    this.#node = nodeId;
+    this.node = nodeId;
     this.#directory = dirname(connection.name);
     this.#slot = new IntentSlot(this.#directory, nodeId);
     this.#sql = prepareLedger(connection);
@@ -99,7 +100,7 @@ export class LedgerStore {
     perform: () => Inspected | undefined,
   ): Promise<{ readonly opened: OpenedRow | undefined } | undefined> {
     return this.#immediate(() => {
-      this.#resolveOthers();
+      this.#resolveUnbooked();
       const usage = this.#usage(userId);
       if (usage.quotaFiles !== null && usage.usedFiles >= usage.quotaFiles) return undefined;
       const made = this.#intend({ kind: "create", userId, path }, perform);
@@ -166,7 +167,7 @@ export class LedgerStore {
 
   /** What the rows of this process are charged: others may have raised them. */
   async chargedHere(userId: number): Promise<Map<number, number>> {
-    const rows = this.#sql.chargedHere.all({ userId, node: this.#node });
+    const rows = this.#sql.chargedHere.all({ userId, node: this.node });
     return new Map(
       (rows as { number: number; charged: number }[]).map((r) => [r.number, r.charged]),
     );
@@ -179,7 +180,7 @@ export class LedgerStore {
 
   /** How many rows of other processes hold charge ahead of need for this user. */
   async slackElsewhere(userId: number): Promise<number> {
-    const found = this.#sql.slackElsewhere.get({ userId, node: this.#node });
+    const found = this.#sql.slackElsewhere.get({ userId, node: this.node });
     return (found as { count: number }).count;
   }
 
@@ -187,7 +188,7 @@ export class LedgerStore {
    * Ends a row: the file is charged what it really is, or nothing when its last name is gone.
    * @param node whose row it is; without it, this process's
    */
-  async settle(key: JournalKey, inspect: () => Outcome, node = this.#node): Promise<void> {
+  async settle(key: JournalKey, inspect: () => Outcome, node = this.node): Promise<void> {
     this.#immediate(() => {
       const { userId, inode, row } = key;
       const { count, most, others } = this.#holders(key, node);
@@ -210,7 +211,7 @@ export class LedgerStore {
     perform: () => Removed | undefined,
   ): Promise<void> {
     this.#immediate(() => {
-      this.#resolveOthers();
+      this.#resolveUnbooked();
       this.#removed(userId, this.#intend({ kind: "remove", userId, path, victim }, perform));
     });
   }
@@ -228,7 +229,7 @@ export class LedgerStore {
     perform: () => Removed | undefined,
   ): Promise<void> {
     this.#immediate(() => {
-      this.#resolveOthers();
+      this.#resolveUnbooked();
       const moving = this.#sql.rowsBelow.all(range(userId, from)) as MovingRow[];
       if (victim === undefined && moving.length === 0) {
         perform();
@@ -293,10 +294,10 @@ export class LedgerStore {
   }
 
   #key({ userId, inode, row }: JournalKey) {
-    return { userId, inode, row, node: this.#node };
+    return { userId, inode, row, node: this.node };
   }
 
-  #holders({ userId, inode, row }: JournalKey, node = this.#node): Holders {
+  #holders({ userId, inode, row }: JournalKey, node = this.node): Holders {
     return this.#sql.holders.get({ userId, inode, row, node }) as Holders;
   }
 
@@ -318,14 +319,16 @@ export class LedgerStore {
     this.#intents += 1;
     const number = this.#intents;
     this.#slot.write({ ...intent, number });
+    let result: T;
     try {
-      const result = perform();
-      this.#sql.booked.run({ node: this.#node, number });
-      return result;
+      result = perform();
     } catch (thrown) {
       this.#slot.clear();
       throw thrown;
     }
+    // Done: if this transaction fails (the disk may be full) the slot still says so.
+    this.#sql.booked.run({ node: this.node, number });
+    return result;
   }
 
   /** A name went away. If it was the last one, an open file stays charged until it is closed. */
@@ -348,14 +351,15 @@ export class LedgerStore {
 
   /**
    * With the write lock held nobody is between an intent and its booking: one that is not booked
-   * is of a process that died there. It counts before its file is touched again.
+   * is of a process that died there, or could not book. It counts before its file is touched again.
    */
-  #resolveOthers(): void {
+  #resolveUnbooked(): void {
     const witness = this.#witness;
     if (witness === undefined) return;
-    const others = this.#sql.otherNodes.all({ node: this.#node });
-    for (const { id, intent } of others as { id: string; intent: number }[]) {
-      if (intentNumber(this.#directory, id) > intent) this.#resolve(id, intent, witness);
+    const others = this.#sql.nodes.all() as { id: string; intent: number }[];
+    for (const { id, intent } of others) {
+      const last = id === this.node ? this.#intents : intentNumber(this.#directory, id);
+      if (last > intent) this.#resolve(id, intent, witness);
     }
   }
 

@@ -1,0 +1,174 @@
+import type { Database } from "better-sqlite3";
+import { afterEach, expect, test, vi } from "vitest";
+import { FsError } from "../../src/errors.ts";
+import { Ledger } from "../../src/quota/ledger.ts";
+import { openDatabase } from "../../src/store/database.ts";
+import { LedgerStore } from "../../src/store/ledger.ts";
+import type { Account } from "../../src/store/types.ts";
+import { openHome } from "../../src/vfs/home.ts";
+import { fromText } from "../../src/vfs/path.ts";
+import type { UserFileSystem } from "../../src/vfs/types.ts";
+import { APPEND, onDisk, PUT, RESUME, TestInstance } from "../support/instance.ts";
+
+/** Fails the Nth of the operations it is asked about. */
+const faults = vi.hoisted(() => ({
+  count: 0,
+  failAt: 0,
+  failing: false,
+  /** SQLITE_FULL goes on until there is room again; a system call fails once */
+  lasting: false,
+  hit(): boolean {
+    if (!this.failing) return false;
+    this.count += 1;
+    return this.lasting ? this.count >= this.failAt : this.count === this.failAt;
+  },
+}));
+
+vi.mock("node:fs", async (original) => {
+  const real = (await original()) as Record<string, (...args: unknown[]) => unknown>;
+  const broken: typeof real = {};
+  const calls = [
+    "openSync",
+    "unlinkSync",
+    "renameSync",
+    "mkdirSync",
+    "rmdirSync",
+    "symlinkSync",
+    "linkSync",
+    "ftruncateSync",
+    "writevSync",
+    "chmodSync",
+    "utimesSync",
+  ];
+  for (const name of calls) {
+    broken[name] = (...args) => {
+      if (faults.hit()) throw Object.assign(new Error(`${name} /host/path`), { code: "EIO" });
+      return real[name]?.(...args);
+    };
+  }
+  return { ...real, ...broken };
+});
+
+afterEach(() => {
+  faults.failing = false;
+});
+
+const data = Buffer.alloc(5_000, 1);
+const write = { read: false, write: true, append: false, create: false, truncate: false };
+
+/** Everything that changes a home, each step on its own. */
+function* script(home: UserFileSystem): Generator<() => Promise<unknown>> {
+  const put = async (name: string, flags = PUT, size = data.length): Promise<void> => {
+    const file = await home.open(fromText(name), flags);
+    try {
+      await file.write([data.subarray(0, size)], size, 0);
+    } finally {
+      await file.close();
+    }
+  };
+  yield () => put("a");
+  yield () => home.makeDirectory(fromText("d"));
+  yield () => put("d/b");
+  yield () => put("a", PUT, 1_000);
+  yield () => put("a", APPEND);
+  yield () => home.hardLink(fromText("a"), fromText("d/hard"));
+  yield () => home.symlink(fromText("a"), fromText("soft"));
+  yield () => home.setStat(fromText("d/b"), { size: 20_000, permissions: 0o600 }, true);
+  yield () => home.setStat(fromText("d/b"), { size: 100, times: { atime: 1, mtime: 2 } }, true);
+  yield () => home.rename(fromText("a"), fromText("c"), false);
+  yield () => put("e");
+  yield async () => {
+    const open = await home.open(fromText("d/b"), { ...write, exclusive: false });
+    try {
+      await home.rename(fromText("d"), fromText("f"), true);
+      await open.write([data], data.length, 100);
+      await home.rename(fromText("e"), fromText("f/b"), true);
+    } finally {
+      await open.close();
+    }
+  };
+  yield () => home.remove(fromText("c"));
+  yield () => home.remove(fromText("f/hard"));
+  yield () => home.remove(fromText("soft"));
+  yield () => put("f/b", RESUME, 4_000);
+  yield () => home.remove(fromText("f/b"));
+  yield () => home.removeDirectory(fromText("f"));
+}
+
+/** Runs the script with the Nth operation failing; true when it ran to its end without a fault. */
+async function run(home: UserFileSystem, n: number): Promise<boolean> {
+  Object.assign(faults, { count: 0, failAt: n, failing: true });
+  for (const step of script(home)) {
+    try {
+      await step();
+    } catch (thrown) {
+      expect(thrown).toBeInstanceOf(FsError);
+      expect((thrown as FsError).message).not.toContain("/host");
+    }
+  }
+  faults.failing = false;
+  return faults.count < n;
+}
+
+async function balanced(instance: TestInstance, ledger: Ledger, account: Account) {
+  await ledger.settleLate();
+  await ledger.giveBack(account.id);
+  const { usedBytes, usedFiles } = await instance.store.ledger.usage(account.id);
+  return [{ bytes: usedBytes, files: usedFiles }, onDisk(instance.path(account.name))];
+}
+
+test("the Nth system call fails, for every N: usage equals the disk", async () => {
+  const instance = await TestInstance.create();
+  faults.lasting = false;
+  let n = 1;
+  for (let done = false; !done; n += 1) {
+    const account = await instance.addUser(`u${n}`, 1_000_000);
+    done = await run(await instance.home(account), n);
+    const [used, disk] = await balanced(instance, instance.ledger, account);
+    expect({ n, ...used }).toEqual({ n, ...disk });
+  }
+  expect(n).toBeGreaterThan(50);
+  await instance.close();
+}, 60_000);
+
+/** A connection whose statements fail as with a full disk. */
+function failing(connection: Database): Database {
+  const prepare = connection.prepare.bind(connection);
+  connection.prepare = ((sql: string) => {
+    const statement = prepare(sql);
+    if (/^\s*(ROLLBACK|SELECT|BEGIN)/.test(sql)) return statement;
+    const runs = statement.run.bind(statement);
+    statement.run = ((...args: unknown[]) => {
+      if (faults.hit()) throw Object.assign(new Error("full"), { code: "SQLITE_FULL" });
+      return runs(...args);
+    }) as typeof statement.run;
+    return statement;
+  }) as typeof connection.prepare;
+  return connection;
+}
+
+test("the database's disk is full from the Nth statement on: afterwards usage equals the disk", async () => {
+  const instance = await TestInstance.create();
+  const root = instance.root;
+  const migrations = new URL("../../db/migrations", import.meta.url).pathname;
+  const connection = failing(openDatabase(`${root}/db/moorage.sqlite`, migrations));
+  const store = new LedgerStore(connection, instance.store.nodeId);
+  const ledger = new Ledger(store);
+  faults.lasting = true;
+  let n = 1;
+  for (let done = false; !done; n += 1) {
+    const account = await instance.addUser(`u${n}`, 1_000_000);
+    const home = await openHome({ root, account, ledger });
+    done = await run(home, n);
+    // There is room again: the next change books what is left.
+    await home.makeDirectory(fromText("last"));
+    await home.removeDirectory(fromText("last"));
+    await home.close();
+    const [used, disk] = await balanced(instance, ledger, account);
+    expect({ n, ...used }).toEqual({ n, ...disk });
+  }
+  expect(n).toBeGreaterThan(50);
+  store.close();
+  connection.close();
+  await instance.close();
+}, 60_000);
