@@ -63,3 +63,10 @@ export function toFsError(thrown: unknown): FsError {
   if (KNOWN.has(code)) return new FsError(code as FsErrorCode);
   return new FsError(ALIASES[code] ?? "EIO");
 }
+
+/** What a log says of an error: its kind and code. A message may hold host paths or a client's text. */
+export function errorName(thrown: unknown): string {
+  if (!(thrown instanceof Error)) return "unknown";
+  const { code } = thrown as { code?: unknown };
+  return typeof code === "string" ? `${thrown.name} ${code}` : thrown.name;
+}

@@ -1,4 +1,5 @@
 import { timingSafeEqual } from "node:crypto";
+import { errorName } from "../errors.ts";
 import type { Store } from "../store/store.ts";
 import type { Account } from "../store/types.ts";
 import { fingerprint } from "./keys.ts";
@@ -83,8 +84,8 @@ export class Authenticator {
         const to = await this.#passwords.hash(password);
         await this.#store.users.replaceHash(account.id, from, to);
       } catch (error) {
-        const reason = error instanceof Error ? error.name : "unknown";
-        this.#log?.warn({ user: account.name, reason }, "password not rehashed");
+        const fields = { user: account.name, reason: errorName(error) };
+        this.#log?.warn(fields, "password not rehashed");
       } finally {
         this.#rehashing.delete(account.id);
       }

@@ -1,21 +1,18 @@
 import { randomBytes } from "node:crypto";
 import { lstat, mkdir, readdir, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
+import { homeOf } from "../vfs/home.ts";
 import { ControlError } from "./errors.ts";
 
 /** Names of users begin with a letter or digit, so nothing of theirs is ever called so. */
 const TRASH_PREFIX = ".trash-";
-
-export function homePath(root: string, name: string): string {
-  return join(root, "homes", name);
-}
 
 /**
  * Makes the user's home (0700) if there is none.
  * @returns true when it was there already
  */
 export async function makeHome(root: string, name: string): Promise<boolean> {
-  const path = homePath(root, name);
+  const path = homeOf(root, name);
   await mkdir(join(root, "homes"), { recursive: true, mode: 0o700 });
   try {
     await mkdir(path, { mode: 0o700 });
@@ -37,7 +34,7 @@ export async function deleteHome(root: string, name: string): Promise<boolean> {
   const suffix = randomBytes(6).toString("hex");
   const trash = join(root, "homes", `${TRASH_PREFIX}${name}-${suffix}`);
   try {
-    await rename(homePath(root, name), trash);
+    await rename(homeOf(root, name), trash);
   } catch (thrown) {
     if ((thrown as NodeJS.ErrnoException).code === "ENOENT") return false;
     throw thrown;

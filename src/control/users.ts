@@ -80,12 +80,17 @@ export class UserControl {
     throw new ControlError(`no user ${quoted(name)}: \`moorage user list\` shows all`);
   }
 
+  /** Rejects when no new user can have the name. */
+  async checkNew(name: string): Promise<void> {
+    checkName(name);
+    if (await this.#store.users.byName(name)) throw exists(name);
+  }
+
   /** A home that was kept from before is taken over, and what is in it counted. */
   async add(request: NewUserRequest): Promise<Account> {
     const { name, role, password, quotaBytes, quotaFiles } = request;
-    checkName(name);
+    await this.checkNew(name);
     if (password !== undefined) checkPassword(password);
-    if (await this.#store.users.byName(name)) throw exists(name);
     const passwordHash = password === undefined ? null : await this.#options.hash(password);
     const hadHome = await makeHome(this.#options.root, name);
     const added = await this.#insert({ name, role, passwordHash, quotaBytes, quotaFiles });
@@ -288,7 +293,8 @@ function describe(change: UserChangeRequest): string {
   return parts.filter((part) => part !== false).join(", ");
 }
 
-function checkName(name: string): void {
+/** @throws ControlError for what can't be a user's name */
+export function checkName(name: string): void {
   if (isUserName(name)) return;
   throw new ControlError(`${quoted(name)} can't be a user's name: ${USER_NAME_RULE}`, EXIT.usage);
 }

@@ -1,5 +1,5 @@
 import { fstatSync } from "node:fs";
-import { setTimeout as sleep } from "node:timers/promises";
+import { setTimeout as sleep, setImmediate as turn } from "node:timers/promises";
 import { FsError } from "../errors.ts";
 import type { Charge, Inspected, LedgerStore, OpenedRow, Removed, Usage } from "../store/ledger.ts";
 import type { Change } from "../store/types.ts";
@@ -16,6 +16,11 @@ const SQUEEZE_TIMEOUT_MS = 2_000;
 const FREEZE_TIMEOUT_MS = 60_000;
 const POLL_MS = 20;
 
+/** How often one file may be open in a process: closing it looks at all the others. */
+const MAX_OPEN_ONE_FILE = 1024;
+/** Files given back from in one turn of the event loop. */
+const TRIMS_A_TURN = 32;
+
 /**
  * The quota as the virtual filesystem uses it, one for each process. Growth is charged before it
  * is written, in steps while the limit is far; near it, or when another writer needs the room, the
@@ -23,12 +28,18 @@ const POLL_MS = 20;
  */
 export class Ledger {
   readonly #store: LedgerStore;
-  readonly #reservations = new Map<number, Set<Reservation>>();
+  readonly #settleDead: () => Promise<void>;
+  /** by user and row */
+  readonly #reservations = new Map<number, Map<number, Reservation>>();
+  /** how often each file is open, by inode */
+  readonly #open = new Map<string, number>();
   /** rows of files that are closed but still in the books as open */
   readonly #unsettled = new Set<number>();
 
-  constructor(store: LedgerStore) {
+  /** @param settleDead settles the journals of processes that died, see `recover` */
+  constructor(store: LedgerStore, settleDead: () => Promise<void> = async () => {}) {
     this.#store = store;
+    this.#settleDead = settleDead;
     store.setWitness((intent, user) => happened(store.root, intent, user));
   }
 
@@ -44,7 +55,12 @@ export class Ledger {
 
   /** Journals a file that exists and is about to be opened. */
   async open(userId: number, path: VirtualPath, inspect: () => Inspected): Promise<Reservation> {
-    return this.#hold(userId, await this.#store.open(userId, toBuffer(path), inspect));
+    const opened = await this.#store.open(userId, toBuffer(path), () => {
+      const found = inspect();
+      if ((this.#open.get(found.inode) ?? 0) < MAX_OPEN_ONE_FILE) return found;
+      throw new FsError("EMFILE", "The file is open too often");
+    });
+    return this.#hold(userId, opened);
   }
 
   /** Counts and makes a file, journaled as open. */
@@ -98,10 +114,13 @@ export class Ledger {
   async giveBack(userId: number): Promise<void> {
     const held = this.#reservations.get(userId);
     if (held === undefined) return;
-    const charged = await this.#store.chargedHere(userId);
-    for (const reservation of [...held]) {
-      const most = charged.get(reservation.row) ?? 0;
-      if (held.has(reservation) && most > reservation.needed()) await this.#store.trim(reservation);
+    let trims = 0;
+    for (const row of await this.#store.slackHere(userId)) {
+      const reservation = held.get(row);
+      if (reservation === undefined) continue;
+      await this.#store.trim(reservation);
+      trims += 1;
+      if (trims % TRIMS_A_TURN === 0) await turn();
     }
   }
 
@@ -112,6 +131,8 @@ export class Ledger {
     if ((await this.#ask(holder, end, step)) === undefined) return;
     await this.giveBack(userId);
     let refusal = await this.#ask(holder, end, 0);
+    // A process that died gives nothing back by itself. The server's own recovery logs what fails.
+    if (refusal !== undefined) await this.#settleDead().catch(() => undefined);
     const patience = Date.now() + SQUEEZE_TIMEOUT_MS;
     let asked = false;
     while (refusal !== undefined && Date.now() < patience) {
@@ -181,18 +202,22 @@ export class Ledger {
 
   #drop(holder: Reservation): void {
     const held = this.#reservations.get(holder.userId);
-    held?.delete(holder);
+    held?.delete(holder.row);
     if (held?.size === 0) this.#reservations.delete(holder.userId);
+    const left = (this.#open.get(holder.inode) ?? 1) - 1;
+    if (left > 0) this.#open.set(holder.inode, left);
+    else this.#open.delete(holder.inode);
   }
 
   #hold(userId: number, opened: OpenedRow): Reservation {
     const reservation = new Reservation(this, userId, opened);
     let held = this.#reservations.get(userId);
     if (held === undefined) {
-      held = new Set();
+      held = new Map();
       this.#reservations.set(userId, held);
     }
-    held.add(reservation);
+    held.set(reservation.row, reservation);
+    this.#open.set(opened.inode, (this.#open.get(opened.inode) ?? 0) + 1);
     return reservation;
   }
 
@@ -261,16 +286,22 @@ export class Reservation implements Charge {
 
   /**
    * Runs `act` while the file can't grow beyond `size` bytes in any process.
-   * @returns false, without running it, when some writer already may
+   * @returns what `act` does, or false, without running it, when some writer already may
    */
-  async whileFrozen(size: number, act: () => Promise<void>): Promise<boolean> {
+  async whileFrozen(size: number, act: () => Promise<boolean>): Promise<boolean> {
     if (!(await this.#ledger.freeze(this, size))) return false;
     try {
-      await act();
+      return await act();
     } finally {
       await this.#ledger.thaw(this);
     }
-    return true;
+  }
+
+  /** What was granted could not be written: ends that growth, and gives back what it was charged. */
+  async failed(): Promise<void> {
+    this.release();
+    // What can't be booked now is when the file is closed.
+    await this.#ledger.trim(this).catch(() => undefined);
   }
 
   /** The file was made shorter. */

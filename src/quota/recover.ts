@@ -16,16 +16,21 @@ interface Journals {
 
 /**
  * Settles what processes that died have left in the journal, so that usage equals the disk again.
- * Looks at the files that were open only; several processes may do it at once.
+ * Looks at the files that were open only; several processes may do it at once. What can't be settled
+ * stays charged and keeps nothing else from it; the first such failure rejects at the end.
  */
 export async function recover(store: Journals, root: string): Promise<void> {
-  for (const node of await store.nodes.dead()) {
-    await store.ledger.resolveIntent(node.id, (intent, user) => happened(root, intent, user));
-    for (const row of await store.ledger.journalOf(node.id)) {
-      await store.ledger.settle(row, () => outcome(root, row), node.id);
+  const failures: unknown[] = [];
+  for (const { id } of await store.nodes.dead()) {
+    const before = failures.length;
+    const attempt = (work: Promise<unknown>) => work.catch((thrown) => failures.push(thrown));
+    await attempt(store.ledger.resolveIntent(id, (intent, user) => happened(root, intent, user)));
+    for (const row of await store.ledger.journalOf(id)) {
+      await attempt(store.ledger.settle(row, () => outcome(root, row), id));
     }
-    await store.nodes.remove(node.id);
+    if (failures.length === before) await store.nodes.remove(id);
   }
+  if (failures.length > 0) throw failures[0];
 }
 
 /** Whether an intent was carried out: the entry was made, moved, or is gone. */

@@ -69,3 +69,19 @@ export interface Intent {
   /** what is removed or replaced, and the bytes that frees if it was the last name */
   readonly victim?: Inspected;
 }
+
+/** What all rows of a file are charged at most, and all but one of them. */
+export interface Holders {
+  readonly count: number;
+  readonly most: number | null;
+  readonly others: number | null;
+  readonly frozen: number | null;
+}
+
+/** A row of a file that gets another path, because it or a directory above it is renamed. */
+export interface MovingRow {
+  readonly inode: string;
+  readonly node: string;
+  readonly row: number;
+  readonly path: Buffer;
+}

@@ -4,10 +4,12 @@ import { dropIntent, IntentSlot, intentNumber, readIntent } from "./intent-slot.
 import { type LedgerStatements, prepareLedger, range } from "./ledger-statements.ts";
 import type {
   Charge,
+  Holders,
   Inspected,
   Intent,
   JournalKey,
   JournalRow,
+  MovingRow,
   OpenedRow,
   Outcome,
   Removed,
@@ -17,23 +19,8 @@ import { freeBytes, slackFor } from "./slack.ts";
 
 export type { Charge, Inspected, Intent, JournalRow, OpenedRow, Outcome, Removed, Usage };
 
-/** What all rows of a file are charged at most, and all but one of them. */
-interface Holders {
-  readonly count: number;
-  readonly most: number | null;
-  readonly others: number | null;
-  readonly frozen: number | null;
-}
-
 /** Looks whether an intent was carried out. */
 export type Witness = (intent: Intent, userName: string) => boolean;
-
-interface MovingRow {
-  readonly inode: string;
-  readonly node: string;
-  readonly row: number;
-  readonly path: Buffer;
-}
 
 /**
  * The quota's books. `users.used_bytes` is the sum over all files of what each is charged: its
@@ -52,6 +39,8 @@ export class LedgerStore {
   readonly #sql: LedgerStatements;
   #rows = 0;
   #intents = 0;
+  /** the last intent was carried out, but the transaction that books it is not through */
+  #unbooked = false;
   #witness: Witness | undefined;
 
   constructor(connection: Connection, nodeId: string) {
@@ -62,7 +51,9 @@ export class LedgerStore {
     this.#sql = prepareLedger(connection);
   }
 
+  /** To be called before the node's row goes. Throws when there is something it can't book. */
   close(): void {
+    this.#bookOwn();
     this.#slot.close();
   }
 
@@ -99,8 +90,7 @@ export class LedgerStore {
     ahead: number,
     perform: () => Inspected | undefined,
   ): Promise<{ readonly opened: OpenedRow | undefined } | undefined> {
-    return this.#immediate(() => {
-      this.#resolveUnbooked();
+    return this.#changing(() => {
       const usage = this.#usage(userId);
       if (usage.quotaFiles !== null && usage.usedFiles >= usage.quotaFiles) return undefined;
       const made = this.#intend({ kind: "create", userId, path }, perform);
@@ -165,12 +155,10 @@ export class LedgerStore {
     this.#sql.freeze.run({ ...this.#key(holder), frozen: 0 });
   }
 
-  /** What the rows of this process are charged: others may have raised them. */
-  async chargedHere(userId: number): Promise<Map<number, number>> {
-    const rows = this.#sql.chargedHere.all({ userId, node: this.node });
-    return new Map(
-      (rows as { number: number; charged: number }[]).map((r) => [r.number, r.charged]),
-    );
+  /** The rows of this process that are charged ahead of need. */
+  async slackHere(userId: number): Promise<number[]> {
+    const rows = this.#sql.slackHere.all({ userId, node: this.node });
+    return (rows as { number: number }[]).map((row) => row.number);
   }
 
   /** Asks the other processes to give back what they hold charged ahead of need for this user. */
@@ -210,8 +198,7 @@ export class LedgerStore {
     victim: Inspected,
     perform: () => Removed | undefined,
   ): Promise<void> {
-    this.#immediate(() => {
-      this.#resolveUnbooked();
+    this.#changing(() => {
       this.#removed(userId, this.#intend({ kind: "remove", userId, path, victim }, perform));
     });
   }
@@ -228,8 +215,7 @@ export class LedgerStore {
     victim: Inspected | undefined,
     perform: () => Removed | undefined,
   ): Promise<void> {
-    this.#immediate(() => {
-      this.#resolveUnbooked();
+    this.#changing(() => {
       const moving = this.#sql.rowsBelow.all(range(userId, from)) as MovingRow[];
       if (victim === undefined && moving.length === 0) {
         perform();
@@ -243,8 +229,7 @@ export class LedgerStore {
     });
   }
 
-  // What a dead process left, for recovery.
-
+  /** The files a process had open; for recovery when it is dead. */
   async journalOf(node: string): Promise<JournalRow[]> {
     const rows = this.#sql.journal.all({ node }) as (Omit<JournalRow, "unlinked"> & {
       unlinked: number;
@@ -327,6 +312,7 @@ export class LedgerStore {
       throw thrown;
     }
     // Done: if this transaction fails (the disk may be full) the slot still says so.
+    this.#unbooked = true;
     this.#sql.booked.run({ node: this.node, number });
     return result;
   }
@@ -349,6 +335,23 @@ export class LedgerStore {
     }
   }
 
+  /** Runs what changes directory entries, once nothing that was done is left unbooked. */
+  #changing<T>(act: () => T): T {
+    this.#bookOwn();
+    const result = this.#immediate(() => {
+      this.#resolveUnbooked();
+      return act();
+    });
+    this.#unbooked = false;
+    return result;
+  }
+
+  /** In a transaction of its own: the slot must not be written again before that is through. */
+  #bookOwn(): void {
+    if (this.#unbooked) this.#immediate(() => this.#resolveUnbooked());
+    this.#unbooked = false;
+  }
+
   /**
    * With the write lock held nobody is between an intent and its booking: one that is not booked
    * is of a process that died there, or could not book. It counts before its file is touched again.
@@ -356,8 +359,8 @@ export class LedgerStore {
   #resolveUnbooked(): void {
     const witness = this.#witness;
     if (witness === undefined) return;
-    const others = this.#sql.nodes.all() as { id: string; intent: number }[];
-    for (const { id, intent } of others) {
+    const nodes = this.#sql.nodes.all() as { id: string; intent: number }[];
+    for (const { id, intent } of nodes) {
       const last = id === this.node ? this.#intents : intentNumber(this.#directory, id);
       if (last > intent) this.#resolve(id, intent, witness);
     }

@@ -69,6 +69,8 @@ export class SessionStore {
   readonly #activate: Statement;
   readonly #remove: Statement;
   readonly #list: Statement<[string], StoredSession>;
+  /** ended sessions whose rows are still there */
+  readonly #ended = new Set<number>();
 
   constructor(connection: Connection, nodes: NodeStore, nodeId: string) {
     this.#connection = connection;
@@ -110,6 +112,7 @@ export class SessionStore {
 
   /** Lets a login in, puts it at the end of the queue, or refuses it. */
   async enter(request: SessionRequest, limits: AdmissionLimits): Promise<Admission> {
+    this.#removeEnded();
     return this.#connection.transaction(() => this.#enter(request, limits)).immediate();
   }
 
@@ -144,6 +147,7 @@ export class SessionStore {
    * it has to wait on, and for good when its row is gone (left, user removed or disabled).
    */
   async tryActivate(id: number, maxSessions: number): Promise<boolean> {
+    this.#removeEnded();
     return this.#connection
       .transaction(() => {
         const state = this.#state.get(id);
@@ -157,9 +161,20 @@ export class SessionStore {
       .immediate();
   }
 
-  /** The session has ended or waits no longer. Calling it again does nothing. */
+  /**
+   * The session has ended or waits no longer. Calling it again does nothing. Where the database
+   * refuses it, it is done before anybody else of this process enters.
+   */
   async leave(id: number): Promise<void> {
-    this.#remove.run(id);
+    this.#ended.add(id);
+    this.#removeEnded();
+  }
+
+  #removeEnded(): void {
+    for (const id of this.#ended) {
+      this.#remove.run(id);
+      this.#ended.delete(id);
+    }
   }
 
   /** All living processes together. */

@@ -3,6 +3,7 @@ import ssh2, { type AuthContext, type KeyboardAuthContext, type PublicKeyAuthCon
 import type { Authenticator } from "../auth/authenticator.ts";
 import { fingerprint } from "../auth/keys.ts";
 import { HashQueueFull } from "../auth/passwords.ts";
+import { errorName } from "../errors.ts";
 import type { Login } from "../session/session.ts";
 import type { FailedLogins } from "./failed-logins.ts";
 import { DisconnectReason, type Protocol } from "./internals.ts";
@@ -146,8 +147,8 @@ export class Authentication {
       disconnect(DisconnectReason.tooManyConnections, "Too many logins at once: try again later");
       return;
     }
-    const name = error instanceof Error ? error.name : "unknown";
-    log.error({ remote, method: context.method, error: name }, "login could not be checked");
+    const fields = { remote, method: context.method, error: errorName(error) };
+    log.error(fields, "login could not be checked");
     disconnect(DisconnectReason.byApplication, "The login could not be checked: try again later");
   }
 }

@@ -3,6 +3,7 @@ import type { Logger } from "pino";
 import type { ClientInfo, Connection } from "ssh2";
 import type { Authenticator } from "../auth/authenticator.ts";
 import type { Config } from "../config/types.ts";
+import { errorName } from "../errors.ts";
 import { Refusal } from "../session/admission.ts";
 import type { Sessions } from "../session/registry.ts";
 import type { Login, Peer } from "../session/session.ts";
@@ -180,8 +181,8 @@ export class SshConnection implements Peer, ChannelsOwner {
     if (error instanceof Refusal) {
       this.end(DisconnectReason.tooManyConnections, error.message);
     } else if (!this.#ended) {
-      const name = error instanceof Error ? error.name : "unknown";
-      this.#log.error({ remote: this.remote, error: name }, "session not started");
+      const fields = { remote: this.remote, error: errorName(error) };
+      this.#log.error(fields, "session not started");
       this.disconnect("The session could not be started: try again later");
     }
   }

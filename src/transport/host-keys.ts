@@ -126,12 +126,13 @@ async function load(file: string, name: string): Promise<HostKey> {
  */
 export async function loadHostKeys(directory: string): Promise<HostKey[]> {
   await mkdir(directory, { recursive: true, mode: 0o700 });
-  return Promise.all(
-    TYPES.map(async (type) => {
-      const name = `ssh_host_${type}_key`;
-      const file = join(directory, name);
-      await ensure(file, type);
-      return load(file, name);
-    }),
-  );
+  const loading = TYPES.map(async (type) => {
+    const name = `ssh_host_${type}_key`;
+    const file = join(directory, name);
+    await ensure(file, type);
+    return load(file, name);
+  });
+  // One that can't be used leaves no other half made.
+  await Promise.allSettled(loading);
+  return Promise.all(loading);
 }

@@ -61,7 +61,6 @@ export interface Protocol {
   _onHandshakeComplete: (...args: unknown[]) => void;
   channelWindowAdjust(channel: number, bytes: number): void;
   channelExtData(channel: number, data: Buffer, type: number): void;
-  channelEOF(channel: number): void;
   channelClose(channel: number): void;
   exitStatus(channel: number, status: number): void;
 }

@@ -10,6 +10,9 @@ const USERS = [
   { name: "bob", keys: [key.public] },
 ];
 
+/** For a busy machine. */
+const PATIENCE = { timeout: 10_000 };
+
 let servers: TestServer[] = [];
 
 async function start(options: TestServerOptions): Promise<TestServer> {
@@ -26,6 +29,11 @@ afterEach(async () => {
 
 function knock(server: TestServer, username = "ann") {
   return dial(server, { username, privateKey: key.private });
+}
+
+/** Resolves when the server has shown it a text: here, its place in the queue. */
+async function told({ banners }: ReturnType<typeof knock>): Promise<void> {
+  await vi.waitFor(() => expect(banners).toHaveLength(1), PATIENCE);
 }
 
 describe("admission", () => {
@@ -69,14 +77,14 @@ describe("admission", () => {
     expect(order).toEqual([...order].sort((a, b) => a - b));
     await vi.waitFor(async () => {
       expect(await server.store.sessions.counts()).toEqual({ active: 0, waiting: 0 });
-    });
+    }, PATIENCE);
   });
 
   test("who waits is told the place, and comes in when one leaves", async () => {
     const server = await start({ users: USERS, config: { limits: { maxSessions: 1 } } });
     const first = await login(server, { privateKey: key.private });
     const second = knock(server);
-    await vi.waitFor(() => expect(second.banners).toHaveLength(1));
+    await told(second);
     expect(second.banners[0]).toBe("The server is full: you are number 1 in the queue.");
     first.end();
     await second.ready;
@@ -102,11 +110,11 @@ describe("admission", () => {
   test("a full queue refuses, a long wait ends, both with a text", async () => {
     const server = await start({
       users: USERS,
-      config: { limits: { maxSessions: 1, queue: 1, queueTimeout: 500 } },
+      config: { limits: { maxSessions: 1, queue: 1, queueTimeout: 2_000 } },
     });
     const first = await login(server, { privateKey: key.private });
     const waiting = knock(server);
-    await vi.waitFor(() => expect(waiting.banners).toHaveLength(1));
+    await told(waiting);
     const refused = knock(server);
     await refused.closed;
     expect(refused.disconnects).toEqual([
@@ -123,23 +131,23 @@ describe("admission", () => {
     const server = await start({ users: USERS, config: { limits: { maxSessions: 1 } } });
     const first = await login(server, { privateKey: key.private });
     const waiting = knock(server);
-    await vi.waitFor(() => expect(waiting.banners).toHaveLength(1));
+    await told(waiting);
     waiting.client.destroy();
     await vi.waitFor(async () => {
       expect(await server.store.sessions.counts()).toEqual({ active: 1, waiting: 0 });
-    });
+    }, PATIENCE);
     first.end();
   });
 
   test("waiting does not count as taking long to log in", async () => {
     const server = await start({
       users: USERS,
-      config: { limits: { maxSessions: 1, loginGrace: 300 } },
+      config: { limits: { maxSessions: 1, loginGrace: 1_500 } },
     });
     const first = await login(server, { privateKey: key.private });
     const waiting = knock(server);
-    await vi.waitFor(() => expect(waiting.banners).toHaveLength(1));
-    await sleep(400);
+    await told(waiting);
+    await sleep(1_700);
     first.end();
     await waiting.ready;
     waiting.client.end();
@@ -149,9 +157,9 @@ describe("admission", () => {
     const server = await start({ users: USERS, config: { limits: { maxSessions: 1 } } });
     const first = await login(server, { username: "bob", privateKey: key.private });
     const waiting = knock(server);
-    await vi.waitFor(() => expect(waiting.banners).toHaveLength(1));
+    await told(waiting);
     const behind = knock(server, "bob");
-    await vi.waitFor(() => expect(behind.banners).toHaveLength(1));
+    await told(behind);
     await server.control.disable("ann");
     await waiting.closed;
     expect(waiting.disconnects).toEqual(["11: This account has been disabled"]);
@@ -166,7 +174,7 @@ describe("admission", () => {
     const two = await start({ root: one.root, config });
     const first = await login(one, { privateKey: key.private });
     const second = knock(two);
-    await vi.waitFor(() => expect(second.banners).toHaveLength(1));
+    await told(second);
     first.end();
     await second.ready;
     expect(await one.store.sessions.counts()).toEqual({ active: 1, waiting: 0 });

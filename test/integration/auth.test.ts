@@ -331,7 +331,7 @@ describe("the rest of the login", () => {
       await vi.waitFor(async () => {
         const client = await login(small);
         client.end();
-      });
+      }, 10_000);
       inside.end();
       for (const { socket } of waiting) socket.destroy();
     } finally {

@@ -1,5 +1,5 @@
 import type { Database } from "better-sqlite3";
-import { afterEach, expect, test, vi } from "vitest";
+import { afterEach, expect, onTestFinished, test, vi } from "vitest";
 import { FsError } from "../../src/errors.ts";
 import { Ledger } from "../../src/quota/ledger.ts";
 import { openDatabase } from "../../src/store/database.ts";
@@ -10,17 +10,19 @@ import { fromText } from "../../src/vfs/path.ts";
 import type { UserFileSystem } from "../../src/vfs/types.ts";
 import { APPEND, onDisk, PUT, RESUME, TestInstance } from "../support/instance.ts";
 
-/** Fails the Nth of the operations it is asked about. */
+type Kind = "system call" | "statement" | "commit";
+
+/** Fails the Nth operation of one kind. */
 const faults = vi.hoisted(() => ({
+  kind: "system call" as Kind,
   count: 0,
   failAt: 0,
   failing: false,
-  /** SQLITE_FULL goes on until there is room again; a system call fails once */
-  lasting: false,
-  hit(): boolean {
-    if (!this.failing) return false;
+  hit(kind: Kind): boolean {
+    if (!this.failing || kind !== this.kind) return false;
     this.count += 1;
-    return this.lasting ? this.count >= this.failAt : this.count === this.failAt;
+    // SQLITE_FULL goes on until there is room again; a system call fails once.
+    return kind === "system call" ? this.count === this.failAt : this.count >= this.failAt;
   },
 }));
 
@@ -42,7 +44,9 @@ vi.mock("node:fs", async (original) => {
   ];
   for (const name of calls) {
     broken[name] = (...args) => {
-      if (faults.hit()) throw Object.assign(new Error(`${name} /host/path`), { code: "EIO" });
+      if (faults.hit("system call")) {
+        throw Object.assign(new Error(`${name} /host/path`), { code: "EIO" });
+      }
       return real[name]?.(...args);
     };
   }
@@ -119,7 +123,8 @@ async function balanced(instance: TestInstance, ledger: Ledger, account: Account
 
 test("the Nth system call fails, for every N: usage equals the disk", async () => {
   const instance = await TestInstance.create();
-  faults.lasting = false;
+  onTestFinished(() => instance.close());
+  faults.kind = "system call";
   let n = 1;
   for (let done = false; !done; n += 1) {
     const account = await instance.addUser(`u${n}`, 1_000_000);
@@ -128,7 +133,6 @@ test("the Nth system call fails, for every N: usage equals the disk", async () =
     expect({ n, ...used }).toEqual({ n, ...disk });
   }
   expect(n).toBeGreaterThan(50);
-  await instance.close();
 }, 60_000);
 
 /** A connection whose statements fail as with a full disk. */
@@ -137,9 +141,12 @@ function failing(connection: Database): Database {
   connection.prepare = ((sql: string) => {
     const statement = prepare(sql);
     if (/^\s*(ROLLBACK|SELECT|BEGIN)/.test(sql)) return statement;
+    const commit = sql === "COMMIT";
     const runs = statement.run.bind(statement);
     statement.run = ((...args: unknown[]) => {
-      if (faults.hit()) throw Object.assign(new Error("full"), { code: "SQLITE_FULL" });
+      if (faults.hit("statement") || (commit && faults.hit("commit"))) {
+        throw Object.assign(new Error("full"), { code: "SQLITE_FULL" });
+      }
       return runs(...args);
     }) as typeof statement.run;
     return statement;
@@ -147,28 +154,35 @@ function failing(connection: Database): Database {
   return connection;
 }
 
-test("the database's disk is full from the Nth statement on: afterwards usage equals the disk", async () => {
-  const instance = await TestInstance.create();
-  const root = instance.root;
-  const migrations = new URL("../../db/migrations", import.meta.url).pathname;
-  const connection = failing(openDatabase(`${root}/db/moorage.sqlite`, migrations));
-  const store = new LedgerStore(connection, instance.store.nodeId);
-  const ledger = new Ledger(store);
-  faults.lasting = true;
-  let n = 1;
-  for (let done = false; !done; n += 1) {
-    const account = await instance.addUser(`u${n}`, 1_000_000);
-    const home = await openHome({ root, account, ledger });
-    done = await run(home, n);
-    // There is room again: the next change books what is left.
-    await home.makeDirectory(fromText("last"));
-    await home.removeDirectory(fromText("last"));
-    await home.close();
-    const [used, disk] = await balanced(instance, ledger, account);
-    expect({ n, ...used }).toEqual({ n, ...disk });
-  }
-  expect(n).toBeGreaterThan(50);
-  store.close();
-  connection.close();
-  await instance.close();
-}, 60_000);
+test.each([
+  ["statement", 50],
+  ["commit", 30],
+] as const)(
+  "the database's disk is full from the Nth %s on: afterwards usage equals the disk",
+  async (kind, least) => {
+    const instance = await TestInstance.create();
+    onTestFinished(() => instance.close());
+    const root = instance.root;
+    const migrations = new URL("../../db/migrations", import.meta.url).pathname;
+    const connection = failing(openDatabase(`${root}/db/moorage.sqlite`, migrations));
+    const store = new LedgerStore(connection, instance.store.nodeId);
+    const ledger = new Ledger(store);
+    faults.kind = kind;
+    let n = 1;
+    for (let done = false; !done; n += 1) {
+      const account = await instance.addUser(`u${n}`, 1_000_000);
+      const home = await openHome({ root, account, ledger });
+      done = await run(home, n);
+      // There is room again: the next change books what is left.
+      await home.makeDirectory(fromText("last"));
+      await home.removeDirectory(fromText("last"));
+      await home.close();
+      const [used, disk] = await balanced(instance, ledger, account);
+      expect({ n, ...used }).toEqual({ n, ...disk });
+    }
+    expect(n).toBeGreaterThan(least);
+    store.close();
+    connection.close();
+  },
+  60_000,
+);

@@ -1,6 +1,6 @@
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { expect, test } from "vitest";
+import { expect, onTestFinished, test } from "vitest";
 import { FsError } from "../../src/errors.ts";
 import { fromText } from "../../src/vfs/path.ts";
 import type { UserFileSystem } from "../../src/vfs/types.ts";
@@ -56,6 +56,7 @@ async function list(home: UserFileSystem, path: string): Promise<string[]> {
 
 test("a directory swapped for a link between check and use: thousands of rounds, no escape", async () => {
   const instance = await TestInstance.create();
+  onTestFinished(() => instance.close());
   const account = await instance.addUser("eve", null);
   const home = await instance.home(account);
   const outside = join(instance.root, "outside");
@@ -90,11 +91,11 @@ test("a directory swapped for a link between check and use: thousands of rounds,
   expect(readFileSync(join(outside, "file"), "utf8")).toBe("SECRET");
   expect(readdirSync(instance.root).sort()).toEqual(["db", "homes", "outside"]);
   expect(readdirSync(join(instance.root, "homes"))).toEqual(["eve"]);
-  await instance.close();
 }, 120_000);
 
 test("a file swapped for a link at the end of the path: no escape", async () => {
   const instance = await TestInstance.create();
+  onTestFinished(() => instance.close());
   const account = await instance.addUser("eve", null);
   const home = await instance.home(account);
   const secret = join(instance.root, "secret");
@@ -133,5 +134,4 @@ test("a file swapped for a link at the end of the path: no escape", async () => 
   }
   expect(read).toBeGreaterThan(0);
   expect(readFileSync(secret, "utf8")).toBe("SECRET");
-  await instance.close();
 }, 120_000);

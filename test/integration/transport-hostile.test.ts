@@ -21,6 +21,9 @@ import {
 const key = makeKey("ed25519");
 const USERS = [{ name: "ann", keys: [key.public] }];
 
+/** For a busy machine. */
+const PATIENCE = { timeout: 10_000 };
+
 let server: TestServer;
 const clients: Client[] = [];
 const others: TestServer[] = [];
@@ -280,7 +283,7 @@ describe("after the login", () => {
     await vi.waitFor(() => {
       const closes = channelPackets.filter((line) => line.startsWith("CHANNEL_CLOSE"));
       expect(closes).toHaveLength(rounds);
-    });
+    }, PATIENCE);
     expect(channelPackets.some((line) => line.startsWith("CHANNEL_OPEN_FAILURE"))).toBe(false);
     (await openSubsystem(client)).end();
   });
@@ -376,7 +379,7 @@ describe("after the login", () => {
     await vi.waitFor(async () => {
       expect(await server.server.sessions()).toEqual([]);
       expect(await server.store.sessions.counts()).toEqual({ active: 0, waiting: 0 });
-    });
+    }, PATIENCE);
     expect((await readFile(join(server.home("ann"), "partial"))).equals(data)).toBe(true);
     const [upload] = await server.store.audit.query({ kind: "upload", limit: 1 });
     expect(upload).toMatchObject({ path: "/partial", bytes: data.length });

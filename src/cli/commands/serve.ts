@@ -19,8 +19,6 @@ import { paint } from "../format.ts";
 import { startError } from "../report.ts";
 import { stopSignal } from "../signals.ts";
 
-/** Less than the 10 s after which container runtimes kill. */
-const STOP_GRACE_MS = 8_000;
 const FIRST_ADMIN = "admin";
 
 const EXAMPLES = `
@@ -74,7 +72,7 @@ async function serve(context: Context, flags: Record<string, string>): Promise<v
       await announce(context, server, config, store);
       const signal = await Promise.race([stop, server.stopped]);
       if (signal !== undefined) log.info({ signal }, "stopping");
-      await server.stop(STOP_GRACE_MS);
+      await server.stop();
     } finally {
       await store.close();
     }

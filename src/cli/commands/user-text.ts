@@ -42,7 +42,7 @@ export function userDetails(user: UserWithKeys): string {
       "Quota",
       account.quotaBytes === null
         ? "none"
-        : `${roundSize(account.quotaBytes)} (${account.quotaBytes} bytes)`,
+        : `${quotaText(account.quotaBytes)} (${account.quotaBytes} bytes)`,
     ],
     ["Files", `${account.usedFiles}`],
     ["Max files", account.quotaFiles === null ? "none" : `${account.quotaFiles}`],

@@ -3,7 +3,7 @@ import { generatePassword } from "../../auth/generate.ts";
 import { ControlError, EXIT } from "../../control/errors.ts";
 import { instanceExists } from "../../control/instance.ts";
 import { checkPassword } from "../../control/passwords.ts";
-import type { UserChangeRequest } from "../../control/users.ts";
+import { checkName, type UserChangeRequest } from "../../control/users.ts";
 import { userJson } from "../../control/views.ts";
 import type { Role } from "../../store/types.ts";
 import { type Administration, administer, type Context } from "../context.ts";
@@ -136,10 +136,13 @@ async function act(
 
 async function add(context: Context, name: string, options: AddOptions): Promise<void> {
   const { io } = context;
+  const isNew = !instanceExists(context.root());
+  // What is wrong with the name is told before anybody types a password.
+  if (isNew) checkName(name);
+  else await administer(context, ({ users }) => users.checkNew(name));
   const keys = options.key === undefined ? [] : readKeyFile(options.key);
   const { password, generated } = await passwordToAdd(context, options);
   if (password !== undefined) checkPassword(password);
-  const isNew = !instanceExists(context.root());
   const account = await administer(
     context,
     ({ users, config }) =>

@@ -231,6 +231,15 @@ describe("users", () => {
     expect((await users()).map((user) => user.name)).toEqual(["alice"]);
   });
 
+  test("what is wrong with a new user's name is told before a password is asked for", async () => {
+    const bad = await moorage("user add Alice", { terminal: true, stdin: "secret\nsecret" });
+    expectComplaint(bad, 2, /can't be a user's name/);
+    expect(existsSync(join(root, "db"))).toBe(false);
+    await moorage("user add alice");
+    const taken = await moorage("user add alice", { terminal: true, stdin: "secret\nsecret" });
+    expectComplaint(taken, 1, /exists already/);
+  });
+
   test("an empty password is refused", async () => {
     for (const stdin of ["", "\n", "\r\n"]) {
       expectComplaint(await moorage("user add alice --password-stdin", { stdin }), 2, /empty/);

@@ -1,5 +1,6 @@
 import { randomBytes } from "node:crypto";
-import { readFileSync, writeFileSync } from "node:fs";
+import { readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { FsError } from "../../../src/errors.ts";
 import { rescan } from "../../../src/quota/rescan.ts";
@@ -314,4 +315,14 @@ test("rescan finds files put there by other means, beside open ones", async () =
   expect(await rescan(instance.store, instance.root, account)).toMatchObject({ files: 2 });
   await file.close();
   expect(await used()).toBe(8_000);
+});
+
+test("a process that ends in order leaves no intent behind", async () => {
+  const intents = () =>
+    readdirSync(join(instance.root, "db")).filter((name) => name.startsWith("intent-"));
+  const other = await instance.another();
+  await (await other.home(account)).makeDirectory(fromText("d"));
+  expect(intents()).toEqual([`intent-${other.store.nodeId}`]);
+  await other.close();
+  expect(intents()).toEqual([]);
 });

@@ -238,3 +238,16 @@ test("lists who is in and who waits", async () => {
     { id: second, state: "waiting", ...common },
   ]);
 });
+
+test("a place whose row could not be removed is free for the next one all the same", async () => {
+  const { root, store } = await temporaryStore();
+  const [user] = (await users(store, 1)) as [number];
+  const id = idOf(await enter(store, user, { maxSessions: 1 }));
+  const database = rawDatabase(root);
+  database.exec(
+    "CREATE TRIGGER full BEFORE DELETE ON sessions BEGIN SELECT RAISE(ABORT, 'full'); END",
+  );
+  await expect(store.sessions.leave(id)).rejects.toThrow("full");
+  database.exec("DROP TRIGGER full");
+  expect(await enter(store, user, { maxSessions: 1 })).toMatchObject({ outcome: "active" });
+});

@@ -53,7 +53,9 @@ test("close leaves the node's row while its journal is not settled", async () =>
   const { id } = await store.users.add(newUser("ann"));
   const database = rawDatabase(root);
   database
-    .prepare("INSERT INTO open_files (node_id, user_id, inode, path, charged) VALUES (?,?,?,?,?)")
+    .prepare(
+      "INSERT INTO open_files (node_id, user_id, inode, number, path, charged) VALUES (?,?,?,1,?,?)",
+    )
     .run(store.nodeId, id, "1:1", Buffer.from("f"), 10);
   await store.close();
   expect(database.prepare("SELECT id FROM nodes").pluck().all()).toEqual([store.nodeId]);
