@@ -3,10 +3,12 @@ import type { Logger } from "pino";
 import { Authenticator } from "./auth/authenticator.ts";
 import { Passwords } from "./auth/passwords.ts";
 import type { Config } from "./config/types.ts";
+import { DigestService } from "./digests/service.ts";
+import { errorName } from "./errors.ts";
 import { Ledger } from "./quota/ledger.ts";
 import { recover } from "./quota/recover.ts";
 import { Admission } from "./session/admission.ts";
-import { Sessions } from "./session/registry.ts";
+import { Sessions, STOPPING } from "./session/registry.ts";
 import type { SessionView } from "./session/session.ts";
 import { ChangeWatcher } from "./session/watcher.ts";
 import type { Store } from "./store/store.ts";
@@ -18,12 +20,11 @@ import { openHome } from "./vfs/home.ts";
 
 /** How often the journals of processes that died are looked for, in milliseconds. */
 const RECOVER_MS = 5_000;
-const PRUNE_MS = 60 * 60 * 1_000;
+/** Soon enough that a client that makes events as fast as it can doesn't fill the disk. */
+const PRUNE_MS = 60 * 1_000;
 
-/** How long transfers may go on after stop was called, unless told otherwise. */
+/** How long transfers may go on after a stop: less than the 10 s after which container runtimes kill. */
 const STOP_GRACE_MS = 8_000;
-
-const STOPPING = "The server is stopping: try again later";
 
 export interface ServerOptions {
   /** the instance's directory */
@@ -54,8 +55,11 @@ export interface RunningServer {
 export async function startServer(options: ServerOptions): Promise<RunningServer> {
   const { root, config, store, log } = options;
   const hostKeys = await loadHostKeys(join(root, "keys"));
-  await recover(store, root);
-  const server = new Server(options, new Ledger(store.ledger));
+  // Tried again every few seconds: what can't be settled must not keep the server down.
+  await recover(store, root).catch((error: unknown) => {
+    log.error({ error: errorName(error) }, "journals not recovered");
+  });
+  const server = new Server(options, new Ledger(store.ledger, () => recover(store, root)));
   const address = await server.start(hostKeys);
   log.info({ host: address.host, port: address.port }, "listening");
   const { maxRecords, keep } = config.audit;
@@ -80,6 +84,7 @@ class Server {
   readonly #ledger: Ledger;
   readonly #authenticator: Authenticator;
   readonly #failedLogins: FailedLogins;
+  readonly #digests: DigestService;
   readonly #watcher: ChangeWatcher;
   readonly #timers: NodeJS.Timeout[] = [];
   readonly #chores = new Set<Promise<void>>();
@@ -93,6 +98,7 @@ class Server {
     this.#ledger = ledger;
     this.#authenticator = new Authenticator(store, new Passwords(config.auth), log);
     this.#failedLogins = new FailedLogins((event) => store.audit.record(event));
+    this.#digests = new DigestService({ config: config.digests, store: store.digests });
     this.stopped = new Promise((resolve) => {
       this.#onStopped = resolve;
     });
@@ -100,7 +106,8 @@ class Server {
       store,
       log,
       admission: new Admission(store.sessions, config.limits),
-      openHome: (account) => openHome({ root, account, ledger }),
+      openHome: (account) => openHome({ root, account, ledger, contents: this.#digests }),
+      digestsOf: (account) => this.#digests.forUser(account.id),
       loggedIn: (account) => this.#authenticator.loggedIn(account),
       idleTimeout: config.limits.idleTimeout,
       handlesPerChannel: config.limits.handlesPerChannel,
@@ -108,7 +115,7 @@ class Server {
     this.#watcher = new ChangeWatcher(
       store.changes,
       (change) => this.#apply(change),
-      (error) => log.error({ error: nameOf(error) }, "changes not applied"),
+      (error) => log.error({ error: errorName(error) }, "changes not applied"),
     );
   }
 
@@ -143,7 +150,7 @@ class Server {
       try {
         await work();
       } catch (error) {
-        this.#options.log.error({ error: nameOf(error) }, failure);
+        this.#options.log.error({ error: errorName(error) }, failure);
       }
     };
     const timer = setInterval(() => {
@@ -181,6 +188,7 @@ class Server {
     this.#listener?.stopAccepting();
     await this.sessions.close(graceMs);
     await this.#listener?.close(STOPPING);
+    await this.#digests.close();
     for (const timer of this.#timers) clearInterval(timer);
     await Promise.all([...this.#chores, this.#watcher.stop(), this.#authenticator.settled()]);
     this.#failedLogins.flush();
@@ -188,8 +196,4 @@ class Server {
     store.audit.flush();
     log.info("stopped");
   }
-}
-
-function nameOf(error: unknown): string {
-  return error instanceof Error ? error.name : "unknown";
 }

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { DIGEST_ALGORITHMS } from "../digests/types.ts";
 import type { Config } from "./types.ts";
 import { formatDuration, formatSize, parseDuration, parseSize, UnitError } from "./units.ts";
 
@@ -86,6 +87,30 @@ export const SETTINGS: Settings = {
     ),
     format: choice("auto", ["auto", "json", "pretty"], "`auto`: pretty on a terminal, else JSON."),
   },
+  digests: {
+    workers: integer(
+      0,
+      [0, 64],
+      "Threads that compute checksums; 0 for half the processors, 1 to 4.",
+    ),
+    queue: integer(
+      1000,
+      [1, 1_000_000],
+      "Checksums that wait or are being computed; more are refused.",
+    ),
+    queuePerUser: integer(100, [1, 1_000_000], "The same for one user."),
+    onUpload: list(
+      ["md5", "sha256"],
+      DIGEST_ALGORITHMS,
+      "Checksums computed along with an upload, so that they are known at once; empty for none.",
+    ),
+    uploads: integer(
+      32,
+      [1, 10_000],
+      "Uploads whose checksums are computed along, at once; others are hashed when asked for.",
+    ),
+    maxRecords: integer(100_000, [0, 100_000_000], "Files whose checksums are remembered."),
+  },
   audit: {
     keep: duration("90d", ["1h", "36500d"], "How long audit records are kept."),
     maxRecords: integer(1_000_000, [1000, 1_000_000_000], "How many audit records are kept."),
@@ -118,6 +143,21 @@ function choice<const T extends string>(
     schema: z.enum(values, { error: kind }),
     format: String,
   };
+}
+
+/** Several of a closed list: an array in the file, separated by commas in a text. */
+function list<const T extends string>(
+  value: readonly NoInfer<T>[],
+  values: readonly T[],
+  description: string,
+): Setting<readonly T[]> {
+  const kind = `a list of ${values.join(", ")}`;
+  const split = (text: string) => text.split(",").flatMap((part) => part.trim() || []);
+  const given = z.union([z.array(z.string()), z.string().transform(split)], { error: kind });
+  const schema = given
+    .pipe(z.array(z.enum(values, { error: kind })))
+    .transform((names) => [...new Set(names)]);
+  return { kind, default: value, description, schema, format: (v) => v.join(",") };
 }
 
 function integer(

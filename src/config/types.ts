@@ -1,3 +1,5 @@
+import type { DigestAlgorithm } from "../digests/types.ts";
+
 /** All settings, as the program uses them. Durations in milliseconds, sizes in bytes. */
 export interface Config {
   readonly server: {
@@ -53,6 +55,19 @@ export interface Config {
     readonly file: string;
     /** auto: pretty on a terminal, JSON otherwise */
     readonly format: "auto" | "json" | "pretty";
+  };
+  readonly digests: {
+    /** threads that hash what is asked for; 0: as many as the processor allows, 1 to 4 */
+    readonly workers: number;
+    /** files and streams that wait or are being hashed, of all users; more are refused */
+    readonly queue: number;
+    readonly queuePerUser: number;
+    /** what is computed along with an upload; empty: nothing */
+    readonly onUpload: readonly DigestAlgorithm[];
+    /** uploads followed at once, with those whose hashing is not done yet */
+    readonly uploads: number;
+    /** files whose digests are kept */
+    readonly maxRecords: number;
   };
   readonly audit: {
     /** how long audit records are kept */

@@ -1,4 +1,7 @@
 import type { Logger } from "pino";
+import type { Digests } from "../digests/types.ts";
+import { errorName } from "../errors.ts";
+import { Turn } from "../sftp/turn.ts";
 import type { Store } from "../store/store.ts";
 import type { AuditEvent, Change } from "../store/types.ts";
 import { AuditedFileSystem, type FileEvent } from "../vfs/audited.ts";
@@ -10,13 +13,15 @@ import { type Login, type Peer, Session, type SessionView } from "./session.ts";
 const TICK_MS = 1_000;
 const DRAIN_POLL_MS = 50;
 
-const STOPPING = "The server is stopping: try again later";
+/** What clients are told while the server stops. */
+export const STOPPING = "The server is stopping: try again later";
 
 export interface RegistryOptions {
   readonly store: Pick<Store, "nodeId" | "audit" | "users">;
   readonly admission: Admission;
   readonly log: Logger;
   readonly openHome: (account: Login["account"]) => Promise<UserFileSystem>;
+  readonly digestsOf: (account: Login["account"]) => Digests;
   readonly loggedIn: (account: Login["account"]) => Promise<void>;
   /** milliseconds; 0: never */
   readonly idleTimeout: number;
@@ -95,7 +100,7 @@ export class Sessions {
 
   async #start(id: number, entry: Entry): Promise<Session> {
     const { login, peer } = entry;
-    const { log, openHome, loggedIn, store, handlesPerChannel } = this.#options;
+    const { log, openHome, digestsOf, loggedIn, store, handlesPerChannel } = this.#options;
     const record = (event: FileEvent): void => this.#record(session.event(event));
     const files = new AuditedFileSystem(await openHome(login.account), record);
     const session = new Session({
@@ -103,6 +108,8 @@ export class Sessions {
       login,
       peer,
       files,
+      digests: digestsOf(login.account),
+      turn: this.#turnOf(login.account.id),
       limits: { handlesPerChannel },
       node: store.nodeId,
       onProtocolError: (text) => {
@@ -112,6 +119,12 @@ export class Sessions {
     entry.session = session;
     await loggedIn(login.account);
     return session;
+  }
+
+  /** All sessions of a user share one, so that many get no more of the server than one. */
+  #turnOf(userId: number): Turn {
+    const other = this.#open().find((session) => session.account.id === userId);
+    return other?.turn ?? new Turn();
   }
 
   #whenGone(entry: Entry, session: Session): void {
@@ -138,7 +151,7 @@ export class Sessions {
     try {
       await session.close();
     } catch (error) {
-      log.error({ ...fields, error: nameOf(error) }, "files not closed");
+      log.error({ ...fields, error: errorName(error) }, "files not closed");
     }
     this.#entries.delete(entry);
     this.#record(session.event({ kind: "logout", durationMs }));
@@ -146,7 +159,7 @@ export class Sessions {
     try {
       await admission.leave(session.id);
     } catch (error) {
-      log.error({ ...fields, error: nameOf(error) }, "session row not removed");
+      log.error({ ...fields, error: errorName(error) }, "session row not removed");
     }
   }
 
@@ -215,10 +228,6 @@ export class Sessions {
     clearInterval(this.#tick);
     this.#options.admission.close();
   }
-}
-
-function nameOf(error: unknown): string {
-  return error instanceof Error ? error.name : "unknown";
 }
 
 function endingText(kind: Change["kind"]): string | undefined {

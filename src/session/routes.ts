@@ -35,6 +35,8 @@ function sftp(session: Session, channel: SessionChannel): void {
     serveSftp(channel, session.files, {
       maxHandles: session.limits.handlesPerChannel,
       clientIdent: session.client,
+      digests: session.digests,
+      turn: session.turn,
       onActivity: () => session.touch(),
       onError: (text) => session.protocolError(text),
     }),

@@ -1,3 +1,5 @@
+import type { Digests } from "../digests/types.ts";
+import type { Turn } from "../sftp/turn.ts";
 import type { Account, AuditEvent } from "../store/types.ts";
 import type { AuditedFileSystem, Transfer } from "../vfs/audited.ts";
 import type { SessionChannel } from "./routes.ts";
@@ -49,11 +51,17 @@ export interface SessionOptions {
   readonly login: Login;
   readonly peer: Peer;
   readonly files: AuditedFileSystem;
+  readonly digests: Digests;
+  /** shared by all sessions of the user */
+  readonly turn: Turn;
   readonly limits: SessionLimits;
   readonly node: string;
   /** told of the client's protocol errors */
   readonly onProtocolError: (text: string) => void;
 }
+
+/** A client that goes on breaking the protocol must not fill the log. */
+const MAX_ERRORS_TOLD = 10;
 
 /** One logged-in client. */
 export class Session {
@@ -62,10 +70,15 @@ export class Session {
   /** fingerprint of the key it logged in with */
   readonly key: string | undefined;
   readonly files: AuditedFileSystem;
+  /** computes this user's checksums */
+  readonly digests: Digests;
+  /** the user's share of the event loop */
+  readonly turn: Turn;
   readonly limits: SessionLimits;
   readonly since = Date.now();
   readonly #options: SessionOptions;
   readonly #services = new Set<Service>();
+  #protocolErrors = 0;
   #active = true;
   #idleMs = 0;
   #closing: Promise<void> | undefined;
@@ -76,6 +89,8 @@ export class Session {
     this.account = options.login.account;
     this.key = options.login.key;
     this.files = options.files;
+    this.digests = options.digests;
+    this.turn = options.turn;
     this.limits = options.limits;
   }
 
@@ -94,7 +109,8 @@ export class Session {
   }
 
   protocolError(text: string): void {
-    this.#options.onProtocolError(text);
+    this.#protocolErrors += 1;
+    if (this.#protocolErrors <= MAX_ERRORS_TOLD) this.#options.onProtocolError(text);
   }
 
   /** Keeps the service until its channel is closed and it has let go of the files. */

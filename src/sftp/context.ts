@@ -1,7 +1,9 @@
+import type { Digests } from "../digests/types.ts";
 import type { ByteString } from "../vfs/path.ts";
 import type { UserFileSystem } from "../vfs/types.ts";
 import type { Handles } from "./handles.ts";
 import type { Reader } from "./reader.ts";
+import type { Turn } from "./turn.ts";
 
 /** What every operation of one channel works with. */
 export interface Context {
@@ -11,6 +13,14 @@ export interface Context {
   readonly linkFirst: boolean;
   /** owner and group as READDIR's long names show them */
   readonly columns: ByteString;
+  /** undefined: there is no check-file */
+  readonly digests: Digests | undefined;
+  /** the share of the event loop that all channels of the user have together */
+  readonly turn: Turn;
+  /** aborted when the channel ends: for what takes long */
+  readonly signal: AbortSignal;
+  /** something goes on, though no request has arrived */
+  onActivity(): void;
 }
 
 /** Does one request and resolves to its reply frame; what it throws becomes a STATUS. */

@@ -1,3 +1,4 @@
+import { setImmediate as turn } from "node:timers/promises";
 import { FsError } from "../errors.ts";
 import type { OpenDirectory, OpenFile } from "../vfs/types.ts";
 
@@ -14,6 +15,9 @@ export interface DirectoryHandle {
 }
 
 export type Handle = FileHandle | DirectoryHandle;
+
+/** Handles closed in one turn of the event loop. */
+const CLOSES_A_TURN = 16;
 
 /**
  * The open handles of one channel. On the wire a handle is a number of 8 bytes that is never given
@@ -73,11 +77,15 @@ export class Handles {
     await closeHandle(handle);
   }
 
-  /** Closes everything. What fails to close is reported and does not keep the others open. */
+  /**
+   * Closes everything, little by little: closing takes no thread, and clients that end with many
+   * open files must not hold up the others. What fails is reported and keeps nothing else open.
+   */
   async closeAll(onError: (thrown: unknown) => void): Promise<void> {
     const open = [...this.#open.values()];
     this.#open.clear();
-    for (const handle of open) {
+    for (const [index, handle] of open.entries()) {
+      if (index % CLOSES_A_TURN === CLOSES_A_TURN - 1) await turn();
       try {
         await closeHandle(handle);
       } catch (thrown) {

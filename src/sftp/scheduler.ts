@@ -1,8 +1,9 @@
-import { FsError } from "../errors.ts";
+import { errorName, FsError } from "../errors.ts";
 import type { ByteChannel } from "../session/channel.ts";
 import type { OpenFile } from "../vfs/types.ts";
 import { DATA_HEADER, FRAME_SLACK, MAX_DATA, MAX_PACKET, PacketType } from "./constants.ts";
-import type { Context, Kind } from "./context.ts";
+import type { Context, Kind, Request } from "./context.ts";
+import { peekExtension } from "./extensions/table.ts";
 import { FrameQueue } from "./frames.ts";
 import { Outbox } from "./outbox.ts";
 import { MalformedError, Reader } from "./reader.ts";
@@ -19,8 +20,6 @@ const MAX_SLOTS = 64;
 const MAX_REPLY_BYTES = 4 * 1024 * 1024;
 /** Writes running at once: one on the disk, one ready to follow, and the rest gathers behind. */
 const MAX_WRITES = 2;
-/** Milliseconds of one turn of the event loop after which other sessions come first. */
-const TURN_MS = 3;
 
 /** The place of one reply in the order of requests. */
 interface Slot {
@@ -59,9 +58,6 @@ export class Scheduler {
   #stopped: (() => void) | undefined;
   #done = false;
   #pumpScheduled = false;
-  /** when this turn began, while there is one */
-  #turnStart: number | undefined;
-  #late = false;
 
   constructor(
     channel: ByteChannel,
@@ -91,6 +87,7 @@ export class Scheduler {
   /** Starts nothing more; resolves when what was running has ended. Replies are dropped. */
   stop(): Promise<void> {
     this.#done = true;
+    this.#context.turn.forget(this.#pump);
     this.#frames.clear();
     this.#slots = [];
     if (this.#running === 0) return Promise.resolve();
@@ -111,31 +108,20 @@ export class Scheduler {
     if (this.#done) return;
     try {
       let steps = 0;
-      while (this.#inTime() && this.#step()) steps++;
+      while (this.#mayGoOn() && this.#step()) steps++;
       if (steps > 0) this.#onActivity();
     } catch (thrown) {
-      this.#fail(`internal error: ${thrown instanceof Error ? thrown.name : typeof thrown}`);
+      this.#fail(`internal error: ${errorName(thrown)}`);
     }
     this.#giveCredit();
     if (this.#outbox.ready) this.#outbox.flush();
     this.#settle();
   };
 
-  /** Operations that need no thread complete within the turn: without a limit they would keep it. */
-  #inTime(): boolean {
-    const now = performance.now();
-    if (this.#turnStart === undefined) {
-      this.#turnStart = now;
-      setImmediate(this.#endTurn);
-    }
-    this.#late = now - this.#turnStart >= TURN_MS;
-    return !this.#late;
+  /** Others come first when this user has had its share of the turn; nobody waits for nothing. */
+  #mayGoOn(): boolean {
+    return this.#frames.size > 0 && this.#context.turn.mayGoOn(this.#pump);
   }
-
-  #endTurn = (): void => {
-    this.#turnStart = undefined;
-    if (this.#late) this.wake();
-  };
 
   /** Starts the next request. False when there is none, or it has to wait. */
   #step(): boolean {
@@ -160,7 +146,7 @@ export class Scheduler {
   }
 
   #greet(length: number): boolean {
-    const reply = this.#greeted ? undefined : greet(this.#takeFrame(length));
+    const reply = this.#greeted ? undefined : greet(this.#takeFrame(length), this.#context);
     if (reply === undefined) return this.#fail("no INIT of version 3 or later, or a second one");
     this.#greeted = true;
     this.#answer(reply);
@@ -169,12 +155,13 @@ export class Scheduler {
 
   #startRequest(type: number): boolean {
     const request = REQUESTS.get(type);
-    const kind = request?.kind ?? "observe";
-    if (!this.#mayStart(kind)) return false;
+    const { kind, held } =
+      type === PacketType.EXTENDED ? peekExtension(this.#frames) : plain(request);
+    if (!this.#mayStart(kind) || !this.#hasRoom(held)) return false;
     const frame = this.#takeFrame(this.#frames.nextLength());
     const id = frame.readUInt32BE(5);
     if (request === undefined) this.#answer(unsupportedReply(id));
-    else this.#run(kind, id, 0, request.run(this.#context, id, new Reader(frame, 9)));
+    else this.#run(kind, id, held, request.run(this.#context, id, new Reader(frame, 9)));
     return true;
   }
 
@@ -326,6 +313,10 @@ export class Scheduler {
     const length = this.#frames.nextLength();
     return length !== -1 && this.#frames.size >= 4 + length;
   }
+}
+
+function plain(request: Request | undefined): { readonly kind: Kind; readonly held: number } {
+  return { kind: request?.kind ?? "observe", held: 0 };
 }
 
 function writeRefusal(file: OpenFile | undefined, transfer: Transfer): FsError | undefined {

@@ -1,3 +1,5 @@
+import type { Digests } from "../digests/types.ts";
+import { FsError } from "../errors.ts";
 import type { ByteChannel } from "../session/channel.ts";
 import type { UserFileSystem } from "../vfs/types.ts";
 import type { Context } from "./context.ts";
@@ -5,6 +7,7 @@ import { Handles } from "./handles.ts";
 import { ownerColumns } from "./longname.ts";
 import { Scheduler } from "./scheduler.ts";
 import { toStatus } from "./status.ts";
+import { Turn } from "./turn.ts";
 import { sendsLinkFirst } from "./version.ts";
 
 export interface SftpOptions {
@@ -12,6 +15,10 @@ export interface SftpOptions {
   readonly maxHandles: number;
   /** the client's SSH identification string: some order SYMLINK's arguments otherwise */
   readonly clientIdent: string;
+  /** computes what check-file asks for */
+  readonly digests?: Digests;
+  /** shared by all channels of a user */
+  readonly turn?: Turn;
   /** called in every turn that started a request */
   onActivity?(): void;
   /** what the peer or a closing file did wrong, for a log: no host paths */
@@ -38,21 +45,29 @@ export function serveSftp(
 ): SftpSession {
   const handles = new Handles(options.maxHandles);
   const columns = ownerColumns(fs.owner);
+  const ending = new AbortController();
   const context: Context = {
     fs,
     handles,
     columns,
+    digests: options.digests,
+    turn: options.turn ?? new Turn(),
+    signal: ending.signal,
+    onActivity: () => options.onActivity?.(),
     linkFirst: sendsLinkFirst(options.clientIdent),
   };
   const report = (text: string) => options.onError?.(text);
-  const scheduler = new Scheduler(channel, context, () => options.onActivity?.(), report);
+  const scheduler = new Scheduler(channel, context, context.onActivity, report);
 
   let gone = false;
   let closing: Promise<void> | undefined;
   const shutDown = (end: () => void): Promise<void> => {
-    closing ??= scheduler
-      .stop()
-      .then(() => handles.closeAll((thrown) => report(`close: ${toStatus(thrown).text}`)))
+    ending.abort(new FsError("EBADF"));
+    const closeHandles = (): Promise<void> =>
+      handles.closeAll((thrown) => report(`close: ${toStatus(thrown).text}`));
+    // At once too: what runs for long, such as a copy, ends when its files are closed.
+    closing ??= Promise.all([scheduler.stop(), closeHandles()])
+      .then(closeHandles)
       .then(() => {
         if (!gone) end();
       });

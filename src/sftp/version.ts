@@ -1,6 +1,7 @@
 import { fromText } from "../vfs/path.ts";
 import { PacketType, VERSION } from "./constants.ts";
-import { EXTENSIONS } from "./extensions/table.ts";
+import type { Context } from "./context.ts";
+import { advertised } from "./extensions/table.ts";
 import { Writer } from "./writer.ts";
 
 /**
@@ -8,11 +9,12 @@ import { Writer } from "./writer.ts";
  * @param frame the whole frame, length included
  * @returns undefined when it isn't an INIT or the client's version is too old
  */
-export function greet(frame: Buffer): Buffer | undefined {
+export function greet(frame: Buffer, context: Context): Buffer | undefined {
   if (frame.length < 9 || frame[4] !== PacketType.INIT) return undefined;
   if (frame.readUInt32BE(5) < VERSION) return undefined;
   const writer = new Writer(PacketType.VERSION, 512).u32(VERSION);
-  for (const { name, version } of EXTENSIONS) writer.bytes(fromText(name)).bytes(fromText(version));
+  for (const { name, version } of advertised(context))
+    writer.bytes(fromText(name)).bytes(fromText(version));
   return writer.finish();
 }
 

@@ -43,6 +43,13 @@ export class Writer {
     return this;
   }
 
+  /** Bytes as they are, without their length. */
+  raw(value: Buffer): this {
+    const at = this.#grow(value.length);
+    this.#buffer.set(value, at);
+    return this;
+  }
+
   /** A string of UTF-8 text of our own. */
   text(value: string): this {
     return this.string(Buffer.from(value, "utf8"));

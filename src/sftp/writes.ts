@@ -95,13 +95,20 @@ export class WriteBatch {
     const repeatable = !this.file.flags.append || toFsError(thrown).code === "EDQUOT";
     if (this.#parts.length === 1 || !repeatable) return this.refusal(thrown);
     const replies: Buffer[] = [];
-    for (const part of this.#parts) {
-      replies.push(
-        await this.file.write(part.slices, part.length, part.position).then(
-          () => okReply(part.id),
-          (error: unknown) => errorReply(part.id, error),
-        ),
-      );
+    let over: { readonly error: unknown; readonly length: number } | undefined;
+    for (const { id, slices, length, position } of this.#parts) {
+      // Where one did not fit, those behind it don't either: asking for each takes long.
+      if (over !== undefined && (!this.file.flags.append || length >= over.length)) {
+        replies.push(errorReply(id, over.error));
+        continue;
+      }
+      try {
+        await this.file.write(slices, length, position);
+        replies.push(okReply(id));
+      } catch (error) {
+        if (toFsError(error).code === "EDQUOT") over = { error, length };
+        replies.push(errorReply(id, error));
+      }
     }
     return Buffer.concat(replies);
   }

@@ -23,6 +23,9 @@ const DEFAULT_LIMIT = 100;
 const MAX_LIMIT = 10_000;
 const PRUNE_CHUNK = 1_000;
 
+/** Paths may have 4096 bytes, and each may be shown as four characters. */
+const MAX_TEXT = 1_024;
+
 interface AuditRow {
   readonly id: number;
   readonly at: number;
@@ -51,6 +54,24 @@ function toRecord(row: AuditRow): AuditRecord {
     ...(row.duration_ms !== null && { durationMs: row.duration_ms }),
     ...(row.detail !== "" && { detail: row.detail }),
   };
+}
+
+function bounded(event: AuditEvent): AuditEvent {
+  const { path, detail } = event;
+  const long = (path?.length ?? 0) > MAX_TEXT || (detail?.length ?? 0) > MAX_TEXT;
+  if (!long) return event;
+  return {
+    ...event,
+    ...(path !== undefined && { path: shortened(path) }),
+    ...(detail !== undefined && { detail: shortened(detail) }),
+  };
+}
+
+/** The beginning and the end, where a path has its name. */
+function shortened(text: string): string {
+  if (text.length <= MAX_TEXT) return text;
+  const half = MAX_TEXT / 2;
+  return `${text.slice(0, half - 1)}…${text.slice(-half)}`;
 }
 
 /** The query's SQL and its parameters. */
@@ -109,7 +130,7 @@ export class AuditStore {
       this.#lost += 1;
       return;
     }
-    this.#queue.push({ at: Date.now(), event });
+    this.#queue.push({ at: Date.now(), event: bounded(event) });
     // Exactly at the mark: while the database refuses writes only the timer tries again.
     if (this.#queue.length === FLUSH_AT) this.flush();
     if (this.#queue.length > 0) this.#timer ??= setTimeout(() => this.flush(), FLUSH_MS);

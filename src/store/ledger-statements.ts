@@ -32,8 +32,8 @@ export function prepareLedger(connection: Connection) {
     holders: sql(`SELECT COUNT(*) AS count, MAX(charged) AS most, MAX(frozen) AS frozen,
         MAX(CASE WHEN node_id <> @node OR number <> @row THEN charged END) AS others
         FROM open_files WHERE user_id = @userId AND inode = @inode`),
-    raiseOthers: sql(`UPDATE open_files SET charged = MAX(charged, @charged)
-        WHERE user_id = @userId AND inode = @inode`),
+    raiseOthers: sql(`UPDATE open_files SET charged = @charged
+        WHERE user_id = @userId AND inode = @inode AND charged < @charged`),
     markSlack: sql(`UPDATE open_files SET slack = 1
         WHERE user_id = @userId AND inode = @inode AND charged > @charged`),
     markUnlinked: sql(
@@ -42,8 +42,8 @@ export function prepareLedger(connection: Connection) {
     askForSlack: sql(`INSERT INTO changes (kind, user_id, at) VALUES ('squeeze', @userId, @at)`),
     heldByUser: sql(`SELECT inode, MAX(charged) AS most FROM open_files
         WHERE user_id = @userId GROUP BY inode`),
-    chargedHere: sql(`SELECT number, charged FROM open_files
-        WHERE user_id = @userId AND node_id = @node`),
+    slackHere: sql(`SELECT number FROM open_files
+        WHERE user_id = @userId AND slack = 1 AND node_id = @node`),
     slackElsewhere: sql(`SELECT COUNT(*) AS count FROM open_files
         WHERE user_id = @userId AND slack = 1 AND node_id <> @node`),
     rowsBelow: sql(`SELECT inode, node_id AS node, number AS row, path FROM open_files

@@ -5,6 +5,7 @@ import { fileURLToPath } from "node:url";
 import { AuditStore } from "./audit.ts";
 import { ChangeStore } from "./changes.ts";
 import { type Connection, openDatabase } from "./database.ts";
+import { DigestStore } from "./digests.ts";
 import { KeyStore } from "./keys.ts";
 import { LedgerStore } from "./ledger.ts";
 import { type NodeKind, NodeStore } from "./nodes.ts";
@@ -25,6 +26,7 @@ export class Store {
   readonly changes: ChangeStore;
   readonly audit: AuditStore;
   readonly ledger: LedgerStore;
+  readonly digests: DigestStore;
   readonly #connection: Connection;
 
   constructor(connection: Connection) {
@@ -36,6 +38,7 @@ export class Store {
     this.changes = new ChangeStore(connection);
     this.audit = new AuditStore(connection);
     this.ledger = new LedgerStore(connection, this.nodeId);
+    this.digests = new DigestStore(connection, this.nodeId);
   }
 
   /** Writes what is queued and takes back this process's sessions and row. Again: does nothing. */
@@ -43,6 +46,7 @@ export class Store {
     if (!this.#connection.open) return;
     try {
       this.audit.flush();
+      this.ledger.close();
       this.nodes.unregister();
     } finally {
       this.#connection.close();

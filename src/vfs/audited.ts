@@ -59,6 +59,7 @@ class AuditedFile implements OpenFile {
   #sampled = 0;
   #rate = 0;
   #recorded = false;
+  #examined = false;
 
   constructor(inner: OpenFile, owner: AuditedFileSystem) {
     this.inner = inner;
@@ -105,6 +106,13 @@ class AuditedFile implements OpenFile {
     return this.inner.sync();
   }
 
+  /** For a checksum: the server reads the file, and nobody downloads it. */
+  duplicate(): number {
+    if (this.inner.duplicate === undefined) throw new FsError("EOPNOTSUPP");
+    this.#examined = true;
+    return this.inner.duplicate();
+  }
+
   async close(): Promise<void> {
     try {
       await this.inner.close();
@@ -129,7 +137,7 @@ class AuditedFile implements OpenFile {
     if (this.bytesWritten > 0 || (write && (create || truncate))) {
       this.#owner.record(transfer("upload", this.bytesWritten));
     }
-    if (this.bytesRead > 0 || !write) {
+    if (this.bytesRead > 0 || !(write || this.#examined)) {
       this.#owner.record(transfer("download", this.bytesRead));
     }
   }

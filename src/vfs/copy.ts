@@ -1,3 +1,5 @@
+import { constants } from "node:fs";
+import { copyFile } from "node:fs/promises";
 import { FsError } from "../errors.ts";
 import { HomeFile } from "./file.ts";
 import type { OpenFile } from "./types.ts";
@@ -6,6 +8,14 @@ const CHUNK = 1024 * 1024;
 
 /** Smaller files are copied before the kernel's way is set up. */
 const KERNEL_COPY = 256 * 1024;
+
+/** Larger files go through the kernel only where it shares their blocks: a copy can't be stopped. */
+const LARGEST_MOVED = 256 * 1024 * 1024;
+
+/** Copies within the kernel at once: each keeps a thread from all other transfers. */
+const MAX_MOVING = 2;
+
+let moving = 0;
 
 /**
  * Copies between two open files, in order, in bounded memory.
@@ -46,5 +56,22 @@ async function copyInKernel(source: OpenFile, target: OpenFile, size: number): P
   if (!(source instanceof HomeFile && target instanceof HomeFile)) return false;
   if (size < KERNEL_COPY || !source.flags.read || !target.flags.write) return false;
   if ((await target.stat()).size > 0) return false;
-  return target.copyWhole(source, size);
+  return target.copyWhole(source, size, (from, to) => throughKernel(from, to, size));
+}
+
+/** Shares the blocks where the filesystem can (FICLONE), else moves the bytes. False: neither. */
+async function throughKernel(from: string, to: string, size: number): Promise<boolean> {
+  try {
+    await copyFile(from, to, constants.COPYFILE_FICLONE_FORCE);
+    return true;
+  } catch {
+    if (size > LARGEST_MOVED || moving >= MAX_MOVING) return false;
+  }
+  moving += 1;
+  try {
+    await copyFile(from, to);
+    return true;
+  } finally {
+    moving -= 1;
+  }
 }

@@ -14,12 +14,14 @@ import type { Inspected, Removed } from "../store/ledger.ts";
 import { PERMISSIONS } from "./file.ts";
 import { inodeKey, type Jail, type Place } from "./jail.ts";
 import { type ByteString, MAX_PATH_BYTES, toBuffer } from "./path.ts";
+import type { ContentWatch } from "./watch.ts";
 
 /** What the operations on directory entries need. */
 export interface Home {
   readonly jail: Jail;
   readonly ledger: Ledger;
   readonly userId: number;
+  readonly contents: ContentWatch | undefined;
 }
 
 /** Another session changed what stands at a name between looking and acting: look again. */
@@ -27,6 +29,12 @@ class Stale extends Error {}
 
 const ATTEMPTS = 16;
 const OWNER_WRITE = 0o200;
+
+/**
+ * Every directory keeps these for its owner, which is the server: where it can't look it can neither
+ * settle the books after a crash nor count or delete a home.
+ */
+export const OWN_WAY = 0o500;
 
 /** Tries again while others keep changing what stands at the names. */
 async function settled<T>(act: () => Promise<T>): Promise<T> {
@@ -46,7 +54,8 @@ async function at<T>(home: Home, path: ByteString, act: (place: Place) => Promis
   try {
     return await act(place);
   } finally {
-    place.close();
+    const freed = place.release();
+    if (freed !== undefined) await freed;
   }
 }
 
@@ -69,6 +78,12 @@ function aftermath(fd: number): Removed | undefined {
   return { inode: inodeKey(stat), last: stat.nlink === 0n, size: Number(stat.size) };
 }
 
+/** Lets nothing of this process keep the bytes of a file whose last name goes. */
+function goes(home: Home, stat: BigIntStats): Promise<void> | undefined {
+  if (!stat.isFile() || stat.nlink > 1n) return undefined;
+  return home.contents?.removing(inodeKey(stat));
+}
+
 export function remove(home: Home, path: ByteString): Promise<void> {
   return settled(() =>
     at(home, path, async (place) => {
@@ -77,11 +92,14 @@ export function remove(home: Home, path: ByteString): Promise<void> {
       if (stat.isDirectory()) throw new FsError("EISDIR");
       checkWritable(place);
       const found = inspect(stat);
+      const forgotten = goes(home, stat);
       await home.ledger.remove(home.userId, place.path, found, () => {
         if (place.current() !== found.inode) throw new Stale();
         unlinkSync(place.host);
         return aftermath(target);
       });
+      await forgotten;
+      if (stat.nlink > 1n) await home.contents?.touched(stat, target);
     }),
   );
 }
@@ -115,7 +133,7 @@ function make(home: Home, path: ByteString, perform: (place: Place) => void): Pr
 }
 
 export function makeDirectory(home: Home, path: ByteString, mode: number): Promise<void> {
-  return make(home, path, (place) => mkdirSync(place.host, { mode: mode & PERMISSIONS }));
+  return make(home, path, (place) => mkdirSync(place.host, { mode: (mode & PERMISSIONS) | OWN_WAY }));
 }
 
 export function symlink(home: Home, target: ByteString, link: ByteString): Promise<void> {
@@ -126,9 +144,11 @@ export function symlink(home: Home, target: ByteString, link: ByteString): Promi
 }
 
 export function hardLink(home: Home, existing: ByteString, link: ByteString): Promise<void> {
-  return at(home, existing, (source) => {
-    if (fstatSync(source.existing).isDirectory()) throw new FsError("EPERM");
-    return make(home, link, (place) => linkSync(source.host, place.host));
+  return at(home, existing, async (source) => {
+    const before = fstatSync(source.existing, { bigint: true });
+    if (before.isDirectory()) throw new FsError("EPERM");
+    await make(home, link, (place) => linkSync(source.host, place.host));
+    await home.contents?.touched(before, source.existing);
   });
 }
 
@@ -144,19 +164,23 @@ export function rename(
 }
 
 async function move(home: Home, source: Place, target: Place, replace: boolean): Promise<void> {
-  const moved = inodeKey(fstatSync(source.existing, { bigint: true }));
+  const before = fstatSync(source.existing, { bigint: true });
+  const moved = inodeKey(before);
   const victimFd = target.target;
   if (victimFd !== undefined && !replace) throw new FsError("EEXIST");
   checkWritable(source);
   checkWritable(target);
-  const victim =
-    victimFd === undefined ? undefined : inspect(fstatSync(victimFd, { bigint: true }));
+  const replaced = victimFd === undefined ? undefined : fstatSync(victimFd, { bigint: true });
+  const victim = replaced && inspect(replaced);
   // POSIX: two names of one file stay as they are.
   if (victim?.inode === moved) return;
+  const forgotten = replaced && goes(home, replaced);
   const { userId, ledger } = home;
   await ledger.rename(userId, source.path, target.path, moved, victim, () => {
     if (source.current() !== moved || target.current() !== victim?.inode) throw new Stale();
     renameSync(source.host, target.host);
     return victimFd === undefined ? undefined : aftermath(victimFd);
   });
+  await forgotten;
+  await home.contents?.touched(before, source.existing);
 }

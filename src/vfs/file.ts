@@ -8,13 +8,13 @@ import {
   ftruncate,
   ftruncateSync,
   futimesSync,
+  openSync,
   read,
   readSync,
   type Stats,
   writev,
   writevSync,
 } from "node:fs";
-import { copyFile } from "node:fs/promises";
 import { promisify } from "node:util";
 import { FsError, toFsError } from "../errors.ts";
 import type { Reservation } from "../quota/ledger.ts";
@@ -22,9 +22,10 @@ import { INLINE_BYTES, inline } from "./inline.ts";
 import { itself } from "./jail.ts";
 import type { VirtualPath } from "./path.ts";
 import type { FileStat, OpenFile, OpenFlags, Owner, StatChange } from "./types.ts";
+import type { WriteWatch } from "./watch.ts";
 
 /** Shortening by more than this may take the disk a while: done off the event loop. */
-const LONG_TRUNCATE = 64 * 1024 * 1024;
+const LONG_TRUNCATE = 1024 * 1024;
 
 /** Permission bits a client may set: no set-user-ID, set-group-ID or sticky bit. */
 export const PERMISSIONS = 0o777;
@@ -61,6 +62,7 @@ export class HomeFile implements OpenFile {
   readonly #owner: Owner;
   readonly #reservation: Reservation;
   readonly #onClose: (file: HomeFile) => void;
+  readonly #watch: WriteWatch | undefined;
   #busy = 0;
   #idle: (() => void) | undefined;
   #closing: Promise<void> | undefined;
@@ -72,6 +74,7 @@ export class HomeFile implements OpenFile {
     owner: Owner,
     reservation: Reservation,
     onClose: (file: HomeFile) => void,
+    watch: WriteWatch | undefined,
   ) {
     this.#fd = fd;
     this.path = path;
@@ -79,6 +82,7 @@ export class HomeFile implements OpenFile {
     this.#owner = owner;
     this.#reservation = reservation;
     this.#onClose = onClose;
+    this.#watch = watch;
     this.inode = reservation.inode;
     reservation.attach(fd);
   }
@@ -153,28 +157,46 @@ export class HomeFile implements OpenFile {
   }
 
   /**
-   * Copies the whole of `source` into this file, which is empty, within the kernel: sharing blocks
-   * where the filesystem can (FICLONE), else without passing through this process.
+   * Copies the whole of `source`, which can't grow meanwhile, into this file, which is empty.
+   * @param copy does it from one path to the other; false: it did nothing
    * @returns false, with nothing done, when the source may be growing
    */
-  copyWhole(source: HomeFile, size: number): Promise<boolean> {
+  copyWhole(
+    source: HomeFile,
+    size: number,
+    copy: (from: string, to: string) => Promise<boolean>,
+  ): Promise<boolean> {
     return this.#run(async () => {
       await this.#reservation.reserve(size);
+      this.#watch?.lost();
       try {
         return await source.#reservation.whileFrozen(size, async () => {
           const { mode } = fstatSync(this.#fd);
-          await copyFile(itself(source.#fd), itself(this.#fd), constants.COPYFILE_FICLONE);
-          // It gives the copy the source's permissions.
-          fchmodSync(this.#fd, mode & PERMISSIONS);
+          try {
+            return await copy(itself(source.#fd), itself(this.#fd));
+          } finally {
+            // The kernel's ways give the copy the source's permissions.
+            fchmodSync(this.#fd, mode & PERMISSIONS);
+          }
         });
       } finally {
-        this.#reservation.release();
+        // The source may have become shorter.
+        await this.#reservation.failed();
       }
     });
   }
 
   sync(): Promise<void> {
     return this.#run(() => syncAsync(this.#fd));
+  }
+
+  duplicate(): number {
+    if (this.#closing !== undefined || !this.flags.read) throw badHandle();
+    try {
+      return openSync(itself(this.#fd), constants.O_RDONLY);
+    } catch (thrown) {
+      throw toFsError(thrown);
+    }
   }
 
   close(): Promise<void> {
@@ -197,6 +219,7 @@ export class HomeFile implements OpenFile {
 
   #putGranted(slices: readonly Buffer[], length: number, position: number): Promise<void> {
     if (length <= INLINE_BYTES && this.#putInline(slices, length, position)) {
+      this.#watch?.wrote(position, length);
       this.#reservation.release();
       this.#finish();
       return Promise.resolve();
@@ -216,7 +239,10 @@ export class HomeFile implements OpenFile {
   #putByThread(slices: readonly Buffer[], length: number, position: number): Promise<void> {
     return new Promise((resolve, reject) => {
       const end = (thrown: unknown): void => {
-        this.#reservation.release();
+        if (thrown === undefined) this.#reservation.release();
+        else void this.#reservation.failed();
+        if (thrown === undefined) this.#watch?.wrote(position, length);
+        else this.#watch?.lost();
         this.#finish();
         if (thrown === undefined) resolve();
         else reject(toFsError(thrown));
@@ -252,14 +278,18 @@ export class HomeFile implements OpenFile {
       await this.#reservation.reserve(size);
       try {
         ftruncateSync(this.#fd, size);
-      } finally {
-        this.#reservation.release();
+      } catch (thrown) {
+        await this.#reservation.failed();
+        throw thrown;
       }
+      this.#watch?.resized(size);
+      this.#reservation.release();
       return;
     }
     if (size === before) return;
     if (before - size > LONG_TRUNCATE) await truncateAsync(this.#fd, size);
     else ftruncateSync(this.#fd, size);
+    this.#watch?.resized(size);
     await this.#reservation.shrunk();
   }
 
@@ -270,6 +300,7 @@ export class HomeFile implements OpenFile {
         this.#idle = resolve;
       });
     }
+    await this.#watch?.closing();
     let linked = true;
     try {
       linked = await this.#reservation.settle();

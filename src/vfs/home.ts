@@ -13,6 +13,7 @@ import { join as joinHost } from "node:path";
 import { FsError, toFsError } from "../errors.ts";
 import type { Ledger, Reservation } from "../quota/ledger.ts";
 import { copyRange } from "./copy.ts";
+import { descriptors } from "./descriptors.ts";
 import { HomeDirectory } from "./directory.ts";
 import * as entries from "./entries.ts";
 import { checkOwner, HomeFile, PERMISSIONS, toFileStat } from "./file.ts";
@@ -29,12 +30,15 @@ import type {
   StatChange,
   UserFileSystem,
 } from "./types.ts";
+import type { ContentWatch } from "./watch.ts";
 
 export interface HomeOptions {
   /** the instance's directory */
   readonly root: string;
   readonly account: { readonly id: number; readonly name: string };
   readonly ledger: Ledger;
+  /** is told what becomes of the contents of files */
+  readonly contents?: ContentWatch;
 }
 
 const DEFAULT_FILE_MODE = 0o666;
@@ -42,6 +46,9 @@ const DEFAULT_DIRECTORY_MODE = 0o777;
 const OWNER_READ = 0o400;
 const OWNER_WRITE = 0o200;
 const OPEN_ATTEMPTS = 16;
+
+/** Descriptors a directory takes while it is listed: one names it, one reads it. */
+const DIRECTORY_DESCRIPTORS = 2;
 
 /** Virtual user IDs start where Linux distributions start those of people. */
 const FIRST_UID = 1000;
@@ -57,11 +64,12 @@ export function ownerOf(account: { readonly id: number; readonly name: string })
 }
 
 /** Opens a user's home (made if missing, 0700) as a filesystem of its own. */
-export async function openHome({ root, account, ledger }: HomeOptions): Promise<UserFileSystem> {
+export async function openHome(options: HomeOptions): Promise<UserFileSystem> {
+  const { root, account, ledger, contents } = options;
   try {
     const home = homeOf(root, account.name);
     mkdirSync(home, { recursive: true, mode: 0o700 });
-    return new HomeFileSystem(new Jail(home), ledger, account.id, ownerOf(account));
+    return new HomeFileSystem(new Jail(home), ledger, account.id, ownerOf(account), contents);
   } catch (thrown) {
     throw toFsError(thrown);
   }
@@ -72,21 +80,33 @@ class HomeFileSystem implements UserFileSystem, entries.Home {
   readonly ledger: Ledger;
   readonly userId: number;
   readonly owner: Owner;
-  readonly #open = new Set<OpenFile | OpenDirectory>();
+  readonly contents: ContentWatch | undefined;
+  /** with the descriptors each takes */
+  readonly #open = new Map<OpenFile | OpenDirectory, number>();
   readonly #forget = (closed: OpenFile | OpenDirectory): void => {
+    const taken = this.#open.get(closed);
+    if (taken !== undefined) descriptors.give(this.userId, taken);
     this.#open.delete(closed);
   };
   #closed = false;
 
-  constructor(jail: Jail, ledger: Ledger, userId: number, owner: Owner) {
+  constructor(
+    jail: Jail,
+    ledger: Ledger,
+    userId: number,
+    owner: Owner,
+    contents: ContentWatch | undefined,
+  ) {
     this.jail = jail;
     this.ledger = ledger;
     this.userId = userId;
     this.owner = owner;
+    this.contents = contents;
   }
 
   open(path: ByteString, flags: OpenFlags, mode = DEFAULT_FILE_MODE): Promise<OpenFile> {
     return this.#run(async () => {
+      descriptors.check(this.userId, 1);
       for (let attempt = 0; attempt < OPEN_ATTEMPTS; attempt += 1) {
         const place = this.jail.locate(path, !(flags.create && flags.exclusive));
         try {
@@ -105,10 +125,11 @@ class HomeFileSystem implements UserFileSystem, entries.Home {
       const stat = fstatSync(place.existing);
       if (!stat.isDirectory()) throw new FsError("ENOTDIR");
       if ((stat.mode & OWNER_READ) === 0) throw new FsError("EACCES");
+      descriptors.check(this.userId, DIRECTORY_DESCRIPTORS);
       const fd = openSync(itself(place.existing), O_PATH | constants.O_DIRECTORY);
       try {
         const directory = new HomeDirectory(fd, place.path, this.#forget);
-        this.#open.add(directory);
+        this.#keep(directory, DIRECTORY_DESCRIPTORS);
         return directory;
       } catch (thrown) {
         closeSync(fd);
@@ -129,7 +150,7 @@ class HomeFileSystem implements UserFileSystem, entries.Home {
     return this.#run(async () => {
       checkOwner(change, this.owner);
       if (change.size !== undefined) await this.#resize(path, change.size);
-      await this.#at(path, follow, (place) => changeAttributes(place, change));
+      await this.#at(path, follow, (place) => this.#change(place, change));
     });
   }
 
@@ -199,7 +220,7 @@ class HomeFileSystem implements UserFileSystem, entries.Home {
   async close(): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
-    const closing = [...this.#open].map((open) => open.close());
+    const closing = [...this.#open.keys()].map((open) => open.close());
     await Promise.allSettled(closing);
     this.jail.close();
   }
@@ -226,7 +247,7 @@ class HomeFileSystem implements UserFileSystem, entries.Home {
         return { inode: inodeKey(fstatSync(fd, { bigint: true })), size: 0 };
       });
       booked = true;
-      return await this.#adopt(fd as unknown as number, place, flags, reservation);
+      return await this.#adopt(fd as unknown as number, place, flags, reservation, true);
     } catch (thrown) {
       if (fd === undefined) {
         if (toFsError(thrown).code === "EEXIST" && !flags.exclusive) return undefined;
@@ -257,7 +278,7 @@ class HomeFileSystem implements UserFileSystem, entries.Home {
       await reservation.settle(target);
       throw thrown;
     }
-    const file = await this.#adopt(fd, place, flags, reservation);
+    const file = await this.#adopt(fd, place, flags, reservation, false);
     if (!flags.truncate || !flags.write) return file;
     try {
       await file.setStat({ size: 0 });
@@ -268,14 +289,36 @@ class HomeFileSystem implements UserFileSystem, entries.Home {
     }
   }
 
-  async #adopt(fd: number, place: Place, flags: OpenFlags, reservation: Reservation) {
-    const file = new HomeFile(fd, place.path, flags, this.owner, reservation, this.#forget);
+  async #adopt(
+    fd: number,
+    { path }: Place,
+    flags: OpenFlags,
+    reservation: Reservation,
+    fresh: boolean,
+  ): Promise<HomeFile> {
+    const { contents, owner, userId } = this;
+    const watch = flags.write
+      ? await contents?.opened(userId, reservation.inode, fd, fresh)
+      : undefined;
+    const file = new HomeFile(fd, path, flags, owner, reservation, this.#forget, watch);
     if (this.#closed) {
       await file.close();
       throw new FsError("EBADF");
     }
-    this.#open.add(file);
+    this.#keep(file, 1);
     return file;
+  }
+
+  #keep(open: OpenFile | OpenDirectory, taken: number): void {
+    descriptors.take(this.userId, taken);
+    this.#open.set(open, taken);
+  }
+
+  #change(place: Place, change: StatChange): Promise<void> | undefined {
+    const { contents } = this;
+    const before = contents && fstatSync(place.existing, { bigint: true });
+    changeAttributes(place, change);
+    return before && contents.touched(before, place.existing, change.times?.mtime);
   }
 
   async #resize(path: ByteString, size: number): Promise<void> {
@@ -322,11 +365,13 @@ function access(flags: OpenFlags): number {
 
 function changeAttributes(place: Place, change: StatChange): void {
   const target = place.existing;
-  const link = fstatSync(target).isSymbolicLink();
+  const stat = fstatSync(target);
+  const link = stat.isSymbolicLink();
   if (change.permissions !== undefined) {
     // Linux has no permissions on links.
     if (link) throw new FsError("EOPNOTSUPP");
-    chmodSync(itself(target), change.permissions & PERMISSIONS);
+    const permissions = change.permissions & PERMISSIONS;
+    chmodSync(itself(target), stat.isDirectory() ? permissions | entries.OWN_WAY : permissions);
   }
   if (change.times !== undefined) {
     const { atime, mtime } = change.times;

@@ -1,6 +1,6 @@
 import type { ByteString, VirtualPath } from "./path.ts";
 
-/** S_IFMT and the types of RFC-less POSIX <sys/stat.h>; Linux numbers, as SFTP v3 sends them. */
+/** S_IFMT and the file types of POSIX <sys/stat.h>; Linux numbers, as SFTP v3 sends them. */
 export const S_IFMT = 0o170000;
 export const S_IFREG = 0o100000;
 export const S_IFDIR = 0o040000;
@@ -83,6 +83,11 @@ export interface OpenFile {
   stat(): Promise<FileStat>;
   setStat(change: StatChange): Promise<void>;
   sync(): Promise<void>;
+  /**
+   * Where the file is on a disk: a descriptor of its own on it, open for reading, that the caller
+   * closes. Throws FsError.
+   */
+  duplicate?(): number;
   /** Resolves when everything is settled. Calling it again does nothing. */
   close(): Promise<void>;
 }

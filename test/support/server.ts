@@ -14,6 +14,7 @@ import { rescan } from "../../src/quota/rescan.ts";
 import { type RunningServer, startServer } from "../../src/server.ts";
 import { openStore, type Store } from "../../src/store/store.ts";
 import type { Account, Role } from "../../src/store/types.ts";
+import { type CommandResult, command } from "./ssh-client.ts";
 
 /** Settings that differ from the tests' own; sections and fields left out stay. */
 export type ConfigChange = { readonly [S in keyof Config]?: Partial<Config[S]> };
@@ -80,6 +81,7 @@ function testConfig(root: string, change: ConfigChange = {}): Config {
     auth: section("auth"),
     transport: section("transport"),
     log: section("log"),
+    digests: section("digests"),
     audit: section("audit"),
   };
 }
@@ -114,6 +116,26 @@ export async function makeInstance(): Promise<string> {
     await writeFile(join(root, "keys", name), text, { mode: 0o600 });
   }
   return root;
+}
+
+export interface EmptyInstance extends TestInstance {
+  /** Removes the instance, whose servers have ended. */
+  close(): Promise<void>;
+}
+
+/** An instance with users and no server: for those that {@link spawnServer} starts. */
+export async function openInstance(users: readonly TestUser[]): Promise<EmptyInstance> {
+  const root = await makeInstance();
+  const store = await openStore(root, "command", "test");
+  const instance = administer(root, store, testConfig(root));
+  for (const user of users) await instance.addUser(user);
+  return {
+    ...instance,
+    async close() {
+      await store.close();
+      await rm(root, { recursive: true, force: true });
+    },
+  };
 }
 
 /** A server in this process, on a free loopback port, with an instance of its own. */
@@ -182,6 +204,8 @@ export interface SpawnedServer {
   output(): string;
   /** resolves to the exit code; null when a signal ended it */
   readonly exited: Promise<number | null>;
+  /** Ends it by SIGKILL, if it still runs; resolves when it is gone. */
+  kill(): Promise<void>;
 }
 
 const PROGRAM = fileURLToPath(new URL("../../dist/src/moorage.cjs", import.meta.url));
@@ -212,5 +236,14 @@ export async function spawnServer(
     child.once("error", reject);
     void exited.then((code) => reject(new Error(`the server ended (${code}): ${output}`)));
   });
-  return { port, child, output: () => output, exited };
+  const kill = async (): Promise<void> => {
+    child.kill("SIGKILL");
+    await exited;
+  };
+  return { port, child, output: () => output, exited, kill };
+}
+
+/** Runs the built program on an instance: `moorage(root, "usage", "--json")`. */
+export function moorage(root: string, ...args: readonly string[]): Promise<CommandResult> {
+  return command(process.execPath, [PROGRAM, "--root", root, ...args]);
 }

@@ -1,4 +1,4 @@
-import { execFile, spawn } from "node:child_process";
+import { type ChildProcess, execFile, spawn } from "node:child_process";
 import { once } from "node:events";
 import { connect as connectTcp, type Socket } from "node:net";
 import ssh2, { type Client, type ClientChannel, type ConnectConfig } from "ssh2";
@@ -142,43 +142,76 @@ export interface OpenSshOptions {
   readonly options?: readonly string[];
 }
 
-/** Runs OpenSSH's `sftp` with these commands, one a line. */
-export function sftp(
+/** A program under way, for those who want to end it before its time. */
+export interface RunningCommand {
+  readonly child: ChildProcess;
+  readonly result: Promise<CommandResult>;
+}
+
+function identity({ key, options = [] }: OpenSshOptions): string[] {
+  const keys = key === undefined ? [] : ["-i", key, "-o", "IdentitiesOnly=yes"];
+  return [...OPENSSH_OPTIONS, ...keys, ...options];
+}
+
+/** Starts OpenSSH's `sftp` with these commands, one a line; buffers for names that are not UTF-8. */
+export function startSftp(
   { port }: Target,
-  commands: readonly string[],
-  { user = "ann", password, key, options = [] }: OpenSshOptions = {},
-): Promise<CommandResult> {
-  const identity = key === undefined ? [] : ["-i", key, "-o", "IdentitiesOnly=yes"];
-  const target = ["-P", String(port), `${user}@127.0.0.1`];
-  const args = [...OPENSSH_OPTIONS, ...identity, ...options, ...target];
+  commands: readonly (string | Buffer)[],
+  options: OpenSshOptions = {},
+): RunningCommand {
+  const { user = "ann", password } = options;
+  const args = [...identity(options), "-P", String(port), `${user}@127.0.0.1`];
+  const input = Buffer.concat(commands.flatMap((line) => [Buffer.from(line), NEWLINE]));
   // With -b sftp would switch password prompts off.
-  const input = `${commands.join("\n")}\n`;
-  if (password !== undefined) return run("sshpass", ["-e", "sftp", ...args], input, password);
-  return run("sftp", ["-b", "-", ...args], input);
+  if (password !== undefined) return start("sshpass", ["-e", "sftp", ...args], input, password);
+  return start("sftp", ["-b", "-", ...args], input);
+}
+
+const NEWLINE = Buffer.from("\n");
+
+/** Runs OpenSSH's `sftp` to its end; without a password the first command that fails ends it. */
+export function sftp(
+  target: Target,
+  commands: readonly (string | Buffer)[],
+  options: OpenSshOptions = {},
+): Promise<CommandResult> {
+  return startSftp(target, commands, options).result;
+}
+
+/** Runs OpenSSH's `scp` (by the SFTP protocol); `remote:` in a path stands for the server. */
+export function scp(
+  { port }: Target,
+  paths: readonly string[],
+  options: OpenSshOptions = {},
+): Promise<CommandResult> {
+  const { user = "ann", password } = options;
+  const places = paths.map((path) => path.replace(/^remote:/, `${user}@127.0.0.1:`));
+  const args = [...identity(options), "-P", String(port), ...places];
+  if (password !== undefined) return start("sshpass", ["-e", "scp", ...args], "", password).result;
+  return start("scp", ["-B", ...args], "").result;
 }
 
 /** Runs OpenSSH's `ssh` with a command, or for a shell without one. */
 export function ssh(
   { port }: Target,
   command: readonly string[],
-  { user = "ann", password, key, options = [] }: OpenSshOptions = {},
+  options: OpenSshOptions = {},
 ): Promise<CommandResult> {
-  const identity = key === undefined ? [] : ["-i", key, "-o", "IdentitiesOnly=yes"];
-  const target = ["-p", String(port), `${user}@127.0.0.1`, ...command];
-  const args = [...OPENSSH_OPTIONS, ...identity, ...options, ...target];
-  if (password !== undefined) return run("sshpass", ["-e", "ssh", ...args], "", password);
-  return run("ssh", args, "");
+  const { user = "ann", password } = options;
+  const args = [...identity(options), "-p", String(port), `${user}@127.0.0.1`, ...command];
+  if (password !== undefined) return start("sshpass", ["-e", "ssh", ...args], "", password).result;
+  return start("ssh", args, "").result;
 }
 
-function run(
+function start(
   program: string,
   args: readonly string[],
-  input: string,
+  input: string | Buffer,
   password?: string,
-): Promise<CommandResult> {
-  return new Promise((resolve, reject) => {
-    const env = password === undefined ? process.env : { ...process.env, SSHPASS: password };
-    const child = spawn(program, args, { env, stdio: "pipe" });
+): RunningCommand {
+  const env = password === undefined ? process.env : { ...process.env, SSHPASS: password };
+  const child = spawn(program, args, { env, stdio: "pipe" });
+  const result = new Promise<CommandResult>((resolve, reject) => {
     let stdout = "";
     let stderr = "";
     child.stdout.on("data", (chunk) => {
@@ -192,10 +225,12 @@ function run(
     child.once("close", (code) => resolve({ code, stdout, stderr }));
     child.stdin.end(input);
   });
+  return { child, result };
 }
 
 /** The Debian package to install when a program the tests use is missing. */
 const PACKAGES: Readonly<Record<string, string>> = {
+  scp: "openssh-client",
   sftp: "openssh-client",
   ssh: "openssh-client",
   sshpass: "sshpass",

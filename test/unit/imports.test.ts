@@ -13,6 +13,8 @@ const CONTRACTS = new Set([
   "src/session/channel.ts",
   "src/config/types.ts",
   "src/store/types.ts",
+  "src/digests/types.ts",
+  "src/vfs/watch.ts",
 ]);
 
 /** The one door of control/ that the admin TUI may use. */
@@ -21,6 +23,7 @@ const CONTROL_CLIENT = "src/control/client.ts";
 /** All that the protocol code may know: a filesystem and a channel, as types. */
 const SEEN_BY_SFTP = new Set([
   "src/errors.ts",
+  "src/digests/types.ts",
   "src/vfs/path.ts",
   "src/vfs/types.ts",
   "src/session/channel.ts",
@@ -41,7 +44,19 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   transport: ["auth", "log", "session", "store"],
   control: ["auth", "config", "log", "quota", "store", "vfs"],
   client: ["log"],
-  server: ["auth", "config", "control", "log", "quota", "session", "store", "transport", "vfs"],
+  digests: [],
+  server: [
+    "auth",
+    "config",
+    "control",
+    "digests",
+    "log",
+    "quota",
+    "session",
+    "store",
+    "transport",
+    "vfs",
+  ],
   cli: ["auth", "client", "config", "control", "log", "quota", "server", "store"],
   main: ["cli"],
   moorage: ["main"],
@@ -50,6 +65,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
 
 /** Rooms that a room may know by their types only: it gets the objects from the composition root. */
 const MAY_IMPORT_TYPES: Readonly<Record<string, readonly string[]>> = {
+  digests: ["store"],
   vfs: ["quota", "store"],
 };
 
@@ -82,7 +98,7 @@ type Sources = ReadonlyMap<string, string>;
 
 function room(file: string): string {
   const [top = "", name = ""] = file.split("/");
-  return top === "src" ? name.replace(/\.c?ts$/, "") : top;
+  return top === "src" ? name.replace(/\.(c?ts|js)$/, "") : top;
 }
 
 interface Import {
@@ -191,7 +207,7 @@ function tree(): Sources {
     } catch {
       continue;
     }
-    for (const name of names.filter((entry) => /\.c?ts$/.test(entry))) {
+    for (const name of names.filter((entry) => /\.(c?ts|js)$/.test(entry))) {
       sources.set(`${top}/${name}`, readFileSync(`${root}${top}/${name}`, "utf8"));
     }
   }

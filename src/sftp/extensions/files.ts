@@ -3,7 +3,7 @@ import type { OpenFile } from "../../vfs/types.ts";
 import type { Operation } from "../context.ts";
 import { eofReply, okReply } from "../replies.ts";
 
-/** fsync@openssh.com (OpenSSH PROTOCOL, 4.7). */
+/** fsync@openssh.com (OpenSSH PROTOCOL, 4.6). */
 export const fsync: Operation = async ({ handles }, id, request) => {
   await handles.file(request.handle()).file.sync();
   return okReply(id);

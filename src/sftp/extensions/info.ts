@@ -51,7 +51,7 @@ function statvfsReply(id: number, stat: FileSystemStat): Buffer {
 const MAX_IDS = 2048;
 
 /**
- * users-groups-by-id@openssh.com (OpenSSH PROTOCOL, 4.11): only the virtual owner has a name, every
+ * users-groups-by-id@openssh.com (OpenSSH PROTOCOL, 4.12): only the virtual owner has a name, every
  * other id gets an empty one.
  */
 export const usersGroupsById: Operation = async ({ fs }, id, request) => {

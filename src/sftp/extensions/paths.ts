@@ -11,21 +11,24 @@ export const posixRename: Operation = async ({ fs }, id, request) => {
   return okReply(id);
 };
 
-/** hardlink@openssh.com (OpenSSH PROTOCOL, 4.6). */
+/** hardlink@openssh.com (OpenSSH PROTOCOL, 4.5). */
 export const hardlink: Operation = async ({ fs }, id, request) => {
   const existing = request.path();
   await fs.hardLink(existing, request.path());
   return okReply(id);
 };
 
-/** lsetstat@openssh.com (OpenSSH PROTOCOL, 4.8): SETSTAT that does not follow a link. */
+/** lsetstat@openssh.com (OpenSSH PROTOCOL, 4.7): SETSTAT that does not follow a link. */
 export const lsetstat: Operation = async ({ fs }, id, request) => {
   const path = request.path();
-  await fs.setStat(path, toChange(readAttrs(request)), false);
+  const change = toChange(readAttrs(request));
+  // It would have to follow the link.
+  if (change.size !== undefined) throw new FsError("EINVAL", "A size can't be set this way");
+  await fs.setStat(path, change, false);
   return okReply(id);
 };
 
-/** expand-path@openssh.com (OpenSSH PROTOCOL, 4.10): REALPATH that knows "~" and "~user". */
+/** expand-path@openssh.com (OpenSSH PROTOCOL, 4.9): REALPATH that knows "~" and "~user". */
 export const expandPath: Operation = async ({ fs }, id, request) => {
   return nameReply(id, await fs.realPath(expandTilde(request.path(), fromText(fs.owner.user))));
 };

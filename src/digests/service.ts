@@ -1,0 +1,171 @@
+import type { BigIntStats } from "node:fs";
+import { fstatSync } from "node:fs";
+import { availableParallelism } from "node:os";
+import type { Config } from "../config/types.ts";
+import type { DigestMap, DigestStore } from "../store/digests.ts";
+import type { ContentWatch, WriteWatch } from "../vfs/watch.ts";
+import { Follower, type FollowerContext } from "./follower.ts";
+import { Pool } from "./pool.ts";
+import { SpareTime } from "./spare.ts";
+import { type FileState, isSettled, toState } from "./state.ts";
+import type { Digests } from "./types.ts";
+import { UserDigests } from "./user.ts";
+
+/** Priority of the hashing threads: transfers come first where processors are scarce. */
+const NICE = 10;
+const MOST_WORKERS = 4;
+/** New rows after which old ones are looked for. */
+const PRUNE_EVERY = 256;
+
+export interface DigestServiceOptions {
+  readonly config: Config["digests"];
+  readonly store: DigestStore;
+  /** milliseconds since the epoch, as file times are */
+  readonly now?: () => number;
+}
+
+/**
+ * Checksums of files: computed in threads of low priority, remembered in the store, and computed
+ * along with uploads.
+ */
+export class DigestService implements ContentWatch {
+  /** hashes what somebody waits for */
+  readonly pool: Pool;
+  readonly #config: Config["digests"];
+  readonly #store: DigestStore;
+  readonly #now: () => number;
+  readonly #followerPool: Pool;
+  readonly #spare: SpareTime;
+  readonly #context: FollowerContext;
+  readonly #followers = new Map<string, Follower>();
+  /** by inode: how many have the file open for writing in this process */
+  readonly #writers = new Map<string, number>();
+  #added = 0;
+  /** bytes read to hash files, since the start */
+  #inlineBytes = 0;
+
+  constructor({ config, store, now = Date.now }: DigestServiceOptions) {
+    this.#config = config;
+    this.#store = store;
+    this.#now = now;
+    const { queue, queuePerUser, uploads } = config;
+    const workers = config.workers || Math.min(MOST_WORKERS, halfOf(availableParallelism()));
+    this.pool = new Pool({ workers, nice: NICE, queue, queuePerUser });
+    const all = { queue: uploads, queuePerUser: uploads };
+    this.#followerPool = new Pool({ workers: 1, nice: NICE, ...all });
+    this.#spare = new SpareTime(() => this.#followerPool.wake());
+    this.#context = {
+      pool: this.#followerPool,
+      spare: this.#spare,
+      store,
+      algorithms: config.onUpload,
+      mayBegin: (inode) => this.#mayFollow(inode),
+      began: (follower) => this.#followers.set(follower.inode, follower),
+      ended: (follower) => this.#ended(follower),
+      writerClosed: (inode) => this.#writerClosed(inode),
+    };
+  }
+
+  forUser(userId: number): Digests {
+    return new UserDigests(this, userId);
+  }
+
+  /** Bytes of files that were read to hash them. */
+  get bytesRead(): number {
+    return this.pool.bytesRead + this.#followerPool.bytesRead + this.#inlineBytes;
+  }
+
+  /** Uploads that are followed, with those whose digests are not complete yet. */
+  get following(): number {
+    return this.#followers.size;
+  }
+
+  async opened(userId: number, inode: string, fd: number, fresh: boolean): Promise<WriteWatch> {
+    this.#writers.set(inode, (this.#writers.get(inode) ?? 0) + 1);
+    this.#followers.get(inode)?.lost();
+    if (!fresh) await this.#store.forget(inode);
+    return new Follower(this.#context, userId, inode, fd);
+  }
+
+  async touched(before: BigIntStats, fd: number, mtime?: number): Promise<void> {
+    if (!before.isFile()) return;
+    const after = fstatSync(fd, { bigint: true });
+    const expected = mtime === undefined ? before.mtimeNs : BigInt(mtime) * 1_000_000_000n;
+    // Another time says that somebody wrote to it.
+    if (after.mtimeNs !== expected || after.size !== before.size) return;
+    const from = toState(before);
+    await this.#store.carry(from.inode, from.state, toState(after).state);
+  }
+
+  async removing(inode: string): Promise<void> {
+    this.#followers.get(inode)?.lost();
+    await this.#store.forget(inode);
+  }
+
+  /** @internal for UserDigests: what is known of the file in this state */
+  async known({ inode, state }: FileState): Promise<{ digests: DigestMap; follower?: Follower }> {
+    const row = await this.#store.find(inode, state);
+    if (row === undefined) return { digests: {} };
+    const follower = row.token === null ? undefined : this.#followers.get(inode);
+    const { digests } = row;
+    return follower?.token === row.token ? { digests, follower } : { digests };
+  }
+
+  /** @internal for UserDigests: `before` and `after` are the file's states around the reading */
+  async remember(
+    userId: number,
+    before: FileState,
+    readAt: number,
+    after: FileState,
+    digests: DigestMap,
+  ): Promise<void> {
+    const { inode, state } = before;
+    if (this.#config.maxRecords === 0 || this.#writers.has(inode)) return;
+    if (after.inode !== inode || after.state !== state || !isSettled(before, readAt)) return;
+    await this.#store.put(userId, inode, state, digests);
+    await this.#prune();
+  }
+
+  /** @internal */
+  now(): number {
+    return this.#now();
+  }
+
+  /** @internal for UserDigests: bytes it read itself */
+  readInline(bytes: number): void {
+    this.#inlineBytes += bytes;
+  }
+
+  /** Ends all hashing. Digests that are not complete are lost; later uploads aren't followed. */
+  async close(): Promise<void> {
+    this.#spare.close();
+    await Promise.all([this.pool.close(), this.#followerPool.close()]);
+    for (const follower of [...this.#followers.values()]) follower.lost();
+  }
+
+  #ended(follower: Follower): void {
+    if (this.#followers.get(follower.inode) === follower) this.#followers.delete(follower.inode);
+    this.#prune().catch(() => undefined);
+  }
+
+  async #prune(): Promise<void> {
+    this.#added += 1;
+    if (this.#added % PRUNE_EVERY === 1) await this.#store.prune(this.#config.maxRecords);
+  }
+
+  #mayFollow(inode: string): boolean {
+    const { maxRecords, onUpload, uploads } = this.#config;
+    if (onUpload.length === 0 || maxRecords === 0) return false;
+    return this.#followers.size < uploads && this.#writers.get(inode) === 1;
+  }
+
+  #writerClosed(inode: string): void {
+    const left = (this.#writers.get(inode) ?? 1) - 1;
+    if (left === 0) this.#writers.delete(inode);
+    else this.#writers.set(inode, left);
+  }
+}
+
+function halfOf(processors: number): number {
+  return Math.max(1, Math.floor(processors / 2));
+}
