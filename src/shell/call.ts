@@ -1,0 +1,100 @@
+import { setImmediate } from "node:timers/promises";
+import { FsError } from "../errors.ts";
+import { type ByteString, fromText, toBuffer } from "../vfs/path.ts";
+import type { FileStat, UserFileSystem } from "../vfs/types.ts";
+import type { Shell } from "./context.ts";
+import { interruption } from "./errors.ts";
+import { type Input, Output, type Sink, type Terminal, unlessAborted } from "./io.ts";
+
+export interface Command {
+  readonly name: string;
+  /** one line for `help` */
+  readonly summary: string;
+  /** what may follow the name; more lines explain the options */
+  readonly usage: string;
+  /** exit code for wrong options, as the real tool's; 1 without it */
+  readonly usageStatus?: number;
+  /** Resolves to the exit code. May reject with FsError, UsageError, CommandError, Interrupted. */
+  run(call: Call): Promise<number>;
+}
+
+/** How long a command may keep the event loop to itself, in milliseconds. */
+const TURN_MS = 2;
+
+export interface CallOptions {
+  readonly name: string;
+  readonly args: readonly ByteString[];
+  readonly shell: Shell;
+  readonly stdin: Input;
+  readonly stdout: Sink;
+  readonly stderr: Sink;
+  readonly terminal: Terminal | undefined;
+  readonly signal: AbortSignal;
+}
+
+/** One command being run. */
+export class Call {
+  readonly name: string;
+  readonly args: readonly ByteString[];
+  readonly shell: Shell;
+  readonly stdin: Input;
+  readonly out: Output;
+  /** the terminal that the output goes to */
+  readonly terminal: Terminal | undefined;
+  readonly signal: AbortSignal;
+  readonly #stderr: Sink;
+  #turn = performance.now();
+
+  constructor(options: CallOptions) {
+    this.name = options.name;
+    this.args = options.args;
+    this.shell = options.shell;
+    this.stdin = options.stdin;
+    this.terminal = options.terminal;
+    this.signal = options.signal;
+    this.out = new Output(options.stdout, options.signal);
+    this.#stderr = options.stderr;
+  }
+
+  get fs(): UserFileSystem {
+    return this.shell.context.fs;
+  }
+
+  /** The path of an operand. @throws FsError ENOENT for an empty one, as POSIX has it */
+  path(operand: ByteString): ByteString {
+    if (operand === "") throw new FsError("ENOENT");
+    return this.shell.resolve(operand);
+  }
+
+  /** Metadata of what an operand names; undefined when there is nothing. */
+  async look(operand: ByteString, follow: boolean): Promise<FileStat | undefined> {
+    try {
+      const path = this.path(operand);
+      return await (follow ? this.fs.stat(path) : this.fs.lstat(path));
+    } catch (thrown) {
+      if (thrown instanceof FsError && (thrown.code === "ENOENT" || thrown.code === "ENOTDIR")) {
+        return undefined;
+      }
+      throw thrown;
+    }
+  }
+
+  /** One line on standard error, behind the command's name. */
+  async complain(text: string): Promise<void> {
+    await this.warn(`${this.name}: ${text}\n`);
+  }
+
+  /** Text on standard error, behind what was printed until now. */
+  async warn(text: string): Promise<void> {
+    await this.out.flush();
+    await unlessAborted(this.signal, this.#stderr.write(toBuffer(fromText(text))));
+  }
+
+  /** To be awaited in every loop: ends it when interrupted, and lets others have their turn. */
+  async step(): Promise<void> {
+    if (this.signal.aborted) throw interruption(this.signal);
+    if (performance.now() - this.#turn < TURN_MS) return;
+    await setImmediate();
+    this.#turn = performance.now();
+  }
+}

@@ -1,0 +1,204 @@
+import { type ByteString, bytes } from "../vfs/path.ts";
+import { interruption } from "./errors.ts";
+
+/** Where bytes come from. */
+export interface Source {
+  /** The next bytes; undefined at the end. Rejects with Interrupted when the signal aborts. */
+  pull(signal: AbortSignal): Promise<Buffer | undefined>;
+}
+
+/** Where bytes go to. */
+export interface Sink {
+  /**
+   * Resolves when there is room for more: the receiver's window sets the pace. The buffer must not
+   * change afterwards. Rejects when nobody takes the bytes any more.
+   */
+  write(data: Buffer): Promise<void>;
+}
+
+/** A terminal on the other side. */
+export interface Terminal {
+  readonly columns: number;
+  /** Asks for a line that is not shown; undefined when the user gave up. */
+  readSecret(prompt: string, signal: AbortSignal): Promise<ByteString | undefined>;
+}
+
+/** The three streams of a command line, and its terminal if it has one. */
+export interface ShellIo {
+  readonly stdin: Input;
+  readonly stdout: Sink;
+  readonly stderr: Sink;
+  readonly terminal?: Terminal;
+}
+
+/** Settles like the promise, or rejects with Interrupted as soon as the signal aborts. */
+export async function unlessAborted<T>(signal: AbortSignal, promise: Promise<T>): Promise<T> {
+  let stop: () => void = () => {};
+  const aborted = new Promise<never>((_, reject) => {
+    stop = () => reject(interruption(signal));
+    if (signal.aborted) stop();
+    else signal.addEventListener("abort", stop, { once: true });
+  });
+  try {
+    return await Promise.race([promise, aborted]);
+  } finally {
+    signal.removeEventListener("abort", stop);
+    // Whichever lost may still fail.
+    aborted.catch(ignore);
+    promise.catch(ignore);
+  }
+}
+
+function ignore(): void {}
+
+/** A standard input: what one command leaves unread is the next one's. */
+export class Input {
+  readonly #source: Source;
+  #rest: Buffer | undefined;
+  #ended = false;
+
+  constructor(source: Source) {
+    this.#source = source;
+  }
+
+  /** Up to `max` of the next bytes; undefined at the end. Rejects with Interrupted. */
+  async read(signal: AbortSignal, max = Number.POSITIVE_INFINITY): Promise<Buffer | undefined> {
+    if (signal.aborted) throw interruption(signal);
+    const chunk = this.#rest ?? (this.#ended ? undefined : await this.#source.pull(signal));
+    this.#rest = undefined;
+    if (chunk === undefined) {
+      this.#ended = true;
+      return undefined;
+    }
+    if (chunk.length > max) this.#rest = chunk.subarray(max);
+    return chunk.subarray(0, max);
+  }
+
+  /** Puts bytes back in front of what comes next. */
+  unread(data: Buffer): void {
+    if (data.length === 0) return;
+    this.#rest = this.#rest === undefined ? data : Buffer.concat([data, this.#rest]);
+  }
+
+  /**
+   * The next line with its newline, without one at the end of the input; undefined when nothing is
+   * left. Of a longer line it gives `limit` bytes and then the rest, like so many lines.
+   */
+  async readLine(signal: AbortSignal, limit: number): Promise<ByteString | undefined> {
+    const pieces: Buffer[] = [];
+    let length = 0;
+    while (length < limit) {
+      const chunk = await this.read(signal, limit - length);
+      if (chunk === undefined) break;
+      const end = chunk.indexOf(0x0a) + 1;
+      const piece = end > 0 ? chunk.subarray(0, end) : chunk;
+      pieces.push(piece);
+      length += piece.length;
+      if (end > 0) {
+        this.unread(chunk.subarray(end));
+        break;
+      }
+    }
+    return length === 0 ? undefined : bytes(Buffer.concat(pieces));
+  }
+}
+
+/** No input at all. */
+export const NO_INPUT: Source = { pull: async () => undefined };
+
+/** Smaller chunks that wait are put together, so that a flood of tiny ones costs little more. */
+const SMALL = 2048;
+const PACK = 16 * 1024;
+
+/** Bytes that are pushed by one side and pulled by the other. */
+export class Queue implements Source {
+  readonly #taken: (length: number) => void;
+  #chunks: Buffer[] = [];
+  /** the last chunk is the first `#packed` bytes of this one */
+  #pack: Buffer | undefined;
+  #packed = 0;
+  #ended = false;
+  #wake: (() => void) | undefined;
+
+  /** @param taken is told of bytes that were pulled */
+  constructor(taken: (length: number) => void = () => {}) {
+    this.#taken = taken;
+  }
+
+  push(data: Buffer): void {
+    if (this.#ended || data.length === 0) return;
+    if (data.length >= SMALL || this.#chunks.length === 0) {
+      this.#pack = undefined;
+      this.#chunks.push(data);
+    } else this.#pushSmall(data);
+    this.#wake?.();
+  }
+
+  #pushSmall(data: Buffer): void {
+    if (this.#pack === undefined || this.#packed + data.length > PACK) {
+      this.#pack = Buffer.allocUnsafeSlow(PACK);
+      this.#packed = 0;
+      this.#chunks.push(this.#pack);
+    }
+    this.#packed += data.copy(this.#pack, this.#packed);
+    this.#chunks[this.#chunks.length - 1] = this.#pack.subarray(0, this.#packed);
+  }
+
+  end(): void {
+    this.#ended = true;
+    this.#wake?.();
+  }
+
+  /** Forgets what nobody has pulled. */
+  clear(): void {
+    for (const chunk of this.#chunks) this.#taken(chunk.length);
+    this.#chunks = [];
+    this.#pack = undefined;
+  }
+
+  async pull(signal: AbortSignal): Promise<Buffer | undefined> {
+    while (this.#chunks.length === 0 && !this.#ended) {
+      const pushed = new Promise<void>((resolve) => {
+        this.#wake = resolve;
+      });
+      await unlessAborted(signal, pushed);
+    }
+    const chunk = this.#chunks.shift();
+    if (this.#chunks.length === 0) this.#pack = undefined;
+    if (chunk !== undefined) this.#taken(chunk.length);
+    return chunk;
+  }
+}
+
+/** Gathers a command's small writes. */
+export class Output {
+  readonly #sink: Sink;
+  readonly #signal: AbortSignal;
+  #pieces: string[] = [];
+  #length = 0;
+
+  constructor(sink: Sink, signal: AbortSignal) {
+    this.#sink = sink;
+    this.#signal = signal;
+  }
+
+  /** @param text bytes, one a char */
+  async print(text: string): Promise<void> {
+    this.#pieces.push(text);
+    this.#length += text.length;
+    if (this.#length >= 32 * 1024) await this.flush();
+  }
+
+  async write(data: Buffer): Promise<void> {
+    if (this.#length > 0) await this.flush();
+    await unlessAborted(this.#signal, this.#sink.write(data));
+  }
+
+  async flush(): Promise<void> {
+    if (this.#length === 0) return;
+    const data = Buffer.from(this.#pieces.join(""), "latin1");
+    this.#pieces = [];
+    this.#length = 0;
+    await unlessAborted(this.#signal, this.#sink.write(data));
+  }
+}

@@ -1,0 +1,237 @@
+import { FsError } from "../../errors.ts";
+import { type ByteString, display } from "../../vfs/path.ts";
+import type { OpenFile } from "../../vfs/types.ts";
+import type { Call } from "../call.ts";
+import { CommandError, reason } from "../errors.ts";
+import { KEEPING } from "../files.ts";
+import { below, isDirectory, MAX_DEPTH } from "../tree.ts";
+import {
+  type ControlRecord,
+  isPlainName,
+  parseRecord,
+  ScpChannel,
+  type ScpOptions,
+  type Times,
+} from "./protocol.ts";
+
+type Entry = ControlRecord & { readonly type: "file" | "directory" };
+type FileEntry = ControlRecord & { readonly type: "file" };
+
+/** A directory that is being received. */
+interface Level {
+  readonly path: ByteString;
+  /** false: what comes gets this very name */
+  readonly isDirectory: boolean;
+  readonly times: Times | undefined;
+  /** permissions to be set when it is complete */
+  readonly permissions: number | undefined;
+}
+
+/** What is written at once. */
+const PIECE = 256 * 1024;
+
+const OWNER_WRITE = 0o200;
+const OWNER_ALL = 0o700;
+
+/** `scp -t TARGET`: receives files. Resolves to the exit code. */
+export async function receive(call: Call, target: ByteString, options: ScpOptions) {
+  return new Receiver(call, options).run(target);
+}
+
+class Receiver {
+  readonly #call: Call;
+  readonly #options: ScpOptions;
+  readonly #channel: ScpChannel;
+  readonly #levels: Level[] = [];
+  #times: Times | undefined;
+
+  constructor(call: Call, options: ScpOptions) {
+    this.#call = call;
+    this.#options = options;
+    this.#channel = new ScpChannel(call, options.verbose);
+  }
+
+  async run(target: ByteString): Promise<number> {
+    const channel = this.#channel;
+    try {
+      const path = this.#call.path(target);
+      const stat = await this.#call.look(target, true);
+      if (this.#options.directory && !isDirectory(stat)) {
+        throw new FsError(stat === undefined ? "ENOENT" : "ENOTDIR");
+      }
+      const level = { path, isDirectory: isDirectory(stat), times: undefined };
+      this.#levels.push({ ...level, permissions: undefined });
+    } catch (thrown) {
+      await this.#fail(thrown, target);
+      return 1;
+    }
+    await channel.accept();
+    for (;;) {
+      await this.#call.step();
+      const line = await channel.line();
+      if (line === undefined || !(await this.#take(line))) break;
+    }
+    return channel.status;
+  }
+
+  /** False when nothing more is to come. */
+  async #take(line: string): Promise<boolean> {
+    const channel = this.#channel;
+    await channel.trace(`Sink: ${display(line as ByteString)}`);
+    if (line.startsWith("\x01") || line.startsWith("\x02")) {
+      await channel.message("", line.slice(1));
+      return line.startsWith("\x01");
+    }
+    const record = parseRecord(line);
+    if (record === undefined) {
+      await channel.refuse("protocol error: unexpected control record");
+      return false;
+    }
+    if (record.type === "end") {
+      if (this.#levels.length === 1) return false;
+      await this.#leave();
+    } else if (record.type === "times") {
+      this.#times = record.times;
+      await channel.accept();
+    } else await this.#entry(record);
+    return true;
+  }
+
+  async #entry(entry: Entry): Promise<void> {
+    const times = this.#options.preserve ? this.#times : undefined;
+    this.#times = undefined;
+    if (!isPlainName(entry.name)) {
+      await this.#channel.refuse(`error: unexpected filename: ${display(entry.name)}`);
+      return;
+    }
+    const level = this.#levels.at(-1) as Level;
+    const path = level.isDirectory ? below(level.path, entry.name) : level.path;
+    if (entry.type === "file") await this.#file(entry, path, times);
+    else await this.#directory(entry, path, times);
+  }
+
+  async #directory(entry: Entry, path: ByteString, times: Times | undefined): Promise<void> {
+    const { fs } = this.#call;
+    const { preserve, recursive } = this.#options;
+    let made = false;
+    try {
+      if (!recursive) throw new CommandError("received a directory without -r");
+      if (this.#levels.length > MAX_DEPTH) {
+        throw new CommandError(`more than ${MAX_DEPTH} directories deep`);
+      }
+      const stat = await this.#call.look(path, true);
+      if (stat === undefined) {
+        // Whatever its permissions will be, first it is filled.
+        await fs.makeDirectory(path, entry.mode | OWNER_ALL);
+        made = true;
+      } else if (!isDirectory(stat)) throw new FsError("ENOTDIR");
+    } catch (thrown) {
+      await this.#fail(thrown, entry.name);
+      return;
+    }
+    const narrow = made && (entry.mode & OWNER_ALL) !== OWNER_ALL;
+    const permissions = preserve || narrow ? entry.mode : undefined;
+    this.#levels.push({ path, isDirectory: true, times, permissions });
+    await this.#channel.accept();
+  }
+
+  async #leave(): Promise<void> {
+    const { path, times, permissions } = this.#levels.pop() as Level;
+    try {
+      const change = { ...(permissions !== undefined && { permissions }), ...(times && { times }) };
+      if (Object.keys(change).length > 0) await this.#call.fs.setStat(path, change, true);
+    } catch (thrown) {
+      await this.#fail(thrown, path);
+      return;
+    }
+    await this.#channel.accept();
+  }
+
+  async #file(entry: FileEntry, path: ByteString, times: Times | undefined): Promise<void> {
+    const channel = this.#channel;
+    let file: OpenFile;
+    let made: boolean;
+    try {
+      const stat = await this.#call.look(path, true);
+      made = stat === undefined;
+      await this.#checkRoom(entry.size, stat?.size ?? 0);
+      file = await this.#call.fs.open(path, KEEPING, entry.mode | OWNER_WRITE);
+    } catch (thrown) {
+      await this.#fail(thrown, entry.name);
+      return;
+    }
+    let failure: unknown;
+    try {
+      await channel.accept();
+      failure = await this.#content(file, entry.size);
+      // The client's own word on whether all went well: its message is enough.
+      await channel.answer();
+      failure ??= await this.#finish(file, entry, made, times);
+    } finally {
+      await file.close();
+    }
+    // One answer, whatever went wrong and when. What was stored stays.
+    if (failure === undefined) await channel.accept();
+    else await this.#fail(failure, entry.name);
+  }
+
+  /** Refuses what can't fit before the client sends all of it. */
+  async #checkRoom(size: number, there: number): Promise<void> {
+    const { usedBytes, quotaBytes } = await this.#call.shell.context.usage();
+    const needed = size - there;
+    if (quotaBytes === null || needed <= 0 || usedBytes + needed <= quotaBytes) return;
+    throw new CommandError(
+      `Quota exceeded: ${usedBytes} of ${quotaBytes} bytes used, ${needed} more needed`,
+    );
+  }
+
+  /** Takes all of the content, and after an error drops the rest. Resolves to the first error. */
+  async #content(file: OpenFile, size: number): Promise<unknown> {
+    let failure: unknown;
+    for (let done = 0; done < size; ) {
+      await this.#call.step();
+      const pieces: Buffer[] = [];
+      let length = 0;
+      while (length < PIECE && done + length < size) {
+        const data = await this.#channel.data(Math.min(PIECE - length, size - done - length));
+        pieces.push(data);
+        length += data.length;
+      }
+      if (failure === undefined) {
+        try {
+          await file.write(pieces, length, done);
+        } catch (thrown) {
+          failure = thrown;
+        }
+      }
+      done += length;
+    }
+    return failure;
+  }
+
+  /** Cuts off what an older, longer file had more; permissions and times. */
+  async #finish(
+    file: OpenFile,
+    entry: FileEntry,
+    made: boolean,
+    times: Times | undefined,
+  ): Promise<unknown> {
+    const { preserve } = this.#options;
+    try {
+      await file.setStat({ size: entry.size });
+      const narrow = made && (entry.mode & OWNER_WRITE) === 0;
+      if (preserve || narrow) await file.setStat({ permissions: entry.mode });
+      if (times !== undefined) await file.setStat({ times });
+      return undefined;
+    } catch (thrown) {
+      return thrown;
+    }
+  }
+
+  async #fail(thrown: unknown, name: ByteString): Promise<void> {
+    const known = thrown instanceof FsError || thrown instanceof CommandError;
+    if (this.#call.signal.aborted || !known) throw thrown;
+    const why = thrown instanceof CommandError ? thrown.message : reason(thrown);
+    await this.#channel.refuse(`${display(name)}: ${why}`);
+  }
+}

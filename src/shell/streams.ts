@@ -1,0 +1,66 @@
+import { type ByteChannel, DRAIN_BYTES } from "../session/channel.ts";
+import { Interrupted } from "./errors.ts";
+import { Queue, type Sink, unlessAborted } from "./io.ts";
+
+/** A session channel with the second stream that commands have. */
+export interface ShellChannel extends ByteChannel {
+  writeError(data: Buffer): void;
+}
+
+/** What goes into one packet of standard error. */
+const ERROR_PIECE = 8 * 1024;
+
+/** A channel as streams. Sets the channel's callbacks. */
+export class ChannelStreams {
+  /** bytes as they came; credit is given for those that were pulled */
+  readonly input: Queue;
+  readonly output: Sink;
+  readonly errors: Sink;
+  /** sees each chunk first and gives back what is left of it */
+  filter: (chunk: Buffer) => Buffer = (chunk) => chunk;
+  readonly #channel: ShellChannel;
+  readonly #gone = new AbortController();
+  #drained: (() => void)[] = [];
+
+  constructor(channel: ShellChannel) {
+    this.#channel = channel;
+    this.input = new Queue((length) => channel.consume(length));
+    this.output = { write: (data) => this.#write(data) };
+    this.errors = { write: (data) => this.#writeError(data) };
+    channel.onData = (chunk) => this.#receive(chunk);
+    channel.onEnd = () => this.input.end();
+    channel.onClose = () => this.end(new Interrupted(129));
+    channel.onDrain = () => {
+      for (const resolve of this.#drained.splice(0)) resolve();
+    };
+  }
+
+  /** Aborted when the channel is gone, or all is to end. */
+  get gone(): AbortSignal {
+    return this.#gone.signal;
+  }
+
+  end(why: Interrupted): void {
+    if (!this.gone.aborted) this.#gone.abort(why);
+  }
+
+  #receive(chunk: Buffer): void {
+    const rest = this.filter(chunk);
+    if (rest.length < chunk.length) this.#channel.consume(chunk.length - rest.length);
+    this.input.push(rest);
+  }
+
+  async #write(data: Buffer): Promise<void> {
+    this.#channel.write(data);
+    while (this.#channel.queuedBytes > DRAIN_BYTES && !this.gone.aborted) {
+      const drained = new Promise<void>((resolve) => this.#drained.push(resolve));
+      await unlessAborted(this.gone, drained);
+    }
+  }
+
+  async #writeError(data: Buffer): Promise<void> {
+    for (let at = 0; at < data.length; at += ERROR_PIECE) {
+      this.#channel.writeError(data.subarray(at, at + ERROR_PIECE));
+    }
+  }
+}
