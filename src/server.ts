@@ -1,13 +1,18 @@
+import { hostname } from "node:os";
 import { join } from "node:path";
 import type { Logger } from "pino";
 import { Authenticator } from "./auth/authenticator.ts";
-import { Passwords } from "./auth/passwords.ts";
+import { HashQueueFull, Passwords } from "./auth/passwords.ts";
 import type { Config } from "./config/types.ts";
+import { ControlError } from "./control/errors.ts";
+import { UserControl } from "./control/users.ts";
 import { DigestService } from "./digests/service.ts";
 import { errorName } from "./errors.ts";
 import { Ledger } from "./quota/ledger.ts";
 import { recover } from "./quota/recover.ts";
+import { rescan } from "./quota/rescan.ts";
 import { Admission } from "./session/admission.ts";
+import type { CommandServices } from "./session/commands.ts";
 import { Sessions, STOPPING } from "./session/registry.ts";
 import type { SessionView } from "./session/session.ts";
 import { ChangeWatcher } from "./session/watcher.ts";
@@ -82,6 +87,7 @@ class Server {
   readonly stopped: Promise<void>;
   readonly #options: ServerOptions;
   readonly #ledger: Ledger;
+  readonly #passwords: Passwords;
   readonly #authenticator: Authenticator;
   readonly #failedLogins: FailedLogins;
   readonly #digests: DigestService;
@@ -96,7 +102,8 @@ class Server {
     const { root, config, store, log } = options;
     this.#options = options;
     this.#ledger = ledger;
-    this.#authenticator = new Authenticator(store, new Passwords(config.auth), log);
+    this.#passwords = new Passwords(config.auth);
+    this.#authenticator = new Authenticator(store, this.#passwords, log);
     this.#failedLogins = new FailedLogins((event) => store.audit.record(event));
     this.#digests = new DigestService({ config: config.digests, store: store.digests });
     this.stopped = new Promise((resolve) => {
@@ -111,12 +118,51 @@ class Server {
       loggedIn: (account) => this.#authenticator.loggedIn(account),
       idleTimeout: config.limits.idleTimeout,
       handlesPerChannel: config.limits.handlesPerChannel,
+      commands: this.#commands(),
     });
     this.#watcher = new ChangeWatcher(
       store.changes,
       (change) => this.#apply(change),
       (error) => log.error({ error: errorName(error) }, "changes not applied"),
     );
+  }
+
+  /** What commands and shells need besides files. */
+  #commands(): CommandServices {
+    const { store } = this.#options;
+    return {
+      host: hostname().split(".")[0] ?? "",
+      startedAt: Date.now(),
+      usage: (userId) => this.#ledger.exactUsage(userId),
+      async sessions(userId) {
+        const all = await store.sessions.list();
+        return all.filter((one) => one.userId === userId && one.state === "active");
+      },
+      changePassword: (user, current, next) => this.#changePassword(user, current, next),
+    };
+  }
+
+  /** A user's own change: undefined when done, else why not. */
+  async #changePassword(user: string, current: string, next: string): Promise<string | undefined> {
+    const { root, store } = this.#options;
+    const control = new UserControl({
+      store,
+      root,
+      actor: user,
+      hash: (password) => this.#passwords.hash(password),
+      rescan: (account) => rescan(store, root, account),
+    });
+    try {
+      if ((await this.#authenticator.verifyPassword(user, current)) === undefined) {
+        return "that is not your current password";
+      }
+      await control.setPassword(user, next);
+      return undefined;
+    } catch (error) {
+      if (error instanceof ControlError) return error.message;
+      if (error instanceof HashQueueFull) return "the server is busy: try again later";
+      throw error;
+    }
   }
 
   async start(hostKeys: readonly HostKey[]): Promise<Address> {

@@ -37,6 +37,7 @@ case $task in
     need openssh-sftp-server sftp-server
     need sshpass sshpass
     need ssh-audit ssh-audit
+    need rclone rclone
     ;;
   bench)
     need openssh-client ssh sftp ssh-keygen

@@ -1,5 +1,6 @@
 import { randomBytes } from "node:crypto";
-import { lstat, mkdir, readdir, rename, rm } from "node:fs/promises";
+import type { Dirent } from "node:fs";
+import { chmod, lstat, mkdir, opendir, readdir, rename, rmdir, unlink } from "node:fs/promises";
 import { join } from "node:path";
 import { homeOf } from "../vfs/home.ts";
 import { ControlError } from "./errors.ts";
@@ -39,7 +40,7 @@ export async function deleteHome(root: string, name: string): Promise<boolean> {
     if ((thrown as NodeJS.ErrnoException).code === "ENOENT") return false;
     throw thrown;
   }
-  await rm(trash, { recursive: true, force: true });
+  await removeTree(trash);
   return true;
 }
 
@@ -48,7 +49,62 @@ export async function emptyTrash(root: string): Promise<void> {
   const names = await readdir(join(root, "homes")).catch(() => []);
   for (const name of names) {
     if (name.startsWith(TRASH_PREFIX)) {
-      await rm(join(root, "homes", name), { recursive: true, force: true });
+      await removeTree(join(root, "homes", name)).catch((thrown: NodeJS.ErrnoException) => {
+        // Another process does the same at this moment.
+        if (thrown.code !== "ENOENT" && thrown.code !== "ENOTEMPTY") throw thrown;
+      });
     }
   }
+}
+
+/**
+ * Deletes a tree of any depth. By moving directories into each other a client makes paths that are
+ * too long for the system, so directories are moved to the top, and nothing lies deeper than there.
+ */
+async function removeTree(top: string): Promise<void> {
+  // A home may be a link that the machine's owner made: what it leads to is not ours to delete.
+  if (!(await lstat(top)).isDirectory()) return unlink(top);
+  const prefix = randomBytes(6).toString("hex");
+  let moved = 0;
+  const raise = (path: Buffer): Promise<void> => {
+    moved += 1;
+    return rename(path, join(top, `${prefix}-${moved}`));
+  };
+  const remove = async (path: Buffer): Promise<void> => {
+    await eachEntry(path, raise);
+    await rmdir(path);
+  };
+  let more = true;
+  while (more) more = await eachEntry(Buffer.from(top), remove);
+  await rmdir(top);
+}
+
+/**
+ * Unlinks the files of a directory and hands on what are directories themselves.
+ * @returns false when it was empty
+ */
+async function eachEntry(
+  directory: Buffer,
+  onDirectory: (path: Buffer) => Promise<void>,
+): Promise<boolean> {
+  // Clients may have made it read-only.
+  await chmod(directory, 0o700);
+  let any = false;
+  // Node's types know only text encodings; "buffer" gives names as bytes.
+  const encoding = "buffer" as BufferEncoding;
+  for await (const entry of await opendir(directory, { encoding })) {
+    any = true;
+    const path = Buffer.concat([directory, Buffer.from("/"), nameOf(entry)]);
+    if (!entry.isDirectory()) await unlink(path);
+    else {
+      // To be moved it has to be writable itself.
+      await chmod(path, 0o700);
+      await onDirectory(path);
+    }
+  }
+  return any;
+}
+
+function nameOf(entry: Dirent): Buffer {
+  return entry.name as unknown as Buffer;
 }

@@ -7,6 +7,7 @@ import type { AuditEvent, Change } from "../store/types.ts";
 import { AuditedFileSystem, type FileEvent } from "../vfs/audited.ts";
 import type { UserFileSystem } from "../vfs/types.ts";
 import { type Admission, Refusal } from "./admission.ts";
+import { type CommandServices, Commands } from "./commands.ts";
 import { type Login, type Peer, Session, type SessionView } from "./session.ts";
 
 /** Milliseconds between two looks at which sessions are idle. */
@@ -26,6 +27,7 @@ export interface RegistryOptions {
   /** milliseconds; 0: never */
   readonly idleTimeout: number;
   readonly handlesPerChannel: number;
+  readonly commands: CommandServices;
 }
 
 /** A login that was correct, from before it is let in until its connection is gone. */
@@ -38,6 +40,7 @@ interface Entry {
 /** The sessions of this process. */
 export class Sessions {
   readonly #options: RegistryOptions;
+  readonly #commands: Commands;
   readonly #entries = new Set<Entry>();
   readonly #ends = new Set<Promise<void>>();
   readonly #tick: NodeJS.Timeout;
@@ -46,6 +49,7 @@ export class Sessions {
 
   constructor(options: RegistryOptions) {
     this.#options = options;
+    this.#commands = new Commands(options.commands);
     const { idleTimeout } = options;
     const interval = idleTimeout > 0 ? Math.min(TICK_MS, Math.ceil(idleTimeout / 4)) : TICK_MS;
     this.#tick = setInterval(() => this.#endIdle(), interval);
@@ -112,6 +116,7 @@ export class Sessions {
       turn: this.#turnOf(login.account.id),
       limits: { handlesPerChannel },
       node: store.nodeId,
+      commands: this.#commands,
       onProtocolError: (text) => {
         log.warn({ session: id, user: login.account.name, error: text }, "protocol error");
       },

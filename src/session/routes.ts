@@ -1,23 +1,32 @@
 import { serveSftp } from "../sftp/session.ts";
+import { type ServeOptions, type ShellService, serveCommand, serveShell } from "../shell/serve.ts";
+import { fromText } from "../vfs/path.ts";
 import type { ByteChannel } from "./channel.ts";
 import type { Session } from "./session.ts";
 
 /** A ByteChannel with the second stream that commands have. */
 export interface SessionChannel extends ByteChannel {
-  /** A short message for the client's standard error. */
+  /** Text for the client's standard error, in order with write(); counts in `queuedBytes`. */
   writeError(data: Buffer): void;
 }
 
 /** What a client asks to be started on a session channel (RFC 4254 section 6.5). */
 export type ChannelRequest =
   | { readonly type: "subsystem"; readonly name: string }
-  | { readonly type: "exec"; readonly command: string }
-  | { readonly type: "shell" };
+  | { readonly type: "exec"; readonly command: string; readonly pty?: PtySize | undefined }
+  | { readonly type: "shell"; readonly pty?: PtySize | undefined };
+
+/** The size of a client's terminal, in characters; 0 for what it doesn't know. */
+export interface PtySize {
+  readonly columns: number;
+  readonly rows: number;
+}
+
+/** What the client may say later of what it started. */
+export type Started = Pick<ShellService, "resize" | "signal">;
 
 /** Serves the channel from now on: sets its callbacks before it returns. */
-export type Handler = (channel: SessionChannel) => void;
-
-const SFTP_ONLY = Buffer.from("This server offers file transfer (SFTP) only.\r\n");
+export type Handler = (channel: SessionChannel) => Started | undefined;
 
 /** What serves the request; undefined when it is refused. A shell and its commands plug in here. */
 export function route(session: Session, request: ChannelRequest): Handler | undefined {
@@ -25,12 +34,21 @@ export function route(session: Session, request: ChannelRequest): Handler | unde
     case "subsystem":
       return request.name === "sftp" ? (channel) => sftp(session, channel) : undefined;
     case "exec":
+      return (channel) => {
+        const command = fromText(request.command);
+        return keep(
+          session,
+          channel,
+          serveCommand(channel, command, options(session, request.pty)),
+        );
+      };
     case "shell":
-      return refuseCommand;
+      return (channel) =>
+        keep(session, channel, serveShell(channel, options(session, request.pty)));
   }
 }
 
-function sftp(session: Session, channel: SessionChannel): void {
+function sftp(session: Session, channel: SessionChannel): undefined {
   session.serve(
     serveSftp(channel, session.files, {
       maxHandles: session.limits.handlesPerChannel,
@@ -44,8 +62,15 @@ function sftp(session: Session, channel: SessionChannel): void {
   );
 }
 
-function refuseCommand(channel: SessionChannel): void {
-  channel.onData = (chunk) => channel.consume(chunk.length);
-  channel.writeError(SFTP_ONLY);
-  channel.end(1);
+function options(session: Session, pty: PtySize | undefined): ServeOptions {
+  return {
+    context: session.commands.contextOf(session),
+    pty,
+    onError: (text) => session.protocolError(`in a command: ${text}`),
+  };
+}
+
+function keep(session: Session, channel: SessionChannel, service: ShellService): ShellService {
+  session.serve(service, channel);
+  return service;
 }

@@ -2,6 +2,7 @@ import type { Digests } from "../digests/types.ts";
 import type { Turn } from "../sftp/turn.ts";
 import type { Account, AuditEvent } from "../store/types.ts";
 import type { AuditedFileSystem, Transfer } from "../vfs/audited.ts";
+import type { Commands } from "./commands.ts";
 import type { SessionChannel } from "./routes.ts";
 
 /** Who logged in and how; `key` is the fingerprint of the key that was proven. */
@@ -56,6 +57,7 @@ export interface SessionOptions {
   readonly turn: Turn;
   readonly limits: SessionLimits;
   readonly node: string;
+  readonly commands: Commands;
   /** told of the client's protocol errors */
   readonly onProtocolError: (text: string) => void;
 }
@@ -75,6 +77,7 @@ export class Session {
   /** the user's share of the event loop */
   readonly turn: Turn;
   readonly limits: SessionLimits;
+  readonly commands: Commands;
   readonly since = Date.now();
   readonly #options: SessionOptions;
   readonly #services = new Set<Service>();
@@ -92,6 +95,7 @@ export class Session {
     this.digests = options.digests;
     this.turn = options.turn;
     this.limits = options.limits;
+    this.commands = options.commands;
   }
 
   get remote(): string {

@@ -41,6 +41,7 @@ export class Authentication {
   readonly #options: AuthenticationOptions;
   #requests = 0;
   #failures = 0;
+  #pending = 0;
 
   constructor(options: AuthenticationOptions) {
     this.#options = options;
@@ -56,7 +57,21 @@ export class Authentication {
       );
       return;
     }
-    this.#answer(context).catch((error: unknown) => this.#broken(context, error));
+    this.#attempt(context, this.#answer(context));
+  }
+
+  /** True while the client waits for an answer that takes long. */
+  get busy(): boolean {
+    return this.#pending > 0;
+  }
+
+  #attempt(context: AuthContext, work: Promise<void>): void {
+    this.#pending += 1;
+    work
+      .catch((error: unknown) => this.#broken(context, error))
+      .finally(() => {
+        this.#pending -= 1;
+      });
   }
 
   async #answer(context: AuthContext): Promise<void> {
@@ -90,7 +105,7 @@ export class Authentication {
         password === undefined || more.length > 0
           ? this.#failed(context)
           : this.#password(context, password);
-      checked.catch((error: unknown) => this.#broken(context, error));
+      this.#attempt(context, checked);
     });
   }
 

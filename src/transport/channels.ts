@@ -1,5 +1,5 @@
 import type { Session as ChannelSession, Connection, ServerChannel } from "ssh2";
-import { type ChannelRequest, route } from "../session/routes.ts";
+import { type ChannelRequest, type PtySize, route, type Started } from "../session/routes.ts";
 import type { Session } from "../session/session.ts";
 import { channelIdOf, closeUnused, maxPacketOf, rawChannel } from "./internals.ts";
 import { type ChannelOwner, SshChannel } from "./ssh-channel.ts";
@@ -59,14 +59,29 @@ export class Channels {
       accept?.();
     };
     channel.on("env", accepted);
-    channel.on("pty", accepted);
+    let pty: PtySize | undefined;
+    let started: Started | undefined;
+    channel.on("pty", (accept, _reject, { cols, rows }) => {
+      pty = { columns: cols, rows };
+      accepted(accept);
+    });
+    channel.on("window-change", (accept, _reject, { cols, rows }) => {
+      accepted(accept);
+      started?.resize({ columns: cols, rows });
+    });
+    channel.on("signal", (accept, _reject, { name }) => {
+      accepted(accept);
+      started?.signal(name);
+    });
     channel.on("subsystem", (accept, reject, { name }) => {
-      this.#start(id, { type: "subsystem", name }, accept, reject);
+      started = this.#start(id, { type: "subsystem", name }, accept, reject);
     });
     channel.on("exec", (accept, reject, { command }) => {
-      this.#start(id, { type: "exec", command }, accept, reject);
+      started = this.#start(id, { type: "exec", command, pty }, accept, reject);
     });
-    channel.on("shell", (accept, reject) => this.#start(id, { type: "shell" }, accept, reject));
+    channel.on("shell", (accept, reject) => {
+      started = this.#start(id, { type: "shell", pty }, accept, reject);
+    });
   }
 
   /** Starts what is asked for before it returns: after the client's EOF ssh2 accepts nothing more. */
@@ -75,20 +90,20 @@ export class Channels {
     request: ChannelRequest,
     accept: () => ServerChannel | undefined,
     reject: (() => void) | undefined,
-  ): void {
+  ): Started | undefined {
     this.#session.touch();
     this.#owner.answered();
     const handler = route(this.#session, request);
     const accepted = handler && accept();
     if (handler === undefined || accepted === undefined) {
       reject?.();
-      return;
+      return undefined;
     }
     accepted.on("error", () => {});
     accepted.stderr.on("error", () => {});
     const channel = new SshChannel(rawChannel(accepted), this.#owner);
     this.#open.set(id, channel);
-    handler(channel);
+    return handler(channel);
   }
 
   #closed(id: number, channel: ChannelSession): void {

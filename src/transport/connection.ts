@@ -24,9 +24,14 @@ import { Outbox } from "./outbox.ts";
 import { formatRemote, printable } from "./printable.ts";
 import type { Budget } from "./receive-window.ts";
 import { Rekeying } from "./rekeying.ts";
+import type { Stranger } from "./strangers.ts";
 
-/** Replies a client doesn't read: above this nothing more is read from it. */
+/** Replies a client doesn't read: above this nothing more is read from it, in bytes. */
 const MAX_UNREAD = 8 * 1024 * 1024;
+/** The same for somebody who has not logged in, of whom there may be many. */
+const MAX_UNREAD_BEFORE_LOGIN = 64 * 1024;
+/** The same in packets: each costs some hundred bytes however small it is. */
+const MAX_UNREAD_PACKETS = 4_096;
 
 /** How long a client has to read the last words before the socket is closed, in milliseconds. */
 const LINGER_MS = 2_000;
@@ -46,7 +51,7 @@ export interface ConnectionServices {
 }
 
 /** One TCP connection, from accept to close. */
-export class SshConnection implements Peer, ChannelsOwner {
+export class SshConnection implements Peer, ChannelsOwner, Stranger {
   readonly outbox: Outbox;
   readonly budget: Budget;
   readonly remote: string;
@@ -60,6 +65,7 @@ export class SshConnection implements Peer, ChannelsOwner {
   readonly #grace: NodeJS.Timeout;
   #linger: NodeJS.Timeout | undefined;
   #protocol: Protocol | undefined;
+  #authentication: Authentication | undefined;
   #rekeying: Rekeying | undefined;
   #channels: Channels | undefined;
   #touch: () => void = () => {};
@@ -95,6 +101,10 @@ export class SshConnection implements Peer, ChannelsOwner {
     return this.#protocol;
   }
 
+  get busy(): boolean {
+    return this.#authentication?.busy ?? false;
+  }
+
   /** ssh2 has read the client's identification; the key exchange comes next. */
   attach(connection: Connection, info: ClientInfo): void {
     const protocol = protocolOf(connection);
@@ -104,7 +114,7 @@ export class SshConnection implements Peer, ChannelsOwner {
     adaptHandshake(protocol);
     connection.on("error", (error) => this.#failed(error));
     const { authenticator, config, failedLogins } = this.#services;
-    const authentication = new Authentication({
+    this.#authentication = new Authentication({
       authenticator,
       failedLogins,
       log: this.#log,
@@ -116,7 +126,7 @@ export class SshConnection implements Peer, ChannelsOwner {
     });
     connection.on("authentication", (context) => {
       this.answered();
-      authentication.handle(context);
+      this.#authentication?.handle(context);
     });
     this.#rekeying = new Rekeying(connection, config.transport, {
       done: () => this.outbox.wake(),
@@ -216,7 +226,12 @@ export class SshConnection implements Peer, ChannelsOwner {
     if (data !== undefined) parse(data);
     if (this.#ended) return;
     this.#rekeying?.moved(this.#received + this.outbox.bytes);
-    if (this.outbox.pending > MAX_UNREAD) this.#socket.pause();
+    if (this.#isUnread()) this.#socket.pause();
+  }
+
+  #isUnread(): boolean {
+    const most = this.#channels === undefined ? MAX_UNREAD_BEFORE_LOGIN : MAX_UNREAD;
+    return this.outbox.pending > most || this.outbox.pendingPackets > MAX_UNREAD_PACKETS;
   }
 
   #resume(): void {

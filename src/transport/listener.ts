@@ -6,6 +6,7 @@ import { type ConnectionServices, SshConnection } from "./connection.ts";
 import type { HostKey } from "./host-keys.ts";
 import { socketOf } from "./internals.ts";
 import { Budget, WINDOW_BUDGET } from "./receive-window.ts";
+import { Strangers } from "./strangers.ts";
 
 /** "SSH-2.0-" and this: no version of ours or of node. */
 const IDENT = "Moorage";
@@ -34,12 +35,13 @@ export class Listener {
   readonly #ssh: SshServer;
   readonly #net: NetServer;
   readonly #connections = new Map<Socket, SshConnection>();
-  #unauthenticated = 0;
+  readonly #strangers: Strangers;
 
   constructor(options: ListenerOptions) {
     this.#options = options;
     this.#services = { ...options, budget: new Budget(WINDOW_BUDGET) };
     this.#ssh = this.#sshServer();
+    this.#strangers = new Strangers(options.config.limits.maxUnauthenticated);
     this.#net = createServer({ noDelay: true }, (socket) => this.#accept(socket));
     this.#net.on("error", (error) => {
       // A failed start rejects listen() and is told there.
@@ -103,15 +105,13 @@ export class Listener {
   }
 
   #accept(socket: Socket): void {
-    const { limits } = this.#options.config;
-    if (this.#unauthenticated >= limits.maxUnauthenticated) {
+    if (!this.#strangers.hasRoom(socket.remoteAddress)) {
       refuse(socket);
       return;
     }
-    this.#unauthenticated += 1;
-    const connection = new SshConnection(socket, this.#services, () => {
-      this.#unauthenticated -= 1;
-    });
+    let leave = (): void => {};
+    const connection = new SshConnection(socket, this.#services, () => leave());
+    leave = this.#strangers.add(connection, socket);
     this.#connections.set(socket, connection);
     socket.once("close", () => this.#connections.delete(socket));
     this.#ssh.injectSocket(socket);

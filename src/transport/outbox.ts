@@ -9,6 +9,12 @@ export interface Sender {
   progress(): void;
 }
 
+interface Batch {
+  packets: number;
+  /** those whose memory is free once they are written */
+  readonly lent: Buffer[];
+}
+
 /**
  * The way out of one connection. What is written during one turn of the event loop leaves in one
  * system call; the socket is never corked beyond the turn.
@@ -21,8 +27,9 @@ export class Outbox {
   #corked = false;
   #bytes = 0;
   #wroteAt = 0;
-  /** packets of this turn whose memory is free once they are written */
-  #lent: Buffer[] = [];
+  /** what was written in this turn */
+  #batch: Batch = { packets: 0, lent: [] };
+  #packets = 0;
 
   /** Takes over `socket.write`, which ssh2 calls for every packet. */
   constructor(socket: Socket) {
@@ -30,14 +37,18 @@ export class Outbox {
     const write = socket.write.bind(socket) as (data: Buffer, done?: () => void) => boolean;
     socket.write = (data: Buffer | string | Uint8Array): boolean => {
       this.#bytes += data.length;
-      if (this.#corked) return write(data as Buffer);
+      this.#packets += 1;
+      if (this.#corked) {
+        this.#batch.packets += 1;
+        return write(data as Buffer);
+      }
       this.#corked = true;
       this.#wroteAt = performance.now();
       socket.cork();
       this.#schedule();
-      const lent: Buffer[] = [];
-      this.#lent = lent;
-      return write(data as Buffer, () => this.#written(lent));
+      const batch: Batch = { packets: 1, lent: [] };
+      this.#batch = batch;
+      return write(data as Buffer, () => this.#written(batch));
     };
   }
 
@@ -56,9 +67,14 @@ export class Outbox {
     return this.#socket.writableLength;
   }
 
+  /** Packets the kernel has not taken yet: small ones cost more memory than their bytes. */
+  get pendingPackets(): number {
+    return this.#packets;
+  }
+
   /** The packet was written in this turn, and nobody needs it when the kernel has it. */
   lend(packet: Buffer): void {
-    this.#lent.push(packet);
+    this.#batch.lent.push(packet);
   }
 
   add(sender: Sender): void {
@@ -105,7 +121,8 @@ export class Outbox {
     }
   }
 
-  #written(lent: readonly Buffer[]): void {
+  #written({ packets: count, lent }: Batch): void {
+    this.#packets -= count;
     for (const packet of lent) packets.give(packet);
     for (const sender of this.#senders) sender.progress();
   }

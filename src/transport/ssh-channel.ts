@@ -29,6 +29,12 @@ export interface ChannelOwner {
   activity(): void;
 }
 
+/** Text for standard error, to be sent when so many bytes of ordinary output have been. */
+interface ErrorText {
+  data: Buffer;
+  readonly behind: number;
+}
+
 /** Stands in the queue for a buffer that was sent, so that its memory is free. */
 const NONE = Buffer.alloc(0);
 
@@ -54,6 +60,10 @@ export class SshChannel implements SessionChannel, Sender {
   #head = 0;
   #offset = 0;
   #queued = 0;
+  /** bytes of ordinary output sent so far */
+  #sent = 0;
+  #errors: ErrorText[] = [];
+  #errorBytes = 0;
   #aboveMark = false;
   #ended = false;
   #exitStatus: number | undefined;
@@ -77,7 +87,7 @@ export class SshChannel implements SessionChannel, Sender {
   }
 
   get queuedBytes(): number {
-    return this.#closed ? 0 : this.#queued + this.#owner.outbox.pending;
+    return this.#closed ? 0 : this.#queued + this.#errorBytes + this.#owner.outbox.pending;
   }
 
   write(data: Buffer, released?: (data: Buffer) => void): void {
@@ -90,12 +100,11 @@ export class SshChannel implements SessionChannel, Sender {
   }
 
   writeError(data: Buffer): void {
-    if (this.#closed || this.#exitStatus !== undefined) return;
-    const { outgoing } = this.#raw;
-    const length = Math.min(data.length, outgoing.window, this.#maxPacket);
-    if (length === 0) return;
-    outgoing.window -= length;
-    sendErrorData(this.#owner.protocol, outgoing.id, data.subarray(0, length));
+    if (this.#closed || this.#exitStatus !== undefined || data.length === 0) return;
+    this.#errors.push({ data, behind: this.#sent + this.#queued });
+    this.#errorBytes += data.length;
+    if (this.queuedBytes > DRAIN_BYTES) this.#aboveMark = true;
+    this.#owner.outbox.ready(this);
   }
 
   consume(bytes: number): void {
@@ -125,16 +134,36 @@ export class SshChannel implements SessionChannel, Sender {
   flush(): void {
     if (this.#closed || isRekeying(this.#owner.protocol)) return;
     const { outgoing } = this.#raw;
-    while (this.#queued > 0 && outgoing.window > 0) {
-      const length = Math.min(this.#queued, outgoing.window, this.#maxPacket);
-      outgoing.window -= length;
-      const packet = sendData(this.#owner.protocol, outgoing.id, length, (memory, at) => {
-        this.#copy(memory, at, length);
-      });
-      if (packet !== undefined) this.#owner.outbox.lend(packet);
+    while (outgoing.window > 0 && this.#queued + this.#errorBytes > 0) {
+      const error = this.#errors[0];
+      const before = error === undefined ? this.#queued : error.behind - this.#sent;
+      if (before > 0) this.#sendData(Math.min(before, outgoing.window, this.#maxPacket));
+      else if (error !== undefined) this.#sendError(error);
     }
-    if (this.#queued === 0 && this.#exitStatus !== undefined) this.#finish(this.#exitStatus);
+    const done = this.#queued === 0 && this.#errorBytes === 0;
+    if (done && this.#exitStatus !== undefined) this.#finish(this.#exitStatus);
     else this.#checkDrain();
+  }
+
+  #sendData(length: number): void {
+    const { outgoing } = this.#raw;
+    outgoing.window -= length;
+    const packet = sendData(this.#owner.protocol, outgoing.id, length, (memory, at) => {
+      this.#copy(memory, at, length);
+    });
+    this.#sent += length;
+    if (packet !== undefined) this.#owner.outbox.lend(packet);
+  }
+
+  #sendError(error: ErrorText): void {
+    const { outgoing } = this.#raw;
+    const { data } = error;
+    const length = Math.min(data.length, outgoing.window, this.#maxPacket);
+    outgoing.window -= length;
+    this.#errorBytes -= length;
+    sendErrorData(this.#owner.protocol, outgoing.id, data.subarray(0, length));
+    if (length === data.length) this.#errors.shift();
+    else error.data = data.subarray(length);
   }
 
   progress(): void {
@@ -165,7 +194,7 @@ export class SshChannel implements SessionChannel, Sender {
 
   #widened(): void {
     this.#raw._waitWindow = true;
-    if (this.#queued > 0) this.#owner.outbox.ready(this);
+    if (this.#queued + this.#errorBytes > 0) this.#owner.outbox.ready(this);
   }
 
   /** Moves `length` bytes from the queue to the packet. */
@@ -220,6 +249,8 @@ export class SshChannel implements SessionChannel, Sender {
     this.#released = [];
     this.#head = 0;
     this.#queued = 0;
+    this.#errors = [];
+    this.#errorBytes = 0;
     this.#window.close();
     this.#owner.outbox.remove(this);
   }

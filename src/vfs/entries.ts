@@ -133,7 +133,9 @@ function make(home: Home, path: ByteString, perform: (place: Place) => void): Pr
 }
 
 export function makeDirectory(home: Home, path: ByteString, mode: number): Promise<void> {
-  return make(home, path, (place) => mkdirSync(place.host, { mode: (mode & PERMISSIONS) | OWN_WAY }));
+  return make(home, path, (place) =>
+    mkdirSync(place.host, { mode: (mode & PERMISSIONS) | OWN_WAY }),
+  );
 }
 
 export function symlink(home: Home, target: ByteString, link: ByteString): Promise<void> {

@@ -182,11 +182,20 @@ describe("what goes out", () => {
     expect(calls).toEqual(["close"]);
   });
 
-  test("an error text stays within the peer's window", () => {
-    raw.outgoing.window = 3;
+  test("error texts stay in order with the data and within the peer's window", async () => {
+    raw.outgoing.window = 5;
+    channel.write(Buffer.from("ab"));
     channel.writeError(Buffer.from("hello"));
-    channel.writeError(Buffer.from("more"));
-    expect(protocol.sent).toEqual(["stderr 1 hel"]);
+    channel.write(Buffer.from("cd"));
+    channel.end(1);
+    await nextTurn();
+    await nextTurn();
+    expect([protocol.data.toString(), ...protocol.sent]).toEqual(["ab", "stderr 1 hel"]);
+    adjust(100);
+    await nextTurn();
+    await nextTurn();
+    const rest = ["stderr 1 lo", "exit-status 1", "EOF", "CLOSE"];
+    expect([protocol.data.toString(), ...protocol.sent]).toEqual(["abcd", "stderr 1 hel", ...rest]);
   });
 });
 

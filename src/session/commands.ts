@@ -1,0 +1,47 @@
+import type { OwnSession, QuotaUsage, ShellContext } from "../shell/context.ts";
+import { CommandSlots } from "../shell/slots.ts";
+import type { Session } from "./session.ts";
+
+/** What commands need besides the user's files and checksums. */
+export interface CommandServices {
+  /** the server's name in the prompt */
+  readonly host: string;
+  /** milliseconds since the epoch */
+  readonly startedAt: number;
+  usage(userId: number): Promise<QuotaUsage>;
+  /** the user's sessions, on all processes */
+  sessions(userId: number): Promise<readonly OwnSession[]>;
+  /** undefined when it was changed, else one line that says why not */
+  changePassword(user: string, current: string, next: string): Promise<string | undefined>;
+}
+
+/** Command lines of one user at once, in this process, and how many more may wait. */
+const RUNNING = 8;
+const WAITING = 64;
+
+/** Commands and shells of all sessions of this process. */
+export class Commands {
+  readonly #services: CommandServices;
+  readonly #slots = new CommandSlots(RUNNING, WAITING);
+
+  constructor(services: CommandServices) {
+    this.#services = services;
+  }
+
+  /** A session as its commands and shells see it. */
+  contextOf(session: Session): ShellContext {
+    const { id, name } = session.account;
+    const services = this.#services;
+    return {
+      fs: session.files,
+      user: name,
+      host: services.host,
+      startedAt: services.startedAt,
+      digests: session.digests,
+      usage: () => services.usage(id),
+      sessions: () => services.sessions(id),
+      changePassword: (current, next) => services.changePassword(name, current, next),
+      enter: (signal) => this.#slots.enter(id, signal),
+    };
+  }
+}

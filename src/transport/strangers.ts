@@ -1,0 +1,85 @@
+import type { Socket } from "node:net";
+
+/** A connection that has not logged in. */
+export interface Stranger {
+  /** True while it waits for this server: its password is being checked. */
+  readonly busy: boolean;
+  /** Ends it with a text for the client's user. */
+  disconnect(text: string): void;
+}
+
+/** A newcomer from the address that already holds most places leaves the others so long, in ms. */
+const PATIENCE_MS = 2_000;
+
+const TEXT = "Too many connections that have not logged in: try again later";
+
+interface Place {
+  readonly stranger: Stranger;
+  readonly socket: Socket;
+  readonly source: string;
+  readonly since: number;
+}
+
+/**
+ * The places for connections that have not logged in. When all are taken a newcomer gets that of
+ * the connection that has kept us waiting longest, of the address that holds most: somebody who
+ * only connects and says nothing can't lock the others out.
+ */
+export class Strangers {
+  readonly #max: number;
+  readonly #now: () => number;
+  /** in the order they came */
+  readonly #places = new Set<Place>();
+
+  /** @param now milliseconds of a clock that doesn't go back */
+  constructor(max: number, now: () => number = () => performance.now()) {
+    this.#max = max;
+    this.#now = now;
+  }
+
+  /** True when there is room for one more from this address, which may have been made. */
+  hasRoom(address: string | undefined): boolean {
+    if (this.#places.size < this.#max) return true;
+    const loser = this.#loser(sourceOf(address));
+    if (loser === undefined) return false;
+    loser.stranger.disconnect(TEXT);
+    // It doesn't get the time to read the text that others get: there may be very many.
+    loser.socket.destroySoon();
+    return this.#places.size < this.#max;
+  }
+
+  /** @returns to be called when it has logged in or is gone */
+  add(stranger: Stranger, socket: Socket): () => void {
+    const source = sourceOf(socket.remoteAddress);
+    const place = { stranger, socket, source, since: this.#now() };
+    this.#places.add(place);
+    return () => this.#places.delete(place);
+  }
+
+  #loser(newcomer: string): Place | undefined {
+    const counts = new Map<string, number>();
+    for (const { source } of this.#places) counts.set(source, (counts.get(source) ?? 0) + 1);
+    const most = Math.max(...counts.values());
+    const patience = (counts.get(newcomer) ?? 0) + 1 > most ? PATIENCE_MS : 0;
+    const before = this.#now() - patience;
+    for (const place of this.#places) {
+      if (place.stranger.busy || counts.get(place.source) !== most) continue;
+      if (place.since <= before) return place;
+    }
+    return undefined;
+  }
+}
+
+/** Addresses that one machine can have at will count as one: an IPv6 /64. */
+function sourceOf(address: string | undefined): string {
+  if (address === undefined) return "";
+  if (!address.includes(":") || address.startsWith("::ffff:")) return address;
+  const [head = "", tail] = address.split("::");
+  const groups = head === "" ? [] : head.split(":");
+  if (tail !== undefined) {
+    const rest = tail === "" ? [] : tail.split(":");
+    while (groups.length + rest.length < 8) groups.push("0");
+    groups.push(...rest);
+  }
+  return groups.slice(0, 4).join(":");
+}

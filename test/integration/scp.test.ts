@@ -1,0 +1,72 @@
+import { randomBytes } from "node:crypto";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { startTestServer, type TestServer } from "../support/server.ts";
+import {
+  type CommandResult,
+  command,
+  makeKey,
+  OPENSSH_OPTIONS,
+  ssh,
+} from "../support/ssh-client.ts";
+
+const key = makeKey();
+const QUOTA = 30_000_000;
+
+let server: TestServer;
+let local: string;
+let keyFile: string;
+
+beforeAll(async () => {
+  const user = { name: "ann", keys: [key.public], quotaBytes: QUOTA };
+  server = await startTestServer({ users: [user] });
+  local = mkdtempSync(`${tmpdir()}/moorage-scp-`);
+  keyFile = `${local}/id`;
+  writeFileSync(keyFile, key.private, { mode: 0o600 });
+  mkdirSync(`${local}/tree/deep`, { recursive: true });
+  writeFileSync(`${local}/tree/a b`, randomBytes(100_000));
+  writeFileSync(`${local}/tree/deep/large`, randomBytes(5_000_003));
+  writeFileSync(`${local}/tree/deep/ü'"`, "");
+});
+
+afterAll(async () => {
+  await server.stop();
+  rmSync(local, { recursive: true });
+});
+
+/** "there:" stands for the home on the server. */
+function scp(...args: string[]): Promise<CommandResult> {
+  const there = "ann@127.0.0.1:";
+  const named = args.map((arg) => arg.replace(/^there:/, there));
+  return command("scp", ["-P", String(server.port), "-i", keyFile, ...OPENSSH_OPTIONS, ...named]);
+}
+
+const differences = (a: string, b: string) => command("diff", ["-r", a, b]);
+const fine = { code: 0, stdout: "", stderr: "" };
+
+describe.each(["-O", "-s"])("scp %s", (mode) => {
+  it("copies trees there and back", async () => {
+    expect(await scp(mode, "-rp", `${local}/tree`, `there:up${mode}`)).toEqual(fine);
+    expect(await differences(`${local}/tree`, `${server.home("ann")}/up${mode}`)).toEqual(fine);
+    expect(await scp(mode, "-rp", `there:up${mode}`, `${local}/back${mode}`)).toEqual(fine);
+    expect(await differences(`${local}/tree`, `${local}/back${mode}`)).toEqual(fine);
+    await ssh(server, ["rm -r up*"], { key: keyFile });
+  });
+
+  it("refuses what is over the quota, and the rest arrives", async () => {
+    mkdirSync(`${server.home("ann")}/full`, { recursive: true });
+    writeFileSync(`${local}/1`, "one");
+    writeFileSync(`${local}/2`, Buffer.alloc(QUOTA + 1));
+    writeFileSync(`${local}/3`, "three");
+    const files = ["1", "2", "3"].map((name) => `${local}/${name}`);
+    const done = await scp(mode, ...files, "there:full");
+    expect(done.code).toBe(1);
+    expect(readFileSync(`${server.home("ann")}/full/1`, "utf8")).toBe("one");
+    if (mode === "-O") expect(done.stderr).toMatch(/^scp: 2: Quota exceeded: /);
+    if (mode === "-O") expect(existsSync(`${server.home("ann")}/full/3`)).toBe(true);
+    await ssh(server, ["rm -r full"], { key: keyFile });
+    const quota = await ssh(server, ["quota"], { key: keyFile });
+    expect(quota.stdout).toContain(`bytes    0 ${QUOTA} ${QUOTA} 0%`);
+  });
+});
