@@ -1,10 +1,10 @@
-import { setImmediate } from "node:timers/promises";
 import { FsError } from "../errors.ts";
 import { type ByteString, fromText, toBuffer } from "../vfs/path.ts";
 import type { FileStat, UserFileSystem } from "../vfs/types.ts";
 import type { Shell } from "./context.ts";
 import { interruption } from "./errors.ts";
 import { type Input, Output, type Sink, type Terminal, unlessAborted } from "./io.ts";
+import { shownName } from "./listing.ts";
 
 export interface Command {
   readonly name: string;
@@ -17,9 +17,6 @@ export interface Command {
   /** Resolves to the exit code. May reject with FsError, UsageError, CommandError, Interrupted. */
   run(call: Call): Promise<number>;
 }
-
-/** How long a command may keep the event loop to itself, in milliseconds. */
-const TURN_MS = 2;
 
 export interface CallOptions {
   readonly name: string;
@@ -43,7 +40,6 @@ export class Call {
   readonly terminal: Terminal | undefined;
   readonly signal: AbortSignal;
   readonly #stderr: Sink;
-  #turn = performance.now();
 
   constructor(options: CallOptions) {
     this.name = options.name;
@@ -79,6 +75,11 @@ export class Call {
     }
   }
 
+  /** A name as the output may show it: control characters in it would act on a terminal. */
+  shown(name: ByteString): ByteString {
+    return shownName(name, this.terminal !== undefined);
+  }
+
   /** One line on standard error, behind the command's name. */
   async complain(text: string): Promise<void> {
     await this.warn(`${this.name}: ${text}\n`);
@@ -93,8 +94,6 @@ export class Call {
   /** To be awaited in every loop: ends it when interrupted, and lets others have their turn. */
   async step(): Promise<void> {
     if (this.signal.aborted) throw interruption(this.signal);
-    if (performance.now() - this.#turn < TURN_MS) return;
-    await setImmediate();
-    this.#turn = performance.now();
+    await this.shell.turn.pass();
   }
 }

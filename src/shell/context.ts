@@ -2,6 +2,7 @@ import type { Digests } from "../digests/types.ts";
 import type { ByteString, VirtualPath } from "../vfs/path.ts";
 import { ROOT } from "../vfs/path.ts";
 import type { UserFileSystem } from "../vfs/types.ts";
+import { Turn } from "./turn.ts";
 
 /** A user's quota; null: no limit. */
 export interface QuotaUsage {
@@ -52,6 +53,8 @@ export class Shell {
   status = 0;
   /** set by `exit`: nothing more is run */
   leaving = false;
+  /** of all that it runs, one after the other */
+  readonly turn = new Turn();
 
   constructor(context: ShellContext) {
     this.context = context;

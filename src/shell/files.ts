@@ -51,6 +51,7 @@ export async function* content(
 ): AsyncGenerator<Buffer> {
   if (file === undefined) {
     for (;;) {
+      await call.step();
       const piece = await call.stdin.read(call.signal);
       if (piece === undefined) return;
       yield piece;

@@ -1,11 +1,14 @@
 import { FsError } from "../errors.ts";
-import type { ByteString } from "../vfs/path.ts";
+import { type ByteString, MAX_PATH_BYTES } from "../vfs/path.ts";
 import { S_IFDIR, S_IFLNK, S_IFMT, type UserFileSystem } from "../vfs/types.ts";
 import { CommandError } from "./errors.ts";
 import { Pattern } from "./pattern.ts";
 
 /** Names found for one pattern, and on the way there, at most. */
 export const MAX_MATCHES = 32_768;
+
+/** What they may take together, in bytes: more would be too much for any command. */
+const MAX_BYTES = 4 * 1024 * 1024;
 
 const PAGE = 128;
 
@@ -26,19 +29,17 @@ export async function expandPattern(pattern: ByteString, scope: GlobScope): Prom
   const parts = pattern.split("/") as ByteString[];
   const last = parts.length - 1;
   let found = [""] as ByteString[];
-  let checked = true;
+  // Literal segments since the last pattern: put behind what was found all at once.
+  let fixed = "";
   for (const [index, part] of parts.entries()) {
     const end = index === last ? "" : "/";
     const segment = new Pattern(part);
     if (segment.literal === undefined) {
-      found = await children(found, part, segment, end, scope);
-      checked = true;
-    } else {
-      found = found.map((path) => (path + segment.literal + end) as ByteString);
-      checked = false;
-    }
+      found = await children(extended(found, fixed), part, segment, end, scope);
+      fixed = "";
+    } else fixed += segment.literal + end;
   }
-  if (!checked) found = await existing(found, scope);
+  if (fixed !== "") found = await existing(extended(found, fixed), scope);
   if (found.length > 0) return found.sort((a, b) => (a < b ? -1 : 1));
   return [parts.map((part) => new Pattern(part).literal ?? literal(part)).join("/") as ByteString];
 }
@@ -46,6 +47,13 @@ export async function expandPattern(pattern: ByteString, scope: GlobScope): Prom
 /** True when a pattern has anything to expand. */
 export function isPattern(pattern: ByteString): boolean {
   return pattern.split("/").some((part) => new Pattern(part as ByteString).literal === undefined);
+}
+
+/** Leaves out what is too long to be anything, which takes memory only. */
+function extended(paths: readonly ByteString[], fixed: string): ByteString[] {
+  return paths
+    .filter((path) => path.length + fixed.length <= MAX_PATH_BYTES)
+    .map((path) => (path + fixed) as ByteString);
 }
 
 function literal(part: ByteString): string {
@@ -61,13 +69,17 @@ async function children(
 ): Promise<ByteString[]> {
   const hidden = /^\\?\./.test(part);
   const found: ByteString[] = [];
+  let length = 0;
   for (const path of directories) {
+    await scope.step();
     for await (const { name, stat } of entries(path, scope)) {
       await scope.step();
       if ((name.startsWith(".") && !hidden) || !pattern.matches(name)) continue;
       const match = (path + name) as ByteString;
       if (end !== "" && !(await isDirectory(match, stat.mode, scope))) continue;
-      if (found.length >= MAX_MATCHES) throw new CommandError("too many names match", 126);
+      length += match.length;
+      if (found.length >= MAX_MATCHES || length > MAX_BYTES)
+        throw new CommandError("too many names match", 126);
       found.push((match + end) as ByteString);
     }
   }

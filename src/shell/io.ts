@@ -88,16 +88,14 @@ export class Input {
     const pieces: Buffer[] = [];
     let length = 0;
     while (length < limit) {
-      const chunk = await this.read(signal, limit - length);
+      const chunk = await this.read(signal);
       if (chunk === undefined) break;
-      const end = chunk.indexOf(0x0a) + 1;
-      const piece = end > 0 ? chunk.subarray(0, end) : chunk;
-      pieces.push(piece);
-      length += piece.length;
-      if (end > 0) {
-        this.unread(chunk.subarray(end));
-        break;
-      }
+      const newline = chunk.indexOf(0x0a) + 1;
+      const end = Math.min(newline || chunk.length, limit - length);
+      pieces.push(chunk.subarray(0, end));
+      length += end;
+      this.unread(chunk.subarray(end));
+      if (end === newline) break;
     }
     return length === 0 ? undefined : bytes(Buffer.concat(pieces));
   }

@@ -48,6 +48,8 @@ export class LineEditor {
   readonly #complete: (line: string) => Promise<Completion>;
   readonly #decoder = new StringDecoder("utf8");
   readonly #screen: Screen;
+  #resized = false;
+  #resizing = false;
   #history: string[] = [];
 
   /** @param complete must not reject */
@@ -55,7 +57,25 @@ export class LineEditor {
     this.#pty = pty;
     this.#complete = complete;
     this.#screen = new Screen(pty);
-    pty.onResize = () => this.#screen.emit("resize");
+    pty.onResize = () => this.#resize();
+  }
+
+  /** Each one draws the whole line again: twice at most for all of a turn, and only for one who reads. */
+  #resize(): void {
+    this.#resized = true;
+    if (this.#resizing) return;
+    this.#resizing = true;
+    this.#redraw();
+    void setImmediate().then(() => {
+      this.#resizing = false;
+      this.#redraw();
+    });
+  }
+
+  #redraw(): void {
+    if (!this.#resized || this.#screen.writableNeedDrain) return;
+    this.#resized = false;
+    this.#screen.emit("resize");
   }
 
   /** One line; "" after Ctrl-C, undefined after Ctrl-D or at the end of the input. */

@@ -6,7 +6,12 @@ interface Bracket {
   readonly negated: boolean;
   readonly ranges: readonly (readonly [number, number])[];
   readonly classes: readonly RegExp[];
+  /** what was found out of characters: a bracket may be of thousands of ranges */
+  readonly known: Map<string, boolean>;
 }
+
+/** Characters remembered of each bracket at most. */
+const MAX_KNOWN = 1024;
 
 type Element = { readonly char: string } | "any" | "star" | Bracket;
 
@@ -88,6 +93,14 @@ function unescaped(pattern: ByteString): ByteString {
 function matchesOne(element: Exclude<Element, "star">, char: string): boolean {
   if (element === "any") return true;
   if ("char" in element) return element.char === char;
+  const known = element.known.get(char);
+  if (known !== undefined) return known;
+  const matches = isInBracket(element, char);
+  if (element.known.size < MAX_KNOWN) element.known.set(char, matches);
+  return matches;
+}
+
+function isInBracket(element: Bracket, char: string): boolean {
   const code = char.codePointAt(0) as number;
   const found =
     element.ranges.some(([low, high]) => code >= low && code <= high) ||
@@ -137,7 +150,9 @@ function parseBracket(
     return code;
   };
   while (at < chars.length) {
-    if (chars[at] === "]" && at > first) return { bracket: { negated, ranges, classes }, end: at };
+    if (chars[at] === "]" && at > first) {
+      return { bracket: { negated, ranges, classes, known: new Map() }, end: at };
+    }
     const named = classAt(chars, at);
     if (named !== undefined) {
       classes.push(named.expression);

@@ -52,15 +52,20 @@ export class ChannelStreams {
 
   async #write(data: Buffer): Promise<void> {
     this.#channel.write(data);
-    while (this.#channel.queuedBytes > DRAIN_BYTES && !this.gone.aborted) {
-      const drained = new Promise<void>((resolve) => this.#drained.push(resolve));
-      await unlessAborted(this.gone, drained);
-    }
+    await this.#drain();
   }
 
   async #writeError(data: Buffer): Promise<void> {
     for (let at = 0; at < data.length; at += ERROR_PIECE) {
       this.#channel.writeError(data.subarray(at, at + ERROR_PIECE));
+    }
+    await this.#drain();
+  }
+
+  async #drain(): Promise<void> {
+    while (this.#channel.queuedBytes > DRAIN_BYTES && !this.gone.aborted) {
+      const drained = new Promise<void>((resolve) => this.#drained.push(resolve));
+      await unlessAborted(this.gone, drained);
     }
   }
 }

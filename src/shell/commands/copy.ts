@@ -153,7 +153,8 @@ class Copier implements Visitor {
   }
 
   async #say(from: ByteString, to: ByteString): Promise<void> {
-    if (this.#options.has("v")) await this.#call.out.print(`'${from}' -> '${to}'\n`);
+    if (this.#options.has("v"))
+      await this.#call.out.print(`'${this.#call.shown(from)}' -> '${this.#call.shown(to)}'\n`);
   }
 
   async #link(from: ByteString, to: ByteString, there: FileStat | undefined): Promise<void> {

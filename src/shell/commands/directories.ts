@@ -24,7 +24,8 @@ export const mkdir: Command = {
     const make = async (path: ByteString, permissions: number | undefined): Promise<void> => {
       await call.fs.makeDirectory(call.path(path), permissions);
       if (permissions !== undefined) await call.fs.setStat(call.path(path), { permissions }, false);
-      if (options.has("v")) await call.out.print(`mkdir: created directory '${path}'\n`);
+      if (options.has("v"))
+        await call.out.print(`mkdir: created directory '${call.shown(path)}'\n`);
     };
     return each(
       call,
@@ -83,7 +84,8 @@ export const rmdir: Command = {
       () => `failed to remove ${named(current)}`,
       async (operand) => {
         for (current = operand; ; current = parentName(current)) {
-          if (options.has("v")) await call.out.print(`rmdir: removing directory, '${current}'\n`);
+          if (options.has("v"))
+            await call.out.print(`rmdir: removing directory, '${call.shown(current)}'\n`);
           await call.fs.removeDirectory(call.path(current));
           if (!options.has("p") || parentName(current) === "") return;
         }

@@ -68,8 +68,12 @@ All TESTs must be fulfilled; '!' in front of one means that it must not.
 
 async function consider(call: Call, query: Query, visit: Visit): Promise<void> {
   if (visit.depth < query.min || visit.depth > query.max) return;
-  for (const test of query.tests) if (!(await test(visit))) return;
-  await call.out.print(visit.path + query.end);
+  for (const test of query.tests) {
+    await call.step();
+    if (!(await test(visit))) return;
+  }
+  const path = query.end === "\n" ? call.shown(visit.path) : visit.path;
+  await call.out.print(path + query.end);
 }
 
 async function parseQuery(call: Call): Promise<Query> {

@@ -43,7 +43,10 @@ export const ln: Command = {
         if (there !== undefined && options.has("f")) await fs.remove(call.path(to));
         if (symbolic) await fs.symlink(from, call.path(to));
         else await fs.hardLink(call.path(from), call.path(to));
-        if (options.has("v")) await call.out.print(`'${to}' ${symbolic ? "-" : "="}> '${from}'\n`);
+        if (options.has("v"))
+          await call.out.print(
+            `'${call.shown(to)}' ${symbolic ? "-" : "="}> '${call.shown(from)}'\n`,
+          );
       },
     );
   },

@@ -32,7 +32,7 @@ export const mv: Command = {
       async (pair) => {
         const moved = await move(call, pair, options.last("fn") !== "n");
         if (moved && options.has("v")) {
-          await call.out.print(`renamed '${pair.from}' -> '${pair.to}'\n`);
+          await call.out.print(`renamed '${call.shown(pair.from)}' -> '${call.shown(pair.to)}'\n`);
         }
       },
     );

@@ -13,7 +13,7 @@ export const pwd: Command = {
   usageStatus: 2,
   async run(call) {
     parseOptions(call.args, { short: "LP" });
-    await call.out.print(`${call.shell.directory}\n`);
+    await call.out.print(`${call.shown(call.shell.directory)}\n`);
     return 0;
   },
 };
@@ -39,7 +39,7 @@ export const cd: Command = {
     } catch (thrown) {
       throw new CommandError(`${quoteIfNeeded(operand)}: ${reason(thrown)}`);
     }
-    if (back) await call.out.print(`${shell.directory}\n`);
+    if (back) await call.out.print(`${call.shown(shell.directory)}\n`);
     return 0;
   },
 };

@@ -37,7 +37,7 @@ With no FILE reads standard input.
         return 0;
       }
       return forOperands(call, options.operands, async (operand) => {
-        await print(await sumOf(call, operand, name), operand);
+        await print(await sumOf(call, operand, name), call.shown(operand));
       });
     },
   };
@@ -50,7 +50,7 @@ const crc32: Command = {
   async run(call) {
     const { operands } = parseOptions(call.args, { short: "" });
     return forOperands(call, operands, async (operand) => {
-      const name = operands.length > 1 ? `\t${operand}` : "";
+      const name = operands.length > 1 ? `\t${call.shown(operand)}` : "";
       await call.out.print(`${await sumOf(call, operand, "crc32")}${name}\n`);
     });
   },
@@ -78,7 +78,7 @@ const cksum: Command = {
         })();
         return digests.stream(counted, "posix-crc", call.signal);
       });
-      const name = operands.length === 0 ? "" : ` ${operand}`;
+      const name = operands.length === 0 ? "" : ` ${call.shown(operand)}`;
       await call.out.print(`${digest.readUInt32BE()} ${size}${name}\n`);
     });
   },

@@ -98,7 +98,7 @@ async function printParts(
     (operand) => `cannot open ${named(operand)} for reading`,
     (operand) =>
       withOperand(call, operand, async (file) => {
-        const title = operand === STDIN ? "standard input" : operand;
+        const title = operand === STDIN ? "standard input" : call.shown(operand);
         if (titled) await call.out.print(`${gap}==> ${title} <==\n`);
         gap = "\n";
         await print(file, part);
@@ -132,18 +132,18 @@ async function printHead(call: Call, file: OpenFile | undefined, part: Part): Pr
 
 /** Where the next `count` lines end. */
 function endOfLines(piece: Buffer, count: number): number {
-  let end = 0;
-  for (let left = count; left > 0; left -= 1) {
-    const newline = piece.indexOf(NEWLINE, end);
-    if (newline < 0) return piece.length;
-    end = newline + 1;
+  let left = count;
+  // Byte after byte: a search for each newline takes many times longer where they are all there is.
+  for (let at = 0; at < piece.length; at += 1) {
+    if (left === 0) return at;
+    if (piece[at] === NEWLINE) left -= 1;
   }
-  return end;
+  return piece.length;
 }
 
 export function countLines(piece: Buffer): number {
   let lines = 0;
-  for (let at = piece.indexOf(NEWLINE); at >= 0; at = piece.indexOf(NEWLINE, at + 1)) lines += 1;
+  for (let at = 0; at < piece.length; at += 1) if (piece[at] === NEWLINE) lines += 1;
   return lines;
 }
 

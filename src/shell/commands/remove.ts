@@ -73,7 +73,7 @@ class Remover implements Visitor {
   other({ path }: { path: ByteString }): Promise<void> {
     return this.#try(path, async () => {
       await this.#call.fs.remove(this.#call.path(path));
-      if (this.#verbose) await this.#call.out.print(`removed '${path}'\n`);
+      if (this.#verbose) await this.#call.out.print(`removed '${this.#call.shown(path)}'\n`);
     });
   }
 
@@ -84,7 +84,8 @@ class Remover implements Visitor {
   leave({ path }: { path: ByteString }): Promise<void> {
     return this.#try(path, async () => {
       await this.#call.fs.removeDirectory(this.#call.path(path));
-      if (this.#verbose) await this.#call.out.print(`removed directory '${path}'\n`);
+      if (this.#verbose)
+        await this.#call.out.print(`removed directory '${this.#call.shown(path)}'\n`);
     });
   }
 

@@ -49,7 +49,7 @@ Sizes are those of the files' content, as the quota counts them, in KiB, rounded
         await walk(call, { path, name: baseName(path), stat, depth: 0 }, tally);
       },
     );
-    if (options.has("c")) await tally.print(tally.total, "total");
+    if (options.has("c")) await tally.print(tally.total, "total" as ByteString);
     return Math.max(status, tally.status);
   },
 };
@@ -108,12 +108,12 @@ class Tally {
     await this.print(sum, path);
   }
 
-  async print(size: number, name: string): Promise<void> {
+  async print(size: number, name: ByteString): Promise<void> {
     let text = String(Math.ceil(size / KIB));
     const unit = this.#options.last("bhk");
     if (unit === "b") text = String(size);
     if (unit === "h") text = humanSize(size);
-    await this.#call.out.print(`${text}\t${name}\n`);
+    await this.#call.out.print(`${text}\t${this.#call.shown(name)}\n`);
   }
 
   #add(size: number): void {

@@ -46,8 +46,8 @@ export const stat: Command = {
 async function examine(call: Call, name: ByteString, follow: boolean): Promise<Subject> {
   const path = call.path(name);
   const found = await (follow ? call.fs.stat(path) : call.fs.lstat(path));
-  const target = isLink(found) ? await call.fs.readLink(path) : undefined;
-  return { name, stat: found, owner: call.fs.owner, target };
+  const target = isLink(found) ? call.shown(await call.fs.readLink(path)) : undefined;
+  return { name: call.shown(name), stat: found, owner: call.fs.owner, target };
 }
 
 function typeName({ mode, size }: FileStat): string {

@@ -119,20 +119,20 @@ async function checkOne(
     if (thrown.code === "ENOENT" && options.has("ignore-missing")) return;
     await call.complain(`${quoteIfNeeded(name)}: ${reason(thrown)}`);
     tally.unreadable += 1;
-    if (!silent) await call.out.print(`${resultName(name)}: FAILED open or read\n`);
+    if (!silent) await call.out.print(`${call.shown(resultName(name))}: FAILED open or read\n`);
     return;
   }
   const matches = found === digest;
   if (matches) tally.matched += 1;
   else tally.mismatched += 1;
   if (silent || (matches && options.has("quiet"))) return;
-  await call.out.print(`${resultName(name)}: ${matches ? "OK" : "FAILED"}\n`);
+  await call.out.print(`${call.shown(resultName(name))}: ${matches ? "OK" : "FAILED"}\n`);
 }
 
 /** Here only a newline makes GNU escape a name. */
-function resultName(name: ByteString): string {
+function resultName(name: ByteString): ByteString {
   if (!name.includes("\n")) return name;
-  return `\\${name.replaceAll("\\", "\\\\").replaceAll("\n", "\\n")}`;
+  return `\\${name.replaceAll("\\", "\\\\").replaceAll("\n", "\\n")}` as ByteString;
 }
 
 function listName(list: ByteString): string {

@@ -92,14 +92,15 @@ function escapeName(name: ByteString): string {
   return name.replace(/[\\\n\r]/g, (c) => ESCAPES[c] as string);
 }
 
-function line(name: ByteString, digest: string, tag: string, options: Options): string {
+function line(call: Call, name: ByteString, digest: string, tag: string, options: Options): string {
   const zero = options.has("z");
   const escaped = zero ? name : escapeName(name);
   const mark = escaped === name ? "" : "\\";
+  const shown = zero ? name : call.shown(escaped as ByteString);
   const end = zero ? "\0" : "\n";
-  if (options.has("tag")) return `${mark}${tag} (${escaped}) = ${digest}${end}`;
+  if (options.has("tag")) return `${mark}${tag} (${shown}) = ${digest}${end}`;
   const mode = options.last("bt") === "b" ? "*" : " ";
-  return `${mark}${digest} ${mode}${escaped}${end}`;
+  return `${mark}${digest} ${mode}${shown}${end}`;
 }
 
 const CHECK_ONLY: readonly [option: string, name: string][] = [
@@ -145,7 +146,7 @@ function gnuSum(name: keyof typeof GNU_SUMS): Command {
       if (options.has("c")) return checkSums(call, options, { algorithm, tag });
       return forOperands(call, options.operands, async (operand) => {
         const digest = await sumOf(call, operand, algorithm);
-        await call.out.print(line(operand, digest, tag, options));
+        await call.out.print(line(call, operand, digest, tag, options));
       });
     },
   };

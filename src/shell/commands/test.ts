@@ -38,21 +38,26 @@ export const bracket: Command = {
 
 /** Decides by the number of arguments, as POSIX has it. */
 async function evaluate(call: Call, args: readonly ByteString[]): Promise<boolean> {
+  let wanted = true;
+  // A loop: thousands of "!" would be too deep for the stack.
+  for (let from = 0, end = args.length; ; from += 1) {
+    const inner = args.slice(from, Math.min(end, from + 4));
+    const result = await simple(call, inner);
+    if (result !== undefined) return result === wanted;
+    if (inner[0] === "!") wanted = !wanted;
+    else if (inner[0] === "(" && args[end - 1] === ")") end -= 1;
+    else if (inner.length > 3) throw fail("too many arguments (use && and ||)");
+    else throw fail(`'${display(inner[1] as ByteString)}': binary operator expected`);
+  }
+}
+
+/** undefined for what is more than one test of its own */
+async function simple(call: Call, args: readonly ByteString[]): Promise<boolean | undefined> {
   const [first, second, third] = args;
   if (first === undefined) return false;
   if (second === undefined) return first !== "";
-  if (third === undefined) {
-    if (first === "!") return second === "";
-    return unary(call, first, second);
-  }
-  if (args.length === 3) {
-    const result = binary(call, first, second, third);
-    if (result !== undefined) return result;
-  }
-  if (first === "!") return !(await evaluate(call, args.slice(1)));
-  if (first === "(" && args.at(-1) === ")") return evaluate(call, args.slice(1, -1));
-  if (args.length === 3) throw fail(`'${display(second)}': binary operator expected`);
-  throw fail("too many arguments (use && and ||)");
+  if (third === undefined) return first === "!" ? second === "" : unary(call, first, second);
+  return args.length === 3 ? binary(call, first, second, third) : undefined;
 }
 
 async function unary(call: Call, operator: ByteString, operand: ByteString): Promise<boolean> {

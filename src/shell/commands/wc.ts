@@ -42,7 +42,13 @@ With no FILE, or when FILE is -, reads standard input.
         if (counts.bytes === 0) continue;
       }
       for (const key of Object.keys(total) as (keyof Counts)[]) total[key] += counts[key];
-      await print(call, counts, operands.length === 0 ? "" : ` ${operand}`, options, width);
+      await print(
+        call,
+        counts,
+        operands.length === 0 ? "" : ` ${call.shown(operand)}`,
+        options,
+        width,
+      );
     }
     if (operands.length > 1) await print(call, total, " total", options, width);
     return status;

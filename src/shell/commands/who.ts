@@ -133,9 +133,13 @@ FORMAT: %Y %m %d %H %M %S %F %T %a %A %b %B %e %j %s %u %y %z %Z and more`,
     const now = given === undefined ? new Date() : new Date(parseDate(given) * 1000);
     const utc = options.has("u");
     const shown = utc ? new Date(now.getTime() + offset(now)) : now;
-    const text = format
-      .slice(1)
-      .replace(/%(.)/gs, (all, letter: string) => CONVERSIONS[letter]?.(shown, utc) ?? all);
+    const known = new Map<string, string>();
+    const text = format.slice(1).replace(/%(.)/gs, (all, letter: string) => {
+      // Once each: the name of the zone takes its time.
+      const value = known.get(letter) ?? CONVERSIONS[letter]?.(shown, utc) ?? all;
+      known.set(letter, value);
+      return value;
+    });
     await call.out.print(`${text}\n`);
     return 0;
   },
