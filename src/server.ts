@@ -12,7 +12,7 @@ import { Ledger } from "./quota/ledger.ts";
 import { recover } from "./quota/recover.ts";
 import { rescan } from "./quota/rescan.ts";
 import { Admission } from "./session/admission.ts";
-import type { CommandServices } from "./session/commands.ts";
+import { type CommandServices, WRONG_PASSWORD } from "./session/commands.ts";
 import { Sessions, STOPPING } from "./session/registry.ts";
 import type { SessionView } from "./session/session.ts";
 import { ChangeWatcher } from "./session/watcher.ts";
@@ -139,6 +139,7 @@ class Server {
         return all.filter((one) => one.userId === userId && one.state === "active");
       },
       changePassword: (user, current, next) => this.#changePassword(user, current, next),
+      wrongPassword: (user, remote) => this.#failedLogins.add(user, remote, "passwd"),
     };
   }
 
@@ -154,7 +155,7 @@ class Server {
     });
     try {
       if ((await this.#authenticator.verifyPassword(user, current)) === undefined) {
-        return "that is not your current password";
+        return WRONG_PASSWORD;
       }
       await control.setPassword(user, next);
       return undefined;

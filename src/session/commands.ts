@@ -13,7 +13,15 @@ export interface CommandServices {
   sessions(userId: number): Promise<readonly OwnSession[]>;
   /** undefined when it was changed, else one line that says why not */
   changePassword(user: string, current: string, next: string): Promise<string | undefined>;
+  /** Somebody in this session does not know its user's password. */
+  wrongPassword(user: string, remote: string): void;
 }
+
+/** What changePassword says of a wrong current one. */
+export const WRONG_PASSWORD = "that is not your current password";
+
+/** Guesses at the current password that end a session: it may not be its user's hands. */
+const MAX_GUESSES = 3;
 
 /** Command lines of one user at once, in this process, and how many more may wait. */
 const RUNNING = 8;
@@ -23,6 +31,7 @@ const WAITING = 64;
 export class Commands {
   readonly #services: CommandServices;
   readonly #slots = new CommandSlots(RUNNING, WAITING);
+  readonly #guesses = new WeakMap<Session, number>();
 
   constructor(services: CommandServices) {
     this.#services = services;
@@ -40,8 +49,22 @@ export class Commands {
       digests: session.digests,
       usage: () => services.usage(id),
       sessions: () => services.sessions(id),
-      changePassword: (current, next) => services.changePassword(name, current, next),
+      changePassword: (current, next) => this.#changePassword(session, current, next),
       enter: (signal) => this.#slots.enter(id, signal),
     };
+  }
+
+  async #changePassword(session: Session, current: string, next: string) {
+    const { name } = session.account;
+    const guesses = (): number => this.#guesses.get(session) ?? 0;
+    // Counted before it is checked: several may be under way.
+    if (guesses() >= MAX_GUESSES) return WRONG_PASSWORD;
+    this.#guesses.set(session, guesses() + 1);
+    const refusal = await this.#services.changePassword(name, current, next);
+    if (refusal === WRONG_PASSWORD) {
+      this.#services.wrongPassword(name, session.remote);
+      if (guesses() >= MAX_GUESSES) session.end("Too many wrong passwords");
+    } else this.#guesses.set(session, guesses() - 1);
+    return refusal;
   }
 }

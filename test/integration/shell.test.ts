@@ -2,7 +2,7 @@ import { once } from "node:events";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import type { Client, ClientChannel, PseudoTtyOptions } from "ssh2";
-import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from "vitest";
 import { startTestServer, type TestServer } from "../support/server.ts";
 import { dial, login, makeKey, ssh } from "../support/ssh-client.ts";
 
@@ -231,6 +231,24 @@ describe("a shell", () => {
     const client = await loggedIn("eve", "brand-new-1");
     expect(await ended(await exec(client, "whoami"))).toMatchObject({ output: "eve\n" });
     await expect(login(server, { username: "eve", password: "old one" })).rejects.toThrow();
+  });
+
+  it("ends when somebody guesses at the password, and the audit trail tells", async () => {
+    await server.addUser({ name: "kim", password: "the old one" });
+    const client = await loggedIn("kim", "the old one");
+    const gone = once(client, "close");
+    const screen = new Screen(await shell(client, pty));
+    await screen.until("$ ");
+    for (let guess = 0; guess < 3; guess++) {
+      screen.type(`passwd\rguess ${guess}\rbrand-new-1\rbrand-new-1\r`);
+      if (guess < 2) await screen.until("not your current password\r\n");
+    }
+    await gone;
+    await loggedIn("kim", "the old one");
+    await vi.waitFor(async () => {
+      const failed = await server.store.audit.query({ user: "kim", kind: "login-failed" });
+      expect(failed.some(({ detail }) => detail?.includes("passwd"))).toBe(true);
+    });
   });
 
   it("without a terminal runs a script", async () => {
