@@ -83,7 +83,7 @@ export class DigestService implements ContentWatch {
   async opened(userId: number, inode: string, fd: number, fresh: boolean): Promise<WriteWatch> {
     this.#writers.set(inode, (this.#writers.get(inode) ?? 0) + 1);
     this.#followers.get(inode)?.lost();
-    if (!fresh) await this.#store.forget(inode);
+    if (!fresh) await this.#forget(inode);
     return new Follower(this.#context, userId, inode, fd);
   }
 
@@ -94,17 +94,22 @@ export class DigestService implements ContentWatch {
     // Another time says that somebody wrote to it.
     if (after.mtimeNs !== expected || after.size !== before.size) return;
     const from = toState(before);
-    await this.#store.carry(from.inode, from.state, toState(after).state);
+    await this.#store.carry(from.inode, from.state, toState(after).state).catch(forgetful);
   }
 
   async removing(inode: string): Promise<void> {
     this.#followers.get(inode)?.lost();
-    await this.#store.forget(inode);
+    await this.#forget(inode);
+  }
+
+  /** Where the row can't be removed (a full disk), the file's times still tell of the change. */
+  #forget(inode: string): Promise<void> {
+    return this.#store.forget(inode).catch(forgetful);
   }
 
   /** @internal for UserDigests: what is known of the file in this state */
   async known({ inode, state }: FileState): Promise<{ digests: DigestMap; follower?: Follower }> {
-    const row = await this.#store.find(inode, state);
+    const row = await this.#store.find(inode, state).catch(forgetful);
     if (row === undefined) return { digests: {} };
     const follower = row.token === null ? undefined : this.#followers.get(inode);
     const { digests } = row;
@@ -122,7 +127,7 @@ export class DigestService implements ContentWatch {
     const { inode, state } = before;
     if (this.#config.maxRecords === 0 || this.#writers.has(inode)) return;
     if (after.inode !== inode || after.state !== state || !isSettled(before, readAt)) return;
-    await this.#store.put(userId, inode, state, digests);
+    await this.#store.put(userId, inode, state, digests).catch(forgetful);
     await this.#prune();
   }
 
@@ -145,12 +150,13 @@ export class DigestService implements ContentWatch {
 
   #ended(follower: Follower): void {
     if (this.#followers.get(follower.inode) === follower) this.#followers.delete(follower.inode);
-    this.#prune().catch(() => undefined);
+    void this.#prune();
   }
 
   async #prune(): Promise<void> {
     this.#added += 1;
-    if (this.#added % PRUNE_EVERY === 1) await this.#store.prune(this.#config.maxRecords);
+    if (this.#added % PRUNE_EVERY !== 1) return;
+    await this.#store.prune(this.#config.maxRecords).catch(forgetful);
   }
 
   #mayFollow(inode: string): boolean {
@@ -169,3 +175,6 @@ export class DigestService implements ContentWatch {
 function halfOf(processors: number): number {
   return Math.max(1, Math.floor(processors / 2));
 }
+
+/** Digests are kept to save time: a store that fails costs that time, and no request. */
+function forgetful(): undefined {}

@@ -12,14 +12,12 @@ import { eofReply, errorReply, okReply, unsupportedReply } from "./replies.ts";
 import { REQUESTS } from "./requests.ts";
 import { peekTransfer, type Transfer } from "./transfer.ts";
 import { greet } from "./version.ts";
-import { isWhole, mayRun, WriteBatch } from "./writes.ts";
+import { isWhole, WriteBatch } from "./writes.ts";
 
 /** Requests started and not answered yet, at most. */
 const MAX_SLOTS = 64;
 /** Bytes of replies being made, held back for order, or not yet with the kernel, at most. */
 const MAX_REPLY_BYTES = 4 * 1024 * 1024;
-/** Writes running at once: one on the disk, one ready to follow, and the rest gathers behind. */
-const MAX_WRITES = 2;
 
 /** The place of one reply in the order of requests. */
 interface Slot {
@@ -33,9 +31,11 @@ export type Outcome = "eof" | "error";
 
 /**
  * Runs requests so that their effects and replies are as if done one by one in arrival order.
- * Requests that change nothing overlap each other; WRITEs to one file overlap each other where they
- * share no byte; every other request waits for all before it. Received frames stay unparsed until
- * there is room for their work and their reply, so memory is bounded by the client's window.
+ * Requests that change nothing overlap each other; every other request waits for all before it, but
+ * WRITEs that follow each other in a file are done as one: two at once could reach the disk in the
+ * other order, and a crash between them leave a hole that a client resumes behind. Received frames
+ * stay unparsed until there is room for their work and their reply, so memory is bounded by the
+ * client's window.
  */
 export class Scheduler {
   /** Called once, when everything that was started has been answered. */
@@ -50,8 +50,7 @@ export class Scheduler {
   #slots: Slot[] = [];
   #held = 0;
   #running = 0;
-  #phase: Kind | "write" | "idle" = "idle";
-  #writes: WriteBatch[] = [];
+  #phase: Kind | "idle" = "idle";
   #credit = 0;
   #greeted = false;
   #ending: Outcome | undefined;
@@ -184,7 +183,7 @@ export class Scheduler {
   }
 
   #startWrite(): boolean {
-    if (!this.#mayStart("write")) return false;
+    if (!this.#mayStart("serial")) return false;
     const transfer = peekTransfer(this.#frames);
     if (transfer === undefined || !isWhole(transfer)) return this.#refuseTransfer();
     const handle = this.#context.handles.get(transfer.handle);
@@ -197,23 +196,20 @@ export class Scheduler {
       this.#answer(refusal === undefined ? okReply(id) : errorReply(id, refusal));
       return true;
     }
-    if (this.#writes.length >= MAX_WRITES || !mayRun(file, transfer, this.#writes)) return false;
-    this.#runWrite(new WriteBatch(file, this.#frames, transfer, this.#writes));
+    this.#runWrite(new WriteBatch(file, this.#frames, transfer));
     return true;
   }
 
   #runWrite(batch: WriteBatch): void {
-    this.#writes.push(batch);
-    const slot = this.#begin("write", 0);
+    const slot = this.#begin("serial", 0);
     const done = (reply: Buffer): void => {
-      this.#writes.splice(this.#writes.indexOf(batch), 1);
       this.#credit += batch.frameBytes;
       this.#complete(slot, reply);
     };
     batch.run().then(done, (thrown: unknown) => done(batch.refusal(thrown)));
   }
 
-  #mayStart(kind: Kind | "write"): boolean {
+  #mayStart(kind: Kind): boolean {
     return this.#phase === "idle" || (kind !== "serial" && this.#phase === kind);
   }
 
@@ -248,7 +244,7 @@ export class Scheduler {
     );
   }
 
-  #begin(kind: Kind | "write", held: number): Slot {
+  #begin(kind: Kind, held: number): Slot {
     const slot: Slot = { reply: undefined, held };
     this.#slots.push(slot);
     this.#held += held;

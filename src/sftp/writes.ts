@@ -5,8 +5,8 @@ import type { FrameQueue } from "./frames.ts";
 import { errorReply, okReplies, okReply } from "./replies.ts";
 import { peekTransfer, TRANSFER_HEADER, type Transfer } from "./transfer.ts";
 
-/** Bytes of consecutive WRITEs that go to the disk as one. */
-const MAX_BATCH = 1024 * 1024;
+/** Bytes of consecutive WRITEs that go to the disk as one; the rest gathers behind. */
+const MAX_BATCH = 2 * 1024 * 1024;
 const MAX_PARTS = 512;
 
 interface Part {
@@ -26,18 +26,15 @@ export class WriteBatch {
   frameBytes = 0;
   #parts: Part[] = [];
 
-  /**
-   * Takes the WRITE at the head of the queue, and those behind it that continue it.
-   * @param running batches on their way to the disk, which must not meet this one
-   */
-  constructor(file: OpenFile, frames: FrameQueue, first: Transfer, running: readonly WriteBatch[]) {
+  /** Takes the WRITE at the head of the queue, and those behind it that continue it. */
+  constructor(file: OpenFile, frames: FrameQueue, first: Transfer) {
     this.file = file;
     this.handle = first.handle;
     // Behind the end is where an append goes, whatever offset the client sent.
     this.position = file.flags.append ? 0 : first.position;
     this.#take(frames, first);
     let next = this.#continuation(frames);
-    while (next !== undefined && mayRun(file, next, running)) {
+    while (next !== undefined) {
       this.#take(frames, next);
       next = this.#continuation(frames);
     }
@@ -56,12 +53,6 @@ export class WriteBatch {
   /** The same error for every part. */
   refusal(thrown: unknown): Buffer {
     return Buffer.concat(this.#parts.map((part) => errorReply(part.id, thrown)));
-  }
-
-  /** True when both could run at once: the same file, and no byte in common. */
-  mayOverlap(file: OpenFile, position: number, length: number): boolean {
-    if (file.inode !== this.file.inode || file.flags.append || this.file.flags.append) return false;
-    return position >= this.position + this.length || position + length <= this.position;
   }
 
   #continuation(frames: FrameQueue): Transfer | undefined {
@@ -116,15 +107,6 @@ export class WriteBatch {
 
 function firstSlices(parts: readonly Part[]): readonly Buffer[] {
   return parts[0]?.slices ?? [];
-}
-
-/** False while one of the running batches has to end before this WRITE. */
-export function mayRun(
-  file: OpenFile,
-  { position, length }: Transfer,
-  running: readonly WriteBatch[],
-): boolean {
-  return running.every((batch) => batch.mayOverlap(file, position, length));
 }
 
 /** False when the frame ends before the data it announces. */

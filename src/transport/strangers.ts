@@ -8,7 +8,7 @@ export interface Stranger {
   disconnect(text: string): void;
 }
 
-/** A newcomer from the address that already holds most places leaves the others so long, in ms. */
+/** A newcomer whose address would then hold as many as any other leaves them so long, in ms. */
 const PATIENCE_MS = 2_000;
 
 const TEXT = "Too many connections that have not logged in: try again later";
@@ -60,7 +60,7 @@ export class Strangers {
     const counts = new Map<string, number>();
     for (const { source } of this.#places) counts.set(source, (counts.get(source) ?? 0) + 1);
     const most = Math.max(...counts.values());
-    const patience = (counts.get(newcomer) ?? 0) + 1 > most ? PATIENCE_MS : 0;
+    const patience = (counts.get(newcomer) ?? 0) + 1 >= most ? PATIENCE_MS : 0;
     const before = this.#now() - patience;
     for (const place of this.#places) {
       if (place.stranger.busy || counts.get(place.source) !== most) continue;

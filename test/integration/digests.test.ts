@@ -163,7 +163,7 @@ describe("an upload from start to end", () => {
 
 describe("what is not an upload from start to end", () => {
   const data = randomBytes(2 * MIB);
-  const changes: [string, (file: OpenFile) => Promise<Buffer>][] = [
+  const changes: [string, (file: OpenFile, hashed: () => Promise<void>) => Promise<Buffer>][] = [
     [
       "a part written again",
       async (file) => {
@@ -180,6 +180,27 @@ describe("what is not an upload from start to end", () => {
         await write(file, data.subarray(0, MIB));
         await write(file, data.subarray(MIB - PART), MIB - PART);
         return data;
+      },
+    ],
+    [
+      "the end written again when it was hashed already",
+      async (file, hashed) => {
+        const again = Buffer.from(data);
+        again.fill(1, data.length - PART);
+        await write(file, data);
+        await hashed();
+        await write(file, again.subarray(-PART), data.length - PART);
+        return again;
+      },
+    ],
+    [
+      "made shorter and longer again",
+      async (file, hashed) => {
+        await write(file, data);
+        await hashed();
+        await file.setStat({ size: 1000 });
+        await file.setStat({ size: data.length });
+        return Buffer.concat([data.subarray(0, 1000), Buffer.alloc(data.length - 1000)]);
       },
     ],
     [
@@ -219,7 +240,9 @@ describe("what is not an upload from start to end", () => {
   it.each(changes)("is hashed as it is: %s", async (_, act) => {
     const on = await digestInstance();
     const file = await on.home.open(fromText("f"), PUT);
-    const expected = await act(file);
+    const expected = await act(file, async () => {
+      while (on.service.bytesRead < data.length) await sleep(5);
+    });
     await file.close();
     expect(await digest(on, "f")).toBe(hash(expected));
     await followed(on);
@@ -264,6 +287,9 @@ describe("what is not an upload from start to end", () => {
     const second = await other.home.open(fromText("f"), WRITE);
     const file = await on.home.open(fromText("f"), PUT);
     await write(file, data);
+    // Time enough to hash it all, which must not happen.
+    for (let turn = 0; turn < 60 && on.service.bytesRead < data.length; turn += 1) await sleep(5);
+    expect(on.service.bytesRead).toBe(0);
     await write(second, Buffer.from("changed"), 100);
     await file.close();
     await followed(on);

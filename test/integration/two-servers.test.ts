@@ -149,11 +149,10 @@ describe("one quota", () => {
 
   test("room that one server holds ahead of need goes to the other when that needs it", async () => {
     const [a, b] = await startBoth();
-    const slow = desk.file("slow", 20 * MIB);
-    const rest = desk.file("rest", 20 * MIB);
-    const running = desk;
-    running.target = a;
-    const upload = running.startSftp([`put ${slow}`], { options: ["-l", "40000"] });
+    const slow = desk.file("slow", 8 * MIB);
+    const rest = desk.file("rest", 32 * MIB);
+    desk.target = a;
+    const upload = desk.startSftp([`put ${slow}`], { options: ["-l", "40000"] });
     await vi.waitFor(() => expect(statSync(stored("slow")).size).toBeGreaterThan(2 * MIB), {
       timeout: 10_000,
     });
@@ -237,7 +236,8 @@ describe("one file through both", () => {
 
 describe("one number of sessions", () => {
   test("50 logins through both against 10 places: never 11, all come in", async () => {
-    const both = await startBoth(["--limits-max-sessions", "10", "--limits-queue", "100"]);
+    const limits = ["--limits-max-sessions", "10", "--limits-queue", "100"];
+    const both = await startBoth([...limits, "--limits-max-sessions-per-user", "50"]);
     const { sessions } = instance.store;
     let entered = 0;
     let inside = 0;

@@ -1,8 +1,10 @@
 import {
+  chmodSync,
   existsSync,
   mkdirSync,
   mkdtempSync,
   readdirSync,
+  renameSync,
   rmSync,
   statSync,
   symlinkSync,
@@ -305,6 +307,36 @@ describe("remove", () => {
     symlinkSync(join(root, "outside"), join(root, "homes/alice/link"));
     await users.remove("alice", { deleteHome: true });
     expect(existsSync(join(root, "outside/file"))).toBe(true);
+  });
+
+  test("deletes trees deeper than any path can name, and directories that may not be written", async () => {
+    await add("alice");
+    const home = join(root, "homes/alice");
+    const name = "d".repeat(200);
+    mkdirSync(join(home, "a", name), { recursive: true });
+    writeFileSync(join(home, "a", name, "file"), "data");
+    // 40 levels of 200 bytes: twice what the system takes as a path.
+    for (let level = 0; level < 40; level += 1) {
+      mkdirSync(join(home, "b", name), { recursive: true });
+      renameSync(join(home, "a"), join(home, "b", name, "a"));
+      renameSync(join(home, "b"), join(home, "a"));
+    }
+    writeFileSync(Buffer.from(`${home}/\xff`, "latin1"), "not UTF-8");
+    mkdirSync(join(home, "closed/in"), { recursive: true });
+    chmodSync(join(home, "closed"), 0o500);
+    expect(await users.remove("alice", { deleteHome: true })).toEqual({ homeDeleted: true });
+    expect(readdirSync(join(root, "homes"))).toEqual([]);
+  });
+
+  test("deletes a home that is a link and not what it leads to", async () => {
+    await add("alice");
+    mkdirSync(join(root, "elsewhere"));
+    writeFileSync(join(root, "elsewhere/file"), "data");
+    rmSync(join(root, "homes/alice"), { recursive: true });
+    symlinkSync(join(root, "elsewhere"), join(root, "homes/alice"));
+    expect(await users.remove("alice", { deleteHome: true })).toEqual({ homeDeleted: true });
+    expect(readdirSync(join(root, "homes"))).toEqual([]);
+    expect(existsSync(join(root, "elsewhere/file"))).toBe(true);
   });
 
   test("clears what an interrupted deletion left", async () => {

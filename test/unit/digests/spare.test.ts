@@ -32,7 +32,7 @@ test("one step in a while is granted when they are not, with a call when it is t
   time.stepped();
   expect(time.grant()).toBe("none");
   expect(time.grant()).toBe("none");
-  pass(100, 0.1);
+  pass(30, 0.1);
   expect(again).toHaveBeenCalledTimes(1);
   expect(time.grant()).toBe("little");
 });

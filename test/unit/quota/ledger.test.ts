@@ -326,3 +326,42 @@ test("a process that ends in order leaves no intent behind", async () => {
   await other.close();
   expect(intents()).toEqual([]);
 });
+
+test("one file can't be opened without end: each close would look at all the others", async () => {
+  await store("f", 10);
+  const files: OpenFile[] = [];
+  for (let i = 0; i < 1024; i += 1) files.push(await home.open(fromText("f"), READ));
+  const another = home.open(fromText("f"), READ);
+  await expect(another).rejects.toThrow("The file is open too often");
+  await (files.pop() as OpenFile).close();
+  files.push(await home.open(fromText("f"), READ));
+  for (const file of files) await file.close();
+  await balanced();
+});
+
+test("growth that the disk refuses is not charged", async () => {
+  const rich = await instance.addUser("eve", null);
+  const file = await (await instance.home(rich)).open(fromText("f"), PUT);
+  const petabyte = 2 ** 50;
+  await file.setStat({ size: petabyte }).catch(() => undefined);
+  const { size } = await file.stat();
+  expect((await instance.ledger.exactUsage(rich.id)).usedBytes).toBe(size);
+  await file.write([Buffer.alloc(1)], 1, petabyte).catch(() => undefined);
+  const after = (await file.stat()).size;
+  expect((await instance.ledger.exactUsage(rich.id)).usedBytes).toBe(after);
+  await file.close();
+});
+
+test("giving back asks only for what is charged ahead of need", async () => {
+  await instance.store.users.set(account.id, { quotaBytes: 1000 * MiB });
+  const files = await Promise.all(["a", "b", "c"].map((name) => put(name, 100)));
+  const ahead = async () => (await instance.store.ledger.slackHere(account.id)).length;
+  expect(await ahead()).toBe(3);
+  await balanced();
+  expect(await ahead()).toBe(0);
+  await write(files[1] as OpenFile, 0, 2 * MiB);
+  expect(await ahead()).toBe(1);
+  await balanced();
+  expect(await ahead()).toBe(0);
+  for (const file of files) await file.close();
+});

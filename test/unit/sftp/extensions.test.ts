@@ -57,8 +57,9 @@ describe("posix-rename, hardlink, fsync, lsetstat", () => {
       r.extended("fsync@openssh.com", str("no handle")),
       r.extended("lsetstat@openssh.com", str("l"), attrs({ times: [1, 2] })),
       r.extended("lsetstat@openssh.com", str("missing"), attrs({ times: [1, 2] })),
+      r.extended("lsetstat@openssh.com", str("l"), attrs({ size: 0 })),
     );
-    expect(codes(replies)).toEqual([0, 4, 2, 0, 2, 0, 4, 0, 2]);
+    expect(codes(replies)).toEqual([0, 4, 2, 0, 2, 0, 4, 0, 2, 5]);
     expect((await client.get("a")).toString()).toBe("b");
     expect((await client.get("c")).toString()).toBe("a");
     expect(fs.calls).toContain("sync");

@@ -59,4 +59,19 @@ describe("Handles", () => {
     expect(errors).toEqual([failure]);
     expect(handles.size).toBe(0);
   });
+
+  it("lets others in between while it closes many", async () => {
+    const handles = new Handles(1000);
+    for (let index = 0; index < 320; index++) handles.add(directory([], "d"));
+    let closed = false;
+    let others = 0;
+    const count = (): void => {
+      others += 1;
+      if (!closed) setImmediate(count);
+    };
+    setImmediate(count);
+    await handles.closeAll(() => {});
+    closed = true;
+    expect(others).toBeGreaterThanOrEqual(15);
+  });
 });

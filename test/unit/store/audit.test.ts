@@ -134,3 +134,16 @@ test("pruning ends quietly when the store is closed meanwhile", async () => {
   await store.close();
   expect(await pruning).toBeLessThan(5_000);
 });
+
+test("texts that a client can make very long are kept as their beginning and end", async () => {
+  const { store } = await temporaryStore();
+  const path = `/begin${"x".repeat(16_000)}end`;
+  store.audit.record({ kind: "rename", path, detail: `to ${path}` });
+  store.audit.record({ kind: "mkdir", path: "/short" });
+  const [short, long] = await store.audit.query();
+  expect(short?.path).toBe("/short");
+  for (const text of [long?.path, long?.detail]) {
+    expect(text?.length).toBe(1024);
+    expect(text).toMatch(/^(to )?\/beginx+…x+end$/);
+  }
+});

@@ -104,3 +104,18 @@ describe("Outbox", () => {
     expect(ours.writableCorked).toBe(0);
   });
 });
+
+test("counts packets the kernel has not taken, whatever their size", async () => {
+  theirs.pause();
+  const small = Buffer.alloc(32);
+  for (let i = 0; i < 100; i++) ours.write(small);
+  expect(outbox.pendingPackets).toBe(100);
+  await until(() => outbox.pendingPackets === 0);
+  const large = Buffer.alloc(64 * 1024 * 1024);
+  ours.write(large);
+  await nextTurn();
+  for (let i = 0; i < 50; i++) ours.write(small);
+  expect(outbox.pendingPackets).toBe(51);
+  theirs.resume();
+  await until(() => outbox.pendingPackets === 0);
+});

@@ -1,4 +1,13 @@
-import { mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  rmSync,
+  symlinkSync,
+  truncateSync,
+  unlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
@@ -127,5 +136,35 @@ test("depth is bounded, and no descriptor is left open", () => {
     refusal("a/none/x");
     refusal("a/b/file/x");
   }
+  expect(count()).toBe(before);
+});
+
+test("links that name thousands of directories between them cost no more than a long path", () => {
+  const detour = "a/../".repeat(800);
+  symlinkSync(`/${detour}a`, join(home, "l0"));
+  for (let i = 1; i < 30; i += 1) symlinkSync(`/${detour}l${i - 1}`, join(home, `l${i}`));
+  expect(refusal("l29")).toBe("ENAMETOOLONG");
+  expect(refusal(`${detour}a`)).toBe("ENAMETOOLONG");
+  expect(where(`${"a/../".repeat(400)}a/b/file`).found).toBe(true);
+});
+
+test("what was removed and is large is closed on a thread, all else at once", async () => {
+  const count = () => readdirSync("/proc/self/fd").length;
+  const before = count();
+  const released = (name: string, size: number, removed: boolean) => {
+    writeFileSync(join(home, name), "");
+    truncateSync(join(home, name), size);
+    const place = jail.locate(fromText(name), false);
+    if (removed) unlinkSync(join(home, name));
+    return place.release();
+  };
+  const large = 64 * 1024 * 1024;
+  expect(released("kept", large, false)).toBeUndefined();
+  expect(released("small", 10, true)).toBeUndefined();
+  expect(jail.locate(fromText("missing"), false).release()).toBeUndefined();
+  expect(jail.locate(fromText("/"), false).release()).toBeUndefined();
+  const freed = released("large", large, true);
+  expect(freed).toBeInstanceOf(Promise);
+  await freed;
   expect(count()).toBe(before);
 });

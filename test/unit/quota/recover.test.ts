@@ -1,0 +1,35 @@
+import { expect, test } from "vitest";
+import { FsError } from "../../../src/errors.ts";
+import { recover } from "../../../src/quota/recover.ts";
+import type { JournalRow, LedgerStore } from "../../../src/store/ledger.ts";
+
+/** Two dead nodes of which the first has a file that can't be looked at. */
+function journals() {
+  const settled: string[] = [];
+  const removed: string[] = [];
+  const row = (inode: string): JournalRow => {
+    const path = Buffer.from(`/${inode}`);
+    return { userId: 1, inode, row: 1, userName: "ann", path, unlinked: false };
+  };
+  const ledger = {
+    resolveIntent: async () => {},
+    journalOf: async (node: string) =>
+      node === "one" ? [row("a"), row("out of reach"), row("b")] : [row("c")],
+    settle: async ({ inode }: JournalRow) => {
+      if (inode === "out of reach") throw new FsError("EACCES");
+      settled.push(inode);
+    },
+  } as unknown as LedgerStore;
+  const nodes = {
+    dead: async () => [{ id: "one" }, { id: "two" }],
+    remove: async (id: string) => removed.push(id),
+  };
+  return { store: { ledger, nodes }, settled, removed };
+}
+
+test("a file that can't be looked at keeps no other from being settled", async () => {
+  const { store, settled, removed } = journals();
+  await expect(recover(store, "/nowhere")).rejects.toThrow("EACCES");
+  expect(settled).toEqual(["a", "b", "c"]);
+  expect(removed).toEqual(["two"]);
+});

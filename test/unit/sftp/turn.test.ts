@@ -1,0 +1,62 @@
+import { expect, test } from "vitest";
+import { Turn } from "../../../src/sftp/turn.ts";
+
+/** Keeps the thread longer than a turn may last. */
+function work(): void {
+  for (const start = performance.now(); performance.now() - start < 4; );
+}
+
+test("channels of one user take turns, however much each has to do", async () => {
+  const turn = new Turn();
+  const served: string[] = [];
+  const channel = (name: string, steps: number) =>
+    new Promise<void>((resolve) => {
+      let left = steps;
+      const pump = (): void => {
+        while (left > 0 && turn.mayGoOn(pump)) {
+          work();
+          served.push(name);
+          left -= 1;
+        }
+        if (left === 0) resolve();
+      };
+      queueMicrotask(pump);
+    });
+  await Promise.all([channel("a", 3), channel("b", 3), channel("c", 3)]);
+  // The first one finds nobody waiting.
+  expect(served.join("")).toBe("aabcabcbc");
+});
+
+test("others come in between", async () => {
+  const turn = new Turn();
+  let left = 5;
+  let others = 0;
+  const count = (): void => {
+    others += 1;
+    if (left > 0) setImmediate(count);
+  };
+  setImmediate(count);
+  await new Promise<void>((resolve) => {
+    const pump = (): void => {
+      while (left > 0 && turn.mayGoOn(pump)) {
+        work();
+        left -= 1;
+      }
+      if (left === 0) resolve();
+    };
+    pump();
+  });
+  expect(others).toBeGreaterThanOrEqual(4);
+});
+
+test("one that is forgotten is not called any more", async () => {
+  const turn = new Turn();
+  const calls: string[] = [];
+  const resume = (): void => void calls.push("resumed");
+  expect(turn.mayGoOn(resume)).toBe(true);
+  work();
+  expect(turn.mayGoOn(resume)).toBe(false);
+  turn.forget(resume);
+  await new Promise((resolve) => setImmediate(() => setImmediate(resolve)));
+  expect(calls).toEqual([]);
+});
