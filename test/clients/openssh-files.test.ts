@@ -5,6 +5,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi 
 import { Desk } from "../support/desk.ts";
 import { onDisk } from "../support/instance.ts";
 import { startTestServer, type TestServer } from "../support/server.ts";
+import { login } from "../support/ssh-client.ts";
 
 const DONE = { code: 0, stderr: "" };
 
@@ -296,6 +297,31 @@ describe("ls", () => {
     expect(owner).not.toBeNull();
     expect(owner?.[1]).not.toBe(String(uid));
     expect(owner?.[2]).not.toBe(String(gid));
+  });
+
+  test("the server's own lines, which other clients show, name the virtual owner", async () => {
+    const file = desk.file("f", 1234, 0o640);
+    expect(await here(`put ${file} f`, "ln f second", "mkdir d")).toMatchObject(DONE);
+    const client = await login(server, { privateKey: desk.key.private });
+    try {
+      const lines = await new Promise<string[]>((resolve, reject) => {
+        client.sftp((error, sftp) => {
+          if (error) return reject(error);
+          sftp.readdir(place, (failed, list) => {
+            if (failed) reject(failed);
+            else resolve(list.map(({ longname }) => longname));
+          });
+        });
+      });
+      const when = "[A-Z][a-z]{2} [ \\d]\\d \\d\\d:\\d\\d";
+      expect(lines.sort()).toEqual([
+        expect.stringMatching(`^-rw-r----- {3}2 ann {6}ann {10}1234 ${when} f$`),
+        expect.stringMatching(`^-rw-r----- {3}2 ann {6}ann {10}1234 ${when} second$`),
+        expect.stringMatching(`^drwxr-xr-x +\\d+ ann {6}ann +\\d+ ${when} d$`),
+      ]);
+    } finally {
+      client.end();
+    }
   });
 
   test("sorts by time and size, shows hidden ones when asked, and takes patterns", async () => {
