@@ -52,7 +52,9 @@ async function start(root: string, options: DigestOptions): Promise<DigestProces
   const known = await store.users.byName("ada");
   const user = { name: "ada", role: "user" as const, passwordHash: null };
   const account = known ?? (await store.users.add({ ...user, quotaBytes, quotaFiles: null }));
-  const config = { ...loadConfig({ root, env: {} }).digests, ...options.config };
+  const defaults = loadConfig({ root, env: {} }).digests;
+  const onUpload = ["md5", "sha256"] as const;
+  const config = { ...defaults, onUpload, ...options.config };
   const now = (): number => Date.now() + (options.ahead ?? 0);
   const service = new DigestService({ config, store: store.digests, now });
   const ledger = new Ledger(store.ledger);
