@@ -7,14 +7,13 @@ const fs = require("node:fs");
 const { steps, stop } = workerData;
 const flag = new Int32Array(stop);
 parentPort.postMessage("ready");
-let rounds = 0;
 while (Atomics.load(flag, 0) === 0) {
   for (const [call, ...args] of steps) {
     try { fs[call](...args); } catch {}
   }
-  rounds += 1;
+  Atomics.add(flag, 1, 1);
 }
-parentPort.postMessage(rounds);
+parentPort.postMessage("stopped");
 `;
 
 /**
@@ -31,18 +30,22 @@ export class Swapper {
   }
 
   static async start(steps: readonly (readonly [string, ...unknown[]])[]): Promise<Swapper> {
-    const stop = new SharedArrayBuffer(4);
+    const stop = new SharedArrayBuffer(8);
     const worker = new Worker(PROGRAM, { eval: true, workerData: { steps, stop } });
     await new Promise((resolve) => worker.once("message", resolve));
     return new Swapper(worker, new Int32Array(stop));
   }
 
-  /** Ends the loop; resolves to the rounds it made. */
-  async stop(): Promise<number> {
-    const rounds = new Promise<number>((resolve) => this.#worker.once("message", resolve));
+  /** Rounds made so far. */
+  get rounds(): number {
+    return Atomics.load(this.#flag, 1);
+  }
+
+  /** Ends the loop. */
+  async stop(): Promise<void> {
+    const stopped = new Promise((resolve) => this.#worker.once("message", resolve));
     Atomics.store(this.#flag, 0, 1);
-    const result = await rounds;
+    await stopped;
     await this.#worker.terminate();
-    return result;
   }
 }
