@@ -15,6 +15,7 @@ const CONTRACTS = new Set([
   "src/store/types.ts",
   "src/digests/types.ts",
   "src/vfs/watch.ts",
+  "src/control/protocol.ts",
 ]);
 
 /** The one door of control/ that the admin TUI may use. */
@@ -46,6 +47,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   client: ["log"],
   digests: [],
   server: [
+    "admin",
     "auth",
     "config",
     "control",
@@ -57,7 +59,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     "transport",
     "vfs",
   ],
-  cli: ["auth", "client", "config", "control", "log", "quota", "server", "store"],
+  cli: ["admin", "auth", "client", "config", "control", "log", "quota", "server", "store"],
   main: ["cli"],
   moorage: ["main"],
   admin: ["control"],
@@ -80,6 +82,9 @@ const KEPT_TO: Readonly<Record<string, readonly string[]>> = {
   commander: ["src/cli/"],
   pino: ["src/log.ts"],
   "pino-pretty": ["src/log.ts"],
+  "ssh2-sftp-client": ["src/client/"],
+  "ssh-config": ["src/client/"],
+  "cli-progress": ["src/cli/"],
 };
 
 /** Packages whose types may be used everywhere. */

@@ -1,0 +1,210 @@
+/**
+ * The seams of the client: what the transfer engine gives and takes, as types. Sizes in bytes, times
+ * in milliseconds since the epoch, rates in bytes a second. Remote paths are the server's, with "/".
+ */
+
+/** A server as a person names it: [user@]host[:path] or sftp://[user@]host[:port]/path. */
+export interface Target {
+  readonly host: string;
+  readonly user?: string;
+  readonly port?: number;
+  /** as typed; relative ones start at the login directory */
+  readonly path?: string;
+}
+
+export interface LoginOptions {
+  readonly target: Target;
+  /** -P */
+  readonly port?: number;
+  /** -i, in the order given */
+  readonly identities: readonly string[];
+  /** unknown host keys are taken and stored without asking; changed ones are refused all the same */
+  readonly acceptNew: boolean;
+  /** -F; "none": no file is read. Default ~/.ssh/config */
+  readonly configFile?: string;
+  /** default ~/.ssh/known_hosts, or what the config says */
+  readonly knownHosts?: string;
+  /** the name of an SSH cipher, for measurements */
+  readonly ciphers?: readonly string[];
+}
+
+/** How the engine asks the person. All resolve undefined (or false) when there is nobody to ask. */
+export interface Prompts {
+  /** shown without echo */
+  secret(prompt: string): Promise<string | undefined>;
+  confirm(question: string): Promise<boolean>;
+  /** one line for the person: a banner, a notice, what is waited for */
+  notice(text: string): void;
+}
+
+/** Why a connection could not be made; each has an exit code and a message of its own. */
+export type LoginFailure =
+  | "refused"
+  | "unreachable"
+  | "unknown-host-key"
+  | "changed-host-key"
+  | "protocol";
+
+export interface RemoteAttrs {
+  readonly type: "file" | "directory" | "link" | "other";
+  readonly size: number;
+  /** permission bits */
+  readonly mode: number;
+  /** seconds since the epoch */
+  readonly mtime: number;
+  readonly atime: number;
+}
+
+export interface RemoteEntry extends RemoteAttrs {
+  readonly name: string;
+  /** the server's `ls -l` line */
+  readonly longname: string;
+}
+
+/** The space a user has, from statvfs@openssh.com; undefined where the server doesn't tell. */
+export interface Space {
+  readonly totalBytes: number;
+  readonly freeBytes: number;
+}
+
+export type HashName = "sha256" | "md5";
+
+/**
+ * A server, logged in. Rejects with RemoteError (one clear line with the path). Lost connections are
+ * made anew by the engine; a call that was under way rejects with `lost: true`.
+ */
+export interface Remote {
+  /** "user@host" for prompts */
+  readonly name: string;
+  /** the login directory */
+  readonly home: string;
+  realpath(path: string): Promise<string>;
+  stat(path: string): Promise<RemoteAttrs>;
+  lstat(path: string): Promise<RemoteAttrs>;
+  readlink(path: string): Promise<string>;
+  /** in batches, as the server sends them */
+  list(path: string): AsyncIterable<readonly RemoteEntry[]>;
+  mkdir(path: string): Promise<void>;
+  rmdir(path: string): Promise<void>;
+  remove(path: string): Promise<void>;
+  /** replaces an existing target where the server can (posix-rename@openssh.com) */
+  rename(from: string, to: string): Promise<void>;
+  chmod(path: string, mode: number): Promise<void>;
+  utimes(path: string, atime: number, mtime: number): Promise<void>;
+  space(path: string): Promise<Space | undefined>;
+  /**
+   * The file's hash in hex, or of its first `length` bytes; undefined where the server can't
+   * (check-file, else the md5sum and sha256sum commands).
+   */
+  hash(path: string, name: HashName, length?: number): Promise<string | undefined>;
+  /** which hashes the server can give, best first; empty: none */
+  hashes(): Promise<readonly HashName[]>;
+  close(): Promise<void>;
+}
+
+export type Direction = "up" | "down";
+
+/** One job: a file, or with `recursive` whole directories. */
+export interface TransferJob {
+  readonly direction: Direction;
+  /** local paths (up) or remote ones (down), globs already expanded */
+  readonly sources: readonly string[];
+  /** a directory that exists, or the new name when there is one source */
+  readonly target: string;
+  readonly recursive: boolean;
+  /** -p: times and modes */
+  readonly preserve: boolean;
+  /** continue what a journal entry or a partial file left, after verifying it */
+  readonly resume: boolean;
+  /** compare hashes after each file */
+  readonly verify: boolean;
+  /** -j, files at once */
+  readonly parallel: number;
+}
+
+/**
+ * What happens, in order. `file` numbers the files of a job from 1. `totals` grows while directories
+ * are still being walked (`final: false`).
+ */
+export type TransferEvent =
+  | {
+      readonly type: "totals";
+      readonly files: number;
+      readonly bytes: number;
+      readonly final: boolean;
+    }
+  | {
+      readonly type: "start";
+      readonly file: number;
+      readonly source: string;
+      readonly target: string;
+      readonly direction: Direction;
+      readonly size: number;
+      /** bytes that were there already and verified */
+      readonly offset: number;
+      /** why it starts over although something was there */
+      readonly restarted?: string;
+    }
+  | {
+      readonly type: "progress";
+      readonly file: number;
+      readonly bytes: number;
+      readonly size: number;
+    }
+  | { readonly type: "verifying"; readonly file: number }
+  | {
+      readonly type: "done";
+      readonly file: number;
+      readonly bytes: number;
+      readonly durationMs: number;
+      /** undefined: not verified */
+      readonly hash?: { readonly name: HashName; readonly hex: string };
+    }
+  | {
+      readonly type: "skipped";
+      readonly file: number;
+      readonly source: string;
+      readonly reason: string;
+    }
+  | {
+      readonly type: "failed";
+      readonly file: number;
+      readonly source: string;
+      /** one line with the file's name */
+      readonly message: string;
+      /** a journal entry was kept: the same command or `resume` goes on */
+      readonly resumable: boolean;
+    }
+  | {
+      readonly type: "reconnecting";
+      readonly attempt: number;
+      readonly waitMs: number;
+      readonly reason: string;
+    }
+  | { readonly type: "reconnected" };
+
+export interface TransferSummary {
+  readonly files: number;
+  readonly failed: number;
+  readonly skipped: number;
+  readonly bytes: number;
+  readonly durationMs: number;
+}
+
+/** An unfinished transfer as the journal keeps it. */
+export interface JournalEntry {
+  readonly id: string;
+  readonly direction: Direction;
+  /** user@host:port */
+  readonly server: string;
+  /** absolute on its side */
+  readonly source: string;
+  readonly target: string;
+  readonly size: number;
+  /** the source's, seconds since the epoch */
+  readonly mtime: number;
+  /** known good so far */
+  readonly offset: number;
+  readonly preserve: boolean;
+  readonly updatedAt: number;
+}

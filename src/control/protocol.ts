@@ -1,0 +1,321 @@
+import type { AuditKind, AuditRecord, Role } from "../store/types.ts";
+
+/**
+ * What control offers, as types: the same for the socket (newline-delimited JSON), for the command
+ * line and for the admin TUI. Times are milliseconds since the epoch, sizes bytes, rates bytes a
+ * second. Nothing here holds a secret except where a person asked for a new password.
+ */
+
+/** Raised when a change of the shapes below would break an older client. */
+export const CONTROL_VERSION = 1;
+
+export interface TransferInfo {
+  /** names the transfer for `transfer.end`, within its session */
+  readonly id: number;
+  /** virtual path */
+  readonly path: string;
+  readonly direction: "up" | "down";
+  readonly bytes: number;
+  /** null: not known (uploads: the client doesn't tell) */
+  readonly size: number | null;
+  readonly bytesPerSecond: number;
+}
+
+export interface SessionInfo {
+  readonly id: number;
+  readonly user: string;
+  readonly role: Role;
+  readonly state: "active" | "waiting";
+  readonly remote: string;
+  readonly client: string;
+  readonly since: number;
+  /** milliseconds without a request or a byte moved; null: not known (another process's session) */
+  readonly idle: number | null;
+  readonly node: string;
+  readonly transfers: readonly TransferInfo[];
+}
+
+export interface UserInfo {
+  readonly name: string;
+  readonly role: Role;
+  readonly enabled: boolean;
+  readonly hasPassword: boolean;
+  readonly keys: number;
+  readonly quotaBytes: number | null;
+  readonly quotaFiles: number | null;
+  readonly usedBytes: number;
+  readonly files: number;
+  readonly sessions: number;
+  readonly createdAt: number;
+  readonly lastLoginAt: number | null;
+}
+
+export interface KeyInfo {
+  readonly fingerprint: string;
+  readonly algorithm: string;
+  readonly comment: string;
+  readonly createdAt: number;
+}
+
+export type UserSort =
+  | "name"
+  | "role"
+  | "state"
+  | "used"
+  | "percent"
+  | "files"
+  | "sessions"
+  | "login";
+
+/** A page of the users whose name contains `filter`; the order is total, so pages don't overlap. */
+export interface UserQuery {
+  readonly filter?: string;
+  readonly sort?: UserSort;
+  readonly descending?: boolean;
+  readonly offset?: number;
+  /** at most 500 */
+  readonly limit?: number;
+}
+
+export interface UserPage {
+  readonly total: number;
+  readonly rows: readonly UserInfo[];
+}
+
+/** A second's counters; the server keeps the last ten minutes. */
+export interface Sample {
+  readonly at: number;
+  /** bytes of file content received and sent in that second */
+  readonly bytesIn: number;
+  readonly bytesOut: number;
+  readonly sessions: number;
+  readonly logins: number;
+  readonly refusals: number;
+}
+
+export interface Overview {
+  readonly version: string;
+  readonly pid: number;
+  readonly node: string;
+  readonly listen: string;
+  readonly startedAt: number;
+  readonly stopping: boolean;
+  readonly sessions: { readonly active: number; readonly waiting: number; readonly max: number };
+  readonly users: number;
+  /** since the start */
+  readonly totals: {
+    readonly logins: number;
+    readonly failedLogins: number;
+    readonly refusals: number;
+    readonly bytesIn: number;
+    readonly bytesOut: number;
+  };
+  readonly disk: { readonly totalBytes: number; readonly freeBytes: number };
+  readonly memoryBytes: number;
+  readonly topUsers: readonly UserInfo[];
+  /** oldest first */
+  readonly samples: readonly Sample[];
+  /** newest last */
+  readonly events: readonly AuditRecord[];
+}
+
+/** An address that has to wait, or a ban set by hand. */
+export interface Penalty {
+  /** address or network prefix */
+  readonly address: string;
+  readonly reason: string;
+  readonly failures: number;
+  readonly lastUser: string;
+  readonly since: number;
+  readonly until: number;
+}
+
+export interface FailedLogins {
+  readonly address: string;
+  readonly failures: number;
+  readonly users: readonly string[];
+  readonly lastAt: number;
+}
+
+export interface Security {
+  readonly penalties: readonly Penalty[];
+  readonly failures: readonly FailedLogins[];
+}
+
+export interface HostKeyInfo {
+  readonly algorithm: string;
+  readonly sha256: string;
+}
+
+/** A setting in force; secrets never appear. */
+export interface SettingInfo {
+  /** as in moorage.toml: "limits.max_sessions" */
+  readonly name: string;
+  readonly value: string;
+  readonly source: string;
+  readonly restart: boolean;
+}
+
+export interface ReloadResult {
+  /** names of the settings whose new value is in force */
+  readonly applied: readonly string[];
+  /** changed, but only a restart takes them */
+  readonly needRestart: readonly string[];
+}
+
+export interface LogQuery {
+  readonly user?: string;
+  readonly kind?: AuditKind;
+  readonly since?: number;
+  readonly until?: number;
+  readonly afterId?: number;
+  /** the newest so many; at most 1000 */
+  readonly limit?: number;
+}
+
+export interface NewUser {
+  readonly name: string;
+  readonly role?: Role;
+  readonly password?: string;
+  /** public keys, one a line, as in authorized_keys */
+  readonly keys?: string;
+  /** absent: the default of the settings */
+  readonly quotaBytes?: number | null;
+  readonly quotaFiles?: number | null;
+}
+
+export interface UserChange {
+  readonly name: string;
+  readonly role?: Role;
+  readonly quotaBytes?: number | null;
+  readonly quotaFiles?: number | null;
+  /** takes the role of the last admin away all the same */
+  readonly force?: boolean;
+}
+
+/** Method → what it takes and gives. */
+export interface ControlMethods {
+  overview: { params: Record<string, never>; result: Overview };
+  "users.page": { params: UserQuery; result: UserPage };
+  "users.show": {
+    params: { readonly name: string };
+    result: { readonly user: UserInfo; readonly keys: readonly KeyInfo[] };
+  };
+  "users.add": { params: NewUser; result: UserInfo };
+  "users.set": { params: UserChange; result: UserInfo };
+  "users.password": { params: { readonly name: string; readonly password: string }; result: null };
+  /** Sets a strong random password and gives it, once. */
+  "users.generatePassword": {
+    params: { readonly name: string };
+    result: { readonly password: string };
+  };
+  "users.enable": { params: { readonly name: string }; result: UserInfo };
+  "users.disable": {
+    params: { readonly name: string; readonly force?: boolean };
+    result: UserInfo;
+  };
+  "users.remove": {
+    params: { readonly name: string; readonly deleteHome?: boolean; readonly force?: boolean };
+    result: { readonly homeDeleted: boolean };
+  };
+  "users.rescan": { params: { readonly name: string }; result: UserInfo };
+  /** @param text what `ssh-keygen` wrote into a .pub file */
+  "keys.add": {
+    params: { readonly name: string; readonly text: string };
+    result: { readonly added: readonly KeyInfo[] };
+  };
+  /** Checks a key without adding it. */
+  "keys.check": { params: { readonly text: string }; result: readonly KeyInfo[] };
+  "keys.remove": { params: { readonly name: string; readonly fingerprint: string }; result: null };
+  "sessions.list": { params: Record<string, never>; result: readonly SessionInfo[] };
+  /** @param disable also disable the account */
+  "sessions.kick": {
+    params: { readonly id: number; readonly disable?: boolean; readonly force?: boolean };
+    result: null;
+  };
+  /** Ends one transfer: its handle answers FAILURE from then on, the session goes on. */
+  "transfers.end": {
+    params: { readonly session: number; readonly transfer: number };
+    result: null;
+  };
+  security: { params: Record<string, never>; result: Security };
+  "penalties.lift": { params: { readonly address: string }; result: null };
+  "log.query": { params: LogQuery; result: readonly AuditRecord[] };
+  hostKeys: { params: Record<string, never>; result: readonly HostKeyInfo[] };
+  settings: { params: Record<string, never>; result: readonly SettingInfo[] };
+  reload: { params: Record<string, never>; result: ReloadResult };
+  /** Begins to stop; follow `stopping` for how far it is. @param graceMs for running transfers */
+  stop: { params: { readonly graceMs?: number }; result: null };
+}
+
+/** Topic → what a subscription takes and what it gives: once at once, then on every change. */
+export interface ControlTopics {
+  /** every second */
+  overview: { params: Record<string, never>; event: Overview };
+  /** at most twice a second, and when a session begins or ends */
+  sessions: { params: Record<string, never>; event: readonly SessionInfo[] };
+  /** the page, at most once a second, only when something in it changed */
+  users: { params: UserQuery; event: UserPage };
+  /** new records, oldest first; the first event holds the newest `limit` that fit */
+  log: { params: LogQuery; event: readonly AuditRecord[] };
+  security: { params: Record<string, never>; event: Security };
+  /** progress of a rescan that somebody asked for */
+  rescan: {
+    params: { readonly name: string };
+    event: { readonly files: number; readonly bytes: number; readonly done: boolean };
+  };
+  stopping: {
+    params: Record<string, never>;
+    event: { readonly stopping: boolean; readonly sessions: number; readonly transfers: number };
+  };
+}
+
+export type Method = keyof ControlMethods;
+export type Topic = keyof ControlTopics;
+export type Params<M extends Method> = ControlMethods[M]["params"];
+export type Result<M extends Method> = ControlMethods[M]["result"];
+export type TopicParams<T extends Topic> = ControlTopics[T]["params"];
+export type TopicEvent<T extends Topic> = ControlTopics[T]["event"];
+
+export interface Subscription {
+  close(): void;
+}
+
+/**
+ * Control as its users see it, over the socket or inside the server. `call` rejects with
+ * ControlError (one clear line and an exit code).
+ */
+export interface Control {
+  call<M extends Method>(method: M, params: Params<M>): Promise<Result<M>>;
+  subscribe<T extends Topic>(
+    topic: T,
+    params: TopicParams<T>,
+    onEvent: (event: TopicEvent<T>) => void,
+  ): Subscription;
+  /** resolves with why, once the server is gone or `close` was called */
+  readonly closed: Promise<string>;
+  close(): void;
+}
+
+/** The server's first line on the socket. */
+export interface Hello {
+  readonly moorage: typeof CONTROL_VERSION;
+  readonly version: string;
+  readonly pid: number;
+  readonly node: string;
+}
+
+/** A client's line: a call, a subscription, or its end. `id` is the client's choice. */
+export type ClientLine =
+  | { readonly id: number; readonly call: Method; readonly params: unknown }
+  | { readonly id: number; readonly subscribe: Topic; readonly params: unknown }
+  | { readonly id: number; readonly unsubscribe: true };
+
+/** The server's answer to a call, or an event of a subscription. */
+export type ServerLine =
+  | { readonly id: number; readonly result: unknown }
+  | { readonly id: number; readonly event: unknown }
+  | {
+      readonly id: number;
+      readonly error: { readonly message: string; readonly exitCode: number };
+    };
