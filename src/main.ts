@@ -1,4 +1,6 @@
+import { backgroundIo, isInBackground } from "./cli/background.ts";
 import { processIo } from "./cli/io.ts";
 import { run } from "./cli/run.ts";
 
-process.exit(await run(process.argv.slice(2), processIo()));
+const args = process.argv.slice(2);
+process.exit(await run(args, isInBackground(args) ? backgroundIo() : processIo()));

@@ -3,33 +3,45 @@ import { join } from "node:path";
 import type { Logger } from "pino";
 import { Authenticator } from "./auth/authenticator.ts";
 import { HashQueueFull, Passwords } from "./auth/passwords.ts";
+import { Penalties } from "./auth/penalties.ts";
+import type { EffectiveSetting } from "./config/load.ts";
 import type { Config } from "./config/types.ts";
 import { ControlError } from "./control/errors.ts";
+import type { ControlHost } from "./control/host.ts";
+import { LocalControl } from "./control/local.ts";
+import { STOP_GRACE_MS } from "./control/methods.ts";
+import type { Control, ReloadResult } from "./control/protocol.ts";
+import { ControlService } from "./control/service.ts";
+import { LiveSettings } from "./control/settings.ts";
+import { ControlSocket } from "./control/socket.ts";
 import { UserControl } from "./control/users.ts";
 import { DigestService } from "./digests/service.ts";
 import { errorName } from "./errors.ts";
 import { Ledger } from "./quota/ledger.ts";
 import { recover } from "./quota/recover.ts";
 import { rescan } from "./quota/rescan.ts";
+import type { AdminServices } from "./session/admin-services.ts";
 import { Admission } from "./session/admission.ts";
 import { type CommandServices, WRONG_PASSWORD } from "./session/commands.ts";
 import { Sessions, STOPPING } from "./session/registry.ts";
 import type { SessionView } from "./session/session.ts";
 import { ChangeWatcher } from "./session/watcher.ts";
 import type { Store } from "./store/store.ts";
-import type { Change } from "./store/types.ts";
+import type { Account, Change } from "./store/types.ts";
 import { FailedLogins } from "./transport/failed-logins.ts";
 import { type Fingerprint, type HostKey, loadHostKeys } from "./transport/host-keys.ts";
 import { type Address, Listener } from "./transport/listener.ts";
+import { addressIn } from "./transport/printable.ts";
 import { openHome } from "./vfs/home.ts";
+import type { UserFileSystem } from "./vfs/types.ts";
 
 /** How often the journals of processes that died are looked for, in milliseconds. */
 const RECOVER_MS = 5_000;
 /** Soon enough that a client that makes events as fast as it can doesn't fill the disk. */
 const PRUNE_MS = 60 * 1_000;
 
-/** How long transfers may go on after a stop: less than the 10 s after which container runtimes kill. */
-const STOP_GRACE_MS = 8_000;
+/** A thread has to be started from JavaScript. */
+const ADMIN_PROGRAM = new URL("../admin/over-ssh.js", import.meta.url);
 
 export interface ServerOptions {
   /** the instance's directory */
@@ -38,6 +50,10 @@ export interface ServerOptions {
   /** stays the caller's: close it after `stop` */
   readonly store: Store;
   readonly log: Logger;
+  /** draws admin screens over SSH, in threads; without it the one of the built program */
+  readonly adminProgram?: URL;
+  /** the settings as their sources have them now; without it a reload changes nothing */
+  readonly readSettings?: () => readonly EffectiveSetting[];
 }
 
 export interface RunningServer {
@@ -49,27 +65,38 @@ export interface RunningServer {
   sessions(): Promise<SessionView[]>;
   /** Ends a session of this process; false when there is none of that number. */
   kick(id: number, text: string): boolean;
+  /** Control of this server for one who acts; `actor` is for the audit trail. */
+  control(actor: string): Control;
   /**
    * Accepts nobody any more, lets transfers end for `graceMs` milliseconds, ends all sessions and
-   * closes their files. Again: the same promise.
+   * closes their files. Again: the same promise; the shorter time holds.
    */
   stop(graceMs?: number): Promise<void>;
 }
 
 /** Starts everything. Rejects when it can't listen or a host key can't be used. */
 export async function startServer(options: ServerOptions): Promise<RunningServer> {
-  const { root, config, store, log } = options;
+  const { root, store, log } = options;
+  const settings = new LiveSettings(options.config, options.readSettings);
+  const { config } = settings;
   const hostKeys = await loadHostKeys(join(root, "keys"));
   // Tried again every few seconds: what can't be settled must not keep the server down.
   await recover(store, root).catch((error: unknown) => {
     log.error({ error: errorName(error) }, "journals not recovered");
   });
-  const server = new Server(options, new Ledger(store.ledger, () => recover(store, root)));
+  const ledger = new Ledger(store.ledger, () => recover(store, root));
+  const server = new Server({ ...options, config }, settings, ledger);
   const address = await server.start(hostKeys);
   log.info({ host: address.host, port: address.port }, "listening");
-  const { maxRecords, keep } = config.audit;
-  const prune = (): Promise<unknown> => store.audit.prune(keep, maxRecords);
+  let told = 0;
+  const prune = (): Promise<unknown> => {
+    const lost = store.audit.lost - told;
+    told += lost;
+    if (lost > 0) log.error({ lost }, "audit records lost: the database could not be written");
+    return store.audit.prune(config.audit.keep, config.audit.maxRecords);
+  };
   server.every(PRUNE_MS, "audit not pruned", prune);
+  server.every(PRUNE_MS, "penalties not pruned", () => server.penalties.prune());
   server.every(RECOVER_MS, "journals not recovered", () => server.recover());
   return {
     address,
@@ -77,6 +104,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     stopped: server.stopped,
     sessions: () => server.sessions.list(),
     kick: (id, text) => server.sessions.kick(id, text),
+    control: (actor) => server.controlFor(actor),
     stop: (graceMs = STOP_GRACE_MS) => server.stop(graceMs),
   };
 }
@@ -86,25 +114,37 @@ class Server {
   readonly sessions: Sessions;
   readonly stopped: Promise<void>;
   readonly #options: ServerOptions;
+  readonly #settings: LiveSettings;
+  readonly #counts = { bytesIn: 0, bytesOut: 0, logins: 0, refusals: 0 };
   readonly #ledger: Ledger;
   readonly #passwords: Passwords;
   readonly #authenticator: Authenticator;
   readonly #failedLogins: FailedLogins;
+  readonly penalties: Penalties;
   readonly #digests: DigestService;
   readonly #watcher: ChangeWatcher;
   readonly #timers: NodeJS.Timeout[] = [];
   readonly #chores = new Set<Promise<void>>();
   #listener: Listener | undefined;
+  #control: ControlService | undefined;
+  #controlSocket: ControlSocket | undefined;
   #stopping: Promise<void> | undefined;
   #onStopped: () => void = () => {};
 
-  constructor(options: ServerOptions, ledger: Ledger) {
-    const { root, config, store, log } = options;
+  constructor(options: ServerOptions, settings: LiveSettings, ledger: Ledger) {
+    const { config, store, log } = options;
     this.#options = options;
+    this.#settings = settings;
     this.#ledger = ledger;
     this.#passwords = new Passwords(config.auth);
     this.#authenticator = new Authenticator(store, this.#passwords, log);
     this.#failedLogins = new FailedLogins((event) => store.audit.record(event));
+    this.penalties = new Penalties({
+      store: store.penalties,
+      settings: config.penalties,
+      record: (event) => store.audit.record(event),
+      log,
+    });
     this.#digests = new DigestService({ config: config.digests, store: store.digests });
     this.stopped = new Promise((resolve) => {
       this.#onStopped = resolve;
@@ -113,12 +153,13 @@ class Server {
       store,
       log,
       admission: new Admission(store.sessions, config.limits),
-      openHome: (account) => openHome({ root, account, ledger, contents: this.#digests }),
+      openHome: (account) => this.#openHome(account),
       digestsOf: (account) => this.#digests.forUser(account.id),
       loggedIn: (account) => this.#authenticator.loggedIn(account),
-      idleTimeout: config.limits.idleTimeout,
-      handlesPerChannel: config.limits.handlesPerChannel,
+      limits: config.limits,
       commands: this.#commands(),
+      counts: this.#counts,
+      onChange: () => this.#control?.sessionsChanged(),
     });
     this.#watcher = new ChangeWatcher(
       store.changes,
@@ -139,8 +180,37 @@ class Server {
         return all.filter((one) => one.userId === userId && one.state === "active");
       },
       changePassword: (user, current, next) => this.#changePassword(user, current, next),
-      wrongPassword: (user, remote) => this.#failedLogins.add(user, remote, "passwd"),
+      wrongPassword: (user, remote) => this.#wrongPassword(user, remote),
+      admin: this.#adminServices(),
     };
+  }
+
+  #openHome(account: Account): Promise<UserFileSystem> {
+    const { root } = this.#options;
+    return openHome({ root, account, ledger: this.#ledger, contents: this.#digests });
+  }
+
+  /** What admin screens over SSH need. */
+  #adminServices(): AdminServices {
+    const { config, log, store, adminProgram = ADMIN_PROGRAM } = this.#options;
+    return {
+      overSsh: () => config.admin.overSsh,
+      program: adminProgram,
+      log,
+      control: (actor) => this.controlFor(actor),
+      accounts: store.users,
+      openHome: (account) => this.#openHome(account),
+      digestsOf: (account) => this.#digests.forUser(account.id),
+      record: (event) => store.audit.record(event),
+      traffic: this.#counts,
+    };
+  }
+
+  #wrongPassword(user: string, remote: string): void {
+    this.#failedLogins.add(user, remote, "passwd");
+    this.penalties.add(addressIn(remote), "login", user).catch((error: unknown) => {
+      this.#options.log.error({ error: errorName(error) }, "penalty not recorded");
+    });
   }
 
   /** A user's own change: undefined when done, else why not. */
@@ -176,18 +246,74 @@ class Server {
       authenticator: this.#authenticator,
       sessions: this.sessions,
       failedLogins: this.#failedLogins,
+      penalties: this.penalties,
     });
     try {
       const address = await this.#listener.listen();
       const { host, port } = address;
       const listen = `${host.includes(":") ? `[${host}]` : host}:${port}`;
       await store.nodes.setListen(listen);
+      await this.#openControl(listen, hostKeys);
       store.audit.record({ kind: "server-start", detail: listen });
       return address;
     } catch (error) {
       await Promise.all([this.#watcher.stop(), this.sessions.close(0)]);
       throw error;
     }
+  }
+
+  /** Without its socket the server runs, and can be stopped by a signal. */
+  async #openControl(listen: string, hostKeys: readonly HostKey[]): Promise<void> {
+    const { log } = this.#options;
+    this.#control = new ControlService(this.#controlHost(listen, hostKeys));
+    try {
+      this.#controlSocket = await ControlSocket.listen(this.#control);
+    } catch (error) {
+      log.error({ error: errorName(error) }, "no control socket: see that db/ is the server's own");
+    }
+  }
+
+  #controlHost(listen: string, hostKeys: readonly HostKey[]): ControlHost {
+    const { root, store, log, config } = this.#options;
+    return {
+      root,
+      store,
+      log,
+      config,
+      listen,
+      startedAt: Date.now(),
+      hostKeys: hostKeys.map(({ algorithm, sha256 }) => ({ algorithm, sha256 })),
+      penalties: this.penalties,
+      counts: () => ({ ...this.#counts, failedLogins: this.#failedLogins.count }),
+      sessions: () => this.sessions.list(),
+      kick: (id, text) => this.sessions.kick(id, text),
+      endTransfer: (session, transfer) => this.sessions.endTransfer(session, transfer),
+      hash: (password) => this.#passwords.hash(password),
+      rescan: (account, onProgress) => rescan(store, root, account, onProgress),
+      applyChanges: () => this.#watcher.check(),
+      settings: () => this.#settings.list(),
+      reload: () => this.#reload(),
+      stop: (graceMs) => this.#stopAsTold(graceMs),
+      stopping: () => ({
+        stopping: this.#stopping !== undefined,
+        sessions: this.sessions.count,
+        transfers: this.sessions.transfers,
+      }),
+    };
+  }
+
+  /** Control for one who acts; `actor` is for the audit trail. */
+  controlFor(actor: string): Control {
+    if (this.#control === undefined) throw new Error("the server has not started yet");
+    return new LocalControl(this.#control, actor);
+  }
+
+  #reload(): ReloadResult {
+    const { log, config } = this.#options;
+    const result = this.#settings.reload();
+    log.level = config.log.level;
+    log.info(result, "settings read again");
+    return result;
   }
 
   /** Does something again and again; what fails is logged and tried again the next time. */
@@ -220,12 +346,28 @@ class Server {
   }
 
   async #apply(change: Change): Promise<void> {
-    if (change.kind === "stop") void this.stop(STOP_GRACE_MS);
+    if (change.kind === "stop") this.#stopAsTold(Number(change.detail || STOP_GRACE_MS));
+    if (change.kind === "reload") this.#reloadToo();
     this.sessions.apply(change);
     await this.#ledger.onChange(change);
   }
 
+  /** Another process of the instance was told to. */
+  #reloadToo(): void {
+    try {
+      this.#reload();
+    } catch (error) {
+      this.#options.log.error({ error: errorName(error) }, "settings not read again");
+    }
+  }
+
+  #stopAsTold(graceMs: number): void {
+    if (this.#stopping === undefined) this.#options.log.info("stopping");
+    void this.stop(graceMs);
+  }
+
   stop(graceMs: number): Promise<void> {
+    if (this.#stopping !== undefined) this.sessions.hurry(graceMs);
     this.#stopping ??= this.#stop(graceMs).finally(() => this.#onStopped());
     return this.#stopping;
   }
@@ -239,6 +381,8 @@ class Server {
     for (const timer of this.#timers) clearInterval(timer);
     await Promise.all([...this.#chores, this.#watcher.stop(), this.#authenticator.settled()]);
     this.#failedLogins.flush();
+    await this.#controlSocket?.close();
+    await this.#control?.close();
     store.audit.record({ kind: "server-stop" });
     store.audit.flush();
     log.info("stopped");

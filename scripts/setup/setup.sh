@@ -22,6 +22,12 @@ need() {
   done
 }
 
+# need_module PACKAGE MODULE: PACKAGE is missing when the system's Python does not find MODULE
+need_module() {
+  find='import importlib.util, sys; sys.exit(importlib.util.find_spec(sys.argv[1]) is None)'
+  /usr/bin/python3 -c "$find" "$2" 2>/dev/null || missing="$missing $1"
+}
+
 # Debian keeps some programs out of an ordinary user's PATH.
 PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin
 
@@ -38,6 +44,16 @@ case $task in
     need sshpass sshpass
     need ssh-audit ssh-audit
     need rclone rclone
+    need lftp lftp
+    need curl curl
+    need putty-tools psftp pscp puttygen
+    need_module python3-paramiko paramiko
+    need_module python3-asyncssh asyncssh
+    need sshfs sshfs
+    need fuse3 fusermount3
+    need fio fio
+    need git git
+    need tmux tmux
     ;;
   bench)
     need openssh-client ssh sftp ssh-keygen

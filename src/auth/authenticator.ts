@@ -4,7 +4,7 @@ import type { Store } from "../store/store.ts";
 import type { Account } from "../store/types.ts";
 import { fingerprint } from "./keys.ts";
 import { isUserName } from "./names.ts";
-import type { Passwords } from "./passwords.ts";
+import type { Asker, Passwords } from "./passwords.ts";
 
 /** Where a failed rehash is told; a pino logger fits. */
 export interface AuthLog {
@@ -34,12 +34,16 @@ export class Authenticator {
 
   /**
    * The account when the password is right. Rejects with HashQueueFull when too many logins are
-   * under way: that says nothing about the password.
+   * under way: that says nothing about the password. Rejects with NotWanted when the asker said so.
    */
-  async verifyPassword(name: string, password: string): Promise<Account | undefined> {
+  async verifyPassword(
+    name: string,
+    password: string,
+    asker?: Asker,
+  ): Promise<Account | undefined> {
     const account = await this.#enabled(name);
     const hash = account?.passwordHash ?? null;
-    const right = await this.#passwords.verify(hash, password);
+    const right = await this.#passwords.verify(hash, password, asker);
     if (!right || account === undefined || hash === null) return undefined;
     // Hashing takes long: the account may have been disabled or changed meanwhile.
     const now = await this.#store.users.byId(account.id);

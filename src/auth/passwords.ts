@@ -11,6 +11,16 @@ export interface PasswordOptions {
   readonly hashConcurrency: number;
   /** how many may wait; more are refused */
   readonly hashQueue: number;
+  /** the same for one asker; default: as many as in all */
+  readonly hashQueuePerAddress?: number;
+}
+
+/** Who wants a password checked. */
+export interface Asker {
+  /** those of one name share a place in the queue: an address, or the network it is in */
+  readonly source: string;
+  /** Asked when the turn comes: false when the answer is of no use any more. */
+  wanted?(): boolean | Promise<boolean>;
 }
 
 export const DEFAULT_PASSWORD_OPTIONS: PasswordOptions = {
@@ -32,6 +42,14 @@ export class HashQueueFull extends Error {
   }
 }
 
+/** The asker did not want the answer any more when the turn came: nothing was checked. */
+export class NotWanted extends Error {
+  constructor() {
+    super("not checked");
+    this.name = "NotWanted";
+  }
+}
+
 /** A new password that can't be taken: the message says why. */
 export class PasswordError extends Error {
   constructor(text: string) {
@@ -39,6 +57,9 @@ export class PasswordError extends Error {
     this.name = "PasswordError";
   }
 }
+
+/** The server's own work, and that of commands. */
+const SELF: Asker = { source: "" };
 
 /** Memory in KiB, as argon2 counts it (RFC 9106 section 3.1). */
 interface Cost {
@@ -77,7 +98,10 @@ export class Passwords {
   readonly #dummy: string;
   readonly #concurrency: number;
   readonly #maxWaiting: number;
-  readonly #waiting: (() => void)[] = [];
+  readonly #maxWaitingPerAddress: number;
+  /** by source, in the order of their turns: the next is the first's first */
+  readonly #waiting = new Map<string, (() => void)[]>();
+  #waitingCount = 0;
   #running = 0;
 
   constructor(options: PasswordOptions = DEFAULT_PASSWORD_OPTIONS) {
@@ -94,6 +118,7 @@ export class Passwords {
     this.#dummy = `$argon2id$v=19$m=${m},t=${cost.t},p=${cost.p}$${salt}$${hash}`;
     this.#concurrency = options.hashConcurrency;
     this.#maxWaiting = options.hashQueue;
+    this.#maxWaitingPerAddress = options.hashQueuePerAddress ?? options.hashQueue;
   }
 
   /** The PHC string of a new password. Rejects with {@link PasswordError} or {@link HashQueueFull}. */
@@ -103,7 +128,7 @@ export class Passwords {
       throw new PasswordError(`the password is longer than ${MAX_PASSWORD_BYTES} bytes`);
     }
     const { m, t, p } = this.#cost;
-    return this.#inTurn(() =>
+    return this.#inTurn(SELF, () =>
       argon2.hash(password, {
         type: argon2.argon2id,
         memoryCost: m,
@@ -117,12 +142,12 @@ export class Passwords {
   /**
    * True when `hash` is of `password`. Without a usable hash (null, damaged, of a cost out of all
    * proportion) or with an overlong password it does the same work and is false.
-   * Rejects with {@link HashQueueFull}.
+   * Rejects with {@link HashQueueFull}, or with {@link NotWanted} when the asker said so.
    */
-  async verify(hash: string | null, password: string): Promise<boolean> {
+  async verify(hash: string | null, password: string, asker: Asker = SELF): Promise<boolean> {
     const usable = hash !== null && this.#isUsable(hash);
     const tooLong = Buffer.byteLength(password) > MAX_PASSWORD_BYTES;
-    const matches = await this.#inTurn(() =>
+    const matches = await this.#inTurn(asker, () =>
       argon2.verify(usable ? hash : this.#dummy, tooLong ? "" : password),
     );
     return matches && usable && !tooLong;
@@ -144,21 +169,40 @@ export class Passwords {
     return possible && cost.m <= m && cost.t <= t && cost.p <= p;
   }
 
-  /** Runs `work` when one of the places is free, first come first served. */
-  async #inTurn<T>(work: () => Promise<T>): Promise<T> {
-    if (this.#running >= this.#concurrency) {
-      if (this.#waiting.length >= this.#maxWaiting) throw new HashQueueFull();
-      await new Promise<void>((resolve) => this.#waiting.push(resolve));
-    } else {
-      this.#running += 1;
-    }
+  /** Runs `work` when one of the places is free: sources in turn, each first come first served. */
+  async #inTurn<T>(asker: Asker, work: () => Promise<T>): Promise<T> {
+    if (this.#running >= this.#concurrency) await this.#wait(asker.source);
+    else this.#running += 1;
     try {
+      if ((await asker.wanted?.()) === false) throw new NotWanted();
       return await work();
     } finally {
-      const next = this.#waiting.shift();
       // The place is handed on, so that nobody can slip in between.
+      const next = this.#next();
       if (next === undefined) this.#running -= 1;
       else next();
     }
+  }
+
+  #wait(source: string): Promise<void> {
+    const line = this.#waiting.get(source) ?? [];
+    if (this.#waitingCount >= this.#maxWaiting || line.length >= this.#maxWaitingPerAddress) {
+      throw new HashQueueFull();
+    }
+    this.#waiting.set(source, line);
+    this.#waitingCount += 1;
+    return new Promise<void>((resolve) => line.push(resolve));
+  }
+
+  /** The first of the source whose turn it is, which then goes to the end. */
+  #next(): (() => void) | undefined {
+    for (const [source, line] of this.#waiting) {
+      const first = line.shift();
+      this.#waiting.delete(source);
+      if (line.length > 0) this.#waiting.set(source, line);
+      this.#waitingCount -= 1;
+      return first;
+    }
+    return undefined;
   }
 }

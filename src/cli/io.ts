@@ -9,19 +9,26 @@ export interface Io {
   err(text: string): void;
   /** colours on standard output */
   readonly colour: boolean;
+  /** True when nobody reads standard output any more. */
+  unread?(): boolean;
+  /** The server listens: whoever waits for it, may go. Only in a process in the background. */
+  listening?(): void;
 }
 
 /** The process's own streams. Colours: on a terminal, and without NO_COLOR (no-color.org). */
 export function processIo(): Io {
-  for (const stream of [process.stdout, process.stderr]) {
-    // A reader that closed the pipe (`| head`) must not end a server.
-    stream.on("error", () => {});
-  }
+  let unread = false;
+  // A reader that closed the pipe (`| head`) must not end a server.
+  process.stderr.on("error", () => {});
+  process.stdout.on("error", () => {
+    unread = true;
+  });
   return {
     env: process.env,
     stdin: process.stdin,
     out: (text) => void process.stdout.write(text),
     err: (text) => void process.stderr.write(text),
+    unread: () => unread,
     colour: process.stdout.isTTY === true && !process.env.NO_COLOR,
   };
 }

@@ -41,14 +41,20 @@ export function report(thrown: unknown, io: Io): number {
   return EXIT.failed;
 }
 
-/** What a failed start means; anything else stays what it is. */
+/**
+ * What a failed start means; anything else stays what it is.
+ * @param owner the process of this instance that has the port already
+ */
 export function startError(
   thrown: unknown,
   { host, port }: { readonly host: string; readonly port: number },
+  owner?: number,
 ): unknown {
   if (!(thrown instanceof Error)) return thrown;
   const { code, syscall } = thrown as NodeJS.ErrnoException;
-  const reason = code === undefined ? undefined : LISTEN[code];
+  const taken = code === "EADDRINUSE" && owner !== undefined;
+  const own = `the port is in use by this instance's own server (pid ${owner}): stop it first, or give another --port`;
+  const reason = code === undefined ? undefined : taken ? own : LISTEN[code];
   if (reason !== undefined && (syscall === "listen" || syscall === "getaddrinfo")) {
     return new ControlError(`can't listen on ${host} port ${port}: ${reason}`);
   }

@@ -1,9 +1,17 @@
 import { Command } from "commander";
 import { EXIT } from "../control/errors.ts";
 import { VERSION } from "../version.ts";
+import { addAdminCommand } from "./commands/admin.ts";
 import { addCompletionCommand } from "./commands/completion.ts";
 import { addConfigCommands } from "./commands/config.ts";
+import { addConnectCommand } from "./commands/connect.ts";
+import { addGetCommand } from "./commands/get.ts";
+import { addLogsCommand } from "./commands/logs.ts";
+import { addPutCommand } from "./commands/put.ts";
+import { addReloadCommand } from "./commands/reload.ts";
+import { addRestartCommand } from "./commands/restart.ts";
 import { addServeCommand } from "./commands/serve.ts";
+import { addSessionCommands } from "./commands/sessions.ts";
 import { addStatusCommands } from "./commands/status.ts";
 import { addUsageCommand } from "./commands/usage.ts";
 import { addUserCommands } from "./commands/user.ts";
@@ -36,9 +44,17 @@ export async function run(args: readonly string[], io: Io): Promise<number> {
   describe(program, io);
   addServeCommand(program, context);
   addStatusCommands(program, context);
+  addRestartCommand(program, context);
+  addReloadCommand(program, context);
+  addSessionCommands(program, context);
+  addLogsCommand(program, context);
   addConfigCommands(program, context);
   addUserCommands(program, context);
   addUsageCommand(program, context);
+  addConnectCommand(program, context);
+  addPutCommand(program, context);
+  addGetCommand(program, context);
+  addAdminCommand(program, context);
   addCompletionCommand(program, context);
   try {
     await program.parseAsync(args, { from: "user" });

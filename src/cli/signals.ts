@@ -16,6 +16,11 @@ export function stopSignal(): Promise<NodeJS.Signals> {
         process.exit(1);
       }
     };
-    for (const signal of ["SIGTERM", "SIGINT", "SIGHUP"] as const) process.on(signal, onSignal);
+    for (const signal of ["SIGTERM", "SIGINT"] as const) process.on(signal, onSignal);
   });
+}
+
+/** Calls `reload` at each SIGHUP, which ends the process no more: not when a terminal goes either. */
+export function onHangup(reload: () => void): void {
+  process.on("SIGHUP", reload);
 }

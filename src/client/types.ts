@@ -114,7 +114,10 @@ export interface TransferJob {
   readonly recursive: boolean;
   /** -p: times and modes */
   readonly preserve: boolean;
-  /** continue what a journal entry or a partial file left, after verifying it */
+  /**
+   * continue what a journal entry or a partial file left, after verifying it, and leave out what is
+   * there already; without it everything starts over
+   */
   readonly resume: boolean;
   /** compare hashes after each file */
   readonly verify: boolean;

@@ -1,3 +1,4 @@
+import { isIP } from "node:net";
 import { z } from "zod";
 import { DIGEST_ALGORITHMS } from "../digests/types.ts";
 import type { Config } from "./types.ts";
@@ -64,6 +65,48 @@ export const SETTINGS: Settings = {
     argon2Parallelism: integer(1, [1, 16], "Lanes of one password hash."),
     hashConcurrency: integer(2, [1, 64], "Passwords checked at once; further ones wait."),
     hashQueue: integer(256, [0, 100_000], "How many may wait; more are refused."),
+    hashQueuePerAddress: integer(64, [1, 100_000], "The same for one address (IPv6: a /64)."),
+  },
+  penalties: {
+    failures: integer(
+      10,
+      [0, 100_000],
+      "Failed logins in a row after which an address is refused; 0 switches penalties off.",
+    ),
+    recovery: duration(
+      "5m",
+      ["1s", "7d"],
+      "One of them is forgotten after so long; for at least so long is an address refused.",
+    ),
+    max: duration("1h", ["1s", "7d"], "The longest an address is refused."),
+    noLogin: duration(
+      "1s",
+      ["0", "1d"],
+      "What a connection without a login counts: so much of `recovery`.",
+    ),
+    noSsh: duration(
+      "30s",
+      ["0", "1d"],
+      "What a connection that does not speak SSH counts: so much of `recovery`.",
+    ),
+    ipv4Prefix: integer(32, [8, 32], "Leading bits of an IPv4 address that count as one source."),
+    ipv6Prefix: integer(64, [16, 128], "Leading bits of an IPv6 address that count as one source."),
+    exempt: networks(
+      ["127.0.0.0/8", "::1"],
+      "Addresses and networks that are never refused, such as a proxy or the gateway of a container.",
+    ),
+    maxSources: integer(
+      10_000,
+      [100, 1_000_000],
+      "Addresses with failures that are remembered; those with least to wait are forgotten first.",
+    ),
+  },
+  admin: {
+    overSsh: choice(
+      "publickey",
+      ["publickey", "any", "off"],
+      "Which logins of admins get the admin screen in a shell with a terminal: those with a public key, any, none.",
+    ),
   },
   transport: {
     keepaliveInterval: duration(
@@ -152,11 +195,31 @@ function list<const T extends string>(
   description: string,
 ): Setting<readonly T[]> {
   const kind = `a list of ${values.join(", ")}`;
+  return listOf(value, z.enum(values, { error: kind }), kind, description);
+}
+
+/** Addresses and networks. */
+function networks(value: readonly string[], description: string): Setting<readonly string[]> {
+  const kind = "a list of addresses and networks such as 192.0.2.1, 2001:db8::/32";
+  return listOf(value, z.string().refine(isNetwork, { error: kind }), kind, description);
+}
+
+function isNetwork(text: string): boolean {
+  const [address = "", bits, more] = text.split("/");
+  const most = { 0: -1, 4: 32, 6: 128 }[isIP(address)] ?? -1;
+  if (bits === undefined) return most > 0;
+  return more === undefined && /^\d{1,3}$/.test(bits) && Number(bits) <= most;
+}
+
+function listOf<T extends string>(
+  value: readonly T[],
+  item: z.ZodType<T, string>,
+  kind: string,
+  description: string,
+): Setting<readonly T[]> {
   const split = (text: string) => text.split(",").flatMap((part) => part.trim() || []);
   const given = z.union([z.array(z.string()), z.string().transform(split)], { error: kind });
-  const schema = given
-    .pipe(z.array(z.enum(values, { error: kind })))
-    .transform((names) => [...new Set(names)]);
+  const schema = given.pipe(z.array(item)).transform((names) => [...new Set(names)]);
   return { kind, default: value, description, schema, format: (v) => v.join(",") };
 }
 

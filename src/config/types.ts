@@ -40,6 +40,30 @@ export interface Config {
     readonly hashConcurrency: number;
     /** how many may wait; more are refused */
     readonly hashQueue: number;
+    /** the same for one address */
+    readonly hashQueuePerAddress: number;
+  };
+  readonly penalties: {
+    /** failed logins after which an address is refused; 0: no penalties */
+    readonly failures: number;
+    /** one of them is forgotten after so long */
+    readonly recovery: number;
+    /** the longest an address is refused */
+    readonly max: number;
+    /** what a connection without a login, or without SSH, counts: so much of `recovery` */
+    readonly noLogin: number;
+    readonly noSsh: number;
+    /** leading bits of an address that are one source */
+    readonly ipv4Prefix: number;
+    readonly ipv6Prefix: number;
+    /** addresses and networks that are never refused */
+    readonly exempt: readonly string[];
+    /** addresses remembered */
+    readonly maxSources: number;
+  };
+  readonly admin: {
+    /** which logins of admins get the admin screen in a shell */
+    readonly overSsh: "publickey" | "any" | "off";
   };
   readonly transport: {
     /** 0: off */

@@ -1,7 +1,9 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { StoreNode } from "../store/nodes.ts";
 import type { Store } from "../store/store.ts";
+import { connectNode } from "./client.ts";
 import { ControlError } from "./errors.ts";
+import type { Control } from "./protocol.ts";
 
 const POLL_MS = 50;
 
@@ -60,22 +62,32 @@ export async function instanceStatus(store: Store, version: string): Promise<Ins
 }
 
 /**
- * Asks every server process of the instance to stop, and waits until they are gone.
- * @param onWait called with the processes still there, after each `progressMs`
- * @param timeoutMs how long to wait before giving up
+ * Asks every server process of the instance to stop, and waits until they are gone. One that is
+ * stopping already ends its transfers at once.
  * @returns the process ids that were stopped; empty when none ran
  */
-export async function stopServers(
-  store: Store,
-  { onWait, progressMs, timeoutMs }: StopOptions,
-): Promise<number[]> {
+export async function stopServers(store: Store, options: StopOptions): Promise<number[]> {
   const servers = await runningServers(store);
-  for (const { pid } of servers) signal(pid);
+  const told = await Promise.all(servers.map((node) => tellToStop(node, options)));
+  try {
+    await waitUntilGone(store, servers, told, options);
+    return servers.map(({ pid }) => pid);
+  } finally {
+    for (const one of told) one.close();
+  }
+}
+
+async function waitUntilGone(
+  store: Store,
+  servers: readonly StoreNode[],
+  told: readonly Told[],
+  { onWait, progressMs, timeoutMs }: StopOptions,
+): Promise<void> {
   const started = Date.now();
   let nextProgress = started + progressMs;
   for (;;) {
     const left = await stillThere(store, servers);
-    if (left.length === 0) return servers.map(({ pid }) => pid);
+    if (left.length === 0) return;
     const now = Date.now();
     if (now - started > timeoutMs) {
       const pids = left.map(({ pid }) => pid).join(", ");
@@ -84,7 +96,11 @@ export async function stopServers(
       );
     }
     if (now >= nextProgress) {
-      onWait(left.map(({ pid }) => pid));
+      const sum = (count: (one: Told) => number) => told.reduce((all, one) => all + count(one), 0);
+      onWait(
+        left.map(({ pid }) => pid),
+        sum(({ transfers }) => transfers),
+      );
       nextProgress = now + progressMs;
     }
     await sleep(POLL_MS);
@@ -92,9 +108,49 @@ export async function stopServers(
 }
 
 export interface StopOptions {
-  readonly onWait: (pids: readonly number[]) => void;
+  /** the instance's directory: its processes are told over their sockets, else by a signal */
+  readonly root?: string;
+  /** what running transfers get; absent: what the server gives */
+  readonly graceMs?: number;
+  /** called with the processes still there and their files still open, after each `progressMs` */
+  readonly onWait: (pids: readonly number[], transfers: number) => void;
   readonly progressMs: number;
+  /** how long to wait before giving up */
   readonly timeoutMs: number;
+}
+
+/** A process that was told to stop. */
+interface Told {
+  /** files still open, where that is known */
+  transfers: number;
+  close(): void;
+}
+
+async function tellToStop({ id, pid }: StoreNode, options: StopOptions): Promise<Told> {
+  const { root, graceMs } = options;
+  const control = root === undefined ? undefined : await reach(root, id);
+  const told: Told = { transfers: 0, close: () => control?.close() };
+  try {
+    if (control === undefined) throw new ControlError("not reached");
+    const { stopping } = await control.call("overview", {});
+    control.subscribe("stopping", {}, ({ transfers }) => {
+      told.transfers = transfers;
+    });
+    if (stopping) await control.call("stop", { graceMs: 0 });
+    else await control.call("stop", graceMs === undefined ? {} : { graceMs });
+  } catch {
+    // It may have ended meanwhile: then there is nobody to signal.
+    signal(pid);
+  }
+  return told;
+}
+
+async function reach(root: string, nodeId: string): Promise<Control | undefined> {
+  try {
+    return await connectNode(root, nodeId);
+  } catch {
+    return undefined;
+  }
 }
 
 /** Alive means that pid, start time and boot are those of the row: never a stranger's process. */

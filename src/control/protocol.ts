@@ -90,9 +90,11 @@ export interface Sample {
   readonly bytesOut: number;
   readonly sessions: number;
   readonly logins: number;
+  /** failed logins, and correct ones that were not let in */
   readonly refusals: number;
 }
 
+/** Of the process that was asked, but for `sessions` and `users`: those of all processes. */
 export interface Overview {
   readonly version: string;
   readonly pid: number;
@@ -227,10 +229,22 @@ export interface ControlMethods {
   /** Checks a key without adding it. */
   "keys.check": { params: { readonly text: string }; result: readonly KeyInfo[] };
   "keys.remove": { params: { readonly name: string; readonly fingerprint: string }; result: null };
+  /** of all processes of the instance */
   "sessions.list": { params: Record<string, never>; result: readonly SessionInfo[] };
-  /** @param disable also disable the account */
+  /** of the process that is asked; processes ask each other */
+  "sessions.own": { params: Record<string, never>; result: readonly SessionInfo[] };
+  /**
+   * Resolves when the session is gone, whichever process has it.
+   * @param disable also disable the account (`force`: that of the last admin, too)
+   * @param reason what its user is told
+   */
   "sessions.kick": {
-    params: { readonly id: number; readonly disable?: boolean; readonly force?: boolean };
+    params: {
+      readonly id: number;
+      readonly disable?: boolean;
+      readonly force?: boolean;
+      readonly reason?: string;
+    };
     result: null;
   };
   /** Ends one transfer: its handle answers FAILURE from then on, the session goes on. */
@@ -240,15 +254,23 @@ export interface ControlMethods {
   };
   security: { params: Record<string, never>; result: Security };
   "penalties.lift": { params: { readonly address: string }; result: null };
+  /** oldest first */
   "log.query": { params: LogQuery; result: readonly AuditRecord[] };
   hostKeys: { params: Record<string, never>; result: readonly HostKeyInfo[] };
   settings: { params: Record<string, never>; result: readonly SettingInfo[] };
   reload: { params: Record<string, never>; result: ReloadResult };
-  /** Begins to stop; follow `stopping` for how far it is. @param graceMs for running transfers */
+  /**
+   * Begins to stop, all processes of the instance; follow `stopping` for how far the one asked is.
+   * Again: the shorter time holds.
+   * @param graceMs for running transfers
+   */
   stop: { params: { readonly graceMs?: number }; result: null };
 }
 
-/** Topic → what a subscription takes and what it gives: once at once, then on every change. */
+/**
+ * Topic → what a subscription takes and what it gives: once at once, then on every change. Who
+ * reads too slowly misses states between the newest and the one before, but no record of `log`.
+ */
 export interface ControlTopics {
   /** every second */
   overview: { params: Record<string, never>; event: Overview };
@@ -287,10 +309,12 @@ export interface Subscription {
  */
 export interface Control {
   call<M extends Method>(method: M, params: Params<M>): Promise<Result<M>>;
+  /** @param onEnd called with why, when the server refuses or ends the subscription */
   subscribe<T extends Topic>(
     topic: T,
     params: TopicParams<T>,
     onEvent: (event: TopicEvent<T>) => void,
+    onEnd?: (why: string) => void,
   ): Subscription;
   /** resolves with why, once the server is gone or `close` was called */
   readonly closed: Promise<string>;
@@ -305,13 +329,17 @@ export interface Hello {
   readonly node: string;
 }
 
-/** A client's line: a call, a subscription, or its end. `id` is the client's choice. */
+/**
+ * A client's line: who it is (for the audit trail: whoever reaches the socket is the instance's
+ * owner anyway), a call, a subscription, or its end. `id` is the client's choice.
+ */
 export type ClientLine =
+  | { readonly actor: string }
   | { readonly id: number; readonly call: Method; readonly params: unknown }
   | { readonly id: number; readonly subscribe: Topic; readonly params: unknown }
   | { readonly id: number; readonly unsubscribe: true };
 
-/** The server's answer to a call, or an event of a subscription. */
+/** The server's answer to a call, or an event of a subscription, or that one has ended. */
 export type ServerLine =
   | { readonly id: number; readonly result: unknown }
   | { readonly id: number; readonly event: unknown }

@@ -20,6 +20,8 @@ export interface UserControlOptions {
   hash(password: string): Promise<string>;
   /** counts what is in the user's home and corrects the books */
   rescan(account: Account): Promise<{ readonly bytes: number; readonly files: number }>;
+  /** called after each change that running servers have to apply; a server applies its own */
+  announced?(): Promise<void>;
   /** how long a removal waits for the user's sessions to end, in milliseconds */
   readonly sessionsTimeoutMs?: number;
 }
@@ -165,7 +167,7 @@ export class UserControl {
   ): Promise<{ homeDeleted: boolean }> {
     const account = await this.account(name);
     await this.#setDisabled(account, "remove", force);
-    await this.#store.changes.add("user-removed", account.id, name);
+    await this.#change("user-removed", account, name);
     await this.#sessionsEnded(account);
     if (!(await this.#store.users.remove(account.id))) throw gone(name);
     this.#record("user-remove", name, alsoHome ? "with its home" : "");
@@ -275,8 +277,13 @@ export class UserControl {
     account: Account,
     detail = "",
   ): Promise<void> {
-    await this.#store.changes.add(change, account.id, change === "key-removed" ? detail : "");
+    await this.#change(change, account, change === "key-removed" ? detail : "");
     this.#record(audit, account.name, detail);
+  }
+
+  async #change(kind: ChangeKind, { id }: Account, detail: string): Promise<void> {
+    await this.#store.changes.add(kind, id, detail);
+    await this.#options.announced?.();
   }
 
   #record(kind: AuditKind, user: string, detail = ""): void {

@@ -1,4 +1,5 @@
-import type { Account, UserKey } from "../store/types.ts";
+import type { Account, AuditRecord, UserKey } from "../store/types.ts";
+import type { SessionInfo } from "./protocol.ts";
 
 /** A user as `--json` prints it: others script against these names. */
 export interface UserJson {
@@ -53,4 +54,31 @@ function percentUsed({ usedBytes, quotaBytes }: Account): number | null {
   if (quotaBytes === null) return null;
   if (quotaBytes === 0) return 100;
   return Math.round((usedBytes / quotaBytes) * 1000) / 10;
+}
+
+/** A public key as `user key list --json` prints it. */
+export function keyJson({ fingerprint, algorithm, comment, createdAt }: UserKey) {
+  return { fingerprint, algorithm, comment, createdAt: isoTime(createdAt) };
+}
+
+/** A session as `sessions --json` prints it: others script against these names. */
+export function sessionJson({ idle, since, transfers, ...session }: SessionInfo) {
+  return {
+    ...session,
+    since: isoTime(since),
+    idleSeconds: idle === null ? null : Math.floor(idle / 1000),
+    transfers: transfers.map((transfer) => ({
+      ...transfer,
+      direction: transfer.direction === "up" ? "upload" : "download",
+    })),
+  };
+}
+
+/** A record of the audit trail as `logs --json` prints it. */
+export function recordJson({ at, ...record }: AuditRecord) {
+  return { at: isoTime(at), ...record };
+}
+
+function isoTime(at: number): string {
+  return new Date(at).toISOString();
 }

@@ -12,14 +12,14 @@ const ATTEMPTS = 10;
 /**
  * Walks a user's home and sets the usage to what is there, for files put there by other means.
  * Works beside a running server: starts over when the user's files changed meanwhile.
- * @param onProgress called now and then with the entries seen so far
+ * @param onProgress called now and then with the entries and bytes seen so far
  * @throws FsError EBUSY when the home keeps changing
  */
 export async function rescan(
   store: { readonly ledger: LedgerStore },
   root: string,
   account: { readonly id: number; readonly name: string },
-  onProgress?: (entries: number) => void,
+  onProgress?: (entries: number, bytes: number) => void,
 ): Promise<{ bytes: number; files: number }> {
   for (let attempt = 0; attempt < ATTEMPTS; attempt += 1) {
     const mark = await store.ledger.mark(account.id);
@@ -34,7 +34,7 @@ export async function rescan(
 async function measure(
   home: string,
   held: Map<string, number>,
-  onProgress?: (entries: number) => void,
+  onProgress?: (entries: number, bytes: number) => void,
 ): Promise<{ bytes: number; files: number }> {
   const seen = new Set<string>();
   let bytes = 0;
@@ -42,7 +42,7 @@ async function measure(
   for (const stat of existsSync(home) ? walk(home) : []) {
     files += 1;
     if (files % ENTRIES_PER_TURN === 0) {
-      onProgress?.(files);
+      onProgress?.(files, bytes);
       await turn();
     }
     if (!stat.isFile()) continue;

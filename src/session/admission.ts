@@ -48,18 +48,18 @@ export class Admission {
   /**
    * Resolves to the session's number when the login is let in. Rejects with Refusal, or with the
    * signal's reason when the client went away while it waited.
-   * @param onWaiting called with the place in the queue, from 1, when it has to wait
+   * @param onWaiting called with the place in the queue, from 1, and the number when it has to wait
    */
   async enter(
     request: SessionRequest,
     gone: AbortSignal,
-    onWaiting: (position: number) => void,
+    onWaiting: (position: number, id: number) => void,
   ): Promise<number> {
     gone.throwIfAborted();
     const admission = await this.#store.enter(request, this.#settings);
     if (admission.outcome === "refused") throw new Refusal(this.#refusalText(admission.reason));
     if (admission.outcome === "waiting") {
-      onWaiting(admission.position);
+      onWaiting(admission.position, admission.id);
       await this.#wait(admission.id, gone);
     }
     return admission.id;

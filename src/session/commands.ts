@@ -1,5 +1,10 @@
+import type { Digests } from "../digests/types.ts";
 import type { OwnSession, QuotaUsage, ShellContext } from "../shell/context.ts";
 import { CommandSlots } from "../shell/slots.ts";
+import type { Account } from "../store/types.ts";
+import type { UserFileSystem } from "../vfs/types.ts";
+import { AdminScreens } from "./admin.ts";
+import type { AdminServices } from "./admin-services.ts";
 import type { Session } from "./session.ts";
 
 /** What commands need besides the user's files and checksums. */
@@ -13,6 +18,8 @@ export interface CommandServices {
   sessions(userId: number): Promise<readonly OwnSession[]>;
   /** undefined when it was changed, else one line that says why not */
   changePassword(user: string, current: string, next: string): Promise<string | undefined>;
+  /** absent: nobody gets an admin screen */
+  readonly admin?: AdminServices;
   /** Somebody in this session does not know its user's password. */
   wrongPassword(user: string, remote: string): void;
 }
@@ -29,27 +36,37 @@ const WAITING = 64;
 
 /** Commands and shells of all sessions of this process. */
 export class Commands {
+  /** for shells of admins */
+  readonly admin: AdminScreens | undefined;
   readonly #services: CommandServices;
   readonly #slots = new CommandSlots(RUNNING, WAITING);
   readonly #guesses = new WeakMap<Session, number>();
 
   constructor(services: CommandServices) {
     this.#services = services;
+    this.admin = services.admin && new AdminScreens(services.admin);
   }
 
   /** A session as its commands and shells see it. */
   contextOf(session: Session): ShellContext {
-    const { id, name } = session.account;
+    return {
+      ...this.contextFor(session.account, session.files, session.digests),
+      changePassword: (current, next) => this.#changePassword(session, current, next),
+    };
+  }
+
+  /** A user's files for somebody else, who can't change the password there. */
+  contextFor({ id, name }: Account, fs: UserFileSystem, digests: Digests): ShellContext {
     const services = this.#services;
     return {
-      fs: session.files,
+      fs,
       user: name,
       host: services.host,
       startedAt: services.startedAt,
-      digests: session.digests,
+      digests,
       usage: () => services.usage(id),
       sessions: () => services.sessions(id),
-      changePassword: (current, next) => this.#changePassword(session, current, next),
+      changePassword: async () => "only the user's own sessions can do that",
       enter: (signal) => this.#slots.enter(id, signal),
     };
   }

@@ -4,7 +4,7 @@ import { errorName } from "../errors.ts";
 import { Turn } from "../sftp/turn.ts";
 import type { Store } from "../store/store.ts";
 import type { AuditEvent, Change } from "../store/types.ts";
-import { AuditedFileSystem, type FileEvent } from "../vfs/audited.ts";
+import { AuditedFileSystem, type FileEvent, type Traffic } from "../vfs/audited.ts";
 import type { UserFileSystem } from "../vfs/types.ts";
 import { type Admission, Refusal } from "./admission.ts";
 import { type CommandServices, Commands } from "./commands.ts";
@@ -17,6 +17,17 @@ const DRAIN_POLL_MS = 50;
 /** What clients are told while the server stops. */
 export const STOPPING = "The server is stopping: try again later";
 
+/** What an administrator's word ends a session or a transfer with, for its user. */
+const TRANSFER_ENDED = "The transfer was ended by an administrator";
+const KICKED = "The session was ended by an administrator";
+
+/** Counted since the start. */
+export interface Counts extends Traffic {
+  logins: number;
+  /** correct logins that were not let in */
+  refusals: number;
+}
+
 export interface RegistryOptions {
   readonly store: Pick<Store, "nodeId" | "audit" | "users">;
   readonly admission: Admission;
@@ -24,16 +35,24 @@ export interface RegistryOptions {
   readonly openHome: (account: Login["account"]) => Promise<UserFileSystem>;
   readonly digestsOf: (account: Login["account"]) => Digests;
   readonly loggedIn: (account: Login["account"]) => Promise<void>;
-  /** milliseconds; 0: never */
-  readonly idleTimeout: number;
-  readonly handlesPerChannel: number;
+  /** asked again and again, so that they can change */
+  readonly limits: {
+    /** milliseconds; 0: never */
+    readonly idleTimeout: number;
+    readonly handlesPerChannel: number;
+  };
   readonly commands: CommandServices;
+  readonly counts: Counts;
+  /** called when a session has begun or ended */
+  readonly onChange?: () => void;
 }
 
 /** A login that was correct, from before it is let in until its connection is gone. */
 interface Entry {
   readonly login: Login;
   readonly peer: Peer;
+  /** its number while it waits for a place */
+  waiting?: number;
   session?: Session;
 }
 
@@ -45,12 +64,13 @@ export class Sessions {
   readonly #ends = new Set<Promise<void>>();
   readonly #tick: NodeJS.Timeout;
   #lastTick = performance.now();
-  #stopping = false;
+  /** by this clock's time transfers have to be over; undefined: nobody asked to stop */
+  #deadline: number | undefined;
 
   constructor(options: RegistryOptions) {
     this.#options = options;
     this.#commands = new Commands(options.commands);
-    const { idleTimeout } = options;
+    const { idleTimeout } = options.limits;
     const interval = idleTimeout > 0 ? Math.min(TICK_MS, Math.ceil(idleTimeout / 4)) : TICK_MS;
     this.#tick = setInterval(() => this.#endIdle(), interval);
   }
@@ -58,6 +78,11 @@ export class Sessions {
   /** Sessions that are let in. */
   get count(): number {
     return this.#open().length;
+  }
+
+  /** Files that clients have open. */
+  get transfers(): number {
+    return this.#open().reduce((sum, session) => sum + session.files.openFiles, 0);
   }
 
   list(): Promise<SessionView[]> {
@@ -69,7 +94,7 @@ export class Sessions {
    * Rejects with Refusal, or with the peer's reason when it went away meanwhile.
    */
   async open(login: Login, peer: Peer): Promise<Session> {
-    if (this.#stopping) throw new Refusal(STOPPING);
+    if (this.#deadline !== undefined) throw new Refusal(STOPPING);
     const entry: Entry = { login, peer };
     this.#entries.add(entry);
     try {
@@ -86,7 +111,8 @@ export class Sessions {
     const { account } = login;
     const { admission } = this.#options;
     const request = { userId: account.id, remote: peer.remote, client: peer.client };
-    const id = await admission.enter(request, peer.gone, (position) => {
+    const id = await admission.enter(request, peer.gone, (position, waiting) => {
+      entry.waiting = waiting;
       peer.notice(`The server is full: you are number ${position} in the queue.`);
     });
     try {
@@ -104,9 +130,10 @@ export class Sessions {
 
   async #start(id: number, entry: Entry): Promise<Session> {
     const { login, peer } = entry;
-    const { log, openHome, digestsOf, loggedIn, store, handlesPerChannel } = this.#options;
+    const { log, openHome, digestsOf, loggedIn, store, limits, counts } = this.#options;
+    const { handlesPerChannel } = limits;
     const record = (event: FileEvent): void => this.#record(session.event(event));
-    const files = new AuditedFileSystem(await openHome(login.account), record);
+    const files = new AuditedFileSystem(await openHome(login.account), record, counts);
     const session = new Session({
       id,
       login,
@@ -139,6 +166,8 @@ export class Sessions {
     this.#record(session.event({ kind: "login", detail: `${how}, ${peer.client}` }));
     const fields = { session: session.id, user: session.account.name, remote: peer.remote };
     log.info({ ...fields, method: login.method, client: peer.client }, "login");
+    this.#options.counts.logins += 1;
+    this.#options.onChange?.();
     peer.gone.addEventListener(
       "abort",
       () => {
@@ -159,6 +188,7 @@ export class Sessions {
       log.error({ ...fields, error: errorName(error) }, "files not closed");
     }
     this.#entries.delete(entry);
+    this.#options.onChange?.();
     this.#record(session.event({ kind: "logout", durationMs }));
     log.info(fields, "logout");
     try {
@@ -170,6 +200,7 @@ export class Sessions {
 
   #recordRefusal({ login, peer }: Entry, detail: string): void {
     const user = login.account.name;
+    this.#options.counts.refusals += 1;
     this.#record({ kind: "refused-session", user, remote: peer.remote, detail });
     this.#options.log.warn({ user, remote: peer.remote, reason: detail }, "login refused");
   }
@@ -186,30 +217,56 @@ export class Sessions {
     const now = performance.now();
     const elapsed = now - this.#lastTick;
     this.#lastTick = now;
-    const { idleTimeout } = this.#options;
+    const { idleTimeout } = this.#options.limits;
     for (const session of this.#open()) {
       const idle = session.idleFor(elapsed);
       if (idleTimeout > 0 && idle >= idleTimeout) session.end("The session was idle for too long");
     }
   }
 
-  /** Ends the sessions and waiting logins a change concerns. */
+  /** Ends the sessions, transfers and waiting logins a change concerns. */
   apply(change: Change): void {
     const { userId, kind, detail } = change;
+    if (kind === "kick") this.#applyKick(detail);
+    if (kind === "transfer-end") this.#applyTransferEnd(detail);
+    this.#commands.admin?.apply(change);
     const text = endingText(kind);
     if (text === undefined) return;
-    for (const { login, peer } of [...this.#entries]) {
+    for (const entry of [...this.#entries]) {
+      const { login } = entry;
       if (login.account.id !== userId) continue;
       if (kind === "key-removed" && login.key !== detail) continue;
-      peer.disconnect(text);
+      dismiss(entry, text);
     }
   }
 
-  /** Ends one session with a text; false when it is not here. */
+  #applyKick(detail: string): void {
+    const [id, text] = detail.split(/ (.*)/s);
+    this.kick(Number(id), text || KICKED);
+  }
+
+  #applyTransferEnd(detail: string): void {
+    const [session, transfer] = detail.split(" ").map(Number);
+    if (session !== undefined && transfer !== undefined) this.endTransfer(session, transfer);
+  }
+
+  /** Ends a session, or a login that waits, with a text; false when it is not here. */
   kick(id: number, text: string): boolean {
+    const entry = [...this.#entries].find((one) => (one.session?.id ?? one.waiting) === id);
+    if (entry !== undefined) dismiss(entry, text);
+    return entry !== undefined;
+  }
+
+  /** Lets a session's use of one file fail from now on; false when it is not here. */
+  endTransfer(id: number, transfer: number): boolean {
     const session = this.#open().find((one) => one.id === id);
-    session?.end(text);
-    return session !== undefined;
+    return session?.files.endTransfer(transfer, TRANSFER_ENDED) ?? false;
+  }
+
+  /** While it closes: from now on no longer than that, in milliseconds. */
+  hurry(graceMs: number): void {
+    if (this.#deadline === undefined) return;
+    this.#deadline = Math.min(this.#deadline, performance.now() + graceMs);
   }
 
   /**
@@ -217,22 +274,27 @@ export class Sessions {
    * and resolves when their files are closed.
    */
   async close(graceMs: number): Promise<void> {
-    this.#stopping = true;
-    const deadline = performance.now() + graceMs;
+    this.#deadline = performance.now() + graceMs;
     for (;;) {
-      for (const { session, peer } of [...this.#entries]) {
-        if (session === undefined || session.files.openFiles === 0) peer.disconnect(STOPPING);
+      for (const entry of [...this.#entries]) {
+        const { session } = entry;
+        if (session === undefined || session.files.openFiles === 0) dismiss(entry, STOPPING);
       }
-      if (this.count === 0 || performance.now() >= deadline) break;
+      if (this.count === 0 || performance.now() >= this.#deadline) break;
       await new Promise((resolve) => setTimeout(resolve, DRAIN_POLL_MS));
     }
-    for (const { peer } of [...this.#entries]) peer.disconnect(STOPPING);
+    for (const entry of [...this.#entries]) dismiss(entry, STOPPING);
     while (this.#entries.size > 0 || this.#ends.size > 0) {
       await new Promise((resolve) => setTimeout(resolve, DRAIN_POLL_MS));
     }
     clearInterval(this.#tick);
     this.#options.admission.close();
   }
+}
+
+function dismiss({ session, peer }: Entry, text: string): void {
+  if (session === undefined) peer.disconnect(text);
+  else session.end(text);
 }
 
 function endingText(kind: Change["kind"]): string | undefined {

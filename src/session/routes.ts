@@ -1,6 +1,7 @@
 import { serveSftp } from "../sftp/session.ts";
 import { type ServeOptions, type ShellService, serveCommand, serveShell } from "../shell/serve.ts";
 import { fromText } from "../vfs/path.ts";
+import type { Terminal } from "./admin.ts";
 import type { ByteChannel } from "./channel.ts";
 import type { Session } from "./session.ts";
 
@@ -14,7 +15,7 @@ export interface SessionChannel extends ByteChannel {
 export type ChannelRequest =
   | { readonly type: "subsystem"; readonly name: string }
   | { readonly type: "exec"; readonly command: string; readonly pty?: PtySize | undefined }
-  | { readonly type: "shell"; readonly pty?: PtySize | undefined };
+  | { readonly type: "shell"; readonly pty?: Terminal | undefined };
 
 /** The size of a client's terminal, in characters; 0 for what it doesn't know. */
 export interface PtySize {
@@ -43,8 +44,7 @@ export function route(session: Session, request: ChannelRequest): Handler | unde
         );
       };
     case "shell":
-      return (channel) =>
-        keep(session, channel, serveShell(channel, options(session, request.pty)));
+      return (channel) => keep(session, channel, shell(session, channel, request.pty));
   }
 }
 
@@ -60,6 +60,15 @@ function sftp(session: Session, channel: SessionChannel): undefined {
     }),
     channel,
   );
+}
+
+/** A role counts from the login on; taken away, it counts no more at once. */
+function shell(session: Session, channel: SessionChannel, pty: Terminal | undefined): ShellService {
+  const { admin } = session.commands;
+  if (admin !== undefined && pty !== undefined && session.account.role === "admin") {
+    return admin.serve(session, channel, pty);
+  }
+  return serveShell(channel, options(session, pty));
 }
 
 function options(session: Session, pty: PtySize | undefined): ServeOptions {

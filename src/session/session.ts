@@ -1,6 +1,6 @@
 import type { Digests } from "../digests/types.ts";
 import type { Turn } from "../sftp/turn.ts";
-import type { Account, AuditEvent } from "../store/types.ts";
+import type { Account, AuditEvent, Role } from "../store/types.ts";
 import type { AuditedFileSystem, Transfer } from "../vfs/audited.ts";
 import type { Commands } from "./commands.ts";
 import type { SessionChannel } from "./routes.ts";
@@ -22,27 +22,37 @@ export interface Peer {
   readonly gone: AbortSignal;
   /** Shows a text to a client that is not let in yet. */
   notice(text: string): void;
-  /** Ends the connection with a text for the client's user. */
-  disconnect(text: string): void;
+  /**
+   * Ends the connection with a text for the client's user.
+   * @param afterShown lets the client first show what it was sent, for half a second at most
+   */
+  disconnect(text: string, afterShown?: boolean): void;
 }
 
 /** Something that serves one channel of a session. */
 export interface Service {
   /** Resolves when nothing of it uses the session's files any more. */
   close(): Promise<void>;
+  /** Before the last words: gives the client its terminal back; true when that had to be sent. */
+  leaveTerminal?(): boolean;
+  /** Whether it moved bytes of other files. @param elapsed milliseconds since the last call */
+  sample?(elapsed: number): boolean;
 }
 
 export interface SessionLimits {
   readonly handlesPerChannel: number;
 }
 
-/** A session as `sessions --json` prints it; `since` in milliseconds since the epoch. */
+/** A session of this process; `since` in milliseconds since the epoch. */
 export interface SessionView {
   readonly id: number;
   readonly user: string;
+  readonly role: Role;
   readonly remote: string;
   readonly client: string;
   readonly since: number;
+  /** milliseconds without a request or a byte moved, as of the last look about a second ago */
+  readonly idle: number;
   readonly node: string;
   readonly transfers: readonly Transfer[];
 }
@@ -69,6 +79,7 @@ const MAX_ERRORS_TOLD = 10;
 export class Session {
   readonly id: number;
   readonly account: Account;
+  readonly method: Login["method"];
   /** fingerprint of the key it logged in with */
   readonly key: string | undefined;
   readonly files: AuditedFileSystem;
@@ -83,6 +94,8 @@ export class Session {
   readonly #services = new Set<Service>();
   #protocolErrors = 0;
   #active = true;
+  /** the connection's end is on its way */
+  #isEnding = false;
   #idleMs = 0;
   #closing: Promise<void> | undefined;
 
@@ -90,6 +103,7 @@ export class Session {
     this.#options = options;
     this.id = options.id;
     this.account = options.login.account;
+    this.method = options.login.method;
     this.key = options.login.key;
     this.files = options.files;
     this.digests = options.digests;
@@ -133,15 +147,18 @@ export class Session {
    * @param elapsed since the last call
    */
   idleFor(elapsed: number): number {
-    const moved = this.files.sample(elapsed);
-    this.#idleMs = moved || this.#active ? 0 : this.#idleMs + elapsed;
+    const moved = [this.files, ...this.#services].filter((one) => one.sample?.(elapsed));
+    this.#idleMs = moved.length > 0 || this.#active ? 0 : this.#idleMs + elapsed;
     this.#active = false;
     return this.#idleMs;
   }
 
   /** Ends it with a text for the client's user. */
   end(text: string): void {
-    this.#options.peer.disconnect(text);
+    if (this.#isEnding) return;
+    const left = [...this.#services].filter((service) => service.leaveTerminal?.());
+    this.#isEnding = left.length > 0;
+    this.#options.peer.disconnect(text, this.#isEnding);
   }
 
   /** The connection is gone: lets go of everything. Again: the same promise. */
@@ -164,9 +181,11 @@ export class Session {
     return {
       id: this.id,
       user: this.account.name,
+      role: this.account.role,
       remote: this.remote,
       client: this.client,
       since: this.since,
+      idle: this.#idleMs,
       node: this.#options.node,
       transfers: await this.files.transfers(),
     };

@@ -38,7 +38,13 @@ export class ChangeWatcher {
   }
 
   /** Applies what is new now, also what this process itself changed. */
-  check(): Promise<void> {
+  async check(): Promise<void> {
+    // One that is under way may have read the table before the caller's change was in it.
+    await this.#reading;
+    await this.#readNow();
+  }
+
+  #readNow(): Promise<void> {
     this.#reading ??= this.#read().finally(() => {
       this.#reading = undefined;
     });
@@ -48,7 +54,7 @@ export class ChangeWatcher {
   #look(): void {
     try {
       if (this.#reading !== undefined) return;
-      if (this.#changes.poll() || this.#retry) void this.check();
+      if (this.#changes.poll() || this.#retry) void this.#readNow();
     } catch (error) {
       this.#onError(error);
     }

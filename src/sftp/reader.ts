@@ -46,6 +46,11 @@ export class Reader {
     return this.#buffer.subarray(at, at + length);
   }
 
+  /** What is left, a view into the frame. */
+  rest(): Buffer {
+    return this.#buffer.subarray(this.#move(this.remaining));
+  }
+
   /** @throws FsError ENAMETOOLONG over MAX_PATH_BYTES */
   path(): ByteString {
     const raw = this.string();

@@ -20,5 +20,5 @@ export function greet(frame: Buffer, context: Context): Buffer | undefined {
 
 /** Clients that send SYMLINK as the draft says it, and not as OpenSSH's server reads it. */
 export function sendsLinkFirst(clientIdent: string): boolean {
-  return /winscp|sshj/i.test(clientIdent);
+  return /winscp|sshj|asyncssh/i.test(clientIdent);
 }

@@ -63,6 +63,8 @@ function home(user: ByteString, shell: Shell, more: boolean): ByteString {
 function variable(name: VariableName, shell: Shell): ByteString {
   switch (name) {
     case "?":
+    // The C shell's name for it: WinSCP tries this one first and waits for an answer.
+    case "status":
       return String(shell.status) as ByteString;
     case "HOME":
       return "/" as ByteString;

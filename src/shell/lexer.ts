@@ -10,14 +10,21 @@ export type WordPart =
 /** One word before expansion. */
 export type Word = readonly WordPart[];
 
-export type VariableName = "?" | "HOME" | "USER" | "PWD" | "ShellId";
+export type VariableName = "?" | "status" | "HOME" | "USER" | "PWD" | "ShellId";
 
 /**
  * All variables there are. ShellId is always empty: `echo ${ShellId}%ComSpec%` is how rclone tells
  * a Unix shell from PowerShell and cmd. Any other one is refused, for nothing could have set it:
  * `rm -r $DIR/*` must not become `rm -r /*`.
  */
-export const VARIABLES: ReadonlySet<string> = new Set(["?", "HOME", "USER", "PWD", "ShellId"]);
+export const VARIABLES: ReadonlySet<string> = new Set([
+  "?",
+  "status",
+  "HOME",
+  "USER",
+  "PWD",
+  "ShellId",
+]);
 
 export type Connector = ";" | "&&" | "||";
 

@@ -22,6 +22,8 @@ const MAX_QUEUED = 10_000;
 const DEFAULT_LIMIT = 100;
 const MAX_LIMIT = 10_000;
 const PRUNE_CHUNK = 1_000;
+/** What is removed at once of a kind that has as many as another one. */
+const EQUAL_CHUNK = 50;
 
 /** Paths may have 4096 bytes, and each may be shown as four characters. */
 const MAX_TEXT = 1_024;
@@ -38,6 +40,11 @@ interface AuditRow {
   readonly bytes: number | null;
   readonly duration_ms: number | null;
   readonly detail: string;
+}
+
+interface KindCount {
+  readonly kind: AuditKind;
+  readonly records: number;
 }
 
 function toRecord(row: AuditRow): AuditRecord {
@@ -95,8 +102,10 @@ export function auditSelect(query: AuditQuery): { sql: string; values: (string |
 export class AuditStore {
   readonly #connection: Connection;
   readonly #insert: Statement;
-  readonly #expired: Statement;
-  readonly #surplus: Statement;
+  readonly #count: Statement<[AuditKind, number]>;
+  readonly #counts: Statement<[], KindCount>;
+  readonly #expired: Statement<[number], AuditKind>;
+  readonly #surplus: Statement<[AuditKind, number], AuditKind>;
   #queue: { at: number; event: AuditEvent }[] = [];
   #timer: NodeJS.Timeout | undefined;
   #lost = 0;
@@ -107,16 +116,23 @@ export class AuditStore {
       `INSERT INTO audit (at, kind, user, actor, remote, session, path, bytes, duration_ms, detail)
        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
     );
-    this.#expired = connection.prepare(
-      `DELETE FROM audit WHERE id IN
-       (SELECT id FROM audit WHERE at < ? ORDER BY at LIMIT ${PRUNE_CHUNK})`,
+    this.#count = connection.prepare(
+      `INSERT INTO audit_counts VALUES (?, ?)
+       ON CONFLICT (kind) DO UPDATE SET records = records + excluded.records`,
     );
-    // Ids have no gaps but at the old end, so this keeps at most the number asked for.
-    this.#surplus = connection.prepare(
-      `DELETE FROM audit WHERE id IN
-       (SELECT id FROM audit WHERE id <= (SELECT max(id) FROM audit) - ?
-        ORDER BY id LIMIT ${PRUNE_CHUNK})`,
-    );
+    this.#counts = connection.prepare("SELECT kind, records FROM audit_counts WHERE records > 0");
+    this.#expired = connection
+      .prepare<[number], AuditKind>(
+        `DELETE FROM audit WHERE id IN
+         (SELECT id FROM audit WHERE at < ? ORDER BY at LIMIT ${PRUNE_CHUNK}) RETURNING kind`,
+      )
+      .pluck();
+    this.#surplus = connection
+      .prepare<[AuditKind, number], AuditKind>(
+        `DELETE FROM audit WHERE id IN
+         (SELECT id FROM audit WHERE kind = ? ORDER BY at, id LIMIT ?) RETURNING kind`,
+      )
+      .pluck();
   }
 
   /** Records that could not be kept because the database refused writes for long. */
@@ -165,9 +181,20 @@ export class AuditStore {
             event.detail ?? "",
           );
         }
+        this.#counted(
+          this.#queue.map(({ event }) => event.kind),
+          1,
+        );
       })
       .immediate();
     this.#queue = [];
+  }
+
+  /** Keeps the numbers of records by kind true, in the transaction that adds or removes them. */
+  #counted(kinds: readonly AuditKind[], sign: 1 | -1): void {
+    const numbers = new Map<AuditKind, number>();
+    for (const kind of kinds) numbers.set(kind, (numbers.get(kind) ?? 0) + sign);
+    for (const [kind, number] of numbers) this.#count.run(kind, number);
   }
 
   /** Newest first; with `afterId` oldest first. Sees everything recorded by this process before. */
@@ -181,20 +208,39 @@ export class AuditStore {
   }
 
   /**
-   * Removes records older than `keepMs` milliseconds and all but the newest `maxRecords`, in small
+   * Removes records older than `keepMs` milliseconds, then the oldest of whichever kind has most
+   * until there are `maxRecords`: a flood of one kind can't push out the others. In small
    * transactions with pauses between. Resolves to the number removed.
    */
   async prune(keepMs: number, maxRecords: number): Promise<number> {
-    const expired = await this.#deleteAll(this.#expired, Date.now() - keepMs);
-    return expired + (await this.#deleteAll(this.#surplus, maxRecords));
+    const before = Date.now() - keepMs;
+    const expired = await this.#inSteps(() => this.#expired.all(before));
+    return expired + (await this.#inSteps(() => this.#removeSurplus(maxRecords)));
   }
 
-  async #deleteAll(statement: Statement, parameter: number): Promise<number> {
+  /** Of the most frequent kind so many that it stays that, or is like the next. */
+  #removeSurplus(maxRecords: number): AuditKind[] {
+    const counts = this.#counts.all().sort((a, b) => b.records - a.records);
+    const [first, second] = counts;
+    const surplus = counts.reduce((sum, { records }) => sum + records, 0) - maxRecords;
+    if (first === undefined || surplus <= 0) return [];
+    const lead = Math.max(first.records - (second?.records ?? 0), EQUAL_CHUNK);
+    return this.#surplus.all(first.kind, Math.min(surplus, lead, PRUNE_CHUNK));
+  }
+
+  /** Repeats a step, which tells what it removed, until it removes nothing. */
+  async #inSteps(remove: () => AuditKind[]): Promise<number> {
     let removed = 0;
     while (this.#connection.open) {
-      const { changes } = statement.run(parameter);
-      removed += changes;
-      if (changes < PRUNE_CHUNK) break;
+      const kinds = this.#connection
+        .transaction(() => {
+          const gone = remove();
+          this.#counted(gone, -1);
+          return gone;
+        })
+        .immediate();
+      if (kinds.length === 0) break;
+      removed += kinds.length;
       await setImmediate();
     }
     return removed;

@@ -1,6 +1,7 @@
 import type { Statement } from "better-sqlite3";
 import type { Connection } from "./database.ts";
 import type { NodeStore } from "./nodes.ts";
+import type { Role } from "./types.ts";
 
 /** A correct login that asks to be let in. */
 export interface SessionRequest {
@@ -43,6 +44,7 @@ export interface StoredSession {
   readonly userId: number;
   /** the user's name */
   readonly user: string;
+  readonly role: Role;
   readonly state: "active" | "waiting";
   readonly remote: string;
   readonly client: string;
@@ -104,7 +106,7 @@ export class SessionStore {
     this.#activate = connection.prepare("UPDATE sessions SET state = 'active' WHERE id = ?");
     this.#remove = connection.prepare("DELETE FROM sessions WHERE id = ?");
     this.#list = connection.prepare(
-      `SELECT s.id, s.node_id AS nodeId, s.user_id AS userId, u.name AS user, s.state,
+      `SELECT s.id, s.node_id AS nodeId, s.user_id AS userId, u.name AS user, u.role, s.state,
               s.remote, s.client, s.since
        FROM sessions s JOIN users u ON u.id = s.user_id WHERE ${LIVE} ORDER BY s.id`,
     );

@@ -9,7 +9,9 @@ import { DigestStore } from "./digests.ts";
 import { KeyStore } from "./keys.ts";
 import { LedgerStore } from "./ledger.ts";
 import { type NodeKind, NodeStore } from "./nodes.ts";
+import { PenaltyStore } from "./penalties.ts";
 import { SessionStore } from "./sessions.ts";
+import { UserPageStore } from "./user-page.ts";
 import { UserStore } from "./users.ts";
 
 /**
@@ -20,6 +22,7 @@ export class Store {
   /** this process's own row in `nodes` */
   readonly nodeId: string = randomUUID();
   readonly users: UserStore;
+  readonly userPages: UserPageStore;
   readonly keys: KeyStore;
   readonly nodes: NodeStore;
   readonly sessions: SessionStore;
@@ -27,6 +30,7 @@ export class Store {
   readonly audit: AuditStore;
   readonly ledger: LedgerStore;
   readonly digests: DigestStore;
+  readonly penalties: PenaltyStore;
   readonly #connection: Connection;
 
   constructor(connection: Connection) {
@@ -34,11 +38,13 @@ export class Store {
     this.users = new UserStore(connection);
     this.keys = new KeyStore(connection);
     this.nodes = new NodeStore(connection, this.nodeId);
+    this.userPages = new UserPageStore(connection, this.nodes);
     this.sessions = new SessionStore(connection, this.nodes, this.nodeId);
     this.changes = new ChangeStore(connection);
     this.audit = new AuditStore(connection);
     this.ledger = new LedgerStore(connection, this.nodeId);
     this.digests = new DigestStore(connection, this.nodeId);
+    this.penalties = new PenaltyStore(connection);
   }
 
   /** Writes what is queued and takes back this process's sessions and row. Again: does nothing. */

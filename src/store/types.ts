@@ -29,6 +29,7 @@ export interface UserKey {
 export type AuditKind =
   | "login"
   | "login-failed"
+  | "penalty"
   | "logout"
   | "refused-session"
   | "upload"
@@ -48,6 +49,11 @@ export type AuditKind =
   | "key-add"
   | "key-remove"
   | "rescan"
+  | "connect"
+  | "session-kick"
+  | "transfer-end"
+  | "reload"
+  | "penalty-lifted"
   | "server-start"
   | "server-stop";
 
@@ -71,7 +77,11 @@ export interface AuditRecord extends AuditEvent {
   readonly at: number;
 }
 
-/** What other processes of the instance must notice at once. */
+/**
+ * What other processes of the instance must notice at once. Where it says how, `detail` is of
+ * "key-removed" the fingerprint, of "kick" the session and what its user is told, of
+ * "transfer-end" session and transfer, of "stop" the milliseconds that transfers may still take.
+ */
 export type ChangeKind =
   | "user-disabled"
   | "user-removed"
@@ -79,6 +89,9 @@ export type ChangeKind =
   | "key-removed"
   | "password-set"
   | "squeeze"
+  | "kick"
+  | "transfer-end"
+  | "reload"
   | "stop";
 
 export interface Change {

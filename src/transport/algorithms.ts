@@ -1,6 +1,7 @@
 /**
  * What the server offers, best first. The client's order decides (RFC 4253 section 7.1). No SHA-1,
- * no CBC, no MAC-then-encrypt, no compression.
+ * no CBC, no compression. MACs of the plain text are for libssh2 before 1.11 (curl and PHP on Debian
+ * 12), which has no others, and only reach its AES-CTR.
  */
 export const ALGORITHMS = {
   kex: [
@@ -22,7 +23,12 @@ export const ALGORITHMS = {
     "aes192-ctr",
     "aes256-ctr",
   ],
-  hmac: ["hmac-sha2-256-etm@openssh.com", "hmac-sha2-512-etm@openssh.com"],
+  hmac: [
+    "hmac-sha2-256-etm@openssh.com",
+    "hmac-sha2-512-etm@openssh.com",
+    "hmac-sha2-256",
+    "hmac-sha2-512",
+  ],
   compress: ["none"],
 } as const;
 

@@ -1,8 +1,10 @@
 import type { Logger } from "pino";
 import ssh2, { type AuthContext, type KeyboardAuthContext, type PublicKeyAuthContext } from "ssh2";
+import { ONE_MACHINE, sourceOf } from "../auth/addresses.ts";
 import type { Authenticator } from "../auth/authenticator.ts";
 import { fingerprint } from "../auth/keys.ts";
-import { HashQueueFull } from "../auth/passwords.ts";
+import { type Asker, HashQueueFull, NotWanted } from "../auth/passwords.ts";
+import { type Penalties, refusalText } from "../auth/penalties.ts";
 import { errorName } from "../errors.ts";
 import type { Login } from "../session/session.ts";
 import type { FailedLogins } from "./failed-logins.ts";
@@ -26,12 +28,21 @@ const MAX_NAME = 64;
 export interface AuthenticationOptions {
   readonly authenticator: Authenticator;
   readonly failedLogins: FailedLogins;
+  readonly penalties: Penalties;
   readonly log: Logger;
   readonly remote: string;
+  /** of the client, without a port; undefined when it was gone at once */
+  readonly address: string | undefined;
+  /** aborted when the client is gone */
+  readonly gone: AbortSignal;
   /** wrong passwords and signatures that end the connection */
   readonly tries: number;
   readonly protocol: Protocol;
   disconnect(reason: DisconnectReason, text: string): void;
+  /** What comes of this connection is not, or no more, the client's fault. */
+  excuse(): void;
+  /** A request was answered, or will not be. */
+  answered(): void;
   /** The login is proven. Resolves to true when the client is let in. */
   proven(login: Login): Promise<boolean>;
 }
@@ -39,12 +50,24 @@ export interface AuthenticationOptions {
 /** The login of one connection (RFC 4252): password, keyboard-interactive (RFC 4256), public key. */
 export class Authentication {
   readonly #options: AuthenticationOptions;
+  readonly #asker: Asker;
+  /** how long this address is refused, as it was when its password's turn came */
+  #wait = 0;
   #requests = 0;
   #failures = 0;
   #pending = 0;
 
   constructor(options: AuthenticationOptions) {
     this.#options = options;
+    const { address, gone, penalties } = options;
+    this.#asker = {
+      source: sourceOf(address, ONE_MACHINE),
+      // Asked as late as this, guesses made at once on many connections gain nothing.
+      wanted: async () => {
+        this.#wait = await penalties.wait(address);
+        return this.#wait === 0 && !gone.aborted;
+      },
+    };
   }
 
   /** Answers one request; never throws. */
@@ -71,6 +94,7 @@ export class Authentication {
       .catch((error: unknown) => this.#broken(context, error))
       .finally(() => {
         this.#pending -= 1;
+        this.#options.answered();
       });
   }
 
@@ -111,7 +135,7 @@ export class Authentication {
 
   async #password(context: AuthContext, password: string): Promise<void> {
     const { authenticator } = this.#options;
-    const account = await authenticator.verifyPassword(context.username, password);
+    const account = await authenticator.verifyPassword(context.username, password, this.#asker);
     if (account === undefined) return this.#failed(context);
     const method = context.method === "password" ? "password" : "keyboard-interactive";
     return this.#proven(context, { account, method, key: undefined });
@@ -146,22 +170,36 @@ export class Authentication {
 
   /** A wrong password or signature. */
   async #failed(context: AuthContext): Promise<void> {
-    const { failedLogins, remote, log, tries, disconnect } = this.#options;
+    const { failedLogins, penalties, remote, address, log, tries, disconnect } = this.#options;
     const user = printable(context.username, MAX_NAME);
     failedLogins.add(user, remote, context.method);
     log.info({ user, remote, method: context.method }, "login failed");
     this.#failures += 1;
+    this.#options.excuse();
+    await penalties.add(address, "login", user);
     if (this.#failures >= tries) {
       disconnect(DisconnectReason.noMoreAuthMethods, "Too many authentication failures");
     } else this.#reject(context);
   }
 
+  /** The client went away before its turn, or its address is refused by now. */
+  #unwanted(): void {
+    if (this.#wait === 0) return;
+    this.#options.excuse();
+    this.#options.disconnect(DisconnectReason.tooManyConnections, refusalText(this.#wait));
+  }
+
   #broken(context: AuthContext, error: unknown): void {
-    const { disconnect, log, remote } = this.#options;
+    if (error instanceof NotWanted) {
+      this.#unwanted();
+      return;
+    }
+    const { disconnect, excuse, log, remote } = this.#options;
     if (error instanceof HashQueueFull) {
       disconnect(DisconnectReason.tooManyConnections, "Too many logins at once: try again later");
       return;
     }
+    excuse();
     const fields = { remote, method: context.method, error: errorName(error) };
     log.error(fields, "login could not be checked");
     disconnect(DisconnectReason.byApplication, "The login could not be checked: try again later");

@@ -1,5 +1,6 @@
 import type { Session as ChannelSession, Connection, ServerChannel } from "ssh2";
-import { type ChannelRequest, type PtySize, route, type Started } from "../session/routes.ts";
+import type { Terminal } from "../session/admin.ts";
+import { type ChannelRequest, route, type Started } from "../session/routes.ts";
 import type { Session } from "../session/session.ts";
 import { channelIdOf, closeUnused, maxPacketOf, rawChannel } from "./internals.ts";
 import { type ChannelOwner, SshChannel } from "./ssh-channel.ts";
@@ -58,11 +59,15 @@ export class Channels {
       this.#owner.answered();
       accept?.();
     };
-    channel.on("env", accepted);
-    let pty: PtySize | undefined;
+    let colour = true;
+    channel.on("env", (accept, _reject, { key, val }) => {
+      if (key === "NO_COLOR" && val !== "") colour = false;
+      accepted(accept);
+    });
+    let pty: Omit<Terminal, "colour"> | undefined;
     let started: Started | undefined;
-    channel.on("pty", (accept, _reject, { cols, rows }) => {
-      pty = { columns: cols, rows };
+    channel.on("pty", (accept, _reject, { cols, rows, term }) => {
+      pty = { columns: cols, rows, term };
       accepted(accept);
     });
     channel.on("window-change", (accept, _reject, { cols, rows }) => {
@@ -80,7 +85,8 @@ export class Channels {
       started = this.#start(id, { type: "exec", command, pty }, accept, reject);
     });
     channel.on("shell", (accept, reject) => {
-      started = this.#start(id, { type: "shell", pty }, accept, reject);
+      const terminal = pty && { ...pty, colour };
+      started = this.#start(id, { type: "shell", pty: terminal }, accept, reject);
     });
   }
 

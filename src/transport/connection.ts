@@ -2,6 +2,7 @@ import type { Socket } from "node:net";
 import type { Logger } from "pino";
 import type { ClientInfo, Connection } from "ssh2";
 import type { Authenticator } from "../auth/authenticator.ts";
+import type { Offence, Penalties } from "../auth/penalties.ts";
 import type { Config } from "../config/types.ts";
 import { errorName } from "../errors.ts";
 import { Refusal } from "../session/admission.ts";
@@ -36,6 +37,9 @@ const MAX_UNREAD_PACKETS = 4_096;
 /** How long a client has to read the last words before the socket is closed, in milliseconds. */
 const LINGER_MS = 2_000;
 
+/** How long a client has to show what it was sent before the last words, in milliseconds. */
+const SHOW_MS = 500;
+
 const MAX_IDENT_SHOWN = 255;
 
 /** Detects a peer that vanished while it waits or logs in; afterwards SSH's own keepalive does. */
@@ -47,6 +51,7 @@ export interface ConnectionServices {
   readonly authenticator: Authenticator;
   readonly sessions: Sessions;
   readonly failedLogins: FailedLogins;
+  readonly penalties: Penalties;
   readonly budget: Budget;
 }
 
@@ -56,6 +61,7 @@ export class SshConnection implements Peer, ChannelsOwner, Stranger {
   readonly budget: Budget;
   readonly remote: string;
   client = "";
+  readonly #address: string | undefined;
   readonly #socket: Socket;
   readonly #services: ConnectionServices;
   readonly #log: Logger;
@@ -64,12 +70,17 @@ export class SshConnection implements Peer, ChannelsOwner, Stranger {
   readonly #onLoggedIn: () => void;
   readonly #grace: NodeJS.Timeout;
   #linger: NodeJS.Timeout | undefined;
+  #showing: NodeJS.Timeout | undefined;
+  /** called when the client sends something */
+  #onInput: (() => void) | undefined;
   #protocol: Protocol | undefined;
   #authentication: Authentication | undefined;
   #rekeying: Rekeying | undefined;
   #channels: Channels | undefined;
   #touch: () => void = () => {};
   #ended = false;
+  /** what its address is charged with when it ends now */
+  #offence: Offence | undefined = "no-login";
   #received = 0;
   #roundTrip = Number.POSITIVE_INFINITY;
 
@@ -79,6 +90,7 @@ export class SshConnection implements Peer, ChannelsOwner, Stranger {
     this.#services = services;
     this.#onLoggedIn = once(onLoggedIn);
     this.budget = services.budget;
+    this.#address = socket.remoteAddress;
     this.remote = formatRemote(socket.remoteAddress, socket.remotePort);
     this.#log = services.log;
     this.outbox = new Outbox(socket);
@@ -113,15 +125,22 @@ export class SshConnection implements Peer, ChannelsOwner, Stranger {
     offerAlgorithms(protocol);
     adaptHandshake(protocol);
     connection.on("error", (error) => this.#failed(error));
-    const { authenticator, config, failedLogins } = this.#services;
+    const { authenticator, config, failedLogins, penalties } = this.#services;
     this.#authentication = new Authentication({
       authenticator,
       failedLogins,
+      penalties,
       log: this.#log,
       remote: this.remote,
+      address: this.#address,
+      gone: this.gone,
       tries: config.limits.loginTries,
       protocol,
       disconnect: (reason, text) => this.end(reason, text),
+      excuse: () => this.excuse(),
+      answered: () => {
+        if (this.#ended) this.#charge();
+      },
       proven: (login) => this.#enter(connection, login),
     });
     connection.on("authentication", (context) => {
@@ -138,8 +157,17 @@ export class SshConnection implements Peer, ChannelsOwner, Stranger {
     if (!this.#ended && this.#protocol !== undefined) sendBanner(this.#protocol, text);
   }
 
-  disconnect(text: string): void {
-    this.end(DisconnectReason.byApplication, text);
+  disconnect(text: string, afterShown = false): void {
+    if (afterShown && !this.#ended) setImmediate(() => this.#disconnectShown(text));
+    else this.end(DisconnectReason.byApplication, text);
+  }
+
+  /** OpenSSH's client drops what it has not shown yet when it reads DISCONNECT. */
+  #disconnectShown(text: string): void {
+    if (this.#ended) return;
+    this.#onInput = () => this.disconnect(text);
+    this.#showing = setTimeout(this.#onInput, SHOW_MS);
+    this.protocol.ping();
   }
 
   /** Says why and closes; what the client still sends is read and dropped. */
@@ -150,6 +178,11 @@ export class SshConnection implements Peer, ChannelsOwner, Stranger {
     } finally {
       this.#finish();
     }
+  }
+
+  /** That nobody has logged in here is not, or no more, to be charged to the address. */
+  excuse(): void {
+    this.#offence = undefined;
   }
 
   violation(text: string): void {
@@ -174,6 +207,7 @@ export class SshConnection implements Peer, ChannelsOwner, Stranger {
   /** The login is proven: waits for a place. False when the client is not let in. */
   async #enter(connection: Connection, login: Login): Promise<boolean> {
     clearTimeout(this.#grace);
+    this.excuse();
     this.#onLoggedIn();
     try {
       const session = await this.#services.sessions.open(login, this);
@@ -215,11 +249,14 @@ export class SshConnection implements Peer, ChannelsOwner, Stranger {
 
   #input(chunk: Buffer, parse: (chunk: Buffer) => void): void {
     if (this.#ended) return;
+    this.#onInput?.();
+    if (this.#ended) return;
     this.#received += chunk.length;
     let data: Buffer | undefined;
     try {
       data = this.#gate.pass(chunk);
     } catch (error) {
+      this.#offence = "no-ssh";
       this.#failed(error as Error);
       return;
     }
@@ -262,9 +299,21 @@ export class SshConnection implements Peer, ChannelsOwner, Stranger {
     this.#release();
   }
 
+  #charge(): void {
+    const offence = this.#offence;
+    // A password that is being checked still becomes a failed login, or a login.
+    if (offence === undefined || this.busy) return;
+    this.excuse();
+    this.#services.penalties.add(this.#address, offence).catch((error: unknown) => {
+      this.#log.error({ error: errorName(error) }, "penalty not recorded");
+    });
+  }
+
   /** The session may let go of its files; the socket may still be saying the last words. */
   #release(): void {
     clearTimeout(this.#grace);
+    clearTimeout(this.#showing);
+    this.#charge();
     this.#rekeying?.stop();
     this.#onLoggedIn();
     this.#channels?.close();

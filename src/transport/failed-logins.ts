@@ -15,6 +15,7 @@ export class FailedLogins {
   #tokens = BURST;
   #filledAt: number;
   #untold = 0;
+  #count = 0;
   #summary: NodeJS.Timeout | undefined;
 
   /** @param now milliseconds of a clock that doesn't go back */
@@ -26,6 +27,7 @@ export class FailedLogins {
 
   /** @param user escaped for display */
   add(user: string, remote: string, method: string): void {
+    this.#count += 1;
     const now = this.#now();
     this.#tokens = Math.min(BURST, this.#tokens + ((now - this.#filledAt) / 1000) * PER_SECOND);
     this.#filledAt = now;
@@ -36,6 +38,11 @@ export class FailedLogins {
     }
     this.#untold += 1;
     this.#summary ??= setTimeout(() => this.flush(), SUMMARY_MS);
+  }
+
+  /** All, since the start. */
+  get count(): number {
+    return this.#count;
   }
 
   /** Records how many were not recorded one by one. */

@@ -11,6 +11,9 @@ import { packets, pad } from "./packet-memory.ts";
 /** SSH message numbers (RFC 4253 section 12, RFC 4252 section 6, RFC 4254 section 9). */
 const MSG_DISCONNECT = 1;
 const MSG_EXT_INFO = 7;
+/** SSH_MSG_KEXINIT, and the last message of key exchange methods (RFC 4250 section 4.1.2). */
+const MSG_KEX_FIRST = 20;
+const MSG_KEX_LAST = 49;
 const MSG_USERAUTH_BANNER = 53;
 const MSG_CHANNEL_DATA = 94;
 
@@ -41,15 +44,19 @@ interface PacketWriter {
   finalize(packet: Buffer, force?: boolean): Buffer;
 }
 
-/** Of the ciphers we offer each leaves the packet's length field out of the padded part. */
 interface Cipher {
   encrypt(packet: Buffer): void;
   allocPacket(payloadLength: number): Buffer;
 }
 
+/** @returns false: the packets after this one have other keys */
+type PayloadReader = (payload: Buffer) => unknown;
+
 export interface Protocol {
   readonly _packetRW: { readonly write: PacketWriter };
   readonly _cipher: Cipher;
+  readonly _decipher: { _onPayload: PayloadReader };
+  readonly _onPayload: PayloadReader;
   /** set while a key exchange is under way: packets are queued then */
   readonly _kexinit: Buffer | undefined;
   readonly _queue: readonly unknown[] | undefined;
@@ -63,6 +70,8 @@ export interface Protocol {
   channelExtData(channel: number, data: Buffer, type: number): void;
   channelClose(channel: number): void;
   exitStatus(channel: number, status: number): void;
+  /** a request that every server answers, if only by refusing it */
+  ping(): void;
 }
 
 interface PrivateConnection {
@@ -154,6 +163,7 @@ export function offerAlgorithms(protocol: Protocol): void {
 
 /** Sets right what ssh2 does after a key exchange; to be called in "connection". */
 export function adaptHandshake(protocol: Protocol): void {
+  takeOthers(protocol);
   const complete = protocol._onHandshakeComplete;
   let first = true;
   protocol._onHandshakeComplete = (...args) => {
@@ -162,6 +172,31 @@ export function adaptHandshake(protocol: Protocol): void {
     first = false;
     complete(...args);
   };
+}
+
+/**
+ * Takes other packets in the midst of a later key exchange, as OpenSSH does. IGNORE and its like are
+ * right there (RFC 4253 section 7.1; strict key exchange forbids them in the first one only), and
+ * Debian 12's asyncssh goes on with its data. ssh2 ended the connection.
+ */
+function takeOthers(protocol: Protocol): void {
+  let exchange = protocol._kex;
+  Object.defineProperty(protocol, "_kex", {
+    get: () => exchange,
+    // ssh2 sets it right after it changed who reads the packets of a later exchange.
+    set(next: Protocol["_kex"]) {
+      const isLater = exchange !== undefined;
+      exchange = next;
+      if (!isLater) return;
+      const decipher = protocol._decipher;
+      const read = decipher._onPayload;
+      decipher._onPayload = (payload) => {
+        const type = payload[0] ?? 0;
+        const isOfExchange = type >= MSG_KEX_FIRST && type <= MSG_KEX_LAST;
+        return isOfExchange ? read(payload) : protocol._onPayload(payload);
+      };
+    },
+  });
 }
 
 /** ssh2's own server-sig-algs names SHA-1 and lacks a comma: sends a correct one instead. */
@@ -184,12 +219,15 @@ function announceSignatures(protocol: Protocol): void {
  * and full ones of memory that was used before (see sendData).
  */
 function allocateCheaply(cipher: Cipher): void {
-  // The smallest packet: one block that holds the padding's length and the padding.
+  // The smallest packet: one block that holds the padding's length and the padding, and with a MAC
+  // of the plain text the length field before them, too.
   const smallest = cipher.allocPacket(0);
-  const block = smallest.readUInt32BE(0);
-  const tag = smallest.length - 4 - block;
+  const length = smallest.readUInt32BE(0);
+  const lead = length % 8 === 0 ? 1 : 5;
+  const block = length - 1 + lead;
+  const tag = smallest.length - 4 - length;
   cipher.allocPacket = (payload) => {
-    const short = block - ((1 + payload) % block);
+    const short = block - ((lead + payload) % block);
     const padding = short < SMALLEST_PADDING ? short + block : short;
     const size = 5 + payload + padding + tag;
     const packet = payload === FULL_PAYLOAD ? packets.take(size) : Buffer.allocUnsafe(size);
@@ -227,9 +265,12 @@ function send(protocol: Protocol, payload: Buffer): void {
 
 /** SSH_MSG_DISCONNECT with a text the client's user reads (RFC 4253 section 11.1). */
 export function sendDisconnect(protocol: Protocol, reason: DisconnectReason, text: string): void {
-  if (!isUsable(protocol)) return;
+  if (isUsable(protocol)) send(protocol, disconnectPayload(reason, text));
+}
+
+export function disconnectPayload(reason: DisconnectReason, text: string): Buffer {
   const head = Buffer.from([MSG_DISCONNECT, 0, 0, 0, reason]);
-  send(protocol, Buffer.concat([head, string(text), string("")]));
+  return Buffer.concat([head, string(text), string("")]);
 }
 
 /** SSH_MSG_USERAUTH_BANNER (RFC 4252 section 5.4): only before the login is complete. */

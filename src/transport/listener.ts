@@ -1,11 +1,14 @@
 import { createServer, type Server as NetServer, type Socket } from "node:net";
 import ssh2, { type Server as SshServer } from "ssh2";
+import { refusalText } from "../auth/penalties.ts";
 import type { Config } from "../config/types.ts";
+import { errorName } from "../errors.ts";
 import { ALGORITHMS } from "./algorithms.ts";
 import { type ConnectionServices, SshConnection } from "./connection.ts";
 import type { HostKey } from "./host-keys.ts";
 import { socketOf } from "./internals.ts";
 import { Budget, WINDOW_BUDGET } from "./receive-window.ts";
+import { Refusals } from "./refusals.ts";
 import { Strangers } from "./strangers.ts";
 
 /** "SSH-2.0-" and this: no version of ours or of node. */
@@ -36,13 +39,14 @@ export class Listener {
   readonly #net: NetServer;
   readonly #connections = new Map<Socket, SshConnection>();
   readonly #strangers: Strangers;
+  readonly #refusals = new Refusals(IDENT);
 
   constructor(options: ListenerOptions) {
     this.#options = options;
     this.#services = { ...options, budget: new Budget(WINDOW_BUDGET) };
     this.#ssh = this.#sshServer();
-    this.#strangers = new Strangers(options.config.limits.maxUnauthenticated);
-    this.#net = createServer({ noDelay: true }, (socket) => this.#accept(socket));
+    this.#strangers = new Strangers(() => options.config.limits.maxUnauthenticated);
+    this.#net = createServer({ noDelay: true }, (socket) => void this.#accept(socket));
     this.#net.on("error", (error) => {
       // A failed start rejects listen() and is told there.
       if (!this.#net.listening) return;
@@ -52,11 +56,13 @@ export class Listener {
 
   #sshServer(): SshServer {
     const { config, hostKeys, log } = this.#options;
-    const { keepaliveInterval, keepaliveCount } = config.transport;
     const server = new ssh2.Server({
       hostKeys: hostKeys.map((key) => key.privateKey),
       ident: IDENT,
-      banner: config.server.banner,
+      // ssh2 asks for these at each connection, and a reload changes them.
+      get banner() {
+        return config.server.banner;
+      },
       algorithms: {
         kex: [...ALGORITHMS.kex],
         serverHostKey: [...ALGORITHMS.serverHostKey],
@@ -64,8 +70,13 @@ export class Listener {
         hmac: [...ALGORITHMS.hmac],
         compress: [...ALGORITHMS.compress],
       },
-      keepaliveInterval: keepaliveInterval > 0 ? keepaliveInterval : NEVER_MS,
-      keepaliveCountMax: keepaliveCount,
+      get keepaliveInterval() {
+        const { keepaliveInterval } = config.transport;
+        return keepaliveInterval > 0 ? keepaliveInterval : NEVER_MS;
+      },
+      get keepaliveCountMax() {
+        return config.transport.keepaliveCount;
+      },
     });
     server.on("error", (error: Error) => log.error({ error: error.name }, "ssh server failed"));
     server.on("connection", (connection, info) => {
@@ -98,13 +109,23 @@ export class Listener {
     this.stopAccepting();
     const closed = [...this.#connections].map(([socket, connection]) => {
       const gone = new Promise<void>((resolve) => socket.once("close", () => resolve()));
+      connection.excuse();
       connection.disconnect(text);
       return gone;
     });
     await Promise.all(closed);
   }
 
-  #accept(socket: Socket): void {
+  async #accept(socket: Socket): Promise<void> {
+    const wait = await this.#waitOf(socket);
+    if (wait > 0) {
+      this.#refusals.refuse(socket, refusalText(wait));
+      return;
+    }
+    if (socket.destroyed || !this.#net.listening) {
+      socket.destroy();
+      return;
+    }
     if (!this.#strangers.hasRoom(socket.remoteAddress)) {
       refuse(socket);
       return;
@@ -115,6 +136,21 @@ export class Listener {
     this.#connections.set(socket, connection);
     socket.once("close", () => this.#connections.delete(socket));
     this.#ssh.injectSocket(socket);
+  }
+
+  /** How long the address is refused. Errors of the socket until then just close it. */
+  async #waitOf(socket: Socket): Promise<number> {
+    const ignore = (): void => {};
+    socket.on("error", ignore);
+    try {
+      return await this.#options.penalties.wait(socket.remoteAddress);
+    } catch (error) {
+      // Who can't be looked up can't log in either, and is told so there.
+      this.#options.log.error({ error: errorName(error) }, "penalties not read");
+      return 0;
+    } finally {
+      socket.off("error", ignore);
+    }
   }
 }
 

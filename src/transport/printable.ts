@@ -13,3 +13,8 @@ export function formatRemote(address: string | undefined, port: number | undefin
   const plain = address.startsWith("::ffff:") ? address.slice("::ffff:".length) : address;
   return plain.includes(":") ? `[${plain}]:${port ?? 0}` : `${plain}:${port ?? 0}`;
 }
+
+/** The address in what {@link formatRemote} made. */
+export function addressIn(remote: string): string {
+  return remote.replace(/:\d+$/, "").replace(/^\[|\]$/g, "");
+}

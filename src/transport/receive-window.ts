@@ -60,6 +60,7 @@ export class ReceiveWindow {
   readonly #budget: Budget;
   readonly #grant: (bytes: number) => void;
   readonly #largest: number;
+  readonly #pace: number;
   #limit = INITIAL_WINDOW;
   /** what the peer may still send */
   #open = INITIAL_WINDOW;
@@ -74,11 +75,13 @@ export class ReceiveWindow {
   /**
    * @param grant sends the peer a window adjust
    * @param largest as far as it may grow, in bytes
+   * @param pace how often an adjust goes out while data comes in, in bytes
    */
-  constructor(budget: Budget, grant: (bytes: number) => void, largest: number) {
+  constructor(budget: Budget, grant: (bytes: number) => void, largest: number, pace = PACE) {
     this.#budget = budget;
     this.#grant = grant;
     this.#largest = largest;
+    this.#pace = pace;
   }
 
   get limit(): number {
@@ -91,7 +94,7 @@ export class ReceiveWindow {
     this.#held += bytes;
     this.#sinceGrowth += bytes;
     this.#sinceGrant += bytes;
-    if (this.#sinceGrant >= PACE) this.#send(Math.min(this.#credit, PACE));
+    if (this.#sinceGrant >= this.#pace) this.#send(Math.min(this.#credit, this.#pace));
     return this.#open >= 0;
   }
 

@@ -23,6 +23,8 @@ export interface ChannelOwner {
   readonly budget: Budget;
   /** of the line, in milliseconds */
   readonly roundTrip: number;
+  /** how often window adjusts go out while data comes in, in bytes; undefined: as stock clients like it */
+  readonly pace?: number;
   /** The peer broke the protocol: ends the connection. */
   violation(text: string): void;
   /** Data moved in either direction. */
@@ -74,7 +76,12 @@ export class SshChannel implements SessionChannel, Sender {
     this.#owner = owner;
     this.#maxPacket = Math.min(raw.outgoing.packetSize, MAX_PACKET);
     const grant = (bytes: number): void => this.#grant(bytes);
-    this.#window = new ReceiveWindow(owner.budget, grant, largestWindow(owner.roundTrip));
+    this.#window = new ReceiveWindow(
+      owner.budget,
+      grant,
+      largestWindow(owner.roundTrip),
+      owner.pace,
+    );
     raw.incoming.window = SSH2_WINDOW;
     raw.push = (data) => {
       this.#receive(data);

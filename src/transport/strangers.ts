@@ -1,4 +1,5 @@
 import type { Socket } from "node:net";
+import { ONE_MACHINE, sourceOf } from "../auth/addresses.ts";
 
 /** A connection that has not logged in. */
 export interface Stranger {
@@ -26,31 +27,34 @@ interface Place {
  * only connects and says nothing can't lock the others out.
  */
 export class Strangers {
-  readonly #max: number;
+  readonly #max: () => number;
   readonly #now: () => number;
   /** in the order they came */
   readonly #places = new Set<Place>();
 
-  /** @param now milliseconds of a clock that doesn't go back */
-  constructor(max: number, now: () => number = () => performance.now()) {
-    this.#max = max;
+  /**
+   * @param max how many places there are; a function: as of now
+   * @param now milliseconds of a clock that doesn't go back
+   */
+  constructor(max: number | (() => number), now: () => number = () => performance.now()) {
+    this.#max = typeof max === "number" ? () => max : max;
     this.#now = now;
   }
 
   /** True when there is room for one more from this address, which may have been made. */
   hasRoom(address: string | undefined): boolean {
-    if (this.#places.size < this.#max) return true;
-    const loser = this.#loser(sourceOf(address));
+    if (this.#places.size < this.#max()) return true;
+    const loser = this.#loser(sourceOf(address, ONE_MACHINE));
     if (loser === undefined) return false;
     loser.stranger.disconnect(TEXT);
     // It doesn't get the time to read the text that others get: there may be very many.
     loser.socket.destroySoon();
-    return this.#places.size < this.#max;
+    return this.#places.size < this.#max();
   }
 
   /** @returns to be called when it has logged in or is gone */
   add(stranger: Stranger, socket: Socket): () => void {
-    const source = sourceOf(socket.remoteAddress);
+    const source = sourceOf(socket.remoteAddress, ONE_MACHINE);
     const place = { stranger, socket, source, since: this.#now() };
     this.#places.add(place);
     return () => this.#places.delete(place);
@@ -68,18 +72,4 @@ export class Strangers {
     }
     return undefined;
   }
-}
-
-/** Addresses that one machine can have at will count as one: an IPv6 /64. */
-function sourceOf(address: string | undefined): string {
-  if (address === undefined) return "";
-  if (!address.includes(":") || address.startsWith("::ffff:")) return address;
-  const [head = "", tail] = address.split("::");
-  const groups = head === "" ? [] : head.split(":");
-  if (tail !== undefined) {
-    const rest = tail === "" ? [] : tail.split(":");
-    while (groups.length + rest.length < 8) groups.push("0");
-    groups.push(...rest);
-  }
-  return groups.slice(0, 4).join(":");
 }

@@ -14,12 +14,20 @@ import type {
 
 /** A file being transferred, as people see it. */
 export interface Transfer {
+  /** its number among those of the session */
+  readonly id: number;
   readonly path: string;
   readonly direction: "upload" | "download";
   readonly bytes: number;
   /** bytes in all; null when only the client knows */
   readonly size: number | null;
   readonly bytesPerSecond: number;
+}
+
+/** Bytes of file content that clients sent and received. */
+export interface Traffic {
+  bytesIn: number;
+  bytesOut: number;
 }
 
 /** An event without who and where, which the session adds. */
@@ -46,12 +54,14 @@ export function formatRate(bytes: number, milliseconds: number): string {
 
 /** An open file that counts what goes through it. */
 class AuditedFile implements OpenFile {
+  readonly id: number;
   readonly inner: OpenFile;
   readonly #owner: AuditedFileSystem;
   readonly #opened = performance.now();
   readonly #refused = (error: unknown): void => this.#owner.refused(error, this);
   readonly #didRead = (bytes: number): void => {
     this.bytesRead += bytes;
+    this.#owner.traffic.bytesOut += bytes;
   };
   bytesRead = 0;
   bytesWritten = 0;
@@ -60,8 +70,10 @@ class AuditedFile implements OpenFile {
   #rate = 0;
   #recorded = false;
   #examined = false;
+  #ended: FsError | undefined;
 
-  constructor(inner: OpenFile, owner: AuditedFileSystem) {
+  constructor(id: number, inner: OpenFile, owner: AuditedFileSystem) {
+    this.id = id;
     this.inner = inner;
     this.#owner = owner;
   }
@@ -78,16 +90,28 @@ class AuditedFile implements OpenFile {
     return this.inner.inode;
   }
 
+  /** Whatever is asked of it from now on fails with this text; it can still be closed. */
+  end(text: string): void {
+    this.#ended ??= new FsError("EIO", text);
+  }
+
+  get ended(): FsError | undefined {
+    return this.#ended;
+  }
+
   read(target: Buffer, offset: number, length: number, position: number): Promise<number> {
+    if (this.#ended !== undefined) return Promise.reject(this.#ended);
     const done = this.inner.read(target, offset, length, position);
     done.then(this.#didRead, ignore);
     return done;
   }
 
   write(slices: readonly Buffer[], length: number, position: number): Promise<void> {
+    if (this.#ended !== undefined) return Promise.reject(this.#ended);
     const done = this.inner.write(slices, length, position);
     done.then(() => {
       this.bytesWritten += length;
+      this.#owner.traffic.bytesIn += length;
     }, this.#refused);
     return done;
   }
@@ -97,6 +121,7 @@ class AuditedFile implements OpenFile {
   }
 
   setStat(change: StatChange): Promise<void> {
+    if (this.#ended !== undefined) return Promise.reject(this.#ended);
     const done = this.inner.setStat(change);
     done.catch(this.#refused);
     return done;
@@ -108,6 +133,7 @@ class AuditedFile implements OpenFile {
 
   /** For a checksum: the server reads the file, and nobody downloads it. */
   duplicate(): number {
+    if (this.#ended !== undefined) throw this.#ended;
     if (this.inner.duplicate === undefined) throw new FsError("EOPNOTSUPP");
     this.#examined = true;
     return this.inner.duplicate();
@@ -117,7 +143,7 @@ class AuditedFile implements OpenFile {
     try {
       await this.inner.close();
     } finally {
-      this.record();
+      this.record(this.#ended?.message);
     }
   }
 
@@ -161,6 +187,7 @@ class AuditedFile implements OpenFile {
           () => null,
         );
     return {
+      id: this.id,
       path: display(this.path),
       direction: uploading ? "upload" : "download",
       bytes: uploading ? this.bytesWritten : this.bytesRead,
@@ -180,12 +207,21 @@ export class AuditedFileSystem implements UserFileSystem {
   readonly #inner: UserFileSystem;
   readonly #record: (event: FileEvent) => void;
   readonly #files = new Set<AuditedFile>();
+  /** @internal for AuditedFile */
+  readonly traffic: Traffic;
+  #lastId = 0;
   #copies = 0;
   #lastRefusal = Number.NEGATIVE_INFINITY;
 
-  constructor(inner: UserFileSystem, record: (event: FileEvent) => void) {
+  /** @param traffic counts what goes through, shared by all sessions of the process */
+  constructor(
+    inner: UserFileSystem,
+    record: (event: FileEvent) => void,
+    traffic: Traffic = { bytesIn: 0, bytesOut: 0 },
+  ) {
     this.#inner = inner;
     this.#record = record;
+    this.traffic = traffic;
   }
 
   get owner(): Owner {
@@ -199,6 +235,16 @@ export class AuditedFileSystem implements UserFileSystem {
   /** Files that are open with what has gone through them. */
   transfers(): Promise<Transfer[]> {
     return Promise.all([...this.#files].map((file) => file.view()));
+  }
+
+  /**
+   * Ends one transfer: what is asked of its file from now on fails with the text.
+   * @returns false when there is none of that number
+   */
+  endTransfer(id: number, text: string): boolean {
+    const file = [...this.#files].find((one) => one.id === id);
+    file?.end(text);
+    return file !== undefined;
   }
 
   /** True when data moved since the last call. @param milliseconds how long that is ago */
@@ -248,10 +294,9 @@ export class AuditedFileSystem implements UserFileSystem {
   }
 
   async open(path: ByteString, flags: OpenFlags, mode?: number): Promise<OpenFile> {
-    const file = new AuditedFile(
-      await this.#noted(path, this.#inner.open(path, flags, mode)),
-      this,
-    );
+    const inner = await this.#noted(path, this.#inner.open(path, flags, mode));
+    this.#lastId += 1;
+    const file = new AuditedFile(this.#lastId, inner, this);
     this.#files.add(file);
     return file;
   }
@@ -324,6 +369,9 @@ export class AuditedFileSystem implements UserFileSystem {
   ): Promise<number> {
     const from = source instanceof AuditedFile ? source.inner : source;
     const to = target instanceof AuditedFile ? target.inner : target;
+    for (const file of [source, target]) {
+      if (file instanceof AuditedFile && file.ended !== undefined) throw file.ended;
+    }
     this.#copies += 1;
     try {
       const work = this.#inner.copy(from, sourcePosition, length, to, targetPosition);

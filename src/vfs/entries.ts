@@ -13,7 +13,13 @@ import type { Ledger } from "../quota/ledger.ts";
 import type { Inspected, Removed } from "../store/ledger.ts";
 import { PERMISSIONS } from "./file.ts";
 import { inodeKey, type Jail, type Place } from "./jail.ts";
-import { type ByteString, MAX_PATH_BYTES, toBuffer } from "./path.ts";
+import {
+  type ByteString,
+  endsInDirectory,
+  MAX_PATH_BYTES,
+  toBuffer,
+  withoutSlash,
+} from "./path.ts";
 import type { ContentWatch } from "./watch.ts";
 
 /** What the operations on directory entries need. */
@@ -48,9 +54,12 @@ async function settled<T>(act: () => Promise<T>): Promise<T> {
   throw new FsError("EBUSY");
 }
 
-/** Runs `act` with the place a path leads to (a link at its end not followed), then closes it. */
+/**
+ * Runs `act` with the place a path leads to, then closes it. A link at its end is not followed, also
+ * not with a slash behind it: an entry that is removed or moved is the one that was named.
+ */
 async function at<T>(home: Home, path: ByteString, act: (place: Place) => Promise<T>): Promise<T> {
-  const place = home.jail.locate(path, false);
+  const place = home.jail.locate(withoutSlash(path), false);
   try {
     return await act(place);
   } finally {
@@ -63,6 +72,12 @@ async function at<T>(home: Home, path: ByteString, act: (place: Place) => Promis
 export function checkWritable(place: Place): void {
   if (place.name === "") throw new FsError("EBUSY");
   if ((fstatSync(place.parent).mode & OWNER_WRITE) === 0) throw new FsError("EACCES");
+}
+
+/** A directory's ".." is an entry of its own, which changes when it gets another parent. */
+function checkMovable(directory: BigIntStats, source: Place, target: Place): void {
+  const [from, to] = [source, target].map(({ parent }) => fstatSync(parent, { bigint: true }).ino);
+  if (from !== to && (directory.mode & BigInt(OWNER_WRITE)) === 0n) throw new FsError("EACCES");
 }
 
 /** What removing a name would free: nothing while other names are left. */
@@ -89,8 +104,9 @@ export function remove(home: Home, path: ByteString): Promise<void> {
     at(home, path, async (place) => {
       const target = place.existing;
       const stat = fstatSync(target, { bigint: true });
-      if (stat.isDirectory()) throw new FsError("EISDIR");
+      if (endsInDirectory(path)) throw new FsError(stat.isDirectory() ? "EISDIR" : "ENOTDIR");
       checkWritable(place);
+      if (stat.isDirectory()) throw new FsError("EISDIR");
       const found = inspect(stat);
       const forgotten = goes(home, stat);
       await home.ledger.remove(home.userId, place.path, found, () => {
@@ -108,8 +124,8 @@ export function removeDirectory(home: Home, path: ByteString): Promise<void> {
   return settled(() =>
     at(home, path, async (place) => {
       const stat = fstatSync(place.existing, { bigint: true });
-      if (!stat.isDirectory()) throw new FsError("ENOTDIR");
       checkWritable(place);
+      if (!stat.isDirectory()) throw new FsError("ENOTDIR");
       const found = inspect(stat);
       await home.ledger.remove(home.userId, place.path, found, () => {
         if (place.current() !== found.inode) throw new Stale();
@@ -120,10 +136,16 @@ export function removeDirectory(home: Home, path: ByteString): Promise<void> {
   );
 }
 
-/** Makes an entry where none may be yet. */
-function make(home: Home, path: ByteString, perform: (place: Place) => void): Promise<void> {
+/** Makes an entry where none may be yet; `path` may end in a slash only for a directory. */
+function make(
+  home: Home,
+  path: ByteString,
+  directory: boolean,
+  perform: (place: Place) => void,
+): Promise<void> {
   return at(home, path, async (place) => {
     if (place.name === "" || place.target !== undefined) throw new FsError("EEXIST");
+    if (endsInDirectory(path) && !directory) throw new FsError("ENOENT");
     checkWritable(place);
     await home.ledger.createEntry(home.userId, place.path, () => {
       if (place.current() !== undefined) throw new FsError("EEXIST");
@@ -133,7 +155,7 @@ function make(home: Home, path: ByteString, perform: (place: Place) => void): Pr
 }
 
 export function makeDirectory(home: Home, path: ByteString, mode: number): Promise<void> {
-  return make(home, path, (place) =>
+  return make(home, path, true, (place) =>
     mkdirSync(place.host, { mode: (mode & PERMISSIONS) | OWN_WAY }),
   );
 }
@@ -142,14 +164,17 @@ export function symlink(home: Home, target: ByteString, link: ByteString): Promi
   if (target.length === 0) throw new FsError("ENOENT");
   if (target.length > MAX_PATH_BYTES) throw new FsError("ENAMETOOLONG");
   if (target.includes("\0")) throw new FsError("EINVAL");
-  return make(home, link, (place) => symlinkSync(toBuffer(target), place.host));
+  return make(home, link, false, (place) => symlinkSync(toBuffer(target), place.host));
 }
 
 export function hardLink(home: Home, existing: ByteString, link: ByteString): Promise<void> {
   return at(home, existing, async (source) => {
     const before = fstatSync(source.existing, { bigint: true });
-    if (before.isDirectory()) throw new FsError("EPERM");
-    await make(home, link, (place) => linkSync(source.host, place.host));
+    if (endsInDirectory(existing) && !before.isDirectory()) throw new FsError("ENOTDIR");
+    await make(home, link, false, (place) => {
+      if (before.isDirectory()) throw new FsError("EPERM");
+      linkSync(source.host, place.host);
+    });
     await home.contents?.touched(before, source.existing);
   });
 }
@@ -161,21 +186,40 @@ export function rename(
   replace: boolean,
 ): Promise<void> {
   return settled(() =>
-    at(home, from, (source) => at(home, to, (target) => move(home, source, target, replace))),
+    at(home, from, (source) =>
+      at(home, to, (target) => {
+        const directories = [endsInDirectory(from), endsInDirectory(to)] as const;
+        return move(home, source, target, replace, directories);
+      }),
+    ),
   );
 }
 
-async function move(home: Home, source: Place, target: Place, replace: boolean): Promise<void> {
+/** @param named whether source and target were named as directories */
+async function move(
+  home: Home,
+  source: Place,
+  target: Place,
+  replace: boolean,
+  named: readonly [source: boolean, target: boolean],
+): Promise<void> {
+  if (replace && (source.name === "" || target.name === "")) throw new FsError("EBUSY");
   const before = fstatSync(source.existing, { bigint: true });
   const moved = inodeKey(before);
   const victimFd = target.target;
+  if (named[0] && !before.isDirectory()) throw new FsError("ENOTDIR");
   if (victimFd !== undefined && !replace) throw new FsError("EEXIST");
-  checkWritable(source);
-  checkWritable(target);
+  if (named[1] && !before.isDirectory()) throw new FsError("ENOTDIR");
   const replaced = victimFd === undefined ? undefined : fstatSync(victimFd, { bigint: true });
   const victim = replaced && inspect(replaced);
   // POSIX: two names of one file stay as they are.
   if (victim?.inode === moved) return;
+  if (target.path.startsWith(`${source.path}/`)) throw new FsError("EINVAL");
+  if (source.path.startsWith(`${target.path}/`)) throw new FsError("ENOTEMPTY");
+  checkWritable(source);
+  checkWritable(target);
+  if (before.isDirectory() && replaced?.isDirectory() !== false)
+    checkMovable(before, source, target);
   const forgotten = replaced && goes(home, replaced);
   const { userId, ledger } = home;
   await ledger.rename(userId, source.path, target.path, moved, victim, () => {

@@ -273,7 +273,8 @@ export class HomeFile implements OpenFile {
 
   async #setSize(size: number): Promise<void> {
     if (!this.flags.write) throw badHandle();
-    const before = fstatSync(this.#fd).size;
+    const stat = fstatSync(this.#fd);
+    const before = stat.size;
     if (size > before) {
       await this.#reservation.reserve(size);
       try {
@@ -286,7 +287,8 @@ export class HomeFile implements OpenFile {
       this.#reservation.release();
       return;
     }
-    if (size === before) return;
+    // What ftruncate(2) does; a truncation could cut off what another wrote just now.
+    if (size === before) return futimesSync(this.#fd, stat.atime, new Date());
     if (before - size > LONG_TRUNCATE) await truncateAsync(this.#fd, size);
     else ftruncateSync(this.#fd, size);
     this.#watch?.resized(size);

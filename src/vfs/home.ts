@@ -18,7 +18,7 @@ import { HomeDirectory } from "./directory.ts";
 import * as entries from "./entries.ts";
 import { checkOwner, HomeFile, PERMISSIONS, toFileStat } from "./file.ts";
 import { inodeKey, itself, Jail, O_PATH, type Place, readLinkAt } from "./jail.ts";
-import { type ByteString, normalize, type VirtualPath } from "./path.ts";
+import { type ByteString, components, normalize, type VirtualPath, withoutSlash } from "./path.ts";
 import { quotaStat } from "./statvfs.ts";
 import type {
   FileStat,
@@ -107,9 +107,13 @@ class HomeFileSystem implements UserFileSystem, entries.Home {
   open(path: ByteString, flags: OpenFlags, mode = DEFAULT_FILE_MODE): Promise<OpenFile> {
     return this.#run(async () => {
       descriptors.check(this.userId, 1);
+      // A name with a slash behind it is never one for a new file.
+      const name = flags.create ? withoutSlash(path) : path;
+      const follow = !(flags.create && (flags.exclusive || name !== path));
       for (let attempt = 0; attempt < OPEN_ATTEMPTS; attempt += 1) {
-        const place = this.jail.locate(path, !(flags.create && flags.exclusive));
+        const place = this.jail.locate(name, follow);
         try {
+          if (name !== path) throw new FsError("EISDIR");
           const file = await this.#openAt(place, flags, mode);
           if (file !== undefined) return file;
         } finally {
@@ -148,7 +152,10 @@ class HomeFileSystem implements UserFileSystem, entries.Home {
 
   setStat(path: ByteString, change: StatChange, follow: boolean): Promise<void> {
     return this.#run(async () => {
-      checkOwner(change, this.owner);
+      if (change.owner !== undefined) {
+        await this.#at(path, follow, (place) => place.existing);
+        checkOwner(change, this.owner);
+      }
       if (change.size !== undefined) await this.#resize(path, change.size);
       await this.#at(path, follow, (place) => this.#change(place, change));
     });
@@ -190,7 +197,8 @@ class HomeFileSystem implements UserFileSystem, entries.Home {
   realPath(path: ByteString): Promise<VirtualPath> {
     return this.#run(() => {
       try {
-        const place = this.jail.locate(path, true);
+        // Also of a file with a slash behind it.
+        const place = this.jail.locate(components(path).join("/") as ByteString, true);
         place.close();
         return place.path;
       } catch (thrown) {

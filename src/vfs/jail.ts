@@ -12,7 +12,15 @@ import {
 } from "node:fs";
 import { promisify } from "node:util";
 import { FsError, toFsError } from "../errors.ts";
-import { type ByteString, bytes, components, join, ROOT, type VirtualPath } from "./path.ts";
+import {
+  type ByteString,
+  bytes,
+  components,
+  endsInDirectory,
+  join,
+  ROOT,
+  type VirtualPath,
+} from "./path.ts";
 
 /** Linux <fcntl.h>: a descriptor that names a file without opening it. Node has no constant for it. */
 export const O_PATH = 0o10000000;
@@ -155,13 +163,13 @@ export class Jail {
   }
 
   /**
-   * @param follow whether a link at the end is resolved
+   * @param follow whether a link at the end is resolved; with a slash behind it, it always is
    * @throws FsError ENOENT or ENOTDIR for a missing or wrong directory on the way, ELOOP
    */
   locate(path: ByteString, follow: boolean): Place {
     const way: Step[] = [{ fd: this.#root, path: ROOT }];
     try {
-      return this.#walk(components(path).reverse(), way, follow);
+      return this.#walk(toSteps(path).reverse(), way, follow);
     } catch (thrown) {
       this.#retreat(way, 1);
       throw toFsError(thrown);
@@ -175,6 +183,7 @@ export class Jail {
       const name = rest.pop();
       const here = way[way.length - 1] as Step;
       if (name === undefined) return this.#arrive(way, "" as ByteString, here.fd);
+      if (name === ".") continue;
       if (name === "..") {
         if (way.length > 1) this.#retreat(way, way.length - 1);
         continue;
@@ -197,7 +206,7 @@ export class Jail {
         rest.push(name);
         continue;
       }
-      const parts = components(text);
+      const parts = toSteps(text);
       for (let i = parts.length - 1; i >= 0; i -= 1) rest.push(parts[i] as ByteString);
       if (rest.length > 4096) throw new FsError("ENAMETOOLONG");
       if (text.startsWith("/")) this.#retreat(way, 1);
@@ -216,6 +225,13 @@ export class Jail {
   #retreat(way: Step[], keep: number): void {
     for (const step of way.splice(keep)) closeSync(step.fd);
   }
+}
+
+/** The components of a path, with "." behind a last one that has to be a directory. */
+function toSteps(path: ByteString): ByteString[] {
+  const parts = components(path);
+  if (parts.length > 0 && endsInDirectory(path)) parts.push("." as ByteString);
+  return parts;
 }
 
 /** undefined: missing when it is the last, a link (or gone meanwhile) when it is not. */

@@ -50,6 +50,19 @@ export function components(path: ByteString): ByteString[] {
   return parts;
 }
 
+/**
+ * Whether only a directory can be meant: POSIX resolves a name with a slash behind it as if that
+ * were "/.".
+ */
+export function endsInDirectory(path: ByteString): boolean {
+  return path.endsWith("/") || path.endsWith("/.");
+}
+
+/** The path without the slashes behind its last name. */
+export function withoutSlash(path: ByteString): ByteString {
+  return path.replace(/([^/])\/+$/, "$1") as ByteString;
+}
+
 export function join(directory: VirtualPath, name: ByteString): VirtualPath {
   return (directory === "/" ? `/${name}` : `${directory}/${name}`) as VirtualPath;
 }

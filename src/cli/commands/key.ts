@@ -2,9 +2,10 @@ import { readFileSync } from "node:fs";
 import type { Command } from "commander";
 import { PublicKeyError, parsePublicKeys } from "../../auth/keys.ts";
 import { ControlError } from "../../control/errors.ts";
+import { keyJson } from "../../control/views.ts";
 import type { UserKey } from "../../store/types.ts";
 import { administer, type Context } from "../context.ts";
-import { printable, table, timeText } from "../format.ts";
+import { json, printable, table, timeText } from "../format.ts";
 
 const MAX_FILE_BYTES = 1024 * 1024;
 
@@ -20,7 +21,8 @@ export function addKeyCommands(user: Command, context: Context): void {
     .command("list")
     .argument("<name>")
     .description("list a user's keys")
-    .action((name: string) => list(context, name));
+    .option("--json", "print JSON")
+    .action((name: string, options: { json?: boolean }) => list(context, name, options));
   key
     .command("remove")
     .argument("<name>")
@@ -53,8 +55,12 @@ async function add(context: Context, name: string, file: string): Promise<void> 
   }
 }
 
-async function list(context: Context, name: string): Promise<void> {
+async function list(context: Context, name: string, options: { json?: boolean }): Promise<void> {
   const keys = await administer(context, ({ users }) => users.listKeys(name));
+  if (options.json) {
+    context.io.out(json(keys.map(keyJson)));
+    return;
+  }
   if (keys.length === 0) {
     context.io.out(`${name} has no keys.\n`);
     return;

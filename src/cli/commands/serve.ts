@@ -2,7 +2,7 @@ import { type Command, Option } from "commander";
 import type { Logger } from "pino";
 import { generatePassword } from "../../auth/generate.ts";
 import { Passwords } from "../../auth/passwords.ts";
-import { loadConfig } from "../../config/load.ts";
+import { readSettings, toConfig } from "../../config/load.ts";
 import { ALL_SETTINGS, type NamedSetting } from "../../config/settings.ts";
 import type { Config } from "../../config/types.ts";
 import { ControlError } from "../../control/errors.ts";
@@ -11,13 +11,16 @@ import { prepareInstance } from "../../control/instance.ts";
 import { UserControl } from "../../control/users.ts";
 import { closeLog, createLog } from "../../log.ts";
 import { rescan } from "../../quota/rescan.ts";
-import type { RunningServer } from "../../server.ts";
+import type { RunningServer, ServerOptions } from "../../server.ts";
 import { openStore, type Store } from "../../store/store.ts";
 import { VERSION } from "../../version.ts";
+import { BACKGROUND_FLAG } from "../background.ts";
 import type { Context } from "../context.ts";
+import { startDetached } from "../detached.ts";
 import { paint } from "../format.ts";
+import { PidFile } from "../pid-file.ts";
 import { startError } from "../report.ts";
-import { stopSignal } from "../signals.ts";
+import { onHangup, stopSignal } from "../signals.ts";
 
 const FIRST_ADMIN = "admin";
 
@@ -26,6 +29,7 @@ Examples:
   moorage serve                                   the instance in this directory, port 2222
   moorage --root /srv/moorage serve --port 22
   moorage serve --limits-max-sessions 500 --log-level debug
+  moorage serve --detach                          in the background, log in db/moorage.log
 
 Every setting can also stand in moorage.toml or in a variable MOORAGE_…: --limits-max-sessions is
 max_sessions in the table [limits], and MOORAGE_LIMITS_MAX_SESSIONS. Flags win over variables, and
@@ -35,7 +39,9 @@ variables over the file. \`moorage config check\` shows what is in force.
 export function addServeCommand(program: Command, context: Context): void {
   const command = program
     .command("serve")
-    .description("run the server in the foreground; the first start makes an account `admin`")
+    .description("run the server; the first start makes an account `admin`")
+    .option("--detach", "run in the background: returns when the server listens")
+    .addOption(new Option(BACKGROUND_FLAG).hideHelp())
     .addHelpText("after", EXAMPLES);
   const flags = new Map<string, string>();
   for (const named of ALL_SETTINGS) {
@@ -44,10 +50,22 @@ export function addServeCommand(program: Command, context: Context): void {
       flags.set(option.attributeName(), option.long ?? "");
     }
   }
-  command.action((options: Record<string, string>) => {
-    const given = Object.entries(options).map(([key, value]) => [flags.get(key) ?? key, value]);
-    return serve(context, Object.fromEntries(given));
+  command.action((options: ServeOptions) => {
+    const { detach, background = false, ...settings } = options;
+    const given = Object.entries(settings).map(([key, value]) => [flags.get(key) ?? key, value]);
+    if (detach) return detached(context, Object.fromEntries(given));
+    return serve(context, Object.fromEntries(given), background);
   });
+}
+
+/** Settings by name of the flag, and what is no setting. */
+type ServeOptions = { detach?: true; background?: true } & Record<string, string>;
+
+/** Starts the server into the background; settings that are wrong are told before. */
+async function detached(context: Context, flags: Record<string, string>): Promise<void> {
+  const root = context.root();
+  const args = Object.entries(flags).map(([flag, value]) => `${flag}=${value}`);
+  context.exitCode = await startDetached(context.io, root, context.io.env, args);
 }
 
 function optionsOf({ flag, shortFlag, section, setting }: NamedSetting): Option[] {
@@ -58,26 +76,63 @@ function optionsOf({ flag, shortFlag, section, setting }: NamedSetting): Option[
   return [new Option(`${shortFlag} <value>`, `short for ${flag}`), long];
 }
 
-async function serve(context: Context, flags: Record<string, string>): Promise<void> {
+async function serve(
+  context: Context,
+  flags: Record<string, string>,
+  background: boolean,
+): Promise<void> {
   const root = context.root();
-  const config = loadConfig({ root, env: context.io.env, flags });
+  const read = () => readSettings({ root, env: context.io.env, flags });
+  const config = toConfig(read());
   prepareInstance(root);
   const stop = stopSignal();
+  let server: RunningServer | undefined;
+  onHangup(() => void reload(server, log));
   const log = openLog(config, root);
   keepRunning(log);
   try {
     const store = await openStore(root, "server", VERSION);
+    const pidFile = background ? await claimPidFile(root, store) : undefined;
+    // Also when a second signal ends the process at once.
+    process.once("exit", () => pidFile?.remove());
     try {
-      const server = await start(root, config, store, log);
+      server = await start({ root, config, store, log, readSettings: read });
       await announce(context, server, config, store);
+      context.io.listening?.();
       const signal = await Promise.race([stop, server.stopped]);
       if (signal !== undefined) log.info({ signal }, "stopping");
       await server.stop();
     } finally {
+      pidFile?.remove();
       await store.close();
     }
   } finally {
     await closeLog(log);
+  }
+}
+
+async function claimPidFile(root: string, store: Store): Promise<PidFile> {
+  try {
+    return await PidFile.claim(root, async (pid) => {
+      const nodes = await store.nodes.list();
+      return nodes.some((node) => node.kind === "server" && node.alive && node.pid === pid);
+    });
+  } catch (thrown) {
+    await store.close();
+    throw thrown;
+  }
+}
+
+/** What was asked for by SIGHUP. Settings that are wrong change nothing. */
+async function reload(server: RunningServer | undefined, log: Logger): Promise<void> {
+  const control = server?.control("SIGHUP");
+  try {
+    await control?.call("reload", {});
+  } catch (thrown) {
+    const error = thrown instanceof Error ? thrown.message : "unknown";
+    log.error({ error }, "settings not read again");
+  } finally {
+    control?.close();
   }
 }
 
@@ -90,20 +145,22 @@ function openLog(config: Config, root: string): Logger {
   }
 }
 
-async function start(
-  root: string,
-  config: Config,
-  store: Store,
-  log: Logger,
-): Promise<RunningServer> {
+async function start(options: ServerOptions): Promise<RunningServer> {
+  const { root, config, store, log } = options;
   emptyTrash(root).catch((err) => log.warn({ err }, "the trash in homes/ could not be emptied"));
   // Loaded here, so that the other commands don't wait for what only the server needs.
   const { startServer } = await import("../../server.ts");
   try {
-    return await startServer({ root, config, store, log });
+    return await startServer(options);
   } catch (thrown) {
-    throw startError(thrown, config.server);
+    throw startError(thrown, config.server, await ownServerAt(store, config.server.port));
   }
+}
+
+/** The process of this instance that listens on that port. */
+async function ownServerAt(store: Store, port: number): Promise<number | undefined> {
+  const nodes = await store.nodes.list();
+  return nodes.find(({ alive, listen }) => alive && listen.endsWith(`:${port}`))?.pid;
 }
 
 /** What nobody foresaw is logged; it must not end the sessions of all others. */

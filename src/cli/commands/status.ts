@@ -1,4 +1,5 @@
-import type { Command } from "commander";
+import { type Command, InvalidArgumentError, Option } from "commander";
+import { parseDuration, UnitError } from "../../config/units.ts";
 import { ControlError, EXIT } from "../../control/errors.ts";
 import { instanceExists } from "../../control/instance.ts";
 import {
@@ -13,6 +14,7 @@ import { json, paint, table } from "../format.ts";
 
 const PROGRESS_MS = 2_000;
 const STOP_TIMEOUT_MS = 60_000;
+const MAX_GRACE_MS = 86_400_000;
 
 export function addStatusCommands(program: Command, context: Context): void {
   program
@@ -22,8 +24,24 @@ export function addStatusCommands(program: Command, context: Context): void {
     .action((options: { json?: boolean }) => status(context, options));
   program
     .command("stop")
-    .description("stop the server gracefully and wait until it is gone")
-    .action(() => stop(context));
+    .description("stop the server gracefully and wait until it is gone; again: at once")
+    .addOption(graceOption())
+    .action((options: { grace?: number }) => stop(context, options));
+}
+
+function graceOption(): Option {
+  return new Option(
+    "--grace <time>",
+    "how long running transfers may take, such as 30s or 5m [8s]",
+  ).argParser((text) => {
+    try {
+      const grace = parseDuration(text);
+      if (grace <= MAX_GRACE_MS) return grace;
+    } catch (thrown) {
+      if (!(thrown instanceof UnitError)) throw thrown;
+    }
+    throw new InvalidArgumentError("Give a time such as 30s or 5m, at most 1d.");
+  });
 }
 
 async function status(context: Context, options: { json?: boolean }): Promise<void> {
@@ -63,13 +81,18 @@ function uptimeText(seconds: number): string {
   return hours < 24 ? `${hours}h ${minutes % 60}m` : `${Math.floor(hours / 24)}d ${hours % 24}h`;
 }
 
-async function stop(context: Context): Promise<void> {
+async function stop(context: Context, { grace }: { grace?: number }): Promise<void> {
   const root = context.root();
-  const onWait = (pids: readonly number[]) =>
-    context.io.err(`waiting for transfers to end (pid ${pids.join(", ")}) …\n`);
+  const onWait = (pids: readonly number[], transfers: number) => {
+    const files = transfers === 1 ? "1 file is" : `${transfers} files are`;
+    const open = transfers === 0 ? "" : `: ${files} still open`;
+    context.io.err(`waiting for transfers to end (pid ${pids.join(", ")})${open} …\n`);
+  };
+  const timeoutMs = STOP_TIMEOUT_MS + (grace ?? 0);
+  const options = { root, onWait, progressMs: PROGRESS_MS, timeoutMs };
   const stopped = instanceExists(root)
     ? await withStore(root, (store) =>
-        stopServers(store, { onWait, progressMs: PROGRESS_MS, timeoutMs: STOP_TIMEOUT_MS }),
+        stopServers(store, grace === undefined ? options : { ...options, graceMs: grace }),
       )
     : [];
   if (stopped.length === 0) throw new ControlError(`no server runs on ${root}`, EXIT.notRunning);

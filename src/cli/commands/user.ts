@@ -18,6 +18,7 @@ interface AddOptions {
   readonly maxFiles?: Limit;
   readonly role: Role;
   readonly passwordStdin?: boolean;
+  readonly generate?: boolean;
   readonly key?: string;
 }
 
@@ -61,6 +62,9 @@ function addMakingCommands(user: Command, context: Context): void {
     .addOption(maxFilesOption())
     .addOption(roleOption().default("user"))
     .option("--password-stdin", "read the password from standard input, one line")
+    .addOption(
+      new Option("--generate", "make a strong one and print it once").conflicts("passwordStdin"),
+    )
     .option("--key <file>", "let this OpenSSH public key in; without a password, keys only")
     .addHelpText(
       "after",
@@ -165,6 +169,7 @@ async function passwordToAdd(
   { io }: Context,
   options: AddOptions,
 ): Promise<{ password: string | undefined; generated: boolean }> {
+  if (options.generate) return { password: generatePassword(), generated: true };
   if (options.passwordStdin) return { password: await readLine(io), generated: false };
   if (options.key !== undefined) return { password: undefined, generated: false };
   if (io.stdin.isTTY) return { password: await askNewPassword(io), generated: false };

@@ -1,0 +1,266 @@
+import type { Method, Params, UserInfo } from "../src/control/protocol.ts";
+import type { AuditKind } from "../src/store/types.ts";
+import { editorOf } from "./editor.ts";
+import {
+  type CallEffect,
+  type Dialog,
+  type Effect,
+  type Field,
+  type FormDialog,
+  type Model,
+  START,
+  type Step,
+} from "./model.ts";
+import { quotaText } from "./quota.ts";
+
+/** A call as an effect. */
+export function call<M extends Method>(
+  method: M,
+  params: Params<M>,
+  more: { dialog?: number; notice?: string; next?: CallEffect } = {},
+): CallEffect {
+  const { dialog = 0, notice = "", next } = more;
+  // One cast: TypeScript doesn't see that a generic member is one of the union's.
+  return {
+    kind: "call",
+    method,
+    params,
+    dialog,
+    notice,
+    ...(next === undefined ? {} : { next }),
+  } as unknown as CallEffect;
+}
+
+export function step(model: Model, ...effects: readonly Effect[]): Step {
+  return { model, effects };
+}
+
+type Without<D> = D extends Dialog ? Omit<D, "id" | "error" | "busy"> : never;
+
+/** Puts a dialog above the others. */
+export function opened(model: Model, dialog: Without<Dialog>): Model {
+  const id = model.nextDialog;
+  const whole = { ...dialog, id, error: "", busy: false } as Dialog;
+  return { ...model, dialogs: [...model.dialogs, whole], nextDialog: id + 1 };
+}
+
+export function closedDialog(model: Model, id: number): Model {
+  if (!model.dialogs.some((one) => one.id === id)) return model;
+  return { ...model, dialogs: model.dialogs.filter((one) => one.id !== id) };
+}
+
+export function topDialog(model: Model): Dialog | undefined {
+  return model.dialogs.at(-1);
+}
+
+/** The model with one dialog changed. */
+export function changed<D extends Dialog>(model: Model, dialog: D, by: Partial<D>): Model {
+  const dialogs = model.dialogs.map((one) => (one.id === dialog.id ? { ...dialog, ...by } : one));
+  return { ...model, dialogs };
+}
+
+const NAME_MAX = 32;
+const PASSWORD_MAX = 1024;
+const KEY_MAX = 16_384;
+const PATH_MAX = 4096;
+
+function text(name: string, label: string, value: string, hint: string, max = NAME_MAX): Field {
+  return {
+    name,
+    label,
+    kind: "text",
+    editor: editorOf(value),
+    initial: value,
+    options: [],
+    hint,
+    max,
+  };
+}
+
+function secret(name: string, label: string, hint: string): Field {
+  const editor = editorOf("");
+  return { name, label, kind: "secret", editor, initial: "", options: [], hint, max: PASSWORD_MAX };
+}
+
+function choice(name: string, label: string, options: readonly string[], value: string): Field {
+  return {
+    name,
+    label,
+    kind: "choice",
+    editor: editorOf(value),
+    initial: value,
+    options,
+    hint: "",
+    max: 0,
+  };
+}
+
+const QUOTA_HINT = "10GB, 500MiB, none";
+const TYPED_HINT = "only if typed";
+
+function form(model: Model, dialog: Omit<Without<FormDialog>, "kind" | "focus">): Model {
+  return opened(model, { kind: "form", focus: 0, ...dialog });
+}
+
+export function addUserForm(model: Model): Model {
+  return form(model, {
+    form: "user-add",
+    title: "Add a user",
+    user: "",
+    text: "",
+    action: "add",
+    fields: [
+      text("name", "Name", "", "a-z 0-9 . _ -"),
+      choice("role", "Role", ["user", "admin"], "user"),
+      text("quota", "Quota", "", `${QUOTA_HINT}; empty: default`),
+      choice("password", "Password", ["generate", "type", "none"], "generate"),
+      secret("first", "New password", TYPED_HINT),
+      secret("second", "Again", TYPED_HINT),
+    ],
+  });
+}
+
+export function editUserForm(model: Model, user: UserInfo): Model {
+  return form(model, {
+    form: "user-edit",
+    title: `Edit ${user.name}`,
+    user: user.name,
+    text: "",
+    action: "save",
+    fields: [
+      text("quota", "Quota", quotaText(user.quotaBytes), QUOTA_HINT),
+      text(
+        "files",
+        "Most files",
+        user.quotaFiles === null ? "none" : String(user.quotaFiles),
+        "a number, none",
+      ),
+      choice("role", "Role", ["user", "admin"], user.role),
+      choice("state", "State", ["enabled", "disabled"], user.enabled ? "enabled" : "disabled"),
+    ],
+  });
+}
+
+export function passwordForm(model: Model, user: string): Model {
+  return form(model, {
+    form: "password",
+    title: `Password of ${user}`,
+    user,
+    text: "A generated password is shown once, here.",
+    action: "set",
+    fields: [
+      choice("password", "Password", ["generate", "type"], "generate"),
+      secret("first", "New password", TYPED_HINT),
+      secret("second", "Again", TYPED_HINT),
+    ],
+  });
+}
+
+export function addKeyForm(model: Model, user: string): Model {
+  const key = text("key", "Public key", "", "ssh-ed25519 AAAA…", KEY_MAX);
+  return form(model, {
+    form: "key-add",
+    title: `Add a key for ${user}`,
+    user,
+    text: model.keyFiles
+      ? "Paste a public key, or name the file that it is in."
+      : "Paste a public key: one line, as in a .pub file.",
+    action: "check",
+    fields: model.keyFiles
+      ? [key, text("file", "Or file", "", "~/.ssh/id_ed25519.pub", PATH_MAX)]
+      : [key],
+  });
+}
+
+export function removeUserForm(model: Model, user: UserInfo): Model {
+  return form(model, {
+    form: "user-remove",
+    title: `Remove ${user.name}`,
+    user: user.name,
+    text: `The account of ${user.name} goes, with its keys; its sessions end.`,
+    action: "remove",
+    fields: [
+      choice("home", "Home", ["keep", "delete"], "keep"),
+      text("typed", "To delete", "", "type the name again"),
+    ],
+  });
+}
+
+/** Whole by its type: a kind that is added can be filtered by, too. */
+const ALL_KINDS: Readonly<Record<AuditKind, true>> = {
+  login: true,
+  "login-failed": true,
+  penalty: true,
+  "penalty-lifted": true,
+  logout: true,
+  "refused-session": true,
+  "session-kick": true,
+  upload: true,
+  download: true,
+  "transfer-end": true,
+  remove: true,
+  rename: true,
+  mkdir: true,
+  rmdir: true,
+  link: true,
+  "refused-quota": true,
+  connect: true,
+  "user-add": true,
+  "user-set": true,
+  "user-passwd": true,
+  "user-enable": true,
+  "user-disable": true,
+  "user-remove": true,
+  "key-add": true,
+  "key-remove": true,
+  rescan: true,
+  reload: true,
+  "server-start": true,
+  "server-stop": true,
+};
+
+export const KINDS = Object.keys(ALL_KINDS) as readonly AuditKind[];
+
+/** How far back the log goes, as offered. */
+export const BACKS: readonly (readonly [string, number])[] = [
+  ["all", 0],
+  ["5 minutes", 300_000],
+  ["1 hour", 3_600_000],
+  ["24 hours", 86_400_000],
+  ["7 days", 604_800_000],
+  ["30 days", 2_592_000_000],
+];
+
+export function logFilterForm(model: Model): Model {
+  const { user, kind, back } = model.log;
+  const backs = BACKS.map(([name]) => name);
+  return form(model, {
+    form: "log-filter",
+    title: "Filter the log",
+    user: "",
+    text: "",
+    action: "filter",
+    fields: [
+      text("user", "User", user, "empty: all"),
+      choice("kind", "Kind", ["all", ...KINDS], kind === "" ? "all" : kind),
+      choice("back", "Time", backs, BACKS.find(([, ms]) => ms === back)?.[0] ?? "all"),
+    ],
+  });
+}
+
+export function userDialog(model: Model, user: UserInfo): Step {
+  const next = opened(model, {
+    kind: "user",
+    title: user.name,
+    name: user.name,
+    user,
+    keys: [],
+    cursor: START,
+  });
+  return step(next, showUser(user.name));
+}
+
+/** Asks for what a user's page shows; its answer finds the page by the user's name. */
+export function showUser(name: string): CallEffect {
+  return call("users.show", { name });
+}

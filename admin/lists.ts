@@ -1,0 +1,138 @@
+import type {
+  FailedLogins,
+  Penalty,
+  SessionInfo,
+  TransferInfo,
+  UserInfo,
+} from "../src/control/protocol.ts";
+import { helpLines } from "./help.ts";
+import { type Cursor, MIN_COLUMNS, MIN_ROWS, type Model, type ViewName } from "./model.ts";
+
+/** What the views list, in the order shown: derived from the model, for keys and for drawing. */
+
+export interface SessionItem {
+  readonly session: SessionInfo;
+  /** absent: the row of the session itself */
+  readonly transfer?: TransferInfo;
+}
+
+export interface TransferItem {
+  readonly session: SessionInfo;
+  readonly transfer: TransferInfo;
+}
+
+export type SecurityItem =
+  | { readonly kind: "penalty"; readonly penalty: Penalty }
+  | { readonly kind: "failures"; readonly failures: FailedLogins };
+
+/** Rows of a list: without title, tabs, the view's own two lines, notice and hints. */
+export function listRows(model: Pick<Model, "rows">): number {
+  return Math.max(1, model.rows - 6);
+}
+
+export function tooSmall(model: Pick<Model, "columns" | "rows">): boolean {
+  return model.columns < MIN_COLUMNS || model.rows < MIN_ROWS;
+}
+
+export function sessionItems({ sessionList, sessions }: Model): SessionItem[] {
+  const wanted = sessions.filter.toLowerCase();
+  return (sessionList ?? [])
+    .filter(({ user, remote, client }) => contains(wanted, user, remote, client))
+    .flatMap((session) => [
+      { session },
+      ...session.transfers.map((transfer) => ({ session, transfer })),
+    ]);
+}
+
+export function transferItems({ sessionList, transfers }: Model): TransferItem[] {
+  const wanted = transfers.filter.toLowerCase();
+  return (sessionList ?? []).flatMap((session) =>
+    session.transfers
+      .filter(({ path }) => contains(wanted, session.user, path))
+      .map((transfer) => ({ session, transfer })),
+  );
+}
+
+function contains(wanted: string, ...texts: readonly string[]): boolean {
+  return wanted === "" || texts.some((text) => text.toLowerCase().includes(wanted));
+}
+
+export function securityItems({ security }: Model): SecurityItem[] {
+  return [
+    ...(security?.penalties ?? []).map((penalty) => ({ kind: "penalty", penalty }) as const),
+    ...(security?.failures ?? []).map((failures) => ({ kind: "failures", failures }) as const),
+  ];
+}
+
+export function selectedUser({ users }: Model): UserInfo | undefined {
+  return users.rows[users.cursor.index - users.pageOffset];
+}
+
+/** A list of a view: where its cursor is kept, how long it is, and what a row is known by. */
+export interface ListOf {
+  cursor(model: Model): Cursor;
+  moved(model: Model, cursor: Cursor): Model;
+  count(model: Model): number;
+  /** only what is on the screen moves, no row is selected */
+  readonly scrolls?: true;
+}
+
+export const LISTS: Readonly<Record<ViewName, ListOf | undefined>> = {
+  overview: undefined,
+  users: {
+    cursor: (model) => model.users.cursor,
+    moved: (model, cursor) => ({ ...model, users: { ...model.users, cursor } }),
+    count: (model) => model.users.total,
+  },
+  sessions: {
+    cursor: (model) => model.sessions.cursor,
+    moved: (model, cursor) => ({ ...model, sessions: { ...model.sessions, cursor } }),
+    count: (model) => sessionItems(model).length,
+  },
+  transfers: {
+    cursor: (model) => model.transfers.cursor,
+    moved: (model, cursor) => ({ ...model, transfers: { ...model.transfers, cursor } }),
+    count: (model) => transferItems(model).length,
+  },
+  log: {
+    cursor: (model) => model.log.cursor,
+    moved: (model, cursor) => ({ ...model, log: { ...model.log, cursor } }),
+    count: (model) => model.log.records.length,
+  },
+  security: {
+    cursor: (model) => model.securityCursor,
+    moved: (model, securityCursor) => ({ ...model, securityCursor }),
+    count: (model) => securityItems(model).length,
+  },
+  keys: {
+    cursor: (model) => model.keysCursor,
+    moved: (model, keysCursor) => ({ ...model, keysCursor }),
+    count: (model) => scrollCount(keysRows(model), model),
+    scrolls: true,
+  },
+  help: {
+    cursor: (model) => model.helpCursor,
+    moved: (model, helpCursor) => ({ ...model, helpCursor }),
+    count: (model) => scrollCount(helpLines().length, model),
+    scrolls: true,
+  },
+};
+
+/** Host keys, a title, settings; see views/keys.ts. */
+export function keysRows({ hostKeys, settings }: Model): number {
+  return (hostKeys?.length ?? 0) + (settings?.length ?? 0) + 3;
+}
+
+function scrollCount(lines: number, model: Model): number {
+  return Math.max(1, lines - listRows(model) + 1);
+}
+
+/** Rows by which a list moves its top: one for lists that only scroll. */
+export function rowsOf(list: ListOf, model: Model): number {
+  return list.scrolls ? 1 : listRows(model);
+}
+
+/** By how many rows a page key moves. */
+export function pageOf(model: Model): number {
+  return Math.max(1, listRows(model) - 1);
+}

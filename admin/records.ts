@@ -1,0 +1,51 @@
+import type { AuditKind, AuditRecord } from "../src/store/types.ts";
+import { dateText, sizeText, spanText } from "./format.ts";
+import type { Colour } from "./text.ts";
+
+/** What a record of the audit trail says beside time, kind and user, in one line. */
+export function recordText(record: AuditRecord): string {
+  const { path, bytes, durationMs, detail, actor, remote } = record;
+  const parts = [
+    path,
+    bytes === undefined ? undefined : sizeText(bytes),
+    durationMs === undefined ? undefined : `in ${spanText(durationMs)}`,
+    detail,
+    actor === undefined ? undefined : `by ${actor}`,
+    remote === undefined ? undefined : `from ${remote}`,
+  ];
+  return parts.filter((part) => part !== undefined && part !== "").join("  ");
+}
+
+export function recordDetails(record: AuditRecord): (readonly [string, string])[] {
+  const { path, bytes, durationMs, detail, actor, remote, session, user } = record;
+  const lines: (readonly [string, string | undefined])[] = [
+    ["Time", `${dateText(record.at)}:${String(new Date(record.at).getSeconds()).padStart(2, "0")}`],
+    ["Kind", record.kind],
+    ["User", user],
+    ["By", actor],
+    ["From", remote],
+    ["Session", session === undefined ? undefined : String(session)],
+    ["Path", path],
+    ["Size", bytes === undefined ? undefined : `${sizeText(bytes)} (${bytes} bytes)`],
+    ["Took", durationMs === undefined ? undefined : spanText(durationMs)],
+    ["Detail", detail],
+    ["Number", String(record.id)],
+  ];
+  return lines.flatMap(([name, value]) => (value === undefined ? [] : [[name, value] as const]));
+}
+
+const REFUSALS: ReadonlySet<AuditKind> = new Set([
+  "login-failed",
+  "refused-session",
+  "refused-quota",
+  "penalty",
+  "session-kick",
+  "transfer-end",
+]);
+
+/** Refusals stand out; what admins and the server did, a little. */
+export function kindColour(kind: AuditKind): Colour | undefined {
+  if (REFUSALS.has(kind)) return "red";
+  if (kind === "login" || kind === "logout") return "green";
+  return /^(user|key|server|rescan|reload|penalty|connect)/.test(kind) ? "cyan" : undefined;
+}

@@ -1,0 +1,168 @@
+/** Text as terminals show it. All that comes from outside goes through {@link safe} first. */
+
+export type Colour = "red" | "green" | "yellow" | "cyan";
+
+export interface Style {
+  readonly fg?: Colour;
+  readonly bold?: boolean;
+  readonly reverse?: boolean;
+  readonly underline?: boolean;
+}
+
+export interface Span {
+  /** already safe */
+  readonly text: string;
+  readonly style: Style;
+}
+
+export type Line = readonly Span[];
+
+const PLAIN: Style = {};
+const ASCII = /^[ -~]*$/;
+
+/** Letters, digits, punctuation and symbols that stand alone; marks and format characters don't. */
+const STANDS_ALONE = /^[\p{L}\p{N}\p{P}\p{S} ]$/u;
+
+/** Combine with what comes before or after them, each terminal in its own way. */
+const COMBINES = /[\u1160-\u11ff\ud7b0-\ud7ff\u{1f1e6}-\u{1f1ff}\u{1f3fb}-\u{1f3ff}]/u;
+
+/** East Asian wide and fullwidth characters (UAX #11), and emoji shown as pictures. */
+const WIDE =
+  /[\u1100-\u115f\u2e80-\u303e\u3041-\u33ff\u3400-\u4dbf\u4e00-\u9fff\ua000-\ua4cf\ua960-\ua97f\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff01-\uff60\uffe0-\uffe6\u{16fe0}-\u{18aff}\u{1b000}-\u{1b2ff}\u{20000}-\u{3fffd}]|\p{Emoji_Presentation}/u;
+
+/**
+ * Text without anything that could steer a terminal or move what stands beside it: control and
+ * format characters, and marks that combine, are written as their code: `\x1b`, `\u{202e}`.
+ */
+export function safe(text: string): string {
+  if (ASCII.test(text)) return text;
+  let out = "";
+  for (const ch of text.normalize("NFC")) out += alone(ch) ? ch : escaped(ch);
+  return out;
+}
+
+function alone(ch: string): boolean {
+  return STANDS_ALONE.test(ch) && !COMBINES.test(ch);
+}
+
+function escaped(ch: string): string {
+  if (ch === "\n") return "\\n";
+  if (ch === "\t") return "\\t";
+  const code = ch.codePointAt(0) ?? 0;
+  if (code < 0x100) return `\\x${code.toString(16).padStart(2, "0")}`;
+  return `\\u{${code.toString(16)}}`;
+}
+
+/** Columns that one character takes, 1 or 2. */
+export function charWidth(ch: string): 1 | 2 {
+  return ch > "\u10ff" && WIDE.test(ch) ? 2 : 1;
+}
+
+/** Columns that safe text takes. */
+export function textWidth(text: string): number {
+  if (ASCII.test(text)) return text.length;
+  let width = 0;
+  for (const ch of text) width += charWidth(ch);
+  return width;
+}
+
+/** Safe text in at most so many columns; what is cut off leaves an ellipsis. */
+export function clip(text: string, columns: number): string {
+  if (columns <= 0) return "";
+  if (textWidth(text) <= columns) return text;
+  return `${head(text, columns - 1)}…`;
+}
+
+/** Like {@link clip}, but keeps the end: for paths, whose names are at their end. */
+export function clipStart(text: string, columns: number): string {
+  if (columns <= 0) return "";
+  if (textWidth(text) <= columns) return text;
+  const back = [...text].reverse().join("");
+  return `…${[...head(back, columns - 1)].reverse().join("")}`;
+}
+
+function head(text: string, columns: number): string {
+  let out = "";
+  let width = 0;
+  for (const ch of text) {
+    width += charWidth(ch);
+    if (width > columns) break;
+    out += ch;
+  }
+  return out;
+}
+
+/** Any text, made safe, in exactly so many columns. */
+export function sized(text: string, columns: number, align: "left" | "right" | "start" = "left") {
+  const shown = align === "start" ? clipStart(safe(text), columns) : clip(safe(text), columns);
+  const pad = " ".repeat(Math.max(0, columns - textWidth(shown)));
+  return align === "right" ? pad + shown : shown + pad;
+}
+
+/** A span of any text: it is made safe here. */
+export function span(text: string, style: Style = PLAIN): Span {
+  return { text: safe(text), style };
+}
+
+export function bold(text: string): Span {
+  return span(text, { bold: true });
+}
+
+export function lineWidth(line: Line): number {
+  return line.reduce((sum, { text }) => sum + textWidth(text), 0);
+}
+
+/** A line with one style more on all of it. */
+export function restyle(line: Line, style: Style): Line {
+  return line.map((one) => ({ text: one.text, style: { ...one.style, ...style } }));
+}
+
+/** A line filled up with spaces to so many columns. */
+export function padLine(line: Line, columns: number, style: Style = PLAIN): Line {
+  const missing = columns - lineWidth(line);
+  return missing <= 0 ? line : [...line, { text: " ".repeat(missing), style }];
+}
+
+/** Two parts, one at each end of so many columns; the left one gives way. */
+export function ends(left: Line, right: Line, columns: number): Line {
+  const room = columns - lineWidth(right);
+  const shown = clipLine(left, Math.max(0, room - 1));
+  return [...padLine(shown, room), ...right];
+}
+
+export function clipLine(line: Line, columns: number): Line {
+  const out: Span[] = [];
+  let left = columns;
+  for (const one of line) {
+    if (left <= 0) break;
+    const text = clip(one.text, left);
+    out.push({ text, style: one.style });
+    left -= textWidth(text);
+  }
+  return out;
+}
+
+/** Safe text in lines of at most so many columns, broken between words where there are any. */
+export function wrap(text: string, columns: number): string[] {
+  const lines: string[] = [];
+  for (const paragraph of text.split("\n")) {
+    let line = "";
+    for (const word of safe(paragraph).split(" ")) {
+      const longer = line === "" ? word : `${line} ${word}`;
+      if (textWidth(longer) <= columns) {
+        line = longer;
+        continue;
+      }
+      if (line !== "") lines.push(line);
+      let rest = word;
+      while (textWidth(rest) > columns) {
+        const part = head(rest, columns) || [...rest][0] || "";
+        lines.push(part);
+        rest = rest.slice(part.length);
+      }
+      line = rest;
+    }
+    lines.push(line);
+  }
+  return lines;
+}

@@ -1,0 +1,108 @@
+import type { TopicEvent } from "../../src/control/protocol.ts";
+import { changed } from "../dialogs.ts";
+import { securityItems, sessionItems, transferItems } from "../lists.ts";
+import { type Cursor, type DataMessage, MAX_RECORDS, type Model } from "../model.ts";
+
+/** News from control. The selection stays on what was selected, wherever it went. */
+export function onData(model: Model, message: DataMessage): Model {
+  switch (message.topic) {
+    case "overview":
+      return { ...model, overview: message.event };
+    case "users":
+      return usersPage(model, message.params.offset ?? 0, message.event);
+    case "sessions":
+      return sessionList(model, message.event);
+    case "log":
+      return logRecords(model, message.event, message.first);
+    case "security":
+      return security(model, message.event);
+    case "rescan":
+      return rescanned(model, message.params.name, message.event);
+    case "stopping":
+      return model;
+  }
+}
+
+function usersPage(model: Model, offset: number, page: TopicEvent<"users">): Model {
+  const { users } = model;
+  const selected = users.rows[users.cursor.index - users.pageOffset]?.name;
+  const at = page.rows.findIndex(({ name }) => name === selected);
+  const cursor = at < 0 ? users.cursor : shifted(users.cursor, offset + at);
+  const loaded = { total: page.total, rows: page.rows, pageOffset: offset, loaded: true };
+  return { ...model, users: { ...users, ...loaded, cursor } };
+}
+
+/** The cursor on another row, at the same place on the screen. */
+function shifted(cursor: Cursor, index: number): Cursor {
+  return { index, top: Math.max(0, cursor.top + index - cursor.index) };
+}
+
+function followed<T>(
+  cursor: Cursor,
+  before: readonly T[],
+  after: readonly T[],
+  id: (item: T) => string,
+): Cursor {
+  const selected = before[cursor.index];
+  if (selected === undefined) return cursor;
+  const wanted = id(selected);
+  const at = after.findIndex((item) => id(item) === wanted);
+  return at < 0 || at === cursor.index ? cursor : { index: at, top: cursor.top };
+}
+
+function sessionList(model: Model, list: TopicEvent<"sessions">): Model {
+  const next = { ...model, sessionList: list };
+  const sessions = followed(
+    model.sessions.cursor,
+    sessionItems(model),
+    sessionItems(next),
+    ({ session, transfer }) => `${session.id} ${transfer?.id ?? ""}`,
+  );
+  const transfers = followed(
+    model.transfers.cursor,
+    transferItems(model),
+    transferItems(next),
+    ({ session, transfer }) => `${session.id} ${transfer.id}`,
+  );
+  return {
+    ...next,
+    sessions: { ...model.sessions, cursor: sessions },
+    transfers: { ...model.transfers, cursor: transfers },
+  };
+}
+
+function logRecords(model: Model, event: TopicEvent<"log">, first: boolean): Model {
+  const { log } = model;
+  const records = (first ? [...event] : [...log.records, ...event]).slice(-MAX_RECORDS);
+  const last: Cursor = { index: records.length - 1, top: records.length };
+  const cursor = log.follow
+    ? last
+    : followedRecord(log.cursor, log.records[log.cursor.index]?.id, records);
+  return { ...model, log: { ...log, records, cursor, loaded: true } };
+}
+
+function followedRecord(
+  cursor: Cursor,
+  id: number | undefined,
+  records: readonly { readonly id: number }[],
+): Cursor {
+  const at = records.findIndex((record) => record.id === id);
+  return at < 0 ? cursor : shifted(cursor, at);
+}
+
+function security(model: Model, event: TopicEvent<"security">): Model {
+  const next = { ...model, security: event };
+  const cursor = followed(
+    model.securityCursor,
+    securityItems(model),
+    securityItems(next),
+    (item) =>
+      item.kind === "penalty" ? `p ${item.penalty.address}` : `f ${item.failures.address}`,
+  );
+  return { ...next, securityCursor: cursor };
+}
+
+function rescanned(model: Model, name: string, event: TopicEvent<"rescan">): Model {
+  const dialog = model.dialogs.find((one) => one.kind === "rescan" && one.name === name);
+  return dialog?.kind === "rescan" ? changed(model, dialog, event) : model;
+}

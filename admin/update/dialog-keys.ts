@@ -1,0 +1,145 @@
+import { moved } from "../cursor.ts";
+import { call, changed, closedDialog, opened, step } from "../dialogs.ts";
+import { edited, editorOf, inserted } from "../editor.ts";
+import type { Target } from "../frame.ts";
+import type {
+  ConfirmDialog,
+  Dialog,
+  Field,
+  FormDialog,
+  Model,
+  Step,
+  UserDialog,
+} from "../model.ts";
+import { submitted } from "./forms.ts";
+import { userKey } from "./users.ts";
+
+/** Rows of keys that a user's page shows. */
+export const KEY_ROWS = 5;
+
+export function dialogKey(model: Model, dialog: Dialog, key: string): Step {
+  if (key === "escape") return step(closedDialog(model, dialog.id));
+  switch (dialog.kind) {
+    case "form":
+      return formKey(model, dialog, key);
+    case "confirm":
+      return confirmKey(model, dialog, key);
+    case "user":
+      return userPageKey(model, dialog, key);
+    case "info":
+    case "rescan":
+      return step(key === "enter" || key === "q" ? closedDialog(model, dialog.id) : model);
+  }
+}
+
+function confirmKey(model: Model, dialog: ConfirmDialog, key: string): Step {
+  if (key === "n" || key === "q") return step(closedDialog(model, dialog.id));
+  if (key !== "y" || dialog.busy) return step(model);
+  const waiting = changed(model, dialog, { busy: true, error: "" });
+  return step(waiting, { ...dialog.effect, dialog: dialog.id });
+}
+
+function formKey(model: Model, dialog: FormDialog, key: string): Step {
+  const { focus, fields } = dialog;
+  switch (key) {
+    case "tab":
+    case "down":
+      return step(changed(model, dialog, { focus: (focus + 1) % fields.length }));
+    case "shift-tab":
+    case "up":
+      return step(changed(model, dialog, { focus: (focus + fields.length - 1) % fields.length }));
+    case "enter":
+      return dialog.busy ? step(model) : submitted(model, dialog);
+    default: {
+      const field = fields[focus];
+      const next = field && fieldKey(field, key);
+      return step(next === undefined ? model : withField(model, dialog, focus, next));
+    }
+  }
+}
+
+function fieldKey(field: Field, key: string): Field | undefined {
+  if (field.kind === "choice") {
+    if (key === "left") return chosen(field, -1);
+    return key === "right" || key === " " ? chosen(field, 1) : beginning(field, key);
+  }
+  const editor = edited(field.editor, key, field.max);
+  return editor === undefined ? undefined : { ...field, editor };
+}
+
+function chosen(field: Field, by: number): Field {
+  const { options } = field;
+  const at = Math.max(0, options.indexOf(field.editor.text));
+  const next = options[(at + by + options.length) % options.length] ?? "";
+  return { ...field, editor: editorOf(next) };
+}
+
+/** A letter chooses the next option that begins with it. */
+function beginning(field: Field, key: string): Field | undefined {
+  const { options, editor } = field;
+  const at = options.indexOf(editor.text) + 1;
+  const next = [...options.slice(at), ...options.slice(0, at)].find((one) => one.startsWith(key));
+  return next === undefined ? undefined : { ...field, editor: editorOf(next) };
+}
+
+function withField(model: Model, dialog: FormDialog, index: number, field: Field): Model {
+  const fields = dialog.fields.map((one, at) => (at === index ? field : one));
+  return changed(model, dialog, { fields: follow(dialog, fields, field), error: "" });
+}
+
+/** Who types a password, or a name to delete a home, need not also choose so. */
+function follow(dialog: FormDialog, fields: readonly Field[], touched: Field): readonly Field[] {
+  if (touched.kind !== "secret" || dialog.form === "user-remove") return fields;
+  return fields.map((one) =>
+    one.name === "password" && touched.editor.text !== ""
+      ? { ...one, editor: editorOf("type") }
+      : one,
+  );
+}
+
+export function dialogPaste(model: Model, dialog: Dialog, text: string): Model {
+  if (dialog.kind !== "form") return model;
+  const field = dialog.fields[dialog.focus];
+  if (field === undefined || field.kind === "choice") return model;
+  // Several keys are one a line; anything else is one line.
+  const plain = field.name === "key" ? text : text.replace(/\n+$/, "").replace(/\n/g, " ");
+  const editor = inserted(field.editor, plain, field.max);
+  return withField(model, dialog, dialog.focus, { ...field, editor });
+}
+
+export function dialogTarget(model: Model, dialog: Dialog, target: Target): Model {
+  if (dialog.kind === "form" && target.kind === "field") {
+    const field = dialog.fields[target.index];
+    if (field === undefined) return model;
+    const focused = { ...dialog, focus: target.index };
+    const again = dialog.focus === target.index && field.kind === "choice";
+    if (!again) return changed(model, dialog, { focus: target.index });
+    return withField(model, focused, target.index, chosen(field, 1));
+  }
+  if (dialog.kind === "user" && target.kind === "row") {
+    return changed(model, dialog, { cursor: { ...dialog.cursor, index: target.index } });
+  }
+  return model;
+}
+
+function userPageKey(model: Model, dialog: UserDialog, key: string): Step {
+  if (key === "q" || key === "enter") return step(closedDialog(model, dialog.id));
+  const { keys, name, user } = dialog;
+  const cursor = moved(dialog.cursor, key, keys.length, KEY_ROWS, KEY_ROWS);
+  if (cursor !== undefined) return step(changed(model, dialog, { cursor }));
+  const selected = keys[dialog.cursor.index];
+  if (key === "x" || key === "delete") {
+    if (selected === undefined) return step(model);
+    const { fingerprint, comment } = selected;
+    return step(
+      opened(model, {
+        kind: "confirm",
+        title: `Remove this key of ${name}?`,
+        text: `${fingerprint} ${comment}\nSessions that were opened with it end.`,
+        action: "remove",
+        effect: call("keys.remove", { name, fingerprint }, { notice: `Key removed from ${name}.` }),
+      }),
+    );
+  }
+  return (user === null ? undefined : userKey(model, user, key)) ?? step(model);
+}

@@ -1,0 +1,69 @@
+import { step } from "../dialogs.ts";
+import { edited, inserted } from "../editor.ts";
+import { type Editor, type Model, START, type Step } from "../model.ts";
+
+const FILTER_MAX = 64;
+
+/** The filter of the view; undefined: it has none that is typed in its place. */
+export function filterOf(model: Model): string | undefined {
+  switch (model.view) {
+    case "users":
+      return model.users.filter;
+    case "sessions":
+      return model.sessions.filter;
+    case "transfers":
+      return model.transfers.filter;
+    default:
+      return undefined;
+  }
+}
+
+/** While a filter is typed; undefined: the key is not for the filter. */
+export function typingKey(model: Model, editor: Editor, key: string): Step | undefined {
+  switch (key) {
+    case "escape":
+      return step(clearFilter({ ...model, typing: null }));
+    case "enter":
+    case "tab":
+      return step({ ...model, typing: null });
+    case "up":
+    case "down":
+    case "pageup":
+    case "pagedown":
+      return undefined;
+    default:
+      return step(typed(model, edited(editor, key, FILTER_MAX) ?? editor));
+  }
+}
+
+export function typedPaste(model: Model, editor: Editor, text: string): Model {
+  return typed(model, inserted(editor, text.replace(/\s+/g, " ").trim(), FILTER_MAX));
+}
+
+function typed(model: Model, editor: Editor): Model {
+  const next = { ...model, typing: editor };
+  return editor.text === filterOf(model) ? next : filtered(next, editor.text);
+}
+
+/** Everything is shown again. */
+export function clearFilter(model: Model): Model {
+  if (model.view === "log") {
+    const { log } = model;
+    if (log.user === "" && log.kind === "" && log.back === 0) return model;
+    return { ...model, log: { ...log, user: "", kind: "", back: 0, records: [], loaded: false } };
+  }
+  return filterOf(model) === "" ? model : filtered(model, "");
+}
+
+function filtered(model: Model, filter: string): Model {
+  switch (model.view) {
+    case "users":
+      return { ...model, users: { ...model.users, filter, cursor: START, offset: 0 } };
+    case "sessions":
+      return { ...model, sessions: { filter, cursor: START } };
+    case "transfers":
+      return { ...model, transfers: { filter, cursor: START } };
+    default:
+      return model;
+  }
+}

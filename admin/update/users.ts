@@ -1,0 +1,120 @@
+import type { UserInfo, UserSort } from "../../src/control/protocol.ts";
+import {
+  addKeyForm,
+  addUserForm,
+  call,
+  editUserForm,
+  opened,
+  passwordForm,
+  removeUserForm,
+  step,
+  userDialog,
+} from "../dialogs.ts";
+import { selectedUser } from "../lists.ts";
+import { type Model, START, type Step } from "../model.ts";
+import { noticed } from "./views.ts";
+
+/** The columns of the users' table that it can be sorted by, from left to right. */
+export const SORTS: readonly UserSort[] = [
+  "name",
+  "role",
+  "state",
+  "used",
+  "percent",
+  "files",
+  "sessions",
+  "login",
+];
+
+/** Sorts by a column; by the same once more turns the order round. */
+export function sortBy(model: Model, column: number): Model {
+  const sort = SORTS[column];
+  if (sort === undefined || model.view !== "users") return model;
+  const { users } = model;
+  const descending = sort === users.sort ? !users.descending : largestFirst(sort);
+  return { ...model, users: { ...users, sort, descending, cursor: START, offset: 0 } };
+}
+
+function largestFirst(sort: UserSort): boolean {
+  return sort !== "name" && sort !== "role" && sort !== "state";
+}
+
+export function usersKey(model: Model, key: string): Step | undefined {
+  const column = SORTS.indexOf(model.users.sort);
+  switch (key) {
+    case "a":
+      return step(addUserForm(model));
+    case "o":
+      return step(sortBy(model, column));
+    case "right":
+    case "l":
+      return step(sortBy(model, (column + 1) % SORTS.length));
+    case "left":
+    case "h":
+      return step(sortBy(model, (column + SORTS.length - 1) % SORTS.length));
+    default: {
+      const user = selectedUser(model);
+      return user === undefined ? undefined : userKey(model, user, key);
+    }
+  }
+}
+
+/** What can be done with one user, in the table and on the user's page. */
+export function userKey(model: Model, user: UserInfo, key: string): Step | undefined {
+  switch (key) {
+    case "enter":
+      return userDialog(model, user);
+    case "e":
+      return step(editUserForm(model, user));
+    case "p":
+      return step(passwordForm(model, user.name));
+    case "i":
+      return step(addKeyForm(model, user.name));
+    case "d":
+      return toggled(model, user);
+    case "x":
+    case "delete":
+      return step(removeUserForm(model, user));
+    case "r":
+      return rescan(model, user);
+    case "c":
+      return connect(model, user);
+    default:
+      return undefined;
+  }
+}
+
+function toggled(model: Model, { name, enabled, sessions }: UserInfo): Step {
+  if (!enabled) {
+    return step(model, call("users.enable", { name }, { notice: `${name} is enabled.` }));
+  }
+  const now = sessions === 1 ? "the session open now ends" : `${sessions} open sessions end`;
+  return step(
+    opened(model, {
+      kind: "confirm",
+      title: `Disable ${name}?`,
+      text: `${name} can't log in any more${sessions === 0 ? "" : `, and ${now}`}. Nothing is deleted.`,
+      action: "disable",
+      effect: call("users.disable", { name }, { notice: `${name} is disabled.` }),
+    }),
+  );
+}
+
+function rescan(model: Model, { name, files }: UserInfo): Step {
+  const next = opened(model, {
+    kind: "rescan",
+    title: `Counting the files of ${name}`,
+    name,
+    expected: files,
+    files: 0,
+    bytes: 0,
+    done: false,
+  });
+  return step(next, call("users.rescan", { name }, { dialog: model.nextDialog }));
+}
+
+function connect(model: Model, { name }: UserInfo): Step {
+  if (model.shell) return step(model, { kind: "shell", user: name });
+  const text = "Connecting as a user works when this screen runs over SSH.";
+  return step(noticed(model, "error", text));
+}

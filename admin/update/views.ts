@@ -1,0 +1,56 @@
+import { call, logFilterForm, step } from "../dialogs.ts";
+import { EMPTY_EDITOR, editorOf } from "../editor.ts";
+import { type Model, type Notice, type Step, VIEWS, type ViewName } from "../model.ts";
+import { clearFilter, filterOf } from "./filter.ts";
+
+const DONE_MS = 6_000;
+const ERROR_MS = 15_000;
+
+/** Shows a view, and asks for what no subscription brings. */
+export function goTo(model: Model, view: ViewName): Step {
+  const back = view === "help" && model.view !== "help" ? model.view : model.back;
+  const next = { ...model, view, back, typing: null };
+  if (view !== "keys") return step(next);
+  return step(next, call("hostKeys", {}), call("settings", {}));
+}
+
+/** Keys that mean the same in every view. */
+export function globalKey(model: Model, key: string): Step | undefined {
+  const at = VIEWS.indexOf(model.view);
+  const view = VIEWS[Number(key) - 1];
+  if (/^[1-9]$/.test(key)) return view === undefined ? undefined : goTo(model, view);
+  switch (key) {
+    case "q":
+      return step(model, { kind: "quit" });
+    case "?":
+    case "f1":
+      return goTo(model, "help");
+    case "tab":
+    case "right":
+    case "l":
+      return goTo(model, VIEWS[(at + 1) % VIEWS.length] ?? "overview");
+    case "shift-tab":
+    case "left":
+    case "h":
+      return goTo(model, VIEWS[(at + VIEWS.length - 1) % VIEWS.length] ?? "overview");
+    case "/":
+      return startFilter(model);
+    case "escape":
+      if (model.view === "help") return goTo(model, model.back);
+      return step(clearFilter(model));
+    default:
+      return undefined;
+  }
+}
+
+function startFilter(model: Model): Step {
+  if (model.view === "log") return step(logFilterForm(model));
+  const filter = filterOf(model);
+  if (filter === undefined) return step(model);
+  return step({ ...model, typing: filter === "" ? EMPTY_EDITOR : editorOf(filter) });
+}
+
+export function noticed(model: Model, kind: Notice["kind"], text: string): Model {
+  const until = model.now + (kind === "done" ? DONE_MS : ERROR_MS);
+  return { ...model, notice: { kind, text, until } };
+}

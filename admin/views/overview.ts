@@ -1,0 +1,156 @@
+import type { Overview, Sample } from "../../src/control/protocol.ts";
+import type { AuditRecord } from "../../src/store/types.ts";
+import {
+  bar,
+  clockText,
+  countText,
+  graph,
+  niceTop,
+  rateText,
+  share,
+  sizeText,
+  spanText,
+} from "../format.ts";
+import type { Frame } from "../frame.ts";
+import type { Model } from "../model.ts";
+import { kindColour, recordText } from "../records.ts";
+import { type Colour, clipLine, ends, type Line, sized, span } from "../text.ts";
+import { BODY, pairs, quotaBar } from "./parts.ts";
+
+/** How much time a graph shows, at least. */
+const GRAPH_SECONDS = 300;
+const LABEL = 11;
+
+export function drawOverview(frame: Frame, model: Model): void {
+  const { overview } = model;
+  if (overview === null) {
+    frame.put(1, BODY, [span("Loading …")]);
+    return;
+  }
+  stateLines(overview, model).forEach((line, at) => {
+    frame.put(1, BODY + at, line, frame.columns - 2);
+  });
+  const height = frame.rows - BODY - 2;
+  const rows = Math.max(3, Math.floor((height - 4 - 2 - 2) / 4));
+  const top = BODY + 4;
+  drawGraph(frame, top, rows, "Received", "cyan", overview.samples, (one) => one.bytesIn);
+  drawGraph(frame, top + rows + 1, rows, "Sent", "green", overview.samples, (one) => one.bytesOut);
+  drawLists(frame, overview, top + 2 * (rows + 1), frame.rows - 2);
+}
+
+function stateLines(overview: Overview, { now, link }: Model): Line[] {
+  const { sessions, totals, disk, stopping } = overview;
+  const state = !link.up ? "gone" : stopping ? "stopping" : "running";
+  const used = share(disk.totalBytes - disk.freeBytes, disk.totalBytes) ?? 0;
+  const waiting = sessions.waiting === 0 ? "" : ` (${sessions.waiting} waiting)`;
+  return [
+    [
+      span("Server "),
+      span(state, { bold: true, fg: state === "running" ? "green" : "red" }),
+      ...pairs(["   up", spanText(now - overview.startedAt)], ["on", overview.listen]),
+      ...pairs(["   pid", `${overview.pid}`], ["node", overview.node.slice(0, 8)]),
+    ],
+    [
+      span("Sessions "),
+      span(bar(share(sessions.active, sessions.max) ?? 0, 10), { fg: "cyan" }),
+      span(` ${sessions.active} of ${sessions.max}${waiting}`, { bold: true }),
+      ...pairs(["   Users", `${overview.users}`], ["Memory", sizeText(overview.memoryBytes)]),
+    ],
+    [
+      span("Disk     "),
+      span(bar(used, 10), { fg: used >= 0.95 ? "red" : used >= 0.8 ? "yellow" : "cyan" }),
+      span(` ${sizeText(disk.freeBytes)} free`, { bold: true }),
+      span(` of ${sizeText(disk.totalBytes)}`),
+      ...pairs(["   Logins", countText(totals.logins)]),
+      span(`, ${countText(totals.failedLogins)} failed, ${countText(totals.refusals)} refused`),
+    ],
+  ];
+}
+
+function drawGraph(
+  frame: Frame,
+  y: number,
+  rows: number,
+  title: string,
+  fg: Colour,
+  samples: readonly Sample[],
+  of: (sample: Sample) => number,
+): void {
+  const columns = frame.columns - 2 - LABEL;
+  const seconds = Math.ceil(GRAPH_SECONDS / columns);
+  const values = buckets(samples, of, columns, seconds);
+  const now = samples.at(-1);
+  const peak = Math.max(0, ...values);
+  const top = niceTop(peak);
+  const text = `${title} ${rateText(now === undefined ? 0 : of(now))}`;
+  const span5 = `last ${spanText(seconds * columns * 1000)}, highest ${rateText(peak)}`;
+  frame.put(
+    1,
+    y,
+    ends([span(text, { bold: true })], [span(span5)], frame.columns - 2),
+    frame.columns - 2,
+  );
+  graph(values, rows, top).forEach((line, at) => {
+    const label = at === 0 ? rateText(top) : at === rows - 1 ? "0 B/s" : "";
+    frame.put(1, y + 1 + at, [
+      span(`${sized(label, LABEL - 1, "right")}▕`),
+      span(line.padStart(columns), { fg }),
+    ]);
+  });
+}
+
+/** Means over so many seconds each, on whole multiples, so that bars don't change as they move. */
+function buckets(
+  samples: readonly Sample[],
+  of: (sample: Sample) => number,
+  columns: number,
+  seconds: number,
+): number[] {
+  const found = new Map<number, { sum: number; count: number }>();
+  for (const sample of samples) {
+    const at = Math.floor(sample.at / 1000 / seconds);
+    const { sum, count } = found.get(at) ?? { sum: 0, count: 0 };
+    found.set(at, { sum: sum + of(sample), count: count + 1 });
+  }
+  const last = Math.max(0, ...found.keys());
+  return Array.from({ length: columns }, (_, at) => {
+    const { sum, count } = found.get(last - columns + 1 + at) ?? { sum: 0, count: 1 };
+    return sum / count;
+  });
+}
+
+/** Users with most on the left, what happened last on the right. */
+function drawLists(frame: Frame, overview: Overview, top: number, end: number): void {
+  const left = Math.min(48, Math.floor(frame.columns * 0.45));
+  const right = frame.columns - left - 3;
+  const title = { bold: true, underline: true };
+  frame.put(1, top, [span(sized("Most used", left), title)]);
+  frame.put(left + 2, top, [span(sized("Last events", right), title)]);
+  const rows = Math.max(0, end - top - 1);
+  overview.topUsers.slice(0, rows).forEach((user, at) => {
+    const name = left - 8 - 14 - 2;
+    frame.put(
+      1,
+      top + 1 + at,
+      [
+        span(`${sized(user.name, name)} `, { bold: true }),
+        span(`${sized(sizeText(user.usedBytes), 8, "right")} `),
+        ...quotaBar(share(user.usedBytes, user.quotaBytes), 14),
+      ],
+      left,
+    );
+  });
+  overview.events.slice(rows === 0 ? overview.events.length : -rows).forEach((record, at) => {
+    frame.put(left + 2, top + 1 + at, clipLine(eventLine(record), right));
+  });
+}
+
+function eventLine(record: AuditRecord): Line {
+  const colour = kindColour(record.kind);
+  return [
+    span(`${clockText(record.at)} `),
+    span(record.kind, colour === undefined ? {} : { fg: colour }),
+    span(record.user === undefined ? " " : ` ${record.user} `, { bold: true }),
+    span(recordText(record)),
+  ];
+}

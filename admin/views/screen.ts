@@ -1,0 +1,160 @@
+import { rateText, spanText } from "../format.ts";
+import { Frame } from "../frame.ts";
+import { tooSmall } from "../lists.ts";
+import { MIN_COLUMNS, MIN_ROWS, type Model, VIEWS, type ViewName } from "../model.ts";
+import { bold, clip, ends, type Line, padLine, restyle, safe, span, wrap } from "../text.ts";
+import { drawDialog } from "./dialogs.ts";
+import { drawLog } from "./log.ts";
+import { drawOverview } from "./overview.ts";
+import { drawSecurity } from "./security.ts";
+import { drawSessions, drawTransfers } from "./sessions.ts";
+import { drawHelp, drawKeys } from "./text-views.ts";
+import { drawUsers } from "./users.ts";
+
+const DRAW: Readonly<Record<ViewName, (frame: Frame, model: Model) => void>> = {
+  overview: drawOverview,
+  users: drawUsers,
+  sessions: drawSessions,
+  transfers: drawTransfers,
+  log: drawLog,
+  security: drawSecurity,
+  keys: drawKeys,
+  help: drawHelp,
+};
+
+type Hint = readonly [key: string, label: string];
+
+const ALWAYS: readonly Hint[] = [
+  ["?", "help"],
+  ["q", "leave"],
+];
+
+const TYPING: readonly Hint[] = [
+  ["enter", "keep the filter"],
+  ["escape", "show all"],
+];
+
+function hintWidth([key, label]: Hint): number {
+  return keyName(key).length + 1 + label.length;
+}
+
+function keyName(key: string): string {
+  return key === "enter" ? "Enter" : key === "escape" ? "Esc" : key;
+}
+
+/** Keys at the bottom: what they do, most useful first. */
+const HINTS: Readonly<Record<ViewName, readonly Hint[]>> = {
+  overview: [],
+  users: [
+    ["a", "add"],
+    ["e", "edit"],
+    ["p", "password"],
+    ["i", "key"],
+    ["d", "disable"],
+    ["x", "remove"],
+    ["/", "filter"],
+    ["r", "rescan"],
+    ["c", "connect"],
+  ],
+  sessions: [
+    ["e", "end transfer"],
+    ["x", "kick"],
+    ["X", "kick and disable"],
+    ["/", "filter"],
+  ],
+  transfers: [
+    ["e", "end"],
+    ["x", "kick"],
+    ["X", "kick and disable"],
+    ["/", "filter"],
+  ],
+  log: [
+    ["/", "filter"],
+    ["f", "follow"],
+  ],
+  security: [["x", "lift penalty"]],
+  keys: [["R", "reload settings"]],
+  help: [],
+};
+
+/** The whole picture. Pure: the same model gives the same frame. */
+export function draw(model: Model): Frame {
+  const frame = new Frame(model.columns, model.rows);
+  if (tooSmall(model)) {
+    drawTooSmall(frame, model);
+    return frame;
+  }
+  drawTitle(frame, model);
+  drawTabs(frame, model);
+  DRAW[model.view](frame, model);
+  drawNotice(frame, model);
+  drawHints(frame, model);
+  for (const dialog of model.dialogs.slice(-1)) drawDialog(frame, model, dialog);
+  return frame;
+}
+
+function drawTooSmall(frame: Frame, { columns, rows }: Model): void {
+  const text = `This terminal has ${columns}x${rows} characters; the admin screen needs ${MIN_COLUMNS}x${MIN_ROWS}. Make it larger, or press q to leave.`;
+  wrap(text, Math.max(1, columns)).forEach((line, at) => {
+    frame.put(0, at, [bold(line)]);
+  });
+}
+
+function drawTitle(frame: Frame, { overview, who, columns }: Model): void {
+  const style = { reverse: true };
+  const left: Line = [
+    span(" Moorage"),
+    span(overview === null ? "" : ` ${overview.version}`),
+    span(overview === null || columns < 100 ? "" : `  ${overview.listen}`),
+  ];
+  const last = overview?.samples.at(-1);
+  const rates =
+    overview === null
+      ? ""
+      : `↑ ${rateText(last?.bytesIn ?? 0)}  ↓ ${rateText(last?.bytesOut ?? 0)}  ${overview.sessions.active}/${overview.sessions.max} sessions  `;
+  const right = [span(rates), span(`${clip(safe(who), 24)} `)];
+  frame.put(0, 0, padLine(restyle(ends(left, right, columns), style), columns, style));
+}
+
+function drawTabs(frame: Frame, { view }: Model): void {
+  let x = 1;
+  VIEWS.forEach((name, at) => {
+    const text = `${at + 1} ${name[0]?.toUpperCase()}${name.slice(1)}`;
+    const current = name === view;
+    frame.put(x, 1, [span(text, current ? { bold: true, reverse: true } : {})]);
+    frame.click(x, 1, text.length, 1, { kind: "key", key: String(at + 1) });
+    x += text.length + 2;
+  });
+}
+
+/** The line above the keys: that the server is gone, else what was done last. */
+function drawNotice(frame: Frame, { link, notice, now, overview, rows, columns }: Model): void {
+  const y = rows - 2;
+  if (!link.up) {
+    const text = ` The server went away ${spanText(now - link.since)} ago (${link.reason}); trying again …`;
+    const style = { reverse: true, bold: true, fg: "red" } as const;
+    frame.put(0, y, padLine([span(clip(safe(text), columns), style)], columns, style));
+  } else if (notice !== null) {
+    const style = notice.kind === "error" ? ({ fg: "red", bold: true } as const) : { bold: true };
+    const mark = notice.kind === "error" ? "! " : "";
+    frame.put(1, y, [span(clip(safe(`${mark}${notice.text}`), columns - 2), style)]);
+  } else if (overview?.stopping === true) {
+    frame.put(1, y, [span("The server is stopping: no new sessions.", { fg: "red", bold: true })]);
+  }
+}
+
+function drawHints(frame: Frame, { view, typing, columns, rows }: Model): void {
+  // What doesn't fit is left out, but never how to get help.
+  const room = columns - ALWAYS.reduce((sum, hint) => sum + hintWidth(hint) + 2, 0);
+  let x = 1;
+  const put = (hint: Hint): void => {
+    const [key, label] = hint;
+    frame.put(x, rows - 1, [span(keyName(key), { bold: true, reverse: true }), span(` ${label}`)]);
+    frame.click(x, rows - 1, hintWidth(hint), 1, { kind: "key", key });
+    x += hintWidth(hint) + 2;
+  };
+  for (const hint of typing === null ? HINTS[view] : TYPING) {
+    if (x + hintWidth(hint) <= room) put(hint);
+  }
+  if (typing === null) ALWAYS.forEach(put);
+}

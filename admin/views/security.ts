@@ -1,0 +1,63 @@
+import type { FailedLogins, Penalty } from "../../src/control/protocol.ts";
+import { agoText, spanText } from "../format.ts";
+import type { Frame } from "../frame.ts";
+import { securityItems } from "../lists.ts";
+import type { Model } from "../model.ts";
+import { type CellText, drawTable, plural } from "./parts.ts";
+import { drawSummary } from "./summary.ts";
+
+export function drawSecurity(frame: Frame, model: Model): void {
+  const { security, now } = model;
+  const items = securityItems(model);
+  const failures = security?.failures.length ?? 0;
+  drawSummary(
+    frame,
+    model,
+    [
+      ["", plural(security?.penalties.length ?? 0, "penalty in force", "penalties in force")],
+      ["failed logins from", plural(failures, "address", "addresses")],
+    ],
+    {},
+  );
+  drawTable(frame, model, {
+    columns: [
+      { title: "ADDRESS", width: frame.columns >= 110 ? 40 : 24 },
+      { title: "STATE", width: 16 },
+      { title: "FAILED", width: 6, align: "right" },
+      { title: "LAST", width: 8, align: "right" },
+      { title: "WHAT", width: 0 },
+    ],
+    row: (index) => {
+      const item = items[index];
+      if (item === undefined) return undefined;
+      return item.kind === "penalty"
+        ? penaltyCells(item.penalty, now)
+        : failureCells(item.failures, now);
+    },
+    count: items.length,
+    cursor: model.securityCursor,
+    empty: security === null ? "Loading …" : "No address is refused, and no login failed lately.",
+  });
+}
+
+function penaltyCells({ address, reason, failures, since, until, lastUser }: Penalty, now: number) {
+  const cells: CellText[] = [
+    [address, { bold: true }],
+    [`refused ${spanText(until - now)}`, { fg: "red", bold: true }],
+    String(failures),
+    agoText(since, now),
+    lastUser === "" ? reason : `${reason} (${lastUser})`,
+  ];
+  return cells;
+}
+
+function failureCells({ address, failures, users, lastAt }: FailedLogins, now: number) {
+  const cells: CellText[] = [
+    address,
+    "failed logins",
+    String(failures),
+    agoText(lastAt, now),
+    `as ${users.join(", ")}`,
+  ];
+  return cells;
+}

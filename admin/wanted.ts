@@ -1,0 +1,46 @@
+import type { LogQuery, UserQuery } from "../src/control/protocol.ts";
+import { listRows } from "./lists.ts";
+import { MAX_RECORDS, type Model, type Wanted } from "./model.ts";
+
+/** What the model has to be told about: only what is on the screen. */
+export function wanted(model: Model): Wanted[] {
+  const found: Wanted[] = [{ key: "overview", topic: "overview", params: {} }];
+  if (model.view === "users") {
+    const params = userQuery(model);
+    found.push({ key: `users ${JSON.stringify(params)}`, topic: "users", params });
+  }
+  if (model.view === "sessions" || model.view === "transfers") {
+    found.push({ key: "sessions", topic: "sessions", params: {} });
+  }
+  if (model.view === "log") {
+    const params = logQuery(model);
+    found.push({ key: `log ${JSON.stringify(params)}`, topic: "log", params });
+  }
+  if (model.view === "security") found.push({ key: "security", topic: "security", params: {} });
+  for (const dialog of model.dialogs) {
+    if (dialog.kind !== "rescan" || dialog.done) continue;
+    const { name } = dialog;
+    found.push({ key: `rescan ${name}`, topic: "rescan", params: { name } });
+  }
+  return found;
+}
+
+/** Rows in a page of users: several screens, so that moving about needs few of them. */
+export function pageLimit(model: Model): number {
+  return Math.min(500, Math.max(100, listRows(model) * 3));
+}
+
+export function userQuery(model: Model): UserQuery {
+  const { filter, sort, descending, offset } = model.users;
+  const page = { sort, descending, offset, limit: pageLimit(model) };
+  return filter === "" ? page : { filter, ...page };
+}
+
+export function logQuery({ log }: Model): LogQuery {
+  return {
+    limit: MAX_RECORDS,
+    ...(log.user === "" ? {} : { user: log.user }),
+    ...(log.kind === "" ? {} : { kind: log.kind }),
+    ...(log.back === 0 ? {} : { since: log.asked - log.back }),
+  };
+}

@@ -1,0 +1,66 @@
+import { helpText, type ShellCommand } from "../command.ts";
+import { UsageError } from "../words.ts";
+import { FILE_COMMANDS } from "./files.ts";
+import { INFO_COMMANDS } from "./info.ts";
+import { LIST_COMMANDS } from "./listing.ts";
+import { PLACE_COMMANDS } from "./places.ts";
+import { TRANSFER_COMMANDS } from "./transfers.ts";
+
+/** Thrown by `exit`. */
+export class Leave extends Error {
+  override readonly name = "Leave";
+}
+
+const help: ShellCommand = {
+  name: "help",
+  aliases: ["?"],
+  usage: "[COMMAND]",
+  summary: "list the commands, or explain one",
+  operands: [0, 1],
+  side: () => "command",
+  async run(shell, { operands: [word] }) {
+    if (word === undefined) {
+      for (const { name, summary } of COMMANDS) shell.print(`${name.padEnd(11)} ${summary}`);
+      shell.print("COMMAND --help tells more; names with blanks go in quotes; * ? [ ] match names");
+      return;
+    }
+    const command = findCommand(word.text);
+    if (command === undefined) throw new UsageError(`no command ${word.text}; \`help\` lists them`);
+    shell.output.out(helpText(command));
+  },
+};
+
+const exit: ShellCommand = {
+  name: "exit",
+  aliases: ["bye", "quit"],
+  usage: "",
+  summary: "leave (Ctrl-D does, too)",
+  operands: [0, 0],
+  async run() {
+    throw new Leave("exit");
+  },
+};
+
+export const COMMANDS: readonly ShellCommand[] = [
+  ...LIST_COMMANDS,
+  ...PLACE_COMMANDS,
+  ...TRANSFER_COMMANDS,
+  ...FILE_COMMANDS,
+  ...INFO_COMMANDS,
+  help,
+  exit,
+];
+
+const BY_NAME = new Map(
+  COMMANDS.flatMap((command) =>
+    [command.name, ...(command.aliases ?? [])].map((name) => [name, command] as const),
+  ),
+);
+
+export function findCommand(name: string): ShellCommand | undefined {
+  return BY_NAME.get(name);
+}
+
+export function commandNames(): string[] {
+  return [...BY_NAME.keys()].sort();
+}

@@ -1,0 +1,122 @@
+import { MANY, type ShellCommand } from "../command.ts";
+import { messageOf } from "../exit.ts";
+import type { FileShell } from "../file-shell.ts";
+import { remoteParent, under } from "../paths.ts";
+import { baseName } from "../progress-state.ts";
+import { UsageError } from "../words.ts";
+
+const mkdir: ShellCommand = {
+  name: "mkdir",
+  usage: "[-p] DIRECTORY...",
+  summary: "make remote directories",
+  details: "  -p  with those above it; no error when it is there already",
+  options: { p: { type: "boolean", short: "p" } },
+  operands: [1, MANY],
+  side: () => "remote",
+  async run(shell, { flags, operands }) {
+    for (const word of operands) {
+      const path = shell.remotePath(word);
+      await each(shell, () => (flags.has("p") ? makeAll(shell, path) : shell.remote.mkdir(path)));
+    }
+  },
+};
+
+async function makeAll(shell: FileShell, path: string): Promise<void> {
+  const there = await shell.remote.stat(path).catch(() => undefined);
+  if (there?.type === "directory") return;
+  if (there !== undefined) throw new Error(`${path}: exists, and is not a directory`);
+  const parent = remoteParent(path);
+  if (parent !== path && parent !== ".") await makeAll(shell, parent);
+  await shell.remote.mkdir(path);
+}
+
+const rmdir: ShellCommand = {
+  name: "rmdir",
+  usage: "DIRECTORY...",
+  summary: "remove empty remote directories",
+  operands: [1, MANY],
+  side: () => "remote",
+  async run(shell, { operands }) {
+    for (const path of await shell.expandRemote(operands)) {
+      await each(shell, () => shell.remote.rmdir(path));
+    }
+  },
+};
+
+const rm: ShellCommand = {
+  name: "rm",
+  aliases: ["delete", "remove"],
+  usage: "[-r] [-f] NAME...",
+  summary: "remove remote files",
+  details: "  -r  directories with all that is in them\n  -f  no error for what isn't there",
+  options: { r: { type: "boolean", short: "r" }, f: { type: "boolean", short: "f" } },
+  operands: [1, MANY],
+  side: () => "remote",
+  async run(shell, { flags, operands }) {
+    await shell.place.interrupts.during(async (signal) => {
+      for (const path of await shell.expandRemote(operands)) {
+        await each(shell, async () => {
+          const attrs = await shell.remote.lstat(path).catch((error) => {
+            if (flags.has("f") && error?.status === 2) return undefined;
+            throw error;
+          });
+          if (attrs === undefined) return;
+          if (attrs.type !== "directory") return shell.remote.remove(path);
+          if (!flags.has("r")) throw new Error(`${path}: is a directory (rm -r removes it)`);
+          await removeTree(shell, path, signal);
+        });
+        signal.throwIfAborted();
+      }
+    });
+  },
+  stopsItself: true,
+};
+
+/** Links in it are removed, not followed. What can't be removed is told, the rest goes. */
+async function removeTree(shell: FileShell, path: string, signal: AbortSignal): Promise<void> {
+  const names: [name: string, directory: boolean][] = [];
+  for await (const batch of shell.remote.list(path)) {
+    for (const { name, type } of batch) names.push([name, type === "directory"]);
+  }
+  for (const [name, directory] of names) {
+    signal.throwIfAborted();
+    // Names come from the server: one that leads elsewhere is none.
+    if (name === "." || name === ".." || name.includes("/")) continue;
+    const below = under(name, path);
+    if (directory) await removeTree(shell, below, signal);
+    else await each(shell, () => shell.remote.remove(below));
+  }
+  await each(shell, () => shell.remote.rmdir(path));
+}
+
+const mv: ShellCommand = {
+  name: "mv",
+  aliases: ["rename"],
+  usage: "NAME... TARGET",
+  summary: "rename remote files, or move them into a directory",
+  operands: [2, MANY],
+  side: () => "remote",
+  async run(shell, { operands }) {
+    const sources = await shell.expandRemote(operands.slice(0, -1));
+    const [target = ""] = await shell.expandRemote(operands.slice(-1));
+    const there = await shell.remote.stat(target).catch(() => undefined);
+    const into = there?.type === "directory";
+    if (sources.length > 1 && !into) throw new UsageError(`${target}: is not a directory`);
+    for (const source of sources) {
+      const to = into ? under(baseName(source), target) : target;
+      await each(shell, () => shell.remote.rename(source, to));
+    }
+  },
+};
+
+/** One of several: when it fails the others are done all the same. */
+async function each(shell: FileShell, work: () => Promise<void>): Promise<void> {
+  try {
+    await work();
+  } catch (thrown) {
+    if ((thrown as { lost?: boolean }).lost || (thrown as Error).name === "Cancelled") throw thrown;
+    shell.complain(messageOf(thrown));
+  }
+}
+
+export const FILE_COMMANDS = [mkdir, rmdir, rm, mv];

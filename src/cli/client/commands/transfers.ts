@@ -1,0 +1,194 @@
+import type { Direction, JournalEntry, TransferJob } from "../../../client/types.ts";
+import { roundSize } from "../../../config/units.ts";
+import { type Arguments, MANY, type ShellCommand } from "../command.ts";
+import { CLIENT_EXIT, ClientExit } from "../exit.ts";
+import { count, percent } from "../figures.ts";
+import type { FileShell } from "../file-shell.ts";
+import { runReported } from "../job.ts";
+import { MAX_PARALLEL, PARALLEL } from "../options.ts";
+import { visible } from "../text.ts";
+import { UsageError } from "../words.ts";
+
+const OPTIONS = {
+  r: { type: "boolean", short: "r" },
+  p: { type: "boolean", short: "p" },
+  j: { type: "string", short: "j" },
+  "no-verify": { type: "boolean" },
+  resume: { type: "boolean" },
+  "no-resume": { type: "boolean" },
+} as const;
+
+const DETAILS = `
+  -r           directories with all that is in them
+  -p           keep times and modes
+  -j N         N files at once (${PARALLEL})
+  --no-resume  start over; otherwise a transfer that was broken off goes on where it was
+  --no-verify  don't compare checksums afterwards
+The last of several names is where to: a directory, or the new name of a single file.`;
+
+/** @throws UsageError */
+export function parallelOf(text: string | undefined): number {
+  if (text === undefined) return PARALLEL;
+  const number = Number(text);
+  if (/^\d+$/.test(text) && number >= 1 && number <= MAX_PARALLEL) return number;
+  throw new UsageError(`-j takes a number from 1 to ${MAX_PARALLEL}`);
+}
+
+function transfer(
+  name: string,
+  aliases: readonly string[],
+  direction: Direction,
+  summary: string,
+): ShellCommand {
+  const [from, to] = direction === "down" ? ["REMOTE", "LOCAL"] : ["LOCAL", "REMOTE"];
+  const sides =
+    direction === "down" ? (["remote", "local"] as const) : (["local", "remote"] as const);
+  return {
+    name,
+    aliases,
+    usage: `[-r] [-p] [-j N] [--no-resume] [--no-verify] ${from}... [${to}]`,
+    summary,
+    details: DETAILS,
+    options: OPTIONS,
+    operands: [1, MANY],
+    side: (index) => (index === 0 ? sides[0] : sides[1]),
+    stopsItself: true,
+    async run(shell, args) {
+      await runJob(shell, await jobOf(shell, direction, args));
+    },
+  };
+}
+
+async function jobOf(
+  shell: FileShell,
+  direction: Direction,
+  { flags, values, operands }: Arguments,
+): Promise<TransferJob> {
+  const parallel = parallelOf(values.j);
+  // Words count as typed: one pattern is one source, whatever it comes to.
+  const sources = operands.length > 1 ? operands.slice(0, -1) : operands;
+  const where = operands.length > 1 ? operands.slice(-1) : [];
+  const up = direction === "up";
+  const paths = up ? await shell.expandLocal(sources) : await shell.expandRemote(sources);
+  const targets = up ? await shell.expandRemote(where) : await shell.expandLocal(where);
+  if (targets.length > 1) throw new UsageError("where to is more than one name");
+  return {
+    direction,
+    sources: paths,
+    target: targets[0] ?? (up ? shell.directory : shell.localDirectory),
+    recursive: flags.has("r"),
+    preserve: flags.has("p"),
+    resume: !flags.has("no-resume"),
+    verify: !flags.has("no-verify"),
+    parallel,
+  };
+}
+
+async function runJob(shell: FileShell, job: TransferJob): Promise<void> {
+  const outcome = await runReported(shell.place, job, shell.style);
+  if (outcome === "failed") throw new ClientExit(CLIENT_EXIT.failed);
+  if (outcome === "cancelled") throw new ClientExit(CLIENT_EXIT.cancelled);
+}
+
+const resume: ShellCommand = {
+  name: "resume",
+  usage: "[N... | all]",
+  summary: "go on with unfinished transfers, by their numbers; without one with the only one",
+  operands: [0, MANY],
+  stopsItself: true,
+  async run(shell, { operands }) {
+    await loadUnfinished(shell);
+    if (operands.length === 0 && shell.unfinished.length > 1) {
+      listUnfinished(shell);
+      throw new UsageError("which? `resume N`, or `resume all`");
+    }
+    const words = operands.length === 0 ? ["all"] : operands.map(({ text }) => text);
+    const failed: unknown[] = [];
+    for (const entry of pick(shell, words)) {
+      await runJob(shell, resumeJob(entry)).catch((thrown) => {
+        if (!(thrown instanceof ClientExit) || thrown.code !== CLIENT_EXIT.failed) throw thrown;
+        failed.push(thrown);
+      });
+    }
+    if (failed.length > 0) throw failed[0];
+  },
+};
+
+function resumeJob({ direction, source, target, preserve }: JournalEntry): TransferJob {
+  return {
+    direction,
+    sources: [source],
+    target,
+    recursive: false,
+    preserve,
+    resume: true,
+    verify: true,
+    parallel: 1,
+  };
+}
+
+const forget: ShellCommand = {
+  name: "forget",
+  usage: "N... | all",
+  summary: "drop unfinished transfers from the list; their files stay as they are",
+  operands: [1, MANY],
+  async run(shell, { operands }) {
+    await loadUnfinished(shell);
+    const words = operands.map(({ text }) => text);
+    for (const { id } of pick(shell, words)) await shell.place.engine.journal().forget(id);
+  },
+};
+
+const unfinished: ShellCommand = {
+  name: "unfinished",
+  usage: "",
+  summary: "list the unfinished transfers from and to this server",
+  operands: [0, 0],
+  async run(shell) {
+    shell.unfinished = [];
+    await loadUnfinished(shell);
+    if (shell.unfinished.length === 0) shell.print("nothing is unfinished");
+    else listUnfinished(shell);
+  },
+};
+
+/** The numbers stay what they were when the list was shown, until it is shown again. */
+export async function loadUnfinished(shell: FileShell): Promise<void> {
+  if (shell.unfinished.length > 0) return;
+  const { engine, connection } = shell.place;
+  shell.unfinished = await engine.journal().list(connection.server);
+}
+
+export function listUnfinished(shell: FileShell): void {
+  const lines = shell.unfinished.map((entry, index) => unfinishedLine(entry, index + 1));
+  shell.print(`${count(lines.length, "unfinished transfer")} with this server:`);
+  for (const line of lines) shell.print(line);
+  shell.print("`resume N` (or `resume all`) goes on, `forget N` drops it from the list");
+}
+
+function unfinishedLine(entry: JournalEntry, number: number): string {
+  const { direction, source, target, offset, size } = entry;
+  const verb = direction === "up" ? "put" : "get";
+  const part = `${percent(offset, size)}% of ${roundSize(size)}`;
+  return `${String(number).padStart(3)}  ${verb}  ${visible(source)} -> ${visible(target)}  ${part}`;
+}
+
+function pick(shell: FileShell, words: readonly string[]): readonly JournalEntry[] {
+  if (shell.unfinished.length === 0) throw new UsageError("nothing is unfinished");
+  if (words.length === 1 && words[0] === "all") return shell.unfinished;
+  return words.map((word) => {
+    const entry = /^\d+$/.test(word) ? shell.unfinished[Number(word) - 1] : undefined;
+    if (entry !== undefined) return entry;
+    throw new UsageError(`no number ${word} in the list: \`unfinished\` shows it`);
+  });
+}
+
+export const TRANSFER_COMMANDS = [
+  transfer("get", ["download"], "down", "download files"),
+  transfer("reget", ["resume_download"], "down", "go on with downloads that were broken off"),
+  transfer("put", ["upload"], "up", "upload files"),
+  transfer("reput", ["resume_upload"], "up", "go on with uploads that were broken off"),
+  resume,
+  forget,
+  unfinished,
+];

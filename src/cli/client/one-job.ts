@@ -1,0 +1,142 @@
+import { resolve } from "node:path";
+import type { Target, TransferJob } from "../../client/types.ts";
+import type { Context } from "../context.ts";
+import type { Engine } from "./engine.ts";
+import { CLIENT_EXIT } from "./exit.ts";
+import { expand, remoteTree } from "./glob.ts";
+import { unlessAborted } from "./interrupts.ts";
+import { runReported, type Workplace } from "./job.ts";
+import type { TransferFlags } from "./options.ts";
+import { remotePath } from "./paths.ts";
+import { runSession, type Surroundings } from "./session.ts";
+import { UsageError, type Word } from "./words.ts";
+
+interface Plan {
+  readonly target: Target;
+  /** what is to be transferred, as typed, and where to */
+  readonly sources: readonly string[];
+  readonly to: string;
+}
+
+/** `moorage put LOCAL... [user@]host:[PATH]` */
+export async function put(
+  context: Context,
+  names: readonly string[],
+  flags: TransferFlags,
+  given?: Surroundings,
+): Promise<void> {
+  const prepare = (engine: Engine): Plan => {
+    const sources = names.slice(0, -1);
+    const last = names.at(-1) ?? "";
+    if (!engine.isRemote(last))
+      throw new UsageError(`${last}: where to must be [user@]host:[path]`);
+    const wrong = sources.find((name) => engine.isRemote(name));
+    if (wrong !== undefined) {
+      throw new UsageError(
+        `${wrong}: is remote; \`put\` sends local files (./NAME is always local)`,
+      );
+    }
+    if (sources.length === 0) throw new UsageError("name a local file, and [user@]host:[path]");
+    const target = engine.parseTarget(last);
+    return { target, sources: sources.map((name) => resolve(name)), to: target.path ?? "" };
+  };
+  await runSession(
+    context,
+    flags,
+    prepare,
+    (place, { sources, to }, person) => {
+      // Nothing more is asked: Ctrl-C and Ctrl-Z are the terminal's again.
+      person.release();
+      const { home } = place.connection.remote;
+      const target = to === "" ? home : remotePath(wordOf(to), home, home);
+      return finish(place, { ...common(flags), direction: "up", sources, target }, flags);
+    },
+    given,
+  );
+}
+
+/** `moorage get [user@]host:PATH... [LOCAL]` */
+export async function get(
+  context: Context,
+  names: readonly string[],
+  flags: TransferFlags,
+  given?: Surroundings,
+): Promise<void> {
+  const prepare = (engine: Engine): Plan => {
+    const last = names.at(-1) ?? "";
+    const hasLocal = names.length > 1 && !engine.isRemote(last);
+    const remotes = (hasLocal ? names.slice(0, -1) : names).map((name) => {
+      if (engine.isRemote(name)) return engine.parseTarget(name);
+      throw new UsageError(
+        `${name}: is local; \`get\` takes [user@]host:path, where to comes last`,
+      );
+    });
+    const [target] = remotes;
+    if (target === undefined) throw new UsageError("name what to get: [user@]host:path");
+    const sources = remotes.map((one) => {
+      if (!sameServer(one, target)) throw new UsageError("the files are on different servers");
+      if (one.path === undefined) throw new UsageError(`${one.host}: which file? host:path`);
+      return one.path;
+    });
+    return { target, sources, to: resolve(hasLocal ? last : ".") };
+  };
+  await runSession(
+    context,
+    flags,
+    prepare,
+    async (place, { sources, to }, person) => {
+      person.release();
+      const paths = await place.interrupts.during((signal) =>
+        unlessAborted(expandAll(place, sources), signal),
+      );
+      return finish(
+        place,
+        { ...common(flags), direction: "down", sources: paths, target: to },
+        flags,
+      );
+    },
+    given,
+  );
+}
+
+function common(flags: TransferFlags) {
+  return {
+    recursive: flags.recursive === true,
+    preserve: flags.preserve === true,
+    resume: flags.resume,
+    verify: flags.verify,
+    parallel: flags.jobs,
+  };
+}
+
+async function finish(place: Workplace, job: TransferJob, flags: TransferFlags): Promise<number> {
+  const style = flags.json ? "json" : flags.quiet ? "quiet" : "auto";
+  const outcome = await runReported(place, job, style);
+  if (outcome === "cancelled") return CLIENT_EXIT.cancelled;
+  return outcome === "failed" ? CLIENT_EXIT.failed : CLIENT_EXIT.ok;
+}
+
+function sameServer(one: Target, other: Target): boolean {
+  return one.host === other.host && one.user === other.user && one.port === other.port;
+}
+
+/** Patterns, as scp takes them; but a file that has the very name is meant first. */
+async function expandAll(place: Workplace, texts: readonly string[]): Promise<string[]> {
+  const { remote } = place.connection;
+  const tree = remoteTree(remote);
+  const placed = (word: Word) => remotePath(word, remote.home, remote.home);
+  const paths: string[] = [];
+  for (const text of texts) {
+    const word = wordOf(text);
+    const path = placed(word);
+    const literal = !/[*?[]/.test(text) || (await tree.exists(path));
+    if (literal) paths.push(path);
+    else paths.push(...(await expand({ ...word, pattern: text }, tree, placed)));
+  }
+  return paths;
+}
+
+/** A path of the command line: the user's shell has taken its quotes away. */
+function wordOf(text: string): Word {
+  return { text, pattern: undefined, home: /^~(\/|$)/.test(text) };
+}

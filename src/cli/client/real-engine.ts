@@ -1,0 +1,24 @@
+import { defaultStateDirectory, openJournal } from "../../client/journal.ts";
+import { openRemote } from "../../client/login.ts";
+import { isRemote, parseTarget } from "../../client/target.ts";
+import { runJob } from "../../client/transfer.ts";
+import type { Engine } from "./engine.ts";
+
+/** The transfer engine of client/. */
+export function realEngine(): Engine {
+  const journal = openJournal();
+  return {
+    async open(options, prompts) {
+      const connection = await openRemote(options, prompts);
+      return {
+        remote: connection,
+        server: connection.server,
+        run: (job, running) => runJob(connection, job, { journal, ...running }),
+      };
+    },
+    journal: () => journal,
+    stateDirectory: defaultStateDirectory,
+    parseTarget,
+    isRemote,
+  };
+}

@@ -1,0 +1,157 @@
+import { join } from "node:path";
+import type { LoginOptions, Target } from "../../client/types.ts";
+import type { Context } from "../context.ts";
+import type { Connection, Engine } from "./engine.ts";
+import { CLIENT_EXIT, ClientExit, LOGIN_EXIT, loginFailure, messageOf } from "./exit.ts";
+import { FileShell } from "./file-shell.ts";
+import { History } from "./history.ts";
+import { Cancelled, Interrupts, unlessAborted } from "./interrupts.ts";
+import type { Workplace } from "./job.ts";
+import { jsonLine } from "./json-reporter.ts";
+import type { LoginFlags } from "./options.ts";
+import { type Output, processOutput } from "./output.ts";
+import { Person } from "./person.ts";
+import { realEngine } from "./real-engine.ts";
+import { interact, runScript } from "./shell.ts";
+import { visible } from "./text.ts";
+import { UsageError } from "./words.ts";
+
+/** What a client command runs with; tests give their own. */
+export interface Surroundings {
+  readonly engine: Engine;
+  readonly output: Output;
+  readonly interrupts: Interrupts;
+  readonly person: Person;
+}
+
+export interface SessionOptions extends LoginFlags {
+  readonly json?: boolean;
+}
+
+function surroundings(context: Context, { quiet, json }: SessionOptions): Surroundings {
+  const output = processOutput(context.io);
+  const interrupts = new Interrupts();
+  const silent = quiet === true || json === true;
+  const person = new Person(interrupts, silent ? () => {} : (line) => output.err(`${line}\n`));
+  return { engine: realEngine(), output, interrupts, person };
+}
+
+/**
+ * Logs in, does the work, and tells the exit code; what went wrong is one line on standard error
+ * (with --json also an event).
+ * @param prepare reads the command line: what it refuses is a usage error, and nobody logs in
+ */
+export async function runSession<T extends { readonly target: Target }>(
+  context: Context,
+  options: SessionOptions,
+  prepare: (engine: Engine) => T,
+  use: (place: Workplace, prepared: T, person: Person) => Promise<number>,
+  given?: Surroundings,
+): Promise<void> {
+  const around = given ?? surroundings(context, options);
+  const { engine, output, interrupts, person } = around;
+  interrupts.listen();
+  let connection: Connection | undefined;
+  try {
+    const prepared = read(engine, prepare);
+    connection = await logIn(around, loginOptions(prepared.target, options));
+    context.exitCode = await use({ engine, connection, output, interrupts }, prepared, person);
+  } catch (thrown) {
+    context.exitCode = tell(output, thrown, options);
+  } finally {
+    person.release();
+    interrupts.unlisten();
+    await connection?.remote.close().catch(() => {});
+  }
+}
+
+/** The target on the command line is the person's: what is wrong with it is wrong usage. */
+function read<T>(engine: Engine, prepare: (engine: Engine) => T): T {
+  try {
+    return prepare(engine);
+  } catch (thrown) {
+    throw new UsageError(messageOf(thrown));
+  }
+}
+
+function loginOptions(target: Target, options: SessionOptions): LoginOptions {
+  const { port, identity, config, acceptNew } = options;
+  return {
+    target,
+    identities: identity ?? [],
+    acceptNew: acceptNew === true,
+    ...(port === undefined ? {} : { port }),
+    ...(config === undefined ? {} : { configFile: config }),
+  };
+}
+
+function logIn(around: Surroundings, options: LoginOptions): Promise<Connection> {
+  const { engine, interrupts, person } = around;
+  return interrupts.during((signal) => unlessAborted(engine.open(options, person), signal));
+}
+
+function tell(output: Output, thrown: unknown, { json }: SessionOptions): number {
+  const failure = loginFailure(thrown);
+  const code =
+    failure !== undefined
+      ? LOGIN_EXIT[failure]
+      : thrown instanceof UsageError
+        ? CLIENT_EXIT.usage
+        : thrown instanceof Cancelled
+          ? CLIENT_EXIT.cancelled
+          : thrown instanceof ClientExit
+            ? thrown.code
+            : CLIENT_EXIT.failed;
+  const message = messageOf(thrown);
+  if (message === "") return code;
+  if (json) output.out(jsonLine({ type: "error", failure: failure ?? null, message }));
+  output.err(`moorage: ${visible(message)}\n`);
+  return code;
+}
+
+/** `moorage connect`: the prompt, or the lines of standard input. */
+export async function connect(
+  context: Context,
+  text: string,
+  options: LoginFlags,
+  given?: Surroundings,
+): Promise<void> {
+  const prepare = (engine: Engine) => ({ target: engine.parseTarget(text) });
+  await runSession(
+    context,
+    options,
+    prepare,
+    async (place, { target }, person) => {
+      const shell = await openShell(place, target, options);
+      const { stdin } = context.io;
+      const keyboard = stdin.isTTY === true ? person.keyboard() : undefined;
+      if (keyboard === undefined) {
+        // From here on Ctrl-C is a signal again.
+        person.release();
+        return runScript(shell, stdin);
+      }
+      person.say = (line) => shell.print(line);
+      const history = new History(join(place.engine.stateDirectory(), "history"));
+      return interact(shell, keyboard, history);
+    },
+    given,
+  );
+}
+
+async function openShell(
+  place: Workplace,
+  target: Target,
+  { quiet }: LoginFlags,
+): Promise<FileShell> {
+  const { remote } = place.connection;
+  const style = quiet ? "quiet" : "auto";
+  const shell = new FileShell(place, remote.home, process.cwd(), style);
+  if (target.path !== undefined) {
+    const word = { text: target.path, pattern: undefined, home: /^~(\/|$)/.test(target.path) };
+    const path = await remote.realpath(shell.remotePath(word));
+    const { type } = await remote.stat(path);
+    if (type !== "directory") throw new Error(`${path}: is not a directory`);
+    shell.directory = path;
+  }
+  return shell;
+}

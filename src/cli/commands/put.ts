@@ -1,0 +1,26 @@
+import type { Command } from "commander";
+import { addTransferOptions, EXIT_CODES, type TransferFlags } from "../client/options.ts";
+import type { Context } from "../context.ts";
+
+const EXAMPLES = `
+Examples:
+  moorage put report.pdf alice@files.example.org:           to the login directory
+  moorage put -r photos alice@files.example.org:backup
+  moorage put -P 2222 a.iso b.iso alice@localhost:images/
+  moorage put --json big.iso alice@files.example.org: | jq  one event a line
+
+The same command again goes on where a transfer was broken off. What can't fit into the free
+space is refused before the first byte.
+${EXIT_CODES}`;
+
+export function addPutCommand(program: Command, context: Context): void {
+  addTransferOptions(program.command("put"))
+    .argument("<names...>", "local files, then where to: [user@]host:[path]")
+    .usage("[options] LOCAL... [user@]host:[PATH]")
+    .description("upload files")
+    .addHelpText("after", EXAMPLES)
+    .action(async (names: string[], flags: TransferFlags) => {
+      const { put } = await import("../client/one-job.ts");
+      await put(context, names, flags);
+    });
+}

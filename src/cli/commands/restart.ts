@@ -1,0 +1,96 @@
+import { readFileSync } from "node:fs";
+import type { Command } from "commander";
+import { ControlError, EXIT } from "../../control/errors.ts";
+import { instanceExists } from "../../control/instance.ts";
+import { stopServers } from "../../control/nodes.ts";
+import type { StoreNode } from "../../store/nodes.ts";
+import { BACKGROUND_FLAG } from "../background.ts";
+import { type Context, withStore } from "../context.ts";
+import { startDetached } from "../detached.ts";
+import { readPidFile } from "../pid-file.ts";
+
+const PROGRESS_MS = 2_000;
+const STOP_TIMEOUT_MS = 60_000;
+
+/** of the variables with settings */
+const PREFIX = "MOORAGE_";
+
+export function addRestartCommand(program: Command, context: Context): void {
+  program
+    .command("restart")
+    .description("stop the server gracefully and start it again, as `serve --detach` was started")
+    .action(() => restart(context));
+}
+
+async function restart(context: Context): Promise<void> {
+  const root = context.root();
+  const none = `no server runs on ${root}: start one with \`moorage serve --detach\``;
+  if (!instanceExists(root)) throw new ControlError(none, EXIT.notRunning);
+  const start = await withStore(root, async (store) => {
+    const servers = (await store.nodes.list()).filter((n) => n.kind === "server" && n.alive);
+    if (servers.length === 0) throw new ControlError(none, EXIT.notRunning);
+    const start = startOf(root, servers);
+    const onWait = (pids: readonly number[]) =>
+      context.io.err(`waiting for transfers to end (pid ${pids.join(", ")}) …\n`);
+    await stopServers(store, { onWait, progressMs: PROGRESS_MS, timeoutMs: STOP_TIMEOUT_MS });
+    return start;
+  });
+  const own = Object.entries(context.io.env).filter(([name]) => !name.startsWith(PREFIX));
+  const env = { ...Object.fromEntries(own), ...start.env };
+  context.exitCode = await startDetached(context.io, root, env, start.args);
+}
+
+interface Started {
+  /** flags of `serve` */
+  readonly args: readonly string[];
+  /** variables with settings */
+  readonly env: Readonly<Record<string, string>>;
+}
+
+/** How the one server in the background was started; others are not this command's to start. */
+function startOf(root: string, servers: readonly StoreNode[]): Started {
+  const background = readPidFile(root);
+  const other = servers.find(({ pid }) => pid !== background);
+  if (other !== undefined) throw new ControlError(elsewhere(other.pid));
+  const [pid = 0] = servers.map((server) => server.pid);
+  const args = processTexts(pid, "cmdline");
+  const settings = environment(pid).filter(([name]) => name.startsWith(PREFIX));
+  return {
+    args: args.slice(args.indexOf(BACKGROUND_FLAG) + 1),
+    env: Object.fromEntries(settings),
+  };
+}
+
+function elsewhere(pid: number): string {
+  const started = Object.fromEntries(environment(pid));
+  // systemd.exec(5): the main process of a unit finds its own number there.
+  if (started.SYSTEMD_EXEC_PID === `${pid}`) {
+    const unit = unitOf(pid) ?? "its unit";
+    return `the server (pid ${pid}) is run by systemd: use \`systemctl restart ${unit}\``;
+  }
+  return `the server (pid ${pid}) was not started by \`serve --detach\`: restart it where it was started, such as its terminal, its service manager or its container`;
+}
+
+/** The last part of the control group's name, proc_pid_cgroup(5). */
+function unitOf(pid: number): string | undefined {
+  return /\/([^/\n]+\.service)$/m.exec(readProcess(pid, "cgroup"))?.[1];
+}
+
+function environment(pid: number): [name: string, value: string][] {
+  return processTexts(pid, "environ").map((text) => {
+    const at = text.indexOf("=");
+    return [text.slice(0, at), text.slice(at + 1)];
+  });
+}
+
+function processTexts(pid: number, file: "cmdline" | "environ"): string[] {
+  return readProcess(pid, file).split("\0").slice(0, -1);
+}
+
+function readProcess(pid: number, file: string): string {
+  try {
+    return readFileSync(`/proc/${pid}/${file}`, "utf8");
+  } catch {
+    throw new ControlError(`can't look at the server (pid ${pid}): run this as the server's user`);
+  }
+}

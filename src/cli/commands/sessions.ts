@@ -1,0 +1,122 @@
+import { type Command, InvalidArgumentError } from "commander";
+import { roundSize } from "../../config/units.ts";
+import { connectControl } from "../../control/client.ts";
+import type { Control, SessionInfo, TransferInfo } from "../../control/protocol.ts";
+import { sessionJson } from "../../control/views.ts";
+import type { Context } from "../context.ts";
+import { json, paint, table, timeText } from "../format.ts";
+import type { Io } from "../io.ts";
+
+interface KickOptions {
+  readonly disable?: boolean;
+  readonly force?: boolean;
+  readonly reason?: string;
+}
+
+export function addSessionCommands(program: Command, context: Context): void {
+  program
+    .command("sessions")
+    .description("show who is connected and what is being transferred")
+    .option("--json", "print JSON")
+    .action((options: { json?: boolean }) => sessions(context, options));
+  program
+    .command("kick")
+    .argument("<id>", "the session's number, as `sessions` shows it", sessionId)
+    .description("end a session, and wait until it is gone")
+    .option("--disable", "disable the account, too")
+    .option("--force", "with --disable: also when it is the last admin that is enabled")
+    .option("--reason <text>", "tell the user why")
+    .action((id: number, options: KickOptions) => kick(context, id, options));
+}
+
+function sessionId(text: string): number {
+  const id = Number(text);
+  if (/^\d+$/.test(text) && Number.isSafeInteger(id)) return id;
+  throw new InvalidArgumentError("Give the number of a session, see `moorage sessions`.");
+}
+
+/** Runs `use` with control of the running server. Rejects with exit code 3 when none runs. */
+export async function withControl<T>(
+  context: Context,
+  use: (control: Control) => Promise<T>,
+): Promise<T> {
+  const control = await connectControl(context.root());
+  try {
+    return await use(control);
+  } finally {
+    control.close();
+  }
+}
+
+async function sessions(context: Context, options: { json?: boolean }): Promise<void> {
+  const { io } = context;
+  const all = await withControl(context, (control) => control.call("sessions.list", {}));
+  if (options.json) io.out(json(all.map(sessionJson)));
+  else if (all.length === 0) io.out("Nobody is connected.\n");
+  else io.out(sessionTable(io, all));
+}
+
+async function kick(context: Context, id: number, options: KickOptions): Promise<void> {
+  const { disable = false, force = false, reason } = options;
+  await withControl(context, (control) =>
+    control.call("sessions.kick", { id, disable, force, ...(reason !== undefined && { reason }) }),
+  );
+  context.io.out(`Ended session ${id}${disable ? " and disabled its account" : ""}.\n`);
+}
+
+function sessionTable(io: Io, all: readonly SessionInfo[]): string {
+  const columns = [
+    { title: "ID", right: true },
+    { title: "USER" },
+    { title: "FROM" },
+    { title: "SINCE" },
+    { title: "IDLE", right: true },
+    { title: "CLIENT" },
+  ];
+  const rows = all.map((session) => [
+    `${session.id}`,
+    session.user,
+    session.remote,
+    timeText(session.since),
+    session.state === "waiting" ? "waits" : idleText(session.idle),
+    session.client.replace(/^SSH-2\.0-/, ""),
+  ]);
+  const transfers = all.flatMap((session) =>
+    session.transfers.map((transfer) => transferRow(session, transfer)),
+  );
+  const list = table(io, columns, rows);
+  return transfers.length === 0 ? list : `${list}\n${transferTable(io, transfers)}`;
+}
+
+function transferTable(io: Io, rows: readonly (readonly string[])[]): string {
+  const columns = [
+    { title: "ID", right: true },
+    { title: "USER" },
+    { title: "TRANSFER" },
+    { title: "DONE", right: true },
+    { title: "OF", right: true },
+    { title: "RATE", right: true },
+    { title: "PATH" },
+  ];
+  return `${paint(io, "dim", "Transfers:")}\n${table(io, columns, rows)}`;
+}
+
+function transferRow({ id, user }: SessionInfo, transfer: TransferInfo): string[] {
+  const { direction, bytes, size, bytesPerSecond, path } = transfer;
+  return [
+    `${id}`,
+    user,
+    direction === "up" ? "upload" : "download",
+    roundSize(bytes),
+    size === null ? "-" : roundSize(size),
+    `${roundSize(bytesPerSecond)}/s`,
+    path,
+  ];
+}
+
+function idleText(idle: number | null): string {
+  if (idle === null) return "-";
+  const seconds = Math.floor(idle / 1000);
+  if (seconds < 60) return `${seconds}s`;
+  return seconds < 3600 ? `${Math.floor(seconds / 60)}m` : `${Math.floor(seconds / 3600)}h`;
+}

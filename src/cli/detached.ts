@@ -1,0 +1,33 @@
+import { readSettings, toConfig } from "../config/load.ts";
+import { prepareInstance } from "../control/instance.ts";
+import { BACKGROUND_LOG, startInBackground } from "./background.ts";
+import type { Io } from "./io.ts";
+
+const LOG_FLAG = "--log-file";
+
+/**
+ * Starts a server in the background.
+ * @param args flags of `serve` with their values, such as "--port=22"
+ * @returns the exit code
+ * @throws ConfigError for settings that are wrong, ControlError for an instance that can't be used
+ */
+export async function startDetached(
+  io: Io,
+  root: string,
+  env: Io["env"],
+  args: readonly string[],
+): Promise<number> {
+  const flags = Object.fromEntries(args.map(split));
+  const { log } = toConfig(readSettings({ root, env, flags }));
+  prepareInstance(root);
+  if (log.file !== "") return startInBackground(io, { root, args, env, logFile: log.file });
+  // There is no terminal to log to.
+  const others = args.filter((arg) => split(arg)[0] !== LOG_FLAG);
+  const all = [...others, `${LOG_FLAG}=${BACKGROUND_LOG}`];
+  return startInBackground(io, { root, args: all, env, logFile: BACKGROUND_LOG });
+}
+
+function split(arg: string): [flag: string, value: string] {
+  const at = arg.indexOf("=");
+  return [arg.slice(0, at), arg.slice(at + 1)];
+}

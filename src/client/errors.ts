@@ -1,0 +1,77 @@
+import type { LoginFailure } from "./types.ts";
+
+/** A connection that could not be made. The message is one line for the person. */
+export class LoginError extends Error {
+  readonly failure: LoginFailure;
+
+  constructor(failure: LoginFailure, message: string) {
+    super(message);
+    this.name = "LoginError";
+    this.failure = failure;
+  }
+}
+
+interface Details {
+  /** SSH_FX_*; undefined: not from the server */
+  readonly status?: number;
+  /** the connection is gone, and the same may work on a new one */
+  readonly lost?: boolean;
+}
+
+/** A request that failed. The message is one line with the path. */
+export class RemoteError extends Error {
+  readonly status: number | undefined;
+  readonly lost: boolean;
+  /** the message without the path */
+  readonly reason: string;
+
+  constructor(path: string | undefined, reason: string, { status, lost = false }: Details = {}) {
+    super(path === undefined ? reason : `${path}: ${reason}`);
+    this.name = "RemoteError";
+    this.reason = reason;
+    this.status = status;
+    this.lost = lost;
+  }
+}
+
+/** One file of a job that failed for a reason of its own: changed, corrupt, not a file. */
+export class FileError extends Error {
+  /** what was transferred so far is kept and can be continued */
+  readonly resumable: boolean;
+
+  constructor(message: string, resumable = false) {
+    super(message);
+    this.name = "FileError";
+    this.resumable = resumable;
+  }
+}
+
+const LOCAL: Readonly<Record<string, string>> = {
+  ENOENT: "no such file or directory",
+  EACCES: "permission denied",
+  EPERM: "operation not permitted",
+  ENOSPC: "no space left on this machine's disk",
+  EDQUOT: "the disk quota on this machine is used up",
+  EROFS: "this machine's file system is read-only",
+  ENAMETOOLONG: "the name is too long",
+  EISDIR: "is a directory",
+  ENOTDIR: "a part of the path is not a directory",
+  ELOOP: "is a symbolic link, which is not followed here",
+  EEXIST: "exists already",
+  EMFILE: "too many open files",
+  EFBIG: "the file is too large for this machine's file system",
+  EIO: "this machine's disk has an error",
+};
+
+/** The code of a failed call of the operating system, or undefined. */
+export function errnoOf(thrown: unknown): string | undefined {
+  const code = (thrown as { code?: unknown } | null)?.code;
+  return typeof code === "string" ? code : undefined;
+}
+
+/** A failed operation on a local file in one line, with its name. */
+export function localError(path: string, thrown: unknown): FileError {
+  const code = errnoOf(thrown) ?? "";
+  const full = code === "ENOSPC" || code === "EDQUOT";
+  return new FileError(`${path}: ${LOCAL[code] ?? `failed (${code || "unknown"})`}`, full);
+}

@@ -1,0 +1,154 @@
+import {
+  type BigIntStats,
+  closeSync,
+  constants,
+  existsSync,
+  fstatSync,
+  futimesSync,
+  lstatSync,
+  mkdirSync,
+  openSync,
+  renameSync,
+  rmSync,
+  type Stats,
+  statSync,
+} from "node:fs";
+import { FileError } from "./errors.ts";
+import { encodeName } from "./names.ts";
+
+const { O_CREAT, O_DIRECTORY, O_NOFOLLOW, O_NONBLOCK, O_RDONLY, O_RDWR } = constants;
+
+/** With it a name is looked up in a directory that is open, whatever became of its path. */
+const HAS_PROC = existsSync("/proc/self/fd");
+
+/** A name that the server sent is one part of a path and nothing else. */
+export function isPlainName(name: string): boolean {
+  return name !== "" && name !== "." && name !== ".." && !/[/\0]/.test(name);
+}
+
+/** A directory on this machine that is open; what is done in it follows no link. */
+export class LocalDirectory {
+  readonly #fd: number;
+  readonly #path: Buffer;
+
+  private constructor(fd: number, path: Buffer) {
+    this.#fd = fd;
+    this.#path = path;
+  }
+
+  /** The directory that the person named; links in its path are followed. */
+  static open(path: string): LocalDirectory {
+    const bytes = encodeName(path);
+    return new LocalDirectory(openSync(bytes, O_RDONLY | O_DIRECTORY), bytes);
+  }
+
+  /** A directory in it, not through a link; made where it is missing. */
+  child(name: string): LocalDirectory {
+    const path = this.path(name);
+    try {
+      mkdirSync(path);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
+    }
+    const fd = openSync(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
+    return new LocalDirectory(fd, join2(this.#path, name));
+  }
+
+  /** The way to a name in it. @throws FileError for what is no name of a file */
+  path(name: string): Buffer {
+    if (!isPlainName(name)) throw new FileError(`${JSON.stringify(name)} is not a file's name`);
+    return HAS_PROC
+      ? Buffer.from([...Buffer.from(`/proc/self/fd/${this.#fd}/`), ...encodeName(name)])
+      : join2(this.#path, name);
+  }
+
+  /** undefined where there is nothing. */
+  lstat(name: string): Stats | undefined {
+    return lstatSync(this.path(name), { throwIfNoEntry: false });
+  }
+
+  /** Opens the file for writing and reading, 0600 when it is new. @throws FileError for no file */
+  openFile(name: string): number {
+    const fd = openSync(this.path(name), O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK, 0o600);
+    if (fstatSync(fd).isFile()) return fd;
+    closeSync(fd);
+    throw new FileError(`${name}: is in the way and not a file`);
+  }
+
+  rename(from: string, to: string): void {
+    renameSync(this.path(from), this.path(to));
+  }
+
+  remove(name: string): void {
+    rmSync(this.path(name), { force: true });
+  }
+
+  setTimes(atime: number, mtime: number): void {
+    futimesSync(this.#fd, atime, mtime);
+  }
+
+  get fd(): number {
+    return this.#fd;
+  }
+
+  close(): void {
+    closeSync(this.#fd);
+  }
+}
+
+function join2(directory: Buffer, name: string): Buffer {
+  return Buffer.concat([directory, Buffer.from("/"), encodeName(name)]);
+}
+
+/** Runs `work` in the directory below `top` that the parts name; each is made where it is missing. */
+export async function inDirectory<T>(
+  top: string,
+  parts: readonly string[],
+  work: (directory: LocalDirectory) => Promise<T> | T,
+): Promise<T> {
+  let directory = LocalDirectory.open(top);
+  try {
+    for (const part of parts) {
+      const next = directory.child(part);
+      directory.close();
+      directory = next;
+    }
+    return await work(directory);
+  } finally {
+    directory.close();
+  }
+}
+
+/** What tells whether a file was changed: size and modification time to the nanosecond. */
+export interface LocalState {
+  readonly size: number;
+  /** seconds since the epoch */
+  readonly mtime: number;
+  readonly atime: number;
+  readonly mode: number;
+  readonly exact: bigint;
+}
+
+export function localState(fd: number): LocalState & { readonly isFile: boolean } {
+  const stat: BigIntStats = fstatSync(fd, { bigint: true });
+  return {
+    size: Number(stat.size),
+    mtime: Number(stat.mtimeNs / 1_000_000_000n),
+    atime: Number(stat.atimeNs / 1_000_000_000n),
+    mode: Number(stat.mode & 0o7777n),
+    exact: stat.mtimeNs,
+    isFile: stat.isFile(),
+  };
+}
+
+/** Opens a file to be sent. A pipe or a device is refused without waiting for it. */
+export function openSource(path: string): number {
+  const fd = openSync(encodeName(path), O_RDONLY | O_NONBLOCK);
+  if (fstatSync(fd).isFile()) return fd;
+  closeSync(fd);
+  throw new FileError(`${path}: not a file`);
+}
+
+export function isDirectory(path: string): boolean {
+  return statSync(encodeName(path), { throwIfNoEntry: false })?.isDirectory() ?? false;
+}

@@ -1,0 +1,70 @@
+import { isUtf8 } from "node:buffer";
+import { createHash } from "node:crypto";
+
+/** Bytes that are not UTF-8 are kept as lone low surrogates, which no valid text has. */
+const ESCAPE = 0xdc00;
+
+/** A file name's bytes as a string that {@link encodeName} turns into the same bytes. */
+export function decodeName(bytes: Buffer): string {
+  if (isUtf8(bytes)) return bytes.toString("utf8");
+  let text = "";
+  for (let at = 0; at < bytes.length; ) {
+    const length = characterLength(bytes, at);
+    text +=
+      length === 0
+        ? String.fromCharCode(ESCAPE + (bytes[at] as number))
+        : bytes.toString("utf8", at, at + length);
+    at += length || 1;
+  }
+  return text;
+}
+
+/** Bytes of the valid UTF-8 character at `at`, 0 when there is none. */
+function characterLength(bytes: Buffer, at: number): number {
+  for (let length = 1; length <= 4 && at + length <= bytes.length; length++) {
+    if (isUtf8(bytes.subarray(at, at + length))) return length;
+  }
+  return 0;
+}
+
+export function encodeName(name: string): Buffer {
+  if (!/[\ud800-\udfff]/.test(name)) return Buffer.from(name, "utf8");
+  const parts: Buffer[] = [];
+  for (const character of name) {
+    const code = character.charCodeAt(0);
+    const escaped = character.length === 1 && code >= ESCAPE + 0x80 && code <= ESCAPE + 0xff;
+    parts.push(escaped ? Buffer.from([code - ESCAPE]) : Buffer.from(character, "utf8"));
+  }
+  return Buffer.concat(parts);
+}
+
+/** A name as it may be shown: what could steer a terminal, or isn't text, becomes "?". */
+export function printable(name: string): string {
+  return name.replace(/[\p{Cc}\p{Cs}\u202a-\u202e\u2066-\u2069]/gu, "?");
+}
+
+/** Joins a remote directory and a name. */
+export function joinRemote(directory: string, name: string): string {
+  if (directory === "") return name;
+  return directory.endsWith("/") ? `${directory}${name}` : `${directory}/${name}`;
+}
+
+/** The last part of a remote path, "" for "/". */
+export function remoteName(path: string): string {
+  const trimmed = path.replace(/\/+$/, "");
+  return trimmed.slice(trimmed.lastIndexOf("/") + 1);
+}
+
+/** The first bytes of a text's SHA-256 in hex: a name that always fits. */
+export function shortHash(text: string): string {
+  return createHash("sha256").update(text).digest("hex").slice(0, 12);
+}
+
+/** NAME_MAX of nearly all file systems, in bytes. */
+const LONGEST_NAME = 255;
+
+/** The name beside a file's own that it has until it is whole, or is kept under when it is damaged. */
+export function besideName(name: string, ending: ".part" | ".corrupt"): string {
+  if (encodeName(name).length + ending.length <= LONGEST_NAME) return name + ending;
+  return `.${shortHash(encodeName(name).toString("latin1"))}${ending}`;
+}

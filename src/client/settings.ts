@@ -1,0 +1,126 @@
+import { readFileSync } from "node:fs";
+import { homedir, userInfo } from "node:os";
+import { isAbsolute, join } from "node:path";
+import SSHConfig from "ssh-config";
+import { LoginError } from "./errors.ts";
+import type { LoginOptions } from "./types.ts";
+
+/** Where and as whom to log in, after the configuration file was asked. */
+export interface LoginSettings {
+  /** as typed: what known_hosts and messages name */
+  readonly alias: string;
+  readonly host: string;
+  readonly port: number;
+  readonly user: string;
+  /** files of private keys to try, in order */
+  readonly identities: readonly string[];
+  /** those files were named, so one that is missing is worth a word */
+  readonly namedIdentities: boolean;
+  /** only those files, of the agent's keys only the same ones */
+  readonly identitiesOnly: boolean;
+  /** path of the agent's socket */
+  readonly agent: string | undefined;
+  readonly knownHosts: readonly string[];
+  readonly hashKnownHosts: boolean;
+}
+
+const DEFAULT_IDENTITIES = ["id_ed25519", "id_ecdsa", "id_rsa"];
+
+/** Settings that say how to reach the server and that we can't follow. */
+const UNSUPPORTED = ["ProxyJump", "ProxyCommand"];
+
+type Values = Readonly<Record<string, string | string[]>>;
+
+function list(value: string | string[] | undefined): string[] {
+  if (value === undefined) return [];
+  return Array.isArray(value) ? value : [value];
+}
+
+function one(value: string | string[] | undefined): string | undefined {
+  return list(value)[0];
+}
+
+function readConfig(options: LoginOptions, user: string | undefined): Values {
+  if (options.configFile === "none") return {};
+  const file = options.configFile ?? join(homedir(), ".ssh/config");
+  let text: string;
+  try {
+    text = readFileSync(file, "utf8");
+  } catch (error) {
+    if (options.configFile === undefined) return {};
+    throw new LoginError("protocol", `${file}: ${(error as NodeJS.ErrnoException).code}`);
+  }
+  try {
+    const query = { Host: options.target.host, ...(user === undefined ? {} : { User: user }) };
+    // No command of the file is run: the engine never starts a program.
+    return SSHConfig.parse(text).compute(query, { ignoreCase: true, matchExec: false });
+  } catch (error) {
+    throw new LoginError("protocol", `${file}: ${(error as Error).message.split("\n")[0]}`);
+  }
+}
+
+/** The tokens of ssh_config(5) that paths are written with. */
+function expand(path: string, tokens: Readonly<Record<string, string>>): string {
+  const home = homedir();
+  const named = path.replace(/%(.)/g, (whole, letter: string) => tokens[letter] ?? whole);
+  const full = named.startsWith("~/") ? join(home, named.slice(2)) : named;
+  const known = full.replace(/\$\{(\w+)\}/g, (_, name: string) => process.env[name] ?? "");
+  return isAbsolute(known) ? known : join(home, ".ssh", known);
+}
+
+function agentSocket(
+  value: string | undefined,
+  tokens: Record<string, string>,
+): string | undefined {
+  if (value === undefined || value === "SSH_AUTH_SOCK")
+    return process.env.SSH_AUTH_SOCK || undefined;
+  if (value.toLowerCase() === "none") return undefined;
+  if (value.startsWith("$")) return process.env[value.replace(/^\$\{?|\}$/g, "")] || undefined;
+  return expand(value, tokens);
+}
+
+/**
+ * What the options and ~/.ssh/config say together; options win.
+ * @throws LoginError for a file that can't be read or asks for what we can't do
+ */
+export function loginSettings(options: LoginOptions): LoginSettings {
+  const alias = options.target.host;
+  const values = readConfig(options, options.target.user);
+  const get = (name: string): string | string[] | undefined => values[name.toLowerCase()];
+  for (const name of UNSUPPORTED) {
+    const value = one(get(name));
+    if (value === undefined || value.toLowerCase() === "none") continue;
+    const text = `${alias} is reached by ${name} (${value}), which this client can't do: connect by a tunnel, or with -F none`;
+    throw new LoginError("unreachable", text);
+  }
+  const host = (one(get("HostName")) ?? alias).replaceAll("%h", alias);
+  const local = userInfo().username;
+  const user = options.target.user ?? one(get("User")) ?? local;
+  const port = options.port ?? options.target.port ?? Number(one(get("Port")) ?? 22);
+  if (!Number.isInteger(port) || port < 1 || port > 65535) {
+    throw new LoginError("unreachable", `${alias}: ${port} is not a port`);
+  }
+  const tokens = { h: host, n: alias, p: String(port), r: user, u: local, d: homedir(), "%": "%" };
+  const configured = list(get("IdentityFile")).filter((file) => file.toLowerCase() !== "none");
+  const named = [...options.identities, ...configured.map((file) => expand(file, tokens))];
+  const standard = DEFAULT_IDENTITIES.map((name) => join(homedir(), ".ssh", name));
+  const knownHosts = list(get("UserKnownHostsFile")).flatMap((text) => text.split(/\s+/));
+  const files =
+    options.knownHosts === undefined
+      ? knownHosts.length > 0
+        ? knownHosts.filter((file) => file !== "none").map((file) => expand(file, tokens))
+        : [join(homedir(), ".ssh/known_hosts"), "/etc/ssh/ssh_known_hosts"]
+      : [options.knownHosts];
+  return {
+    alias,
+    host,
+    port,
+    user,
+    identities: named.length > 0 ? named : standard,
+    namedIdentities: options.identities.length > 0,
+    identitiesOnly: one(get("IdentitiesOnly"))?.toLowerCase() === "yes",
+    agent: agentSocket(one(get("IdentityAgent")), tokens),
+    knownHosts: files,
+    hashKnownHosts: one(get("HashKnownHosts"))?.toLowerCase() === "yes",
+  };
+}

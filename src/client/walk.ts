@@ -1,0 +1,248 @@
+import { type Dirent, lstatSync, opendirSync, statSync } from "node:fs";
+import { resolve } from "node:path";
+import { errnoOf, FileError, localError, RemoteError } from "./errors.ts";
+import type { GetItem } from "./get-file.ts";
+import type { Context } from "./job.ts";
+import { inDirectory, isDirectory, isPlainName } from "./local.ts";
+import { decodeName, encodeName, joinRemote, printable, remoteName } from "./names.ts";
+import type { PutItem } from "./put-file.ts";
+import type { RemoteAttrs } from "./types.ts";
+
+/** Deeper trees are loops, or meant to harm. */
+const DEEPEST = 128;
+
+/** What a job consists of, as it is found. */
+export type Found =
+  | { readonly type: "get"; readonly item: Omit<GetItem, "file"> }
+  | { readonly type: "put"; readonly item: Omit<PutItem, "file"> }
+  | { readonly type: "skipped"; readonly source: string; readonly reason: string }
+  | { readonly type: "failed"; readonly source: string; readonly message: string }
+  /** once everything before it is complete */
+  | { readonly type: "later"; readonly run: () => Promise<void> };
+
+type Walk = AsyncGenerator<Found, void, undefined>;
+
+function failed(source: string, error: unknown): Found {
+  const known = errnoOf(error) === undefined ? error : localError(source, error);
+  return { type: "failed", source, message: (known as Error).message };
+}
+
+function isLost(error: unknown): boolean {
+  return error instanceof RemoteError && error.lost;
+}
+
+/** The name that a path's last part gives a copy; undefined for ".", ".." and "/": their contents are meant. */
+function copyName(path: string): string | undefined {
+  const name = remoteName(path);
+  return isPlainName(name) ? name : undefined;
+}
+
+/** Everything that a job fetches. */
+export async function* walkRemote(context: Context): Walk {
+  const { job, connection } = context;
+  const target = resolve(job.target);
+  const into = isDirectory(target);
+  if (!into && job.sources.length > 1) throw new FileError(`${target}: is not a directory`);
+  for (const given of job.sources) {
+    try {
+      const source = await connection.realpath(given);
+      const attrs = await connection.stat(source);
+      const name = copyName(given) ?? "";
+      if (attrs.type === "directory") yield* remoteRoot(context, source, target, into, name);
+      else if (attrs.type !== "file")
+        yield { type: "skipped", source: given, reason: "not a file" };
+      else yield { type: "get", item: oneFile(source, attrs, target, into, name) };
+    } catch (error) {
+      if (isLost(error)) throw error;
+      yield failed(given, error);
+    }
+  }
+}
+
+function oneFile(
+  source: string,
+  attrs: RemoteAttrs,
+  target: string,
+  into: boolean,
+  name: string,
+): Omit<GetItem, "file"> {
+  const top = into ? target : resolve(target, "..");
+  const own = into ? name : remoteName(target);
+  return { source, attrs, top, parts: [], name: own, target: resolve(top, own) };
+}
+
+async function* remoteRoot(
+  context: Context,
+  source: string,
+  target: string,
+  into: boolean,
+  name: string,
+): Walk {
+  if (!context.job.recursive) {
+    yield { type: "skipped", source, reason: "a directory (-r fetches it with all in it)" };
+    return;
+  }
+  // Into a directory that is there goes a directory of the source's name; else the target is its copy.
+  const top = into ? target : resolve(target, "..");
+  const own = into ? name : remoteName(target);
+  yield* remoteDirectory(context, source, top, own === "" ? [] : [own]);
+}
+
+async function* remoteDirectory(
+  context: Context,
+  source: string,
+  top: string,
+  parts: readonly string[],
+): Walk {
+  const { connection } = context;
+  const target = resolve(top, ...parts);
+  if (parts.length > DEEPEST) {
+    yield { type: "failed", source, message: `${source}: too deep` };
+    return;
+  }
+  try {
+    await inDirectory(top, parts, () => {});
+    const below: { name: string; path: string }[] = [];
+    for await (const batch of connection.list(source)) {
+      for (const { name, longname: _, ...listed } of batch) {
+        if (name === "." || name === "..") continue;
+        const path = joinRemote(source, name);
+        if (!isPlainName(name)) {
+          const message = `${source}: the server names a file ${printable(JSON.stringify(name))}: left out`;
+          yield { type: "failed", source, message };
+          continue;
+        }
+        const attrs = listed.type === "link" ? await connection.exists(path) : listed;
+        if (attrs?.type === "file") {
+          const item = { source: path, attrs, top, parts, name, target: resolve(target, name) };
+          yield { type: "get", item };
+        } else if (attrs?.type === "directory" && listed.type !== "link") {
+          below.push({ name, path });
+        } else yield { type: "skipped", source: path, reason: whyNot(attrs) };
+      }
+    }
+    for (const { name, path } of below)
+      yield* remoteDirectory(context, path, top, [...parts, name]);
+    if (context.job.preserve)
+      yield { type: "later", run: () => copyTimes(context, source, top, parts) };
+  } catch (error) {
+    if (isLost(error)) throw error;
+    yield failed(errnoOf(error) === undefined ? source : target, error);
+  }
+}
+
+function whyNot(attrs: RemoteAttrs | undefined): string {
+  if (attrs === undefined) return "a link that leads nowhere";
+  return attrs.type === "directory" ? "a link to a directory" : "not a file";
+}
+
+async function copyTimes(
+  { connection }: Context,
+  source: string,
+  top: string,
+  parts: readonly string[],
+): Promise<void> {
+  const { atime, mtime } = await connection.stat(source);
+  await inDirectory(top, parts, (directory) => directory.setTimes(atime, mtime));
+}
+
+/** Everything that a job sends. */
+export async function* walkLocal(context: Context): Walk {
+  const { job, connection } = context;
+  const target = await absolute(context, job.target);
+  const there = await connection.exists(target);
+  const into = there?.type === "directory";
+  if (!into && job.sources.length > 1) throw new FileError(`${job.target}: is not a directory`);
+  for (const given of job.sources) {
+    const source = resolve(given);
+    try {
+      const stat = statSync(encodeName(source));
+      const name = copyName(given) ?? (job.recursive ? "" : remoteName(source));
+      const path = into && name !== "" ? joinRemote(target, name) : target;
+      if (stat.isDirectory()) yield* localRoot(context, source, path, into && name === "");
+      else if (!stat.isFile()) yield { type: "skipped", source: given, reason: "not a file" };
+      else yield { type: "put", item: { source, size: stat.size, target: path, fresh: false } };
+    } catch (error) {
+      if (isLost(error)) throw error;
+      yield failed(given, error);
+    }
+  }
+}
+
+/** Relative paths start at the login directory. */
+async function absolute({ connection }: Context, path: string): Promise<string> {
+  const full = path.startsWith("/") ? path : joinRemote(connection.home, path);
+  const trimmed = full.replace(/\/+$/, "");
+  return trimmed === "" ? "/" : trimmed;
+}
+
+async function* localRoot(context: Context, source: string, target: string, there: boolean): Walk {
+  if (!context.job.recursive) {
+    yield { type: "skipped", source, reason: "a directory (-r sends it with all in it)" };
+    return;
+  }
+  yield* localDirectory(context, source, target, there, 0);
+}
+
+async function* localDirectory(
+  context: Context,
+  source: string,
+  target: string,
+  there: boolean,
+  depth: number,
+): Walk {
+  if (depth > DEEPEST) {
+    yield { type: "failed", source, message: `${source}: too deep` };
+    return;
+  }
+  try {
+    const fresh = there ? false : await makeDirectory(context, target);
+    const below: string[] = [];
+    for await (const entry of opendirSync(encodeName(source) as unknown as string, {
+      encoding: "buffer" as BufferEncoding,
+    })) {
+      const name = decodeName((entry as unknown as Dirent<Buffer>).name);
+      const path = `${source}/${name}`;
+      const stat = statSync(encodeName(path), { throwIfNoEntry: false });
+      const link =
+        lstatSync(encodeName(path), { throwIfNoEntry: false })?.isSymbolicLink() ?? false;
+      if (stat?.isFile()) {
+        const item = { source: path, size: stat.size, target: joinRemote(target, name), fresh };
+        yield { type: "put", item };
+      } else if (stat?.isDirectory() && !link) below.push(name);
+      else {
+        const reason = stat === undefined ? "a link that leads nowhere" : "a link to a directory";
+        const special = stat !== undefined && !stat.isDirectory();
+        yield { type: "skipped", source: path, reason: special ? "not a file" : reason };
+      }
+    }
+    for (const name of below) {
+      const to = joinRemote(target, name);
+      yield* localDirectory(context, `${source}/${name}`, to, false, depth + 1);
+    }
+    if (context.job.preserve)
+      yield { type: "later", run: () => sendTimes(context, source, target) };
+  } catch (error) {
+    if (isLost(error)) throw error;
+    yield failed(errnoOf(error) === undefined ? target : source, error);
+  }
+}
+
+/** True when it was made now. */
+async function makeDirectory({ connection }: Context, path: string): Promise<boolean> {
+  try {
+    await connection.mkdir(path);
+    return true;
+  } catch (error) {
+    if (isLost(error)) throw error;
+    const there = await connection.exists(path);
+    if (there?.type === "directory") return false;
+    throw there === undefined ? error : new FileError(`${path}: is in the way and not a directory`);
+  }
+}
+
+async function sendTimes({ connection }: Context, source: string, target: string): Promise<void> {
+  const { atimeMs, mtimeMs, mode } = statSync(encodeName(source));
+  await connection.chmod(target, mode & 0o777);
+  await connection.utimes(target, Math.floor(atimeMs / 1000), Math.floor(mtimeMs / 1000));
+}

@@ -1,0 +1,83 @@
+import type { Logger } from "pino";
+import type { Config } from "../config/types.ts";
+import type { Store } from "../store/store.ts";
+import type { Account } from "../store/types.ts";
+import type {
+  FailedLogins,
+  HostKeyInfo,
+  Penalty,
+  ReloadResult,
+  SettingInfo,
+  TopicEvent,
+} from "./protocol.ts";
+
+/** A session of the server process, as the process itself knows it. */
+export interface LiveSession {
+  readonly id: number;
+  /** milliseconds without a request or a byte moved */
+  readonly idle: number;
+  readonly transfers: readonly LiveTransfer[];
+}
+
+export interface LiveTransfer {
+  readonly id: number;
+  readonly path: string;
+  readonly direction: "upload" | "download";
+  readonly bytes: number;
+  readonly size: number | null;
+  readonly bytesPerSecond: number;
+}
+
+/** Counted by the server process since its start. */
+export interface ServerCounts {
+  readonly bytesIn: number;
+  readonly bytesOut: number;
+  readonly logins: number;
+  readonly failedLogins: number;
+  /** correct logins that were not let in */
+  readonly refusals: number;
+}
+
+/** What counts against addresses. */
+export interface PenaltyBook {
+  list(): Promise<readonly Penalty[]>;
+  failures(): Promise<readonly FailedLogins[]>;
+  /** False when nothing counts against that address or network. */
+  lift(address: string): Promise<boolean>;
+}
+
+export type Stopping = TopicEvent<"stopping">;
+
+/** The server process as control needs it. */
+export interface ControlHost {
+  /** the instance's directory */
+  readonly root: string;
+  readonly store: Store;
+  readonly log: Logger;
+  /** the settings in force; they change by a reload */
+  readonly config: Config;
+  /** "host:port" */
+  readonly listen: string;
+  readonly startedAt: number;
+  readonly hostKeys: readonly HostKeyInfo[];
+  readonly penalties: PenaltyBook;
+  counts(): ServerCounts;
+  sessions(): Promise<readonly LiveSession[]>;
+  /** False when the session is not in this process. */
+  kick(id: number, text: string): boolean;
+  /** False when the session or transfer is not in this process. */
+  endTransfer(session: number, transfer: number): boolean;
+  /** a password to an argon2 PHC string */
+  hash(password: string): Promise<string>;
+  rescan(
+    account: Account,
+    onProgress: (files: number, bytes: number) => void,
+  ): Promise<{ readonly bytes: number; readonly files: number }>;
+  /** Applies now what is new in `changes`. */
+  applyChanges(): Promise<void>;
+  settings(): readonly SettingInfo[];
+  /** @throws ControlError when the settings are wrong: then nothing changes */
+  reload(): ReloadResult;
+  stop(graceMs: number): void;
+  stopping(): Stopping;
+}

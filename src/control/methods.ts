@@ -1,0 +1,216 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { generatePassword } from "../auth/generate.ts";
+import { PublicKeyError, parsePublicKeys } from "../auth/keys.ts";
+import type { AuditEvent, UserKey } from "../store/types.ts";
+import { ControlError } from "./errors.ts";
+import type { ControlHost } from "./host.ts";
+import type { KeyInfo, Method, Params, Result, SessionInfo, UserInfo } from "./protocol.ts";
+import { type ControlService, toUserInfo } from "./service.ts";
+import { queryLog } from "./tail.ts";
+import type { UserControl } from "./users.ts";
+
+/** How long the end of a session is waited for. */
+const KICK_TIMEOUT_MS = 10_000;
+const POLL_MS = 20;
+const KICKED = "The session was ended by an administrator";
+/** What `stop` gives running transfers when it isn't told. */
+export const STOP_GRACE_MS = 8_000;
+
+/** Who asks, and what is there to do it with. */
+export interface Caller {
+  readonly service: ControlService;
+  readonly host: ControlHost;
+  readonly users: UserControl;
+  readonly actor: string;
+}
+
+type Methods = {
+  readonly [M in Method]: (caller: Caller, params: Params<M>) => Promise<Result<M>>;
+};
+
+/** The administrators' use-cases. They reject with ControlError for what a person can put right. */
+export const METHODS: Methods = {
+  overview: ({ service }) => service.overview(),
+  "users.page": ({ service }, query) => service.users(query),
+  "users.show": async (caller, { name }) => ({
+    user: await info(caller, name),
+    keys: (await caller.users.listKeys(name)).map(toKeyInfo),
+  }),
+  "users.add": addUser,
+  "users.set": async (caller, { name, force = false, ...change }) => {
+    await caller.users.set(name, change, { force });
+    return changed(caller, name);
+  },
+  "users.password": async ({ users }, { name, password }) => {
+    await users.setPassword(name, password);
+    return null;
+  },
+  "users.generatePassword": async ({ users }, { name }) => {
+    const password = generatePassword();
+    await users.setPassword(name, password);
+    return { password };
+  },
+  "users.enable": async (caller, { name }) => {
+    await caller.users.enable(name);
+    return changed(caller, name);
+  },
+  "users.disable": async (caller, { name, force = false }) => {
+    await caller.users.disable(name, { force });
+    return changed(caller, name);
+  },
+  "users.remove": async ({ users, service }, { name, ...options }) => {
+    const removed = await users.remove(name, options);
+    service.feeds.users.poke();
+    return removed;
+  },
+  "users.rescan": async (caller, { name }) => {
+    await caller.users.rescan(name);
+    return changed(caller, name);
+  },
+  "keys.add": async ({ users }, { name, text }) => {
+    const added = await users.addKeys(name, parseKeys(text));
+    return { added: added.map(toKeyInfo) };
+  },
+  "keys.check": async (_, { text }) => parseKeys(text).map(toKeyInfo),
+  "keys.remove": async ({ users }, { name, fingerprint }) => {
+    await users.removeKey(name, fingerprint);
+    return null;
+  },
+  "sessions.list": ({ service }) => service.sessions(),
+  "sessions.own": ({ service }) => service.ownSessions(),
+  "sessions.kick": kick,
+  "transfers.end": endTransfer,
+  security: ({ service }) => service.security(),
+  "penalties.lift": liftPenalty,
+  "log.query": ({ host }, query) => queryLog(host.store.audit, query),
+  hostKeys: async ({ host }) => host.hostKeys,
+  settings: async ({ host }) => host.settings(),
+  reload,
+  stop,
+};
+
+async function info({ host, users }: Caller, name: string): Promise<UserInfo> {
+  const listed = await host.store.userPages.one(name);
+  if (listed !== undefined) return toUserInfo(listed);
+  // Says so in the words of all commands.
+  await users.account(name);
+  throw new ControlError(`user ${name} was removed meanwhile`);
+}
+
+async function changed(caller: Caller, name: string): Promise<UserInfo> {
+  caller.service.feeds.users.poke();
+  return info(caller, name);
+}
+
+async function addUser(caller: Caller, request: Params<"users.add">): Promise<UserInfo> {
+  const { quota } = caller.host.config;
+  const { name, role = "user", password, keys, quotaBytes, quotaFiles } = request;
+  await caller.users.add({
+    name,
+    role,
+    ...(password !== undefined && { password }),
+    keys: keys === undefined ? [] : parseKeys(keys),
+    quotaBytes: quotaBytes === undefined ? quota.default : quotaBytes,
+    quotaFiles: quotaFiles === undefined ? quota.files : quotaFiles,
+  });
+  return changed(caller, name);
+}
+
+function parseKeys(text: string): UserKey[] {
+  try {
+    return parsePublicKeys(text);
+  } catch (thrown) {
+    throw thrown instanceof PublicKeyError ? new ControlError(thrown.message) : thrown;
+  }
+}
+
+function toKeyInfo({ fingerprint, algorithm, comment, createdAt }: UserKey): KeyInfo {
+  return { fingerprint, algorithm, comment, createdAt };
+}
+
+/** Ends a session, or a login that waits, wherever it is. */
+async function kick(caller: Caller, params: Params<"sessions.kick">): Promise<null> {
+  const { host, users } = caller;
+  const { id, disable = false, force = false, reason } = params;
+  const session = (await host.store.sessions.list()).find((one) => one.id === id);
+  if (session === undefined) throw noSession(id);
+  const text = reason === undefined ? KICKED : `${KICKED}: ${oneLine(reason)}`;
+  const told = host.kick(id, text);
+  if (!told) await host.store.changes.add("kick", session.userId, `${id} ${text}`);
+  const detail = reason === undefined ? {} : { detail: oneLine(reason) };
+  const { user, remote } = session;
+  record(caller, { kind: "session-kick", user, remote, session: id, ...detail });
+  if (disable) await users.disable(user, { force });
+  await gone(caller, id);
+  return null;
+}
+
+/** Waits until the session's files are closed and its place is free. */
+async function gone({ host }: Caller, id: number): Promise<void> {
+  const deadline = Date.now() + KICK_TIMEOUT_MS;
+  while ((await host.store.sessions.list()).some((one) => one.id === id)) {
+    if (Date.now() > deadline) {
+      throw new ControlError(`session ${id} was told to end, and is still closing its files`);
+    }
+    await sleep(POLL_MS);
+  }
+}
+
+async function endTransfer(
+  caller: Caller,
+  { session: id, transfer }: Params<"transfers.end">,
+): Promise<null> {
+  const { host, service } = caller;
+  const session = (await service.sessions()).find((one) => one.id === id);
+  if (session === undefined) throw noSession(id);
+  const found = session.transfers.find((one) => one.id === transfer);
+  const here = session.node === host.store.nodeId;
+  if (here ? !host.endTransfer(id, transfer) : found === undefined) {
+    throw new ControlError(`session ${id} has no transfer ${transfer} any more`);
+  }
+  const account = await host.store.users.byName(session.user);
+  if (!here) await host.store.changes.add("transfer-end", account?.id ?? 0, `${id} ${transfer}`);
+  record(caller, { kind: "transfer-end", ...whose(session), ...(found && { path: found.path }) });
+  return null;
+}
+
+function whose({ id, user, remote }: SessionInfo): Pick<AuditEvent, "session" | "user" | "remote"> {
+  return { session: id, user, remote };
+}
+
+function noSession(id: number): ControlError {
+  return new ControlError(`no session ${id}: \`moorage sessions\` shows all`);
+}
+
+async function liftPenalty(caller: Caller, { address }: Params<"penalties.lift">): Promise<null> {
+  if (!(await caller.host.penalties.lift(address))) {
+    throw new ControlError(`nothing counts against ${JSON.stringify(address)}`);
+  }
+  record(caller, { kind: "penalty-lifted", remote: address.trim() });
+  caller.service.feeds.security.poke();
+  return null;
+}
+
+async function reload(caller: Caller): Promise<Result<"reload">> {
+  const result = caller.host.reload();
+  await caller.host.store.changes.add("reload", 0);
+  record(caller, { kind: "reload", detail: result.applied.join(", ") });
+  return result;
+}
+
+async function stop(caller: Caller, { graceMs = STOP_GRACE_MS }: Params<"stop">): Promise<null> {
+  const { host } = caller;
+  record(caller, { kind: "server-stop", detail: "asked for" });
+  await host.store.changes.add("stop", 0, `${Math.round(graceMs)}`);
+  host.stop(graceMs);
+  return null;
+}
+
+function record({ host, actor }: Caller, event: AuditEvent): void {
+  host.store.audit.record({ ...event, actor });
+}
+
+/** Without what could steer a terminal. */
+function oneLine(text: string): string {
+  return text.replace(/\p{C}+/gu, " ").trim();
+}

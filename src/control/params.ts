@@ -1,0 +1,178 @@
+import { z } from "zod";
+import type { AuditKind } from "../store/types.ts";
+import type { Method, Params, Topic, TopicParams } from "./protocol.ts";
+
+/** Longest text of a key file, in characters. */
+const MAX_KEYS = 200_000;
+const MAX_TEXT = 1_000;
+const MAX_ROWS = 500;
+const MAX_RECORDS = 1_000;
+
+const none = z.strictObject({});
+const whole = z.int().min(0);
+const name = z.string().max(64);
+const role = z.enum(["user", "admin"]);
+const quota = whole.nullable().exactOptional();
+const flag = z.boolean().exactOptional();
+const who = z.strictObject({ name });
+/** Every kind of audit record, whole by its type. */
+const KINDS: Readonly<Record<AuditKind, true>> = {
+  login: true,
+  "login-failed": true,
+  penalty: true,
+  "penalty-lifted": true,
+  logout: true,
+  "refused-session": true,
+  upload: true,
+  download: true,
+  remove: true,
+  rename: true,
+  mkdir: true,
+  rmdir: true,
+  link: true,
+  "refused-quota": true,
+  "user-add": true,
+  "user-set": true,
+  "user-passwd": true,
+  "user-enable": true,
+  "user-disable": true,
+  "user-remove": true,
+  "key-add": true,
+  "key-remove": true,
+  rescan: true,
+  connect: true,
+  "session-kick": true,
+  "transfer-end": true,
+  reload: true,
+  "server-start": true,
+  "server-stop": true,
+};
+
+export const AUDIT_KINDS = Object.keys(KINDS) as AuditKind[];
+const kind = z.enum(AUDIT_KINDS);
+
+const userQuery = z.strictObject({
+  filter: z.string().max(MAX_TEXT).exactOptional(),
+  sort: z
+    .enum(["name", "role", "state", "used", "percent", "files", "sessions", "login"])
+    .exactOptional(),
+  descending: flag,
+  offset: whole.exactOptional(),
+  limit: z.int().min(0).max(MAX_ROWS).exactOptional(),
+});
+
+const logQuery = z.strictObject({
+  user: name.exactOptional(),
+  kind: kind.exactOptional(),
+  since: z.number().exactOptional(),
+  until: z.number().exactOptional(),
+  afterId: whole.exactOptional(),
+  limit: z.int().min(0).max(MAX_RECORDS).exactOptional(),
+});
+
+const METHODS: { readonly [M in Method]: z.ZodType<Params<M>> } = {
+  overview: none,
+  "users.page": userQuery,
+  "users.show": who,
+  "users.add": z.strictObject({
+    name,
+    role: role.exactOptional(),
+    password: z.string().max(4096).exactOptional(),
+    keys: z.string().max(MAX_KEYS).exactOptional(),
+    quotaBytes: quota,
+    quotaFiles: quota,
+  }),
+  "users.set": z.strictObject({
+    name,
+    role: role.exactOptional(),
+    quotaBytes: quota,
+    quotaFiles: quota,
+    force: flag,
+  }),
+  "users.password": z.strictObject({ name, password: z.string().max(4096) }),
+  "users.generatePassword": who,
+  "users.enable": who,
+  "users.disable": z.strictObject({ name, force: flag }),
+  "users.remove": z.strictObject({ name, deleteHome: flag, force: flag }),
+  "users.rescan": who,
+  "keys.add": z.strictObject({ name, text: z.string().max(MAX_KEYS) }),
+  "keys.check": z.strictObject({ text: z.string().max(MAX_KEYS) }),
+  "keys.remove": z.strictObject({ name, fingerprint: z.string().max(MAX_TEXT) }),
+  "sessions.list": none,
+  "sessions.own": none,
+  "sessions.kick": z.strictObject({
+    id: whole,
+    disable: flag,
+    force: flag,
+    reason: z.string().max(MAX_TEXT).exactOptional(),
+  }),
+  "transfers.end": z.strictObject({ session: whole, transfer: whole }),
+  security: none,
+  "penalties.lift": z.strictObject({ address: z.string().max(MAX_TEXT) }),
+  "log.query": logQuery,
+  hostKeys: none,
+  settings: none,
+  reload: none,
+  stop: z.strictObject({ graceMs: z.number().min(0).max(86_400_000).exactOptional() }),
+};
+
+const TOPICS: { readonly [T in Topic]: z.ZodType<TopicParams<T>> } = {
+  overview: none,
+  sessions: none,
+  users: userQuery,
+  log: logQuery,
+  security: none,
+  rescan: who,
+  stopping: none,
+};
+
+/** A line of a client. Its params are looked at with the method or topic. */
+const LINE = z.union([
+  z.strictObject({ actor: z.string().regex(/^[\p{L}\p{N}:@._[\] -]{1,100}$/u) }),
+  z.strictObject({ id: whole, call: z.string(), params: z.unknown() }),
+  z.strictObject({ id: whole, subscribe: z.string(), params: z.unknown() }),
+  z.strictObject({ id: whole, unsubscribe: z.literal(true) }),
+]);
+
+export type ParsedLine = z.infer<typeof LINE>;
+
+/** What a client's line says; undefined when it is none of what a client may say. */
+export function parseLine(text: string): ParsedLine | undefined {
+  try {
+    return LINE.safeParse(JSON.parse(text)).data;
+  } catch {
+    return undefined;
+  }
+}
+
+export function isMethod(text: string): text is Method {
+  return Object.hasOwn(METHODS, text);
+}
+
+export function isTopic(text: string): text is Topic {
+  return Object.hasOwn(TOPICS, text);
+}
+
+/** @returns the params when they are such, else which of them is wrong */
+export function checkMethod<M extends Method>(
+  method: M,
+  params: unknown,
+): { readonly params: Params<M> } | { readonly problem: string } {
+  return check(METHODS[method], params);
+}
+
+/** As {@link checkMethod}, of a subscription. */
+export function checkTopic<T extends Topic>(
+  topic: T,
+  params: unknown,
+): { readonly params: TopicParams<T> } | { readonly problem: string } {
+  return check(TOPICS[topic], params);
+}
+
+/** Never quotes a value: it may be a password. */
+function check<P>(schema: z.ZodType<P>, params: unknown): { params: P } | { problem: string } {
+  const parsed = schema.safeParse(params);
+  if (parsed.success) return { params: parsed.data };
+  const [issue] = parsed.error.issues;
+  return { problem: issue?.path.join(".") || "params" };
+}

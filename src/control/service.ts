@@ -1,0 +1,200 @@
+import { statfs } from "node:fs/promises";
+import { join } from "node:path";
+import { errorName } from "../errors.ts";
+import type { ListedUser } from "../store/user-page.ts";
+import { VERSION } from "../version.ts";
+import { StateFeed, StateFeeds } from "./feeds.ts";
+import type { ControlHost } from "./host.ts";
+import { Peers } from "./peers.ts";
+import type {
+  Overview,
+  Security,
+  SessionInfo,
+  TopicEvent,
+  UserInfo,
+  UserPage,
+  UserQuery,
+} from "./protocol.ts";
+import { Samples } from "./samples.ts";
+import { AuditTail } from "./tail.ts";
+
+const SECOND_MS = 1_000;
+/** At most twice a second. */
+const SESSIONS_MS = 500;
+const STOPPING_MS = 200;
+const RESCAN_MS = 200;
+const DEFAULT_PAGE = 100;
+const TOP_USERS = 5;
+const LAST_EVENTS = 20;
+const MOST_RESCANS = 100;
+
+type Rescan = TopicEvent<"rescan">;
+type None = Record<string, never>;
+
+/** What all who control this process share: its states, their subscribers, the other processes. */
+export class ControlService {
+  readonly host: ControlHost;
+  readonly tail: AuditTail;
+  readonly feeds: {
+    readonly overview: StateFeeds<None, Overview>;
+    readonly sessions: StateFeeds<None, readonly SessionInfo[]>;
+    readonly users: StateFeeds<UserQuery, UserPage>;
+    readonly security: StateFeeds<None, Security>;
+    readonly rescan: StateFeeds<{ readonly name: string }, Rescan>;
+    readonly stopping: StateFeeds<None, TopicEvent<"stopping">>;
+  };
+  readonly #peers: Peers;
+  readonly #samples: Samples;
+  readonly #rescans = new Map<string, Rescan>();
+
+  constructor(host: ControlHost) {
+    this.host = host;
+    const onError = (error: unknown): void => {
+      host.log.error({ error: errorName(error) }, "control could not look");
+    };
+    const state = <P, E>(compute: (params: P) => Promise<E>, everyMs: number): StateFeeds<P, E> =>
+      new StateFeeds((params) => new StateFeed(() => compute(params), everyMs, onError));
+    this.#peers = new Peers(host.root);
+    this.tail = new AuditTail(host.store.audit, onError);
+    this.#samples = new Samples(
+      () => host.counts(),
+      async () => (await host.store.sessions.counts()).active,
+      onError,
+    );
+    this.feeds = {
+      overview: state(() => this.overview(), SECOND_MS),
+      sessions: state(() => this.sessions(), SESSIONS_MS),
+      users: state((query) => this.users(query), SECOND_MS),
+      security: state(() => this.security(), SECOND_MS),
+      rescan: state(async ({ name }) => this.rescanOf(name), RESCAN_MS),
+      stopping: state(async () => host.stopping(), STOPPING_MS),
+    };
+  }
+
+  /** A session has begun or ended here. */
+  sessionsChanged(): void {
+    this.feeds.sessions.poke();
+    this.feeds.stopping.poke();
+  }
+
+  async close(): Promise<void> {
+    this.#peers.close();
+    await this.#samples.close();
+    await Promise.all(Object.values(this.feeds).map((feed) => feed.settled()));
+    await this.tail.settled();
+  }
+
+  async overview(): Promise<Overview> {
+    const { host } = this;
+    const { store, config } = host;
+    const counts = host.counts();
+    const top = await this.users({ sort: "used", descending: true, limit: TOP_USERS });
+    const disk = await statfs(join(host.root, "homes"));
+    const { failedLogins, logins, refusals, bytesIn, bytesOut } = counts;
+    return {
+      version: VERSION,
+      pid: process.pid,
+      node: store.nodeId,
+      listen: host.listen,
+      startedAt: host.startedAt,
+      stopping: host.stopping().stopping,
+      sessions: { ...(await store.sessions.counts()), max: config.limits.maxSessions },
+      users: top.total,
+      totals: { logins, failedLogins, refusals, bytesIn, bytesOut },
+      disk: { totalBytes: disk.blocks * disk.bsize, freeBytes: disk.bavail * disk.bsize },
+      memoryBytes: process.memoryUsage.rss(),
+      topUsers: top.rows,
+      samples: this.#samples.all,
+      events: (await store.audit.query({ limit: LAST_EVENTS })).reverse(),
+    };
+  }
+
+  async users(query: UserQuery): Promise<UserPage> {
+    const { filter = "", sort = "name", descending = false } = query;
+    const { offset = 0, limit = DEFAULT_PAGE } = query;
+    const request = { filter, order: sort, descending, offset, limit };
+    const { total, rows } = await this.host.store.userPages.page(request);
+    return { total, rows: rows.map(toUserInfo) };
+  }
+
+  /** The sessions of all processes, oldest first. */
+  async sessions(): Promise<readonly SessionInfo[]> {
+    const { store } = this.host;
+    const stored = await store.sessions.list();
+    const known = new Map((await this.ownSessions()).map((session) => [session.id, session]));
+    const others = new Set(stored.map(({ nodeId }) => nodeId));
+    others.delete(store.nodeId);
+    for (const session of await this.#peers.sessions([...others])) known.set(session.id, session);
+    return stored.map(
+      (row) =>
+        known.get(row.id) ?? {
+          id: row.id,
+          user: row.user,
+          role: row.role,
+          state: row.state,
+          remote: row.remote,
+          client: row.client,
+          since: row.since,
+          idle: null,
+          node: row.nodeId,
+          transfers: [],
+        },
+    );
+  }
+
+  /** Those of this process, as far as they are let in. */
+  async ownSessions(): Promise<readonly SessionInfo[]> {
+    const { store } = this.host;
+    const live = new Map((await this.host.sessions()).map((session) => [session.id, session]));
+    return (await store.sessions.list()).flatMap((row) => {
+      const session = live.get(row.id);
+      if (session === undefined) return [];
+      const { id, user, role, state, remote, client, since } = row;
+      const transfers = session.transfers.map((transfer) => ({
+        ...transfer,
+        direction: transfer.direction === "upload" ? ("up" as const) : ("down" as const),
+      }));
+      const { idle } = session;
+      return [
+        { id, user, role, state, remote, client, since, idle, node: store.nodeId, transfers },
+      ];
+    });
+  }
+
+  async security(): Promise<Security> {
+    const { penalties } = this.host;
+    return { penalties: await penalties.list(), failures: await penalties.failures() };
+  }
+
+  rescanOf(name: string): Rescan {
+    return this.#rescans.get(name) ?? { files: 0, bytes: 0, done: true };
+  }
+
+  /** Notes how far a rescan is, for who follows it. */
+  rescanned(name: string, progress: Rescan): void {
+    this.#rescans.delete(name);
+    this.#rescans.set(name, progress);
+    const [oldest] = this.#rescans.keys();
+    if (oldest !== undefined && this.#rescans.size > MOST_RESCANS) this.#rescans.delete(oldest);
+    this.feeds.rescan.poke();
+  }
+}
+
+export function toUserInfo(user: ListedUser): UserInfo {
+  const { name, role, enabled, hasPassword, keys, quotaBytes, quotaFiles, usedBytes } = user;
+  const { usedFiles: files, sessions, createdAt, lastLoginAt } = user;
+  return {
+    name,
+    role,
+    enabled,
+    hasPassword,
+    keys,
+    quotaBytes,
+    quotaFiles,
+    usedBytes,
+    files,
+    sessions,
+    createdAt,
+    lastLoginAt,
+  };
+}

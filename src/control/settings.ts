@@ -1,0 +1,83 @@
+import { type EffectiveSetting, toConfig } from "../config/load.ts";
+import { ALL_SETTINGS } from "../config/settings.ts";
+import type { Config } from "../config/types.ts";
+import type { ReloadResult, SettingInfo } from "./protocol.ts";
+
+/** Read once, when the server starts; everything else is asked for at each use. */
+const NEED_RESTART: ReadonlySet<string> = new Set([
+  "server.host",
+  "server.port",
+  "log.file",
+  "log.format",
+]);
+const SECTIONS_NEED_RESTART: ReadonlySet<string> = new Set(["auth", "digests"]);
+
+function needsRestart({ named }: EffectiveSetting): boolean {
+  return NEED_RESTART.has(named.name) || SECTIONS_NEED_RESTART.has(named.section);
+}
+
+type Writable = Record<string, Record<string, unknown>>;
+
+/** The settings in force in a server process, some of which change while it runs. */
+export class LiveSettings {
+  /** always the settings in force: who must follow them asks at each use */
+  readonly config: Config;
+  readonly #read: () => readonly EffectiveSetting[];
+  #settings: readonly EffectiveSetting[];
+
+  /**
+   * @param config in force at the start
+   * @param read the settings as their sources have them now
+   */
+  constructor(config: Config, read: () => readonly EffectiveSetting[] = () => unsourced(config)) {
+    this.config = structuredClone(config);
+    this.#read = read;
+    const origins = new Map(read().map(({ named, origin }) => [named, origin]));
+    this.#settings = unsourced(config).map((setting) => ({
+      ...setting,
+      origin: origins.get(setting.named) ?? setting.origin,
+    }));
+  }
+
+  list(): readonly SettingInfo[] {
+    return this.#settings.map((setting) => ({
+      name: setting.named.name,
+      value: setting.named.setting.format(setting.value),
+      source: setting.origin,
+      restart: needsRestart(setting),
+    }));
+  }
+
+  /**
+   * Reads the sources again and puts in force what can be.
+   * @throws ConfigError when they are wrong: then nothing changes
+   */
+  reload(): ReloadResult {
+    const applied: string[] = [];
+    const needRestart: string[] = [];
+    const now = new Map(this.#read().map((setting) => [setting.named, setting]));
+    this.#settings = this.#settings.map((before) => {
+      const after = now.get(before.named) ?? before;
+      if (same(before.value, after.value)) return after;
+      (needsRestart(before) ? needRestart : applied).push(before.named.name);
+      return needsRestart(before) ? before : after;
+    });
+    const config = toConfig(this.#settings) as unknown as Writable;
+    for (const [section, values] of Object.entries(config)) {
+      Object.assign((this.config as unknown as Writable)[section] ?? {}, values);
+    }
+    return { applied, needRestart };
+  }
+}
+
+function unsourced(config: Config): EffectiveSetting[] {
+  return ALL_SETTINGS.map((named) => ({
+    named,
+    value: (config as unknown as Writable)[named.section]?.[named.key],
+    origin: "the program",
+  }));
+}
+
+function same(a: unknown, b: unknown): boolean {
+  return JSON.stringify(a) === JSON.stringify(b);
+}

@@ -1,0 +1,126 @@
+import type { Connection } from "./database.ts";
+import type { NodeStore } from "./nodes.ts";
+import type { Role } from "./types.ts";
+
+/** A user as lists show it; quotas: null is no limit. */
+export interface ListedUser {
+  readonly id: number;
+  readonly name: string;
+  readonly role: Role;
+  readonly enabled: boolean;
+  readonly hasPassword: boolean;
+  /** how many */
+  readonly keys: number;
+  readonly quotaBytes: number | null;
+  readonly quotaFiles: number | null;
+  readonly usedBytes: number;
+  readonly usedFiles: number;
+  /** of living processes, active and waiting */
+  readonly sessions: number;
+  readonly createdAt: number;
+  readonly lastLoginAt: number | null;
+}
+
+export type UserOrder =
+  | "name"
+  | "role"
+  | "state"
+  | "used"
+  | "percent"
+  | "files"
+  | "sessions"
+  | "login";
+
+export interface UserPageRequest {
+  /** part of the name */
+  readonly filter: string;
+  readonly order: UserOrder;
+  readonly descending: boolean;
+  readonly offset: number;
+  readonly limit: number;
+}
+
+interface Row extends Omit<ListedUser, "enabled" | "hasPassword"> {
+  readonly enabled: number;
+  readonly hasPassword: number;
+}
+
+/** A quota of nothing is full; no quota comes before the emptiest. */
+const PERCENT = `CASE WHEN u.quota_bytes IS NULL THEN -1.0
+  WHEN u.quota_bytes = 0 THEN 1.0 ELSE CAST(u.used_bytes AS REAL) / u.quota_bytes END`;
+
+const ORDERS: Readonly<Record<UserOrder, string>> = {
+  name: "u.name",
+  role: "u.role",
+  state: "u.enabled",
+  used: "u.used_bytes",
+  percent: PERCENT,
+  files: "u.used_files",
+  sessions: "coalesce(s.sessions, 0)",
+  login: "coalesce(u.last_login_at, 0)",
+};
+
+const SESSIONS = `(SELECT user_id, count(*) AS sessions FROM sessions
+  WHERE node_id IN (SELECT value FROM json_each(@live)) GROUP BY user_id)`;
+
+const COLUMNS = `u.id, u.name, u.role, u.enabled, u.password_hash IS NOT NULL AS hasPassword,
+  (SELECT count(*) FROM user_keys k WHERE k.user_id = u.id) AS keys,
+  u.quota_bytes AS quotaBytes, u.quota_files AS quotaFiles, u.used_bytes AS usedBytes,
+  u.used_files AS usedFiles, coalesce(s.sessions, 0) AS sessions, u.created_at AS createdAt,
+  u.last_login_at AS lastLoginAt`;
+
+function select({ order, descending }: Pick<UserPageRequest, "order" | "descending">): string {
+  // The name makes the order total: pages neither overlap nor leave anybody out.
+  const by = `${ORDERS[order]} ${descending ? "DESC" : "ASC"}, u.name`;
+  return `SELECT ${COLUMNS} FROM users u LEFT JOIN ${SESSIONS} s ON s.user_id = u.id
+    WHERE u.id IN (SELECT u.id FROM users u LEFT JOIN ${SESSIONS} s ON s.user_id = u.id
+      WHERE u.name LIKE @pattern ESCAPE '\\' ORDER BY ${by} LIMIT @limit OFFSET @offset)
+    ORDER BY ${by}`;
+}
+
+/** Text that LIKE takes as it is (with ESCAPE '\'), anywhere in the name. */
+function containing(filter: string): string {
+  return `%${filter.replace(/[\\%_]/g, "\\$&")}%`;
+}
+
+function toListed(row: Row): ListedUser {
+  return { ...row, enabled: row.enabled === 1, hasPassword: row.hasPassword === 1 };
+}
+
+/** Users in pages, in any order, quick with very many of them. */
+export class UserPageStore {
+  readonly #connection: Connection;
+  readonly #nodes: NodeStore;
+
+  constructor(connection: Connection, nodes: NodeStore) {
+    this.#connection = connection;
+    this.#nodes = nodes;
+  }
+
+  /** The page and how many users there are in all whose name contains the filter. */
+  async page(request: UserPageRequest): Promise<{ total: number; rows: ListedUser[] }> {
+    const pattern = containing(request.filter);
+    return this.#connection.transaction(() => {
+      const total = this.#connection
+        .prepare<[string], number>("SELECT count(*) FROM users u WHERE u.name LIKE ? ESCAPE '\\'")
+        .pluck()
+        .get(pattern);
+      const rows = this.#connection.prepare<[object], Row>(select(request)).all({
+        pattern,
+        limit: request.limit,
+        offset: request.offset,
+        live: this.#nodes.liveWithSessions(),
+      });
+      return { total: total ?? 0, rows: rows.map(toListed) };
+    })();
+  }
+
+  /** One user as lists show it. */
+  async one(name: string): Promise<ListedUser | undefined> {
+    const sql = `SELECT ${COLUMNS} FROM users u LEFT JOIN ${SESSIONS} s ON s.user_id = u.id
+      WHERE u.name = @name`;
+    const live = this.#nodes.liveWithSessions();
+    const row = this.#connection.prepare<[object], Row>(sql).get({ name, live });
+    return row && toListed(row);
+  }
+}

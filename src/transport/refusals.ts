@@ -1,0 +1,53 @@
+import type { Socket } from "node:net";
+import { DisconnectReason, disconnectPayload } from "./internals.ts";
+
+/** How long a refused client has to read why, in milliseconds, and how many may do so at once. */
+const LINGER_MS = 2_000;
+const MAX_LINGERING = 256;
+
+/** RFC 4253 section 6: before the key exchange packets are padded to blocks of eight. */
+const BLOCK = 8;
+const SMALLEST_PADDING = 4;
+
+/** An unencrypted packet without a MAC (RFC 4253 section 6). */
+export function plainPacket(payload: Buffer): Buffer {
+  const short = BLOCK - ((5 + payload.length) % BLOCK);
+  const padding = short < SMALLEST_PADDING ? short + BLOCK : short;
+  const packet = Buffer.alloc(5 + payload.length + padding);
+  packet.writeUInt32BE(1 + payload.length + padding, 0);
+  packet[4] = padding;
+  payload.copy(packet, 5);
+  return packet;
+}
+
+/**
+ * Connections that are refused before the key exchange: identification and DISCONNECT at once, so
+ * that clients show the text. Costs neither keys nor memory for each.
+ */
+export class Refusals {
+  readonly #ident: string;
+  #lingering = 0;
+
+  /** @param ident the server's identification without "SSH-2.0-" */
+  constructor(ident: string) {
+    this.#ident = ident;
+  }
+
+  refuse(socket: Socket, text: string): void {
+    socket.on("error", () => {});
+    if (this.#lingering >= MAX_LINGERING) {
+      socket.destroy();
+      return;
+    }
+    this.#lingering += 1;
+    const timer = setTimeout(() => socket.destroy(), LINGER_MS);
+    socket.once("close", () => {
+      clearTimeout(timer);
+      this.#lingering -= 1;
+    });
+    // What the client sends is read: closing with unread data would take the text from it.
+    socket.resume();
+    const packet = plainPacket(disconnectPayload(DisconnectReason.tooManyConnections, text));
+    socket.end(Buffer.concat([Buffer.from(`SSH-2.0-${this.#ident}\r\n`, "latin1"), packet]));
+  }
+}
