@@ -1,6 +1,7 @@
 import { cpus } from "node:os";
 import { parseArgs } from "node:util";
 import { parseSize } from "../../src/config/units.ts";
+import { CLIENT_USAGE, clientBenchmark, parseClientPlan } from "./client-transfer.ts";
 import { stopAll } from "./processes.ts";
 import { summarize, table } from "./report.ts";
 import { type Kind, type Plan, transfer } from "./transfer.ts";
@@ -15,6 +16,8 @@ Compares this server with OpenSSH's internal-sftp, in turn, with the stock sftp 
   --ciphers LIST    aes128-gcm@openssh.com,chacha20-poly1305@openssh.com,aes256-ctr
   --only LIST       of get, put, small
   --json            all samples instead of the table
+
+npm run bench -- client compares the client instead.
 `;
 
 const OPTIONS = {
@@ -38,7 +41,7 @@ function parse(args: string[]): { plan: Plan; json: boolean } {
   try {
     const { values, positionals } = parseArgs({ args, options: OPTIONS, allowPositionals: true });
     if (positionals.join(" ") !== "transfer")
-      throw new Error("which benchmark? There is: transfer");
+      throw new Error("which benchmark? There are: transfer, client");
     const pairs = Number(values.pairs);
     if (!Number.isInteger(pairs) || pairs < 1) throw new Error("--pairs: a number from 1 on");
     const kinds = values.only.split(",");
@@ -62,7 +65,28 @@ function cleanUpOnSignals(workspace: () => Workspace | undefined): void {
   }
 }
 
+/** The benchmark of the client, with options of its own. */
+async function mainClient(args: readonly string[]): Promise<void> {
+  let plan: ReturnType<typeof parseClientPlan>;
+  try {
+    plan = parseClientPlan(args);
+  } catch (error) {
+    throw new UsageError(`${(error as Error).message}\n\n${CLIENT_USAGE}`);
+  }
+  let workspace: Workspace | undefined;
+  cleanUpOnSignals(() => workspace);
+  const table = await clientBenchmark(
+    plan,
+    (text) => process.stderr.write(`${text}\n`),
+    (made) => {
+      workspace = made;
+    },
+  );
+  process.stdout.write(`\n${cpus()[0]?.model ?? ""}, ${cpus().length} cores\n\n${table}`);
+}
+
 async function main(): Promise<void> {
+  if (process.argv[2] === "client") return mainClient(process.argv.slice(3));
   const { plan, json } = parse(process.argv.slice(2));
   let workspace: Workspace | undefined;
   cleanUpOnSignals(() => workspace);

@@ -9,6 +9,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from "vite
 import { parsePublicKey } from "../../src/auth/keys.ts";
 import { startTestServer, type TestServer, type TestServerOptions } from "../support/server.ts";
 import {
+  type ClientProtocol,
   command,
   dial,
   login,
@@ -105,7 +106,12 @@ describe("algorithms", () => {
     expect(names(offer.key)).toEqual(
       ["ecdsa-sha2-nistp256", "rsa-sha2-256", "rsa-sha2-512", "ssh-ed25519"].sort(),
     );
-    expect(offer.mac).toEqual(["hmac-sha2-256-etm@openssh.com", "hmac-sha2-512-etm@openssh.com"]);
+    expect(offer.mac).toEqual([
+      "hmac-sha2-256-etm@openssh.com",
+      "hmac-sha2-512-etm@openssh.com",
+      "hmac-sha2-256",
+      "hmac-sha2-512",
+    ]);
     expect(offer.enc).not.toContainEqual(expect.stringContaining("cbc"));
     expect(offer.compression).toEqual(["none"]);
     expect(names(offer.kex)).toContain("kex-strict-s-v00@openssh.com");
@@ -120,6 +126,20 @@ describe("algorithms", () => {
   ])("a transfer with %s arrives whole", async (cipher) => {
     await roundTrip(server, ["-o", `Ciphers=${cipher}`]);
   });
+
+  test.each(["hmac-sha2-512-etm@openssh.com", "hmac-sha2-256", "hmac-sha2-512"])(
+    "a transfer with AES-CTR and %s arrives whole, also over key exchanges",
+    async (mac) => {
+      await roundTrip(server, [
+        "-o",
+        "Ciphers=aes256-ctr",
+        "-o",
+        `MACs=${mac}`,
+        "-o",
+        "RekeyLimit=1M",
+      ]);
+    },
+  );
 
   test.each([
     "curve25519-sha256",
@@ -170,6 +190,25 @@ describe("re-keying", () => {
     await roundTrip(rekeying, ["-o", "RekeyLimit=1M"]);
   });
 
+  test("by a client that sends other packets meanwhile, too", async () => {
+    const client = await loggedIn();
+    const protocol = protocolOf(client);
+    const others = [
+      Buffer.from([2, 0, 0, 0, 1, 65]),
+      Buffer.from([3, 0, 0, 0, 0]),
+      Buffer.from([4, 1, 0, 0, 0, 1, 65, 0, 0, 0, 0]),
+      // GLOBAL_REQUEST of keepalive@openssh.com, without a reply wanted
+      Buffer.concat([Buffer.from([80, 0, 0, 0, 21]), Buffer.from("keepalive@openssh.com\0")]),
+    ];
+    for (let i = 0; i < 3; i += 1) {
+      const rekeyed = once(client, "handshake");
+      protocol.rekey();
+      for (const payload of others) sendAtOnce(protocol, payload);
+      await rekeyed;
+      await transfer(client, 100_000);
+    }
+  });
+
   test("by the server after a time", async () => {
     const rekeying = await another({ config: { transport: { rekeyInterval: 50 } } });
     const client = await loggedIn(rekeying);
@@ -195,6 +234,23 @@ async function transfer(client: Client, bytes: number): Promise<void> {
   await promised((done) => channel.fastGet("t", target, done));
   expect((await readFile(target)).equals(data)).toBe(true);
   channel.end();
+}
+
+/** Sends a packet in the middle of a key exchange, too, when ssh2 holds others back. */
+function sendAtOnce(protocol: ClientProtocol, payload: Buffer): void {
+  const { _packetRW, _cipher } = protocol as unknown as {
+    _packetRW: {
+      write: {
+        allocStartKEX: number;
+        alloc(length: number, force: boolean): Buffer;
+        finalize(packet: Buffer, force: boolean): Buffer;
+      };
+    };
+    _cipher: { encrypt(packet: Buffer): void };
+  };
+  const packet = _packetRW.write.alloc(payload.length, true);
+  payload.copy(packet, _packetRW.write.allocStartKEX);
+  _cipher.encrypt(_packetRW.write.finalize(packet, true));
 }
 
 /** A way to the server on which everything takes `delay` milliseconds, in each direction. */

@@ -65,7 +65,11 @@ export interface TestServerOptions {
   readonly config?: ConfigChange;
   /** an instance to use that another test server made: it isn't removed */
   readonly root?: string;
+  /** draws admin screens over SSH; without it the built one */
+  readonly adminProgram?: URL;
 }
+
+const ADMIN_PROGRAM = new URL("../../dist/admin/over-ssh.js", import.meta.url);
 
 function testConfig(root: string, change: ConfigChange = {}): Config {
   const base = loadConfig({ root, env: {} });
@@ -79,6 +83,8 @@ function testConfig(root: string, change: ConfigChange = {}): Config {
     limits: section("limits"),
     quota: section("quota"),
     auth: section("auth"),
+    penalties: section("penalties"),
+    admin: section("admin"),
     transport: section("transport"),
     log: section("log"),
     digests: section("digests"),
@@ -141,13 +147,14 @@ export async function openInstance(users: readonly TestUser[]): Promise<EmptyIns
 /** A server in this process, on a free loopback port, with an instance of its own. */
 export async function startTestServer(options: TestServerOptions = {}): Promise<TestServer> {
   const root = options.root ?? (await makeInstance());
+  const { adminProgram = ADMIN_PROGRAM } = options;
   const config = testConfig(root, options.config);
   const store = await openStore(root, "server", "test");
   const commands = await openStore(root, "command", "test");
   const instance = administer(root, commands, config);
   for (const user of options.users ?? []) await instance.addUser(user);
   const log = pino({ level: config.log.level });
-  const server = await startServer({ root, config, store, log });
+  const server = await startServer({ root, config, store, log, adminProgram });
   return {
     ...instance,
     store,

@@ -95,6 +95,17 @@ export interface ClientProtocol {
   ): void;
   authPassword(username: string, password: string): void;
   subsystem(channel: number, name: string, wantReply: boolean): void;
+  pty(
+    channel: number,
+    rows: number,
+    columns: number,
+    height: number,
+    width: number,
+    term: string,
+    modes: object,
+    wantReply: boolean,
+  ): void;
+  shell(channel: number, wantReply: boolean): void;
   tcpipForward(address: string, port: number, wantReply: boolean): void;
 }
 

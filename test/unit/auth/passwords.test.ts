@@ -4,6 +4,7 @@ import {
   DEFAULT_PASSWORD_OPTIONS,
   HashQueueFull,
   MAX_PASSWORD_BYTES,
+  NotWanted,
   PasswordError,
   type PasswordOptions,
   Passwords,
@@ -32,6 +33,12 @@ function heldVerify() {
     return new Promise((resolve) => pending.push(resolve));
   });
   return { pending, passwords };
+}
+
+/** Lets the check of that number, from 0, end as soon as it has begun. */
+async function end(pending: readonly ((matches: boolean) => void)[], number: number) {
+  await vi.waitFor(() => expect(pending.length).toBeGreaterThan(number), { timeout: 20_000 });
+  pending[number]?.(false);
 }
 
 const turn = () => new Promise((resolve) => setImmediate(resolve));
@@ -154,6 +161,47 @@ test("runs two at once, the others in order, and refuses when the queue is full"
   for (const end of pending) end(false);
   await Promise.all(results);
   expect(started).toEqual(["0", "1", "2", "3", "4", "5"]);
+});
+
+test("sources take turns: one that floods the queue delays another by one check", async () => {
+  const passwords = new Passwords({ ...SMALL, hashConcurrency: 1, hashQueue: 100 });
+  const { pending, passwords: started } = heldVerify();
+  const check = (name: string, source: string) => passwords.verify(null, name, { source });
+  const results = [0, 1, 2, 3, 4].map((n) => check(`eve${n}`, "198.51.100.66"));
+  results.push(check("ann0", "192.0.2.1"), check("bob0", "192.0.2.2"), check("ann1", "192.0.2.1"));
+  for (let done = 0; done < results.length; done += 1) await end(pending, done);
+  await Promise.all(results);
+  expect(started).toEqual(["eve0", "eve1", "ann0", "bob0", "eve2", "ann1", "eve3", "eve4"]);
+});
+
+test("attack: an address that fills its share of the queue leaves the rest to others", async () => {
+  const options = { ...SMALL, hashConcurrency: 1, hashQueue: 100, hashQueuePerAddress: 3 };
+  const passwords = new Passwords(options);
+  const { pending } = heldVerify();
+  const check = (source: string) => passwords.verify(null, "x", { source });
+  const results = [1, 2, 3, 4].map(() => check("198.51.100.66"));
+  await expect(check("198.51.100.66")).rejects.toBeInstanceOf(HashQueueFull);
+  results.push(check("192.0.2.1"));
+  for (let done = 0; done < results.length; done += 1) await end(pending, done);
+  await Promise.all(results);
+  // Its places are free again.
+  const last = check("198.51.100.66");
+  await end(pending, results.length);
+  expect(await last).toBe(false);
+});
+
+test("what is not wanted any more when its turn comes is not checked, and the next has its turn", async () => {
+  const passwords = new Passwords({ ...SMALL, hashConcurrency: 1 });
+  const { pending, passwords: started } = heldVerify();
+  const first = passwords.verify(null, "first");
+  const gone = passwords.verify(null, "gone", { source: "a", wanted: async () => false });
+  const last = passwords.verify(null, "last", { source: "a", wanted: () => true });
+  const refused = expect(gone).rejects.toBeInstanceOf(NotWanted);
+  await end(pending, 0);
+  await refused;
+  await end(pending, 1);
+  await Promise.all([first, last]);
+  expect(started).toEqual(["first", "last"]);
 });
 
 test("a place is free again after a failure", async () => {

@@ -91,6 +91,12 @@ describe("usage errors", () => {
     ["serve --no-such-flag", /unknown option/],
     ["serve --port x", /^moorage: --port: must be a whole number/],
     ["completion csh", /Allowed choices/],
+    ["kick", /missing required argument 'id'/],
+    ["kick x", /Give the number of a session/],
+    ["stop --grace soon", /Give a time such as 30s/],
+    ["logs --since soon", /Give a time such as 1h/],
+    ["logs --kind nonsense", /Allowed choices are login/],
+    ["logs -n many", /Give a whole number/],
   ])("moorage %s", async (args, text) => {
     expectComplaint(await moorage(args, { stdin: "password\n" }), 2, text);
   });
@@ -221,6 +227,16 @@ describe("users", () => {
     }
   });
 
+  test("--generate makes one without asking, also with a key or on a terminal", async () => {
+    writeFileSync(join(root, "key.pub"), KEY);
+    const world = { terminal: true };
+    const made = await moorage(`user add alice --generate --key ${root}/key.pub`, world);
+    expect(made).toMatchObject({ code: 0, err: "" });
+    expect(made.out).toMatch(/^Password: [a-z0-9-]{20,}$/m);
+    expect((await moorage("user show alice")).out).toMatch(/Password +set/);
+    expectComplaint(await moorage("user add bob --generate --password-stdin"), 2, /cannot be used/);
+  });
+
   test("a terminal is asked twice, and what is typed is not shown", async () => {
     const good = await moorage("user add alice", { terminal: true, stdin: "secret\nsecret" });
     expect(good).toMatchObject({ code: 0, err: "New password: \nThe same again: \n" });
@@ -258,6 +274,14 @@ describe("users", () => {
     expect((await moorage("user show alice")).out).toMatch(/Password +none/);
     const listed = await moorage("user key list alice");
     expect(listed.out).toContain(`${fingerprint}  ssh-ed25519`);
+    expect(JSON.parse((await moorage("user key list alice --json")).out)).toEqual([
+      {
+        fingerprint,
+        algorithm: "ssh-ed25519",
+        comment: "me@example",
+        createdAt: expect.stringMatching(/^\d{4}-.*Z$/),
+      },
+    ]);
     expect((await moorage(`user key add alice ${root}/key.pub`)).out).toContain("already");
     expect((await moorage(`user key remove alice ${fingerprint}`)).code).toBe(0);
     expectComplaint(await moorage(`user key remove alice ${fingerprint}`), 1, /no key/);

@@ -142,7 +142,12 @@ describe("directories", () => {
 
 describe("SYMLINK", () => {
   it("knows who sends the link first", () => {
-    for (const ident of ["SSH-2.0-WinSCP_release_6.1.2", "SSH-2.0-SSHJ_0.38.0"]) {
+    const idents = [
+      "SSH-2.0-WinSCP_release_6.1.2",
+      "SSH-2.0-SSHJ_0.38.0",
+      "SSH-2.0-AsyncSSH_2.10.1",
+    ];
+    for (const ident of idents) {
       expect(sendsLinkFirst(ident)).toBe(true);
     }
     for (const ident of ["SSH-2.0-OpenSSH_9.9", "SSH-2.0-paramiko_3", "SSH-2.0-Go", "", "sftp"]) {

@@ -54,6 +54,8 @@ describe("exit codes", () => {
     expect(await output("echo $?; echo $?")).toBe("127\n0\n");
     await bench.run("ls &");
     expect(await output("echo $?")).toBe("2\n");
+    await bench.run("ls &");
+    expect(await output('echo "$status"')).toBe("2\n");
   });
 
   it("tell of rsync in one line", async () => {

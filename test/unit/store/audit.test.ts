@@ -1,12 +1,19 @@
+import { copyFileSync, mkdirSync } from "node:fs";
+import { join } from "node:path";
 import { expect, test, vi } from "vitest";
 import { auditSelect } from "../../../src/store/audit.ts";
+import { openDatabase } from "../../../src/store/database.ts";
 import { rawDatabase, storeAt, temporaryRoot, temporaryStore } from "./instance.ts";
 
-function insertAt(root: string, times: readonly number[], user = ""): void {
+function insertAt(root: string, times: readonly number[], user = "", kind = "login"): void {
   const database = rawDatabase(root);
-  const insert = database.prepare("INSERT INTO audit (at, kind, user) VALUES (?, 'login', ?)");
+  const insert = database.prepare("INSERT INTO audit (at, kind, user) VALUES (?, ?, ?)");
+  const count = database.prepare(
+    "INSERT INTO audit_counts VALUES (?, ?) ON CONFLICT DO UPDATE SET records = records + excluded.records",
+  );
   database.transaction(() => {
-    for (const at of times) insert.run(at, user);
+    for (const at of times) insert.run(at, kind, user);
+    count.run(kind, times.length);
   })();
 }
 
@@ -124,6 +131,48 @@ test("prunes by age and by number, oldest first, in more than one step", async (
   expect(kept).toHaveLength(700);
   expect(kept.at(-1)?.id).toBe(5_001);
   expect(await store.audit.prune(50_000, 700)).toBe(0);
+});
+
+test("a flood of one kind pushes out itself, not the traces of administration", async () => {
+  const { root, store } = await temporaryStore();
+  const now = Date.now();
+  const times = (from: number, length: number) => Array.from({ length }, (_, n) => now + from + n);
+  insertAt(root, times(0, 100), "", "user-remove");
+  insertAt(root, times(1_000, 400), "", "upload");
+  insertAt(root, times(2_000, 4_000), "", "login-failed");
+  // The program's own count as well.
+  for (let n = 0; n < 1_000; n += 1) store.audit.record({ kind: "login-failed" });
+  store.audit.flush();
+  const kept = async () => {
+    const kinds = ["user-remove", "upload", "login-failed"] as const;
+    const found = kinds.map((kind) => store.audit.query({ kind, limit: 10_000 }));
+    return (await Promise.all(found)).map((records) => records.length);
+  };
+  expect(await store.audit.prune(1_000_000, 1_000)).toBe(4_500);
+  expect(await kept()).toEqual([100, 400, 500]);
+  await store.audit.prune(1_000_000, 600);
+  expect(await kept()).toEqual([100, 250, 250]);
+  const [oldest] = await store.audit.query({ kind: "login-failed", afterId: 0, limit: 1 });
+  expect(oldest?.at).toBe(now + 2_000 + 3_750);
+  const counts = rawDatabase(root).prepare("SELECT sum(records) FROM audit_counts").pluck();
+  expect(counts.get()).toBe(600);
+});
+
+test("records from before they were counted by kind are counted at the upgrade", async () => {
+  const root = await temporaryRoot();
+  const migrations = join(root, "migrations");
+  const all = join(import.meta.dirname, "../../../db/migrations");
+  mkdirSync(migrations);
+  for (const name of ["001_init.sql", "002_digests.sql"]) {
+    copyFileSync(join(all, name), join(migrations, name));
+  }
+  const old = openDatabase(join(root, "db/moorage.sqlite"), migrations);
+  const insert = old.prepare("INSERT INTO audit (at, kind) VALUES (?, ?)");
+  for (let n = 0; n < 20; n += 1) insert.run(Date.now(), n < 5 ? "user-add" : "login");
+  old.close();
+  const store = await storeAt(root);
+  expect(await store.audit.prune(1_000_000, 8)).toBe(12);
+  expect(await store.audit.query({ kind: "user-add" })).toHaveLength(5);
 });
 
 test("pruning ends quietly when the store is closed meanwhile", async () => {

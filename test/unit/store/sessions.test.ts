@@ -229,6 +229,7 @@ test("lists who is in and who waits", async () => {
     nodeId: store.nodeId,
     userId: one,
     user: "u0",
+    role: "user",
     remote: "192.0.2.1",
     client: "SSH-2.0-x",
     since: expect.any(Number),

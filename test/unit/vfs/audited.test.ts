@@ -112,8 +112,8 @@ describe("AuditedFileSystem", () => {
     await down.read(Buffer.alloc(200), 0, 200, 0);
     expect(fs.sample(1_000)).toBe(true);
     expect(await fs.transfers()).toEqual([
-      { path: "/b", direction: "upload", bytes: 100, size: null, bytesPerSecond: 100 },
-      { path: "/a", direction: "download", bytes: 200, size: 500, bytesPerSecond: 200 },
+      { id: 2, path: "/b", direction: "upload", bytes: 100, size: null, bytesPerSecond: 100 },
+      { id: 3, path: "/a", direction: "download", bytes: 200, size: 500, bytesPerSecond: 200 },
     ]);
     expect(fs.openFiles).toBe(2);
     expect(fs.sample(1_000)).toBe(false);

@@ -1,0 +1,4 @@
+import { asyncssh } from "./suite/clients/libraries.ts";
+import { conform } from "./suite/conform.ts";
+
+conform(asyncssh);

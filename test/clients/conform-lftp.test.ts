@@ -1,0 +1,4 @@
+import { lftp } from "./suite/clients/lftp.ts";
+import { conform } from "./suite/conform.ts";
+
+conform(lftp);

@@ -1,0 +1,4 @@
+import { psftp } from "./suite/clients/putty.ts";
+import { conform } from "./suite/conform.ts";
+
+conform(psftp);

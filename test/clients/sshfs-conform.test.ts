@@ -1,0 +1,4 @@
+import { sshfs } from "../support/sshfs-client.ts";
+import { conform } from "./suite/conform.ts";
+
+conform(sshfs);

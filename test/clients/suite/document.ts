@@ -1,0 +1,28 @@
+import { fileURLToPath } from "node:url";
+
+/** Set to 1 to write docs/clients.md from what was measured. */
+export const WRITING = process.env.MOORAGE_WRITE_CLIENTS === "1";
+
+/** Bytes of the file that is mostly holes, for all clients. */
+export const LARGE = process.env.MOORAGE_CLIENTS_LARGE;
+
+export const DOCUMENT = fileURLToPath(new URL("../../../docs/clients.md", import.meta.url));
+
+/** The head of docs/clients.md; what follows there is measured. */
+export const INTRO = `# What the clients do
+
+Measured, not claimed: each client logs in to a server of its own and does each step; what counts is
+what then lies on the server's disk (bytes by hash, names byte by byte, modes, times), the client's
+exit code and its message. The tests do it anew every time and fail when this page says something
+else. How to connect with each of them: [connecting.md](connecting.md).
+
+\`yes\`: as it should be. \`–\`: the client does not offer it, the number says why. \`no\`: offered, and
+fails by the client's own fault.
+
+The large file is 1 GiB for every client in this table; an ordinary run of the tests uses 1 GiB with
+sftp and less with the others. To write the page anew:
+
+\`\`\`sh
+MOORAGE_WRITE_CLIENTS=1 npm run test:clients
+\`\`\`
+`;

@@ -1,0 +1,115 @@
+/**
+ * The table client × step: as text in the tests' output, as docs/clients.md, and back from there to
+ * compare what was measured with what is written.
+ */
+
+export type Cell =
+  | { readonly result: "pass" }
+  /** by the client's own fault: what goes wrong */
+  | { readonly result: "fail"; readonly reason: string }
+  /** the client can't do it: why */
+  | { readonly result: "not offered"; readonly reason: string };
+
+export interface Column {
+  readonly client: string;
+  readonly version: string;
+  /** by a step's title */
+  readonly cells: Readonly<Record<string, Cell>>;
+}
+
+export interface Row {
+  readonly group: string;
+  readonly title: string;
+}
+
+const MARKS = { pass: "yes", fail: "no", "not offered": "–" } as const;
+
+/** The document: `intro`, the table, reasons, versions. */
+export function toMarkdown(
+  intro: string,
+  rows: readonly Row[],
+  columns: readonly Column[],
+): string {
+  const reasons: string[] = [];
+  const mark = (cell: Cell | undefined): string => {
+    if (cell === undefined) return "?";
+    if (cell.result === "pass") return MARKS.pass;
+    if (!reasons.includes(cell.reason)) reasons.push(cell.reason);
+    return `${MARKS[cell.result]} (${reasons.indexOf(cell.reason) + 1})`;
+  };
+  const line = (cells: readonly string[]): string => `| ${cells.join(" | ")} |`;
+  const table = [
+    line(["", ...columns.map(({ client }) => client)]),
+    line(["---", ...columns.map(() => "---")]),
+  ];
+  let group = "";
+  for (const row of rows) {
+    if (row.group !== group) table.push(line([`**${row.group}**`, ...columns.map(() => "")]));
+    group = row.group;
+    table.push(line([row.title, ...columns.map(({ cells }) => mark(cells[row.title]))]));
+  }
+  return [
+    intro.trimEnd(),
+    "",
+    ...table,
+    "",
+    "## Why not",
+    "",
+    ...reasons.map((reason, i) => `${i + 1}. ${reason}`),
+    "",
+    "## Versions",
+    "",
+    line(["client", "version"]),
+    line(["---", "---"]),
+    ...columns.map(({ client, version }) => line([client, version])),
+    "",
+  ].join("\n");
+}
+
+/** The columns of a document that {@link toMarkdown} made. */
+export function fromMarkdown(text: string): Column[] {
+  const reasons = [...text.matchAll(/^\d+\. (.*)$/gm)].map((match) => match[1] as string);
+  const rows = text
+    .split("\n")
+    .filter((line) => line.startsWith("| "))
+    .map((line) => line.slice(2, -2).split(" | "));
+  const versions = new Map(rows.filter((row) => row.length === 2).map(([a, b]) => [a, b]));
+  const table = rows.filter((row) => row.length > 2);
+  const [, ...clients] = table[0] ?? [];
+  const toCell = (mark: string): Cell | undefined => {
+    if (mark === MARKS.pass) return { result: "pass" };
+    const [, sign, number] = /^(\S+) \((\d+)\)$/.exec(mark) ?? [];
+    const reason = reasons[Number(number) - 1];
+    if (reason === undefined) return undefined;
+    return { result: sign === MARKS.fail ? "fail" : "not offered", reason };
+  };
+  return clients.map((client, i) => {
+    const cells: Record<string, Cell> = {};
+    for (const [title = "", ...marks] of table.slice(2)) {
+      const cell = toCell(marks[i] ?? "");
+      if (cell !== undefined) cells[title] = cell;
+    }
+    return { client, version: versions.get(client) ?? "", cells };
+  });
+}
+
+/** For a terminal: a line a step, then the reasons of each client. */
+export function toText(rows: readonly Row[], columns: readonly Column[]): string {
+  const width = Math.max(...rows.map(({ title }) => title.length));
+  const letter = (cell: Cell | undefined): string =>
+    cell === undefined ? "?" : { pass: "yes", fail: "NO", "not offered": "–" }[cell.result];
+  const heads = columns.map(({ client }) => client);
+  const line = (title: string, cells: readonly string[]): string => {
+    const padded = cells.map((cell, i) => cell.padEnd((heads[i] as string).length));
+    return `${title.padEnd(width)}  ${padded.join("  ")}`.trimEnd();
+  };
+  return [
+    line("", heads),
+    ...rows.map(({ title }) =>
+      line(
+        title,
+        columns.map(({ cells }) => letter(cells[title])),
+      ),
+    ),
+  ].join("\n");
+}

@@ -1,0 +1,133 @@
+import { execFileSync } from "node:child_process";
+import { randomBytes } from "node:crypto";
+import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import type { ClientConnection } from "../../src/client/remote.ts";
+import type { Direction } from "../../src/client/types.ts";
+import { type Peer, startOpenSsh } from "../bench/peers.ts";
+import { tree } from "../support/desk.ts";
+import {
+  type ClientHome,
+  connectClient,
+  makeClientHome,
+  only,
+  transfer,
+} from "../support/engine.ts";
+import { type LineProxy, startProxy } from "../support/proxy.ts";
+
+const MIB = 1024 * 1024;
+const data = randomBytes(10 * MIB + 4_321);
+
+let home: ClientHome;
+let peer: Peer;
+let proxy: LineProxy;
+let connection: ClientConnection;
+
+beforeAll(async () => {
+  home = await makeClientHome();
+  const key = home.path("openssh-key");
+  execFileSync("ssh-keygen", ["-q", "-t", "ed25519", "-N", "", "-f", key]);
+  const nothing = { inMemory: false, payload: "", bytes: 0, small: "", down: "", remove() {} };
+  peer = await startOpenSsh({ ...nothing, root: home.directory, key });
+  proxy = await startProxy({ target: () => peer.port });
+  const login = {
+    ...home,
+    login: () => ({ ...home.login(proxy.port, peer.user), identities: [key] }),
+  };
+  connection = await connectClient(login, proxy.port, peer.user);
+}, 60_000);
+
+afterAll(async () => {
+  await connection?.close();
+  await proxy?.close();
+  await peer?.stop();
+  await home?.remove();
+});
+
+function sides(direction: Direction, name: string) {
+  const up = direction === "up";
+  const [near, far] = [home.path(name), join(peer.home, name)];
+  return {
+    source: up ? near : far,
+    target: up ? far : near,
+    job: { direction, sources: [up ? near : name], target: up ? name : near },
+  };
+}
+
+describe.each<Direction>(["up", "down"])(
+  "with OpenSSH's server a file on its way %s",
+  (direction) => {
+    it("arrives whole, verified by the server's own commands", async () => {
+      const { source, target, job } = sides(direction, `it's $(odd) ${direction}`);
+      writeFileSync(source, data);
+      const { events } = await transfer(home, connection, { ...job, preserve: true });
+      expect(only(events, "failed")).toEqual([]);
+      expect(readFileSync(target).equals(data)).toBe(true);
+      expect(only(events, "done")[0]?.hash?.name).toBe("sha256");
+      expect(Math.floor(statSync(target).mtimeMs / 1000)).toBe(
+        Math.floor(statSync(source).mtimeMs / 1000),
+      );
+    });
+
+    it("goes on by itself when the line is cut", async () => {
+      const { source, target, job } = sides(direction, `cut-${direction}`);
+      writeFileSync(source, data);
+      proxy.cutAfter(6 * MIB);
+      const { events } = await transfer(home, connection, job);
+      expect(only(events, "failed")).toEqual([]);
+      expect(readFileSync(target).equals(data)).toBe(true);
+      expect(only(events, "start").at(-1)?.offset).toBeGreaterThan(0);
+    });
+
+    it("starts over when the first part was tampered with", async () => {
+      const { source, target, job } = sides(direction, `tampered-${direction}`);
+      writeFileSync(source, data);
+      const part = Buffer.from(data.subarray(0, 4 * MIB));
+      part[7] = (part[7] as number) ^ 1;
+      writeFileSync(`${target}.part`, part);
+      const { events } = await transfer(home, connection, { ...job, resume: true });
+      expect(only(events, "start")[0]?.restarted).toMatch(/differs/);
+      expect(readFileSync(target).equals(data)).toBe(true);
+    });
+
+    it("in a tree arrives with the others", async () => {
+      const { source, target, job } = sides(direction, `tree-${direction}`);
+      mkdirSync(join(source, "a/b"), { recursive: true });
+      for (let i = 0; i < 30; i++) writeFileSync(join(source, "a/b", `f${i}`), randomBytes(i * 99));
+      const { summary } = await transfer(home, connection, {
+        ...job,
+        recursive: true,
+        parallel: 4,
+      });
+      expect(summary).toMatchObject({ files: 30, failed: 0 });
+      expect(tree(target)).toEqual(tree(source));
+    });
+  },
+);
+
+describe("with OpenSSH's server", () => {
+  it("a file that can't be written is told with its name", async () => {
+    writeFileSync(home.path("f"), "x");
+    const job = { direction: "up", sources: [home.path("f")], target: "missing/f" } as const;
+    const { events } = await transfer(home, connection, job);
+    expect(only(events, "failed")[0]?.message).toMatch(/missing\/f.*: no such file or directory/);
+  });
+
+  it("names are listed, hashes given and the space told", async () => {
+    const directory = join(peer.home, "listed");
+    mkdirSync(directory);
+    for (let i = 0; i < 300; i++) writeFileSync(join(directory, `n${i}`), "");
+    const names: string[] = [];
+    for await (const batch of connection.list(directory))
+      names.push(...batch.map(({ name }) => name));
+    expect(names.filter((name) => !name.startsWith(".")).sort()).toEqual(
+      readdirSync(directory).sort(),
+    );
+    expect(await connection.hashes()).toEqual(["sha256", "md5"]);
+    expect(await connection.hash(join(directory, "n1"), "md5")).toBe(
+      "d41d8cd98f00b204e9800998ecf8427e",
+    );
+    expect((await connection.space("."))?.freeBytes).toBeGreaterThan(0);
+  });
+});

@@ -1,0 +1,121 @@
+import { once } from "node:events";
+import type { AddressInfo } from "node:net";
+import ssh2, { type Attributes, type Connection, type SFTPWrapper } from "ssh2";
+
+const { Server, utils } = ssh2;
+const { STATUS_CODE } = utils.sftp;
+
+/** What a listing says of a name. */
+export interface HostileEntry {
+  readonly name: string;
+  readonly mode: number;
+  readonly size?: number;
+}
+
+export const FILE = 0o100644;
+export const DIRECTORY = 0o040755;
+export const LINK = 0o120777;
+
+/** How a server answers that means no good. */
+export interface HostileAnswers {
+  /** asked for each directory; undefined: there is no such one */
+  list(path: string): readonly HostileEntry[] | undefined;
+  /** the mode and size that STAT and LSTAT tell */
+  attrs(path: string, follow: boolean): { mode: number; size?: number } | undefined;
+  /** what READ gives; undefined: the end */
+  read?(path: string, offset: number, length: number): Buffer | undefined;
+  /** true: the path may not be opened */
+  denies?(path: string): boolean;
+  /** what is written; without it nothing can be */
+  written?(path: string, offset: number, data: Buffer): void;
+}
+
+export interface HostileServer {
+  readonly port: number;
+  close(): Promise<void>;
+}
+
+function attributes({ mode, size = 4 }: { mode: number; size?: number }): Attributes {
+  return { mode, size, uid: 0, gid: 0, atime: 1, mtime: 1 };
+}
+
+function serve(sftp: SFTPWrapper, answers: HostileAnswers): void {
+  const handles = new Map<number, { path: string; listed: boolean }>();
+  let next = 0;
+  const open = (request: number, path: string): void => {
+    const handle = Buffer.alloc(4);
+    handle.writeUInt32BE(next);
+    handles.set(next++, { path, listed: false });
+    sftp.handle(request, handle);
+  };
+  const of = (handle: Buffer) => handles.get(handle.readUInt32BE(0)) ?? { path: "", listed: true };
+  const stat = (follow: boolean) => (request: number, path: string) => {
+    const found = answers.attrs(path, follow);
+    if (found === undefined) sftp.status(request, STATUS_CODE.NO_SUCH_FILE);
+    else sftp.attrs(request, attributes(found));
+  };
+  sftp.on("STAT", stat(true));
+  sftp.on("LSTAT", stat(false));
+  sftp.on("REALPATH", (request, path) => {
+    const real = path === "." ? "/" : path;
+    sftp.name(request, [
+      { filename: real, longname: real, attrs: attributes({ mode: DIRECTORY }) },
+    ]);
+  });
+  sftp.on("OPENDIR", open);
+  sftp.on("OPEN", (request, path) => {
+    if (answers.denies?.(path)) sftp.status(request, STATUS_CODE.PERMISSION_DENIED);
+    else open(request, path);
+  });
+  sftp.on("WRITE", (request, handle, offset, data) => {
+    answers.written?.(of(handle).path, offset, data);
+    sftp.status(request, answers.written === undefined ? STATUS_CODE.FAILURE : STATUS_CODE.OK);
+  });
+  sftp.on("FSETSTAT", (request) => sftp.status(request, STATUS_CODE.OK));
+  sftp.on("READDIR", (request, handle) => {
+    const directory = of(handle);
+    const entries = directory.listed ? undefined : answers.list(directory.path);
+    directory.listed = true;
+    if (entries === undefined) {
+      sftp.status(request, STATUS_CODE.EOF);
+      return;
+    }
+    const names = entries.map(({ name, ...rest }) => {
+      return { filename: name, longname: "", attrs: attributes(rest) };
+    });
+    sftp.name(request, names);
+  });
+  sftp.on("READ", (request, handle, offset, length) => {
+    const read =
+      answers.read ?? ((_path, at) => (at < 4 ? Buffer.from("evil").subarray(at) : undefined));
+    const data = read(of(handle).path, offset, length);
+    if (data === undefined) sftp.status(request, STATUS_CODE.EOF);
+    else sftp.data(request, data);
+  });
+  sftp.on("CLOSE", (request) => sftp.status(request, STATUS_CODE.OK));
+  sftp.on("error", () => {});
+}
+
+/** A server that lets everybody in and answers as it is told. */
+export async function startHostileServer(answers: HostileAnswers): Promise<HostileServer> {
+  const key = utils.generateKeyPairSync("ecdsa", { bits: 256 }).private;
+  const connections = new Set<Connection>();
+  const server = new Server({ hostKeys: [key] }, (connection) => {
+    connections.add(connection);
+    connection.on("error", () => {});
+    connection.on("authentication", (context) => context.accept());
+    connection.on("session", (accept) => {
+      accept().on("sftp", (acceptSftp) => serve(acceptSftp(), answers));
+    });
+  });
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  return {
+    port: (server.address() as AddressInfo).port,
+    async close() {
+      for (const connection of connections) connection.end();
+      server.close();
+      await once(server, "close");
+    },
+  };
+}

@@ -1,0 +1,131 @@
+import { beforeAll, describe, expect, it } from "vitest";
+import { VIEWS } from "../../../admin/model.ts";
+import { FAKE_NOW, FakeControl } from "../../support/fake-control.ts";
+import { Bench } from "./bench.ts";
+
+// Pictures of every view and dialog as text. After a change that is meant: vitest -u, and read them.
+
+const SIZES = [
+  { columns: 80, rows: 24 },
+  { columns: 120, rows: 40 },
+];
+
+const KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJ3WgqvvDJtGn5qEuxNDzUDWyz0ZlSfZxl alice@laptop";
+
+beforeAll(() => {
+  process.env.TZ = "UTC";
+});
+
+function control(): FakeControl {
+  const fake = new FakeControl();
+  fake.securityState = {
+    penalties: [
+      {
+        address: "198.51.100.0/24",
+        reason: "too many failed logins",
+        failures: 40,
+        lastUser: "root",
+        since: FAKE_NOW - 60_000,
+        until: FAKE_NOW + 540_000,
+      },
+    ],
+    failures: [
+      {
+        address: "203.0.113.9",
+        failures: 3,
+        users: ["admin", "root"],
+        lastAt: FAKE_NOW - 5_000,
+      },
+    ],
+  };
+  fake.keys.set("user00002", [
+    {
+      fingerprint: "SHA256:dDh3Wr6iCnrSJ5xo7Zzjsn2Y5WwRd1VQjyXaDDZ6JzA",
+      algorithm: "ssh-ed25519",
+      comment: "alice@laptop",
+      createdAt: FAKE_NOW,
+    },
+  ]);
+  return fake;
+}
+
+function file(name: string, { columns, rows }: { columns: number; rows: number }): string {
+  return `golden/${name}-${columns}x${rows}.txt`;
+}
+
+/** The picture is as wide and as high as the terminal, and as the file says. */
+async function matches(bench: Bench, name: string, size: (typeof SIZES)[number]): Promise<void> {
+  const lines = bench.text.split("\n");
+  expect(lines).toHaveLength(size.rows);
+  expect(Math.max(...lines.map((line) => [...line].length))).toBeLessThanOrEqual(size.columns);
+  await expect(`${bench.text}\n`).toMatchFileSnapshot(file(name, size));
+}
+
+describe.each(SIZES)("at $columns x $rows", (size) => {
+  it.each(VIEWS)("the view %s", async (view) => {
+    const fake = control();
+    const bench = new Bench(size).feed(fake).view(view).feed(fake);
+    await bench.settle(fake);
+    await matches(bench, view, size);
+  });
+
+  const dialogs: [string, string[]][] = [
+    ["user-add", ["a"]],
+    ["user-edit", ["e"]],
+    ["user-password", ["p"]],
+    ["user-key", ["i"]],
+    ["user-disable", ["d"]],
+    ["user-remove", ["x"]],
+    ["user-rescan", ["r"]],
+    ["user-page", ["enter"]],
+    ["user-generated", ["p", "enter"]],
+    ["user-filter", ["/", "0", "0", "4", "2"]],
+  ];
+  it.each(dialogs)("the dialog %s", async (name, keys) => {
+    const fake = control();
+    const bench = new Bench(size)
+      .feed(fake)
+      .view("users")
+      .feed(fake)
+      .keys("down", "down", ...keys);
+    bench.feed(fake);
+    if (name !== "user-rescan") await bench.settle(fake);
+    await matches(bench, name, size);
+  });
+
+  it("a key that is to be added", async () => {
+    const fake = control();
+    const bench = new Bench(size).feed(fake).view("users").feed(fake).keys("i");
+    bench.send({ type: "paste", text: KEY }).keys("enter");
+    await bench.settle(fake);
+    await matches(bench, "key-check", size);
+  });
+
+  it("a session that is to be ended, and one", async () => {
+    const fake = control();
+    const bench = new Bench(size).feed(fake).view("sessions").feed(fake);
+    await matches(bench.keys("down", "X"), "session-kick", size);
+    await matches(bench.keys("n", "enter"), "session-page", size);
+  });
+
+  it("the log's filter, and a record", async () => {
+    const fake = control();
+    const bench = new Bench(size).feed(fake).view("log").feed(fake);
+    await matches(bench.keys("/"), "log-filter", size);
+    await matches(bench.keys("escape", "up", "enter"), "log-record", size);
+  });
+
+  it("no server", async () => {
+    const bench = new Bench(size).feed(control());
+    bench.send(
+      { type: "lost", reason: "the server has gone away" },
+      { type: "tick", now: FAKE_NOW + 7_000 },
+    );
+    await matches(bench, "lost", size);
+  });
+});
+
+it("says so in a terminal that is too small", async () => {
+  const size = { columns: 60, rows: 20 };
+  await matches(new Bench(size).feed(control()), "small", size);
+});

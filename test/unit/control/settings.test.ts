@@ -1,0 +1,70 @@
+import { expect, test } from "vitest";
+import { ConfigError, loadConfig, readSettings } from "../../../src/config/load.ts";
+import { LiveSettings } from "../../../src/control/settings.ts";
+
+const ROOT = "/nonexistent";
+
+function live(env: Record<string, string>): LiveSettings {
+  return new LiveSettings(loadConfig({ root: ROOT, env }), () => readSettings({ root: ROOT, env }));
+}
+
+test("tells each setting's value and source, and which need a restart", () => {
+  const list = live({ MOORAGE_LIMITS_QUEUE: "7" }).list();
+  expect(list).toContainEqual({
+    name: "limits.queue",
+    value: "7",
+    source: "MOORAGE_LIMITS_QUEUE",
+    restart: false,
+  });
+  expect(list.find(({ name }) => name === "server.port")).toMatchObject({
+    source: "default",
+    restart: true,
+  });
+});
+
+test("a reload puts in force what can be, and names the rest", () => {
+  const env: Record<string, string> = {};
+  const settings = live(env);
+  const { config } = settings;
+  expect(settings.reload()).toEqual({ applied: [], needRestart: [] });
+  Object.assign(env, {
+    MOORAGE_LIMITS_QUEUE: "7",
+    MOORAGE_LOG_LEVEL: "debug",
+    MOORAGE_SERVER_PORT: "4022",
+    MOORAGE_AUTH_ARGON2_TIME: "9",
+  });
+  expect(settings.reload()).toEqual({
+    applied: ["limits.queue", "log.level"],
+    needRestart: ["server.port", "auth.argon2_time"],
+  });
+  expect(config).toMatchObject({
+    limits: { queue: 7 },
+    log: { level: "debug" },
+    server: { port: 2222 },
+    auth: { argon2Time: 3 },
+  });
+  // What waits for a restart is named again, what is in force isn't.
+  expect(settings.reload()).toEqual({
+    applied: [],
+    needRestart: ["server.port", "auth.argon2_time"],
+  });
+  expect(settings.list().find(({ name }) => name === "server.port")?.value).toBe("2222");
+});
+
+test("wrong settings change nothing", () => {
+  const env: Record<string, string> = {};
+  const settings = live(env);
+  Object.assign(env, { MOORAGE_LIMITS_QUEUE: "7", MOORAGE_LIMITS_LOGIN_TRIES: "x" });
+  expect(() => settings.reload()).toThrow(ConfigError);
+  expect(settings.config.limits.queue).toBe(128);
+});
+
+test("the settings given are not touched", () => {
+  const given = loadConfig({ root: ROOT, env: {} });
+  const settings = new LiveSettings(given, () =>
+    readSettings({ root: ROOT, env: { MOORAGE_LIMITS_QUEUE: "7" } }),
+  );
+  settings.reload();
+  expect(settings.config.limits.queue).toBe(7);
+  expect(given.limits.queue).toBe(128);
+});
