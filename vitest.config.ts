@@ -7,5 +7,7 @@ export default defineConfig({
     testTimeout: 30_000,
     hookTimeout: 30_000,
     pool: "forks",
+    // Most tests wait for programs: by default there is one worker on two processors.
+    maxWorkers: "100%",
   },
 });

@@ -43,6 +43,9 @@ const PRUNE_MS = 60 * 1_000;
 /** A thread has to be started from JavaScript. */
 const ADMIN_PROGRAM = new URL("../admin/over-ssh.js", import.meta.url);
 
+/** Among so many of a user's uploads those that broke off are looked for. */
+const RECENT_UPLOADS = 1_000;
+
 export interface ServerOptions {
   /** the instance's directory */
   readonly root: string;
@@ -170,11 +173,13 @@ class Server {
 
   /** What commands and shells need besides files. */
   #commands(): CommandServices {
-    const { store } = this.#options;
+    const { config, store } = this.#options;
     return {
       host: hostname().split(".")[0] ?? "",
       startedAt: Date.now(),
+      limits: () => config.limits,
       usage: (userId) => this.#ledger.exactUsage(userId),
+      uploads: (user) => store.audit.query({ user, kind: "upload", limit: RECENT_UPLOADS }),
       async sessions(userId) {
         const all = await store.sessions.list();
         return all.filter((one) => one.userId === userId && one.state === "active");

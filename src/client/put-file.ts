@@ -16,7 +16,7 @@ import { type LocalState, localState, openSource } from "./local.ts";
 import { besideName, joinRemote, remoteName } from "./names.ts";
 import type { Operations, RemoteHandle } from "./operations.ts";
 import type { ClientConnection } from "./remote.ts";
-import type { JournalEntry, RemoteAttrs } from "./types.ts";
+import type { JournalEntry, RemoteAttrs, Space } from "./types.ts";
 import { FileCheck } from "./verify.ts";
 
 /** One file to send. */
@@ -82,11 +82,18 @@ async function send(
 ): Promise<Outcome> {
   const { connection, hasher, job } = context;
   const { fd, state } = source;
-  const { target, existing } = await resolveTarget(context, source.item);
-  const part = joinRemote(directoryOf(target), besideName(remoteName(target), ".part"));
   // A small one that was broken off is sent again: that is done sooner than comparing.
   const looks = job.resume && (entry !== undefined || state.size >= JOURNAL_FROM);
-  const there = looks && !source.item.fresh ? await connection.exists(part, false) : undefined;
+  const { item } = source;
+  const likely = partOf(item.target);
+  // Asked for at once: on a long line each question costs as much as megabytes.
+  const [{ target, existing }, found, space] = await Promise.all([
+    resolveTarget(context, item),
+    looks && !item.fresh ? connection.exists(likely, false) : undefined,
+    state.size >= JOURNAL_FROM ? connection.space(directoryOf(item.target)) : undefined,
+  ]);
+  const part = partOf(target);
+  const there = part === likely || !looks ? found : await connection.exists(part, false);
   const same = job.resume && existing?.size === state.size;
   const wanted = state.size > 0 && (job.verify || looks || same);
   const check = await FileCheck.start(connection, hasher, fd, wanted);
@@ -101,7 +108,7 @@ async function send(
       ? await startAt(source, begunAt, begun, there !== undefined, entry, check)
       : { offset: 0 };
     const path =
-      start.offset > 0 ? begunAt : await placeFor(context, source, target, part, existing, there);
+      start.offset > 0 ? begunAt : placeFor(source, space, target, part, existing, there);
     const place = await transfer(context, source, { path, target, existing, start }, check);
     return await finish(context, source, place, check);
   } finally {
@@ -136,6 +143,11 @@ async function resolveTarget(
   return { target: real, existing };
 }
 
+/** The name that the file has until it is whole. */
+function partOf(target: string): string {
+  return joinRemote(directoryOf(target), besideName(remoteName(target), ".part"));
+}
+
 function directoryOf(path: string): string {
   const at = path.lastIndexOf("/");
   return at <= 0 ? (at === 0 ? "/" : ".") : path.slice(0, at);
@@ -162,16 +174,14 @@ async function startAt(
 }
 
 /** Beside the target while both fit, so that the old file stays until the new one is whole. */
-async function placeFor(
-  { connection }: Context,
+function placeFor(
   { state: { size } }: Source,
+  space: Space | undefined,
   target: string,
   part: string,
   existing: RemoteAttrs | undefined,
   there: RemoteAttrs | undefined,
-): Promise<string> {
-  if (size < JOURNAL_FROM) return part;
-  const space = await connection.space(directoryOf(target));
+): string {
   if (space === undefined) return part;
   const free = space.freeBytes + (there?.size ?? 0);
   if (size <= free) return part;
@@ -277,7 +287,7 @@ async function finish(
   if (job.verify && check.name !== undefined) context.emit({ type: "verifying", file: item.file });
   // Without checksums the size at least is compared.
   const hash = job.verify ? await check.whole(path, state.size) : undefined;
-  const unseen = hash === undefined && state.size >= JOURNAL_FROM;
+  const unseen = job.verify && hash === undefined && state.size >= JOURNAL_FROM;
   const whole = !unseen || (await connection.stat(path)).size === state.size;
   if (hash === false || !whole) {
     const aside = joinRemote(directoryOf(target), besideName(remoteName(target), ".corrupt"));

@@ -1,8 +1,9 @@
-import { RemoteError } from "./errors.ts";
+import { FileError, RemoteError } from "./errors.ts";
 import { getFile } from "./get-file.ts";
 import { type Context, isLost, type Outcome } from "./job.ts";
 import type { Journal } from "./journal.ts";
 import { LocalHasher } from "./local-hash.ts";
+import { printable } from "./names.ts";
 import { putFile } from "./put-file.ts";
 import type { ClientConnection } from "./remote.ts";
 import type { TransferEvent, TransferJob, TransferSummary } from "./types.ts";
@@ -273,10 +274,13 @@ function givenUp(signal: AbortSignal): { promise: Promise<void>; stop: () => voi
 
 /** One line with the file's name. */
 function messageOf(error: unknown, source: string): string {
-  const message = error instanceof Error ? error.message : "failed";
-  const text =
-    error instanceof RemoteError && !error.message.includes("/")
-      ? `${source}: ${message}`
-      : message;
-  return text.replace(/\s+/g, " ");
+  if (error instanceof FileError) return oneLine(error.message);
+  const { message, name } = error instanceof Error ? error : new Error("failed");
+  if (name === "MalformedError") return oneLine(`${source}: the server's answer can't be read`);
+  const named = error instanceof RemoteError && message.includes("/");
+  return oneLine(named ? message : `${source}: ${message}`);
+}
+
+function oneLine(text: string): string {
+  return printable(text.replace(/\s+/g, " "));
 }

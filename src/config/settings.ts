@@ -51,6 +51,12 @@ export const SETTINGS: Settings = {
     ),
     channelsPerSession: integer(10, [1, 100], "Channels (transfers, commands) open in a session."),
     handlesPerChannel: integer(256, [64, 65_536], "Files and directories open in a channel."),
+    commandsPerUser: integer(
+      8,
+      [1, 10_000],
+      "Commands of one user that run at once, in a server process; further ones wait.",
+    ),
+    commandQueue: integer(64, [0, 100_000], "How many of a user may wait; more are refused."),
   },
   quota: {
     default: sizeOrNone(10_240_000_000, "Bytes that a new user may store; `none` for no limit."),
@@ -143,9 +149,9 @@ export const SETTINGS: Settings = {
     ),
     queuePerUser: integer(100, [1, 1_000_000], "The same for one user."),
     onUpload: list(
-      [],
+      ["md5", "sha256"],
       DIGEST_ALGORITHMS,
-      "Checksums computed along with an upload, so that they are known soon after, for example `md5,sha256`; it costs uploads at full speed about a third.",
+      "Checksums computed along with an upload, so that they are known at its end; after it, where the upload is faster than the hashing. Empty for none.",
     ),
     uploads: integer(
       32,

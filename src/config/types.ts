@@ -25,6 +25,10 @@ export interface Config {
     readonly idleTimeout: number;
     readonly channelsPerSession: number;
     readonly handlesPerChannel: number;
+    /** command lines of one user at once, in this process */
+    readonly commandsPerUser: number;
+    /** how many of a user may wait */
+    readonly commandQueue: number;
   };
   readonly quota: {
     /** bytes a new user gets; null: no limit */

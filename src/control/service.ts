@@ -46,10 +46,13 @@ export class ControlService {
   readonly #peers: Peers;
   readonly #samples: Samples;
   readonly #rescans = new Map<string, Rescan>();
+  #closed = false;
 
   constructor(host: ControlHost) {
     this.host = host;
     const onError = (error: unknown): void => {
+      // What was being looked at when the server stopped, nobody follows any more.
+      if (this.#closed) return;
       host.log.error({ error: errorName(error) }, "control could not look");
     };
     const state = <P, E>(compute: (params: P) => Promise<E>, everyMs: number): StateFeeds<P, E> =>
@@ -78,6 +81,7 @@ export class ControlService {
   }
 
   async close(): Promise<void> {
+    this.#closed = true;
     this.#peers.close();
     await this.#samples.close();
     await Promise.all(Object.values(this.feeds).map((feed) => feed.settled()));

@@ -14,6 +14,15 @@ export const FOLLOW_FROM = 64 * 1024;
 const STEP = 1024 * 1024;
 const LONG_STEP = 4 * 1024 * 1024;
 
+/**
+ * An upload this far ahead is faster than hashing: its checksums will come after it in any case, and
+ * hashing would only slow it down.
+ */
+const RUNAWAY = 32 * 1024 * 1024;
+
+/** A writer that wrote nothing for so long is not held to be running away. */
+const PAUSE_MS = 200;
+
 /** Ranges that may be written behind the first gap: writes overtake each other on their way. */
 const MAX_AHEAD = 16;
 
@@ -49,6 +58,9 @@ export class Follower implements WriteWatch, Task {
   #closed = false;
   /** bytes from the start that are in the file */
   #written = 0;
+  /** what that was when somebody looked, and when it last had grown then (performance.now()) */
+  #seen = 0;
+  #seenAt = 0;
   /** what is written behind the first gap: start to end */
   readonly #ahead = new Map<number, number>();
   /** bytes hashed, by algorithm; gone when its digest is there */
@@ -121,7 +133,7 @@ export class Follower implements WriteWatch, Task {
   next(): Piece | undefined {
     if (!this.#hasWork()) return undefined;
     const wanted = [...this.#hashed].filter(([name]) => this.#waiting.has(name));
-    const grant = wanted.length > 0 ? "much" : this.#context.spare.grant();
+    const grant = wanted.length > 0 ? "much" : this.#grant();
     if (grant === "none") return undefined;
     const candidates = wanted.length > 0 ? wanted : [...this.#hashed];
     const from = Math.min(...candidates.map(([, hashed]) => hashed));
@@ -165,6 +177,23 @@ export class Follower implements WriteWatch, Task {
     if (this.#ahead.size === 0) return;
     // A range that begins before this and is not continued was written twice.
     for (const start of this.#ahead.keys()) if (start < this.#written) this.lost();
+  }
+
+  #grant(): "much" | "little" | "none" {
+    const { spare } = this.#context;
+    return this.#runsAway() ? spare.later() : spare.grant();
+  }
+
+  /** Is the writer, who still writes, far ahead? */
+  #runsAway(): boolean {
+    if (this.#closed) return false;
+    const now = performance.now();
+    if (this.#written > this.#seen) {
+      this.#seen = this.#written;
+      this.#seenAt = now;
+    }
+    const ahead = this.#written - Math.min(...this.#hashed.values());
+    return ahead > RUNAWAY && now - this.#seenAt < PAUSE_MS;
   }
 
   #hasWork(): boolean {

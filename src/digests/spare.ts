@@ -48,6 +48,11 @@ export class SpareTime {
     if (now - this.#looked >= WINDOW_MS) this.#look(now);
     if (this.#enough) return "much";
     if (now - this.#stepped >= STEP_EVERY_MS) return "little";
+    return this.later();
+  }
+
+  /** Nothing now; it is worth asking again soon. */
+  later(): "none" {
     this.#timer ??= setTimeout(() => {
       this.#timer = undefined;
       this.#again();

@@ -1,11 +1,12 @@
 import type { Digests } from "../digests/types.ts";
 import type { OwnSession, QuotaUsage, ShellContext } from "../shell/context.ts";
-import { CommandSlots } from "../shell/slots.ts";
-import type { Account } from "../store/types.ts";
+import { type CommandLimits, CommandSlots } from "../shell/slots.ts";
+import type { Account, AuditRecord } from "../store/types.ts";
 import type { UserFileSystem } from "../vfs/types.ts";
 import { AdminScreens } from "./admin.ts";
 import type { AdminServices } from "./admin-services.ts";
 import type { Session } from "./session.ts";
+import { welcome } from "./unfinished.ts";
 
 /** What commands need besides the user's files and checksums. */
 export interface CommandServices {
@@ -13,7 +14,11 @@ export interface CommandServices {
   readonly host: string;
   /** milliseconds since the epoch */
   readonly startedAt: number;
+  /** the settings in force */
+  limits(): CommandLimits;
   usage(userId: number): Promise<QuotaUsage>;
+  /** what was recorded of a user's uploads lately, newest first */
+  uploads(user: string): Promise<readonly AuditRecord[]>;
   /** the user's sessions, on all processes */
   sessions(userId: number): Promise<readonly OwnSession[]>;
   /** undefined when it was changed, else one line that says why not */
@@ -30,20 +35,17 @@ export const WRONG_PASSWORD = "that is not your current password";
 /** Guesses at the current password that end a session: it may not be its user's hands. */
 const MAX_GUESSES = 3;
 
-/** Command lines of one user at once, in this process, and how many more may wait. */
-const RUNNING = 8;
-const WAITING = 64;
-
 /** Commands and shells of all sessions of this process. */
 export class Commands {
   /** for shells of admins */
   readonly admin: AdminScreens | undefined;
   readonly #services: CommandServices;
-  readonly #slots = new CommandSlots(RUNNING, WAITING);
+  readonly #slots: CommandSlots;
   readonly #guesses = new WeakMap<Session, number>();
 
   constructor(services: CommandServices) {
     this.#services = services;
+    this.#slots = new CommandSlots(() => services.limits());
     this.admin = services.admin && new AdminScreens(services.admin);
   }
 
@@ -66,6 +68,7 @@ export class Commands {
       digests,
       usage: () => services.usage(id),
       sessions: () => services.sessions(id),
+      welcome: async () => welcome(await services.uploads(name), fs),
       changePassword: async () => "only the user's own sessions can do that",
       enter: (signal) => this.#slots.enter(id, signal),
     };

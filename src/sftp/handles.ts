@@ -86,6 +86,7 @@ export class Handles {
     this.#open.clear();
     for (const [index, handle] of open.entries()) {
       if (index % CLOSES_A_TURN === CLOSES_A_TURN - 1) await turn();
+      if (handle.kind === "file") handle.file.abandon?.();
       try {
         await closeHandle(handle);
       } catch (thrown) {

@@ -1,6 +1,12 @@
 import { FsError } from "../errors.ts";
 import { interruption } from "./errors.ts";
 
+/** For one user: command lines that run, and that wait. */
+export interface CommandLimits {
+  readonly commandsPerUser: number;
+  readonly commandQueue: number;
+}
+
 interface User {
   running: number;
   readonly waiting: (() => void)[];
@@ -8,13 +14,12 @@ interface User {
 
 /** How many command lines of one user run at once; further ones wait in order, up to a number. */
 export class CommandSlots {
-  readonly #max: number;
-  readonly #maxWaiting: number;
+  readonly #limits: () => CommandLimits;
   readonly #users = new Map<number, User>();
 
-  constructor(max: number, maxWaiting: number) {
-    this.#max = max;
-    this.#maxWaiting = maxWaiting;
+  /** @param limits asked for each time: they may change */
+  constructor(limits: () => CommandLimits) {
+    this.#limits = limits;
   }
 
   /**
@@ -25,7 +30,7 @@ export class CommandSlots {
     if (signal.aborted) throw interruption(signal);
     const user = this.#users.get(userId) ?? { running: 0, waiting: [] };
     this.#users.set(userId, user);
-    if (user.running >= this.#max) await this.#wait(user, signal);
+    if (user.running >= this.#limits().commandsPerUser) await this.#wait(user, signal);
     else user.running += 1;
     let left = false;
     return () => {
@@ -36,7 +41,7 @@ export class CommandSlots {
 
   /** The one who leaves hands the place over, so nobody can come in between. */
   #wait(user: User, signal: AbortSignal): Promise<void> {
-    if (user.waiting.length >= this.#maxWaiting) {
+    if (user.waiting.length >= this.#limits().commandQueue) {
       throw new FsError("EBUSY", "too many commands of yours at once: try again later");
     }
     return new Promise((resolve, reject) => {

@@ -39,6 +39,9 @@ const REFUSAL_INTERVAL_MS = 1_000;
 /** How much of the newest second counts in the speed shown. */
 const RATE_WEIGHT = 0.5;
 
+/** How the audit trail calls a transfer whose file was open when its connection ended. */
+export const UNFINISHED = "unfinished";
+
 function isQuota(error: unknown): error is FsError {
   return error instanceof FsError && error.code === "EDQUOT";
 }
@@ -71,6 +74,7 @@ class AuditedFile implements OpenFile {
   #recorded = false;
   #examined = false;
   #ended: FsError | undefined;
+  #abandoned = false;
 
   constructor(id: number, inner: OpenFile, owner: AuditedFileSystem) {
     this.id = id;
@@ -139,11 +143,15 @@ class AuditedFile implements OpenFile {
     return this.inner.duplicate();
   }
 
+  abandon(): void {
+    this.#abandoned = true;
+  }
+
   async close(): Promise<void> {
     try {
       await this.inner.close();
     } finally {
-      this.record(this.#ended?.message);
+      this.record(this.#ended?.message ?? (this.#abandoned ? UNFINISHED : undefined));
     }
   }
 
@@ -388,7 +396,7 @@ export class AuditedFileSystem implements UserFileSystem {
     try {
       await this.#inner.close();
     } finally {
-      for (const file of [...this.#files]) file.record("unfinished");
+      for (const file of [...this.#files]) file.record(UNFINISHED);
     }
   }
 }

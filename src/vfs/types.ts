@@ -88,6 +88,8 @@ export interface OpenFile {
    * closes. Throws FsError.
    */
   duplicate?(): number;
+  /** It will be closed by somebody else than the client: its transfer broke off. */
+  abandon?(): void;
   /** Resolves when everything is settled. Calling it again does nothing. */
   close(): Promise<void>;
 }

@@ -18,7 +18,7 @@ const FULL = process.env.MOORAGE_SOAK === "full";
 // The server takes no variable of this prefix that is no setting.
 delete process.env.MOORAGE_SOAK;
 const SCALE = FULL
-  ? { users: 10_000, accounts: 25, sessions: 200, presses: 600, pauseMs: 100 }
+  ? { users: 10_000, accounts: 25, sessions: 200, presses: 520, pauseMs: 100 }
   : { users: 300, accounts: 3, sessions: 9, presses: 90, pauseMs: 0 };
 /** Text and memory of a process grow a little with use; a leak of what is drawn would be far more. */
 const MOST_GROWTH = 64 * 1024 * 1024;
@@ -76,7 +76,8 @@ async function transfer(files: SFTPWrapper, name: string, stop: AbortSignal): Pr
       files.writeFile(name, FILE, (error) => (error ? reject(error) : resolve()));
     });
     count += 1;
-    await sleep(FULL ? 500 : 20);
+    // Not all at the same moment: this process has to send it all.
+    await sleep(FULL ? 1_000 + Math.random() * 2_000 : 20);
   }
   return count;
 }

@@ -10,7 +10,11 @@ import { PROMPT, Tmux } from "../support/tmux.ts";
 
 const PROGRAM = fileURLToPath(new URL("../../dist/src/moorage.cjs", import.meta.url));
 const MOORAGE = `${process.execPath} ${PROGRAM}`;
-const PATIENCE = 180_000;
+const PATIENCE = 300_000;
+
+/** Bytes a second: a transfer takes long enough to be looked at on a busy machine. */
+const SLOW = 250_000;
+const FAST = 100_000_000;
 
 let server: TestServer;
 let proxy: SlowProxy;
@@ -24,7 +28,7 @@ beforeAll(async () => {
       { name: "bob", quotaBytes: 1_000_000 },
     ],
   });
-  proxy = await SlowProxy.open(server.port, 100_000_000);
+  proxy = await SlowProxy.open(server.port, FAST);
 });
 
 afterAll(async () => {
@@ -34,7 +38,7 @@ afterAll(async () => {
 
 beforeEach(async () => {
   directory = mkdtempSync(join(tmpdir(), "moorage-client-"));
-  proxy.rate = 100_000_000;
+  proxy.rate = FAST;
   tmux = await Tmux.start({
     columns: 90,
     rows: 30,
@@ -75,7 +79,7 @@ describe("the client in a terminal", { timeout: PATIENCE }, () => {
     const bytes = randomBytes(6_000_000);
     writeFileSync(join(server.home("alice"), "big.bin"), bytes);
     await login();
-    proxy.rate = 800_000;
+    proxy.rate = SLOW;
     await tmux.enter("get big.bin");
     const first = await tmux.waitFor((screen) => (percents(screen)[0] ?? 0) > 2);
     expect(first).toMatch(/big\.bin .*\[#*-+\] +\d+% +[\d.]+ [KM]B/);
@@ -88,6 +92,7 @@ describe("the client in a terminal", { timeout: PATIENCE }, () => {
     expect(narrow.match(/%/g)).toHaveLength(1);
     await tmux.resize(90, 30);
     await tmux.press("C-c");
+    proxy.rate = FAST;
     await tmux.waitFor("cancelled");
     await tmux.waitFor(/alice@127.0.0.1:\S*>\s*$/);
     expect(existsSync(join(directory, "big.bin"))).toBe(false);
@@ -97,7 +102,6 @@ describe("the client in a terminal", { timeout: PATIENCE }, () => {
     await tmux.press("C-d");
     await tmux.waitFor(new RegExp(`${PROMPT.trim()}\\s*$`));
 
-    proxy.rate = 100_000_000;
     await tmux.enter(`clear; ${MOORAGE} connect -P ${proxy.port} alice@127.0.0.1`);
     await answer("assword", "secret");
     await tmux.waitFor(/1 {2}get {2}\S*big\.bin -> /);
@@ -114,14 +118,14 @@ describe("the client in a terminal", { timeout: PATIENCE }, () => {
     const put = `${MOORAGE} put --accept-new -P ${proxy.port} up.bin alice@127.0.0.1:; echo "code $?"`;
     await tmux.enter(put);
     await tmux.waitFor("assword");
-    proxy.rate = 800_000;
+    proxy.rate = SLOW;
     await tmux.enter("secret");
     await tmux.waitFor((screen) => (percents(screen)[0] ?? 0) > 2);
     await tmux.press("C-c");
+    proxy.rate = FAST;
     await tmux.waitFor("code 130");
     const part = join(server.home("alice"), "up.bin.part");
     expect(statSync(part).size).toBeGreaterThan(0);
-    proxy.rate = 100_000_000;
     await tmux.enter(`clear; ${put}`);
     await answer("assword", "secret");
     await tmux.waitFor("code 0");

@@ -1,10 +1,10 @@
 import { once } from "node:events";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import type { Client, ClientChannel, PseudoTtyOptions } from "ssh2";
+import type { Client, ClientChannel, PseudoTtyOptions, SFTPWrapper } from "ssh2";
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from "vitest";
 import { startTestServer, type TestServer } from "../support/server.ts";
-import { dial, login, makeKey, ssh } from "../support/ssh-client.ts";
+import { dial, login, makeKey, sftp, ssh } from "../support/ssh-client.ts";
 
 const key = makeKey();
 const USERS = [
@@ -110,6 +110,63 @@ class Screen {
     }
   }
 }
+
+/** Uploads without end, until the connection is cut; then waits until the server has noticed. */
+async function cutUpload(name: string, bytes: number): Promise<void> {
+  const client = await loggedIn();
+  const sftp = await new Promise<SFTPWrapper>((resolve, reject) =>
+    client.sftp((error, wrapper) => (error ? reject(error) : resolve(wrapper))),
+  );
+  const handle = await new Promise<Buffer>((resolve, reject) =>
+    sftp.open(name, "w", (error, opened) => (error ? reject(error) : resolve(opened))),
+  );
+  await new Promise<void>((resolve, reject) =>
+    sftp.write(handle, Buffer.alloc(bytes), 0, bytes, 0, (error) =>
+      error ? reject(error) : resolve(),
+    ),
+  );
+  client.destroy();
+  await vi.waitFor(
+    async () => {
+      const records = await server.store.audit.query({ user: "ann", kind: "upload" });
+      expect(records.find(({ path }) => path === `/${name}`)?.detail).toContain("unfinished");
+    },
+    { timeout: 20_000 },
+  );
+}
+
+describe("unfinished uploads", () => {
+  const PROMPT = /ann@[^$]*\$ $/;
+
+  async function greeting(): Promise<string> {
+    const client = await loggedIn();
+    const screen = new Screen(await shell(client, { cols: 80, rows: 24 }));
+    const text = await screen.until("$ ");
+    expect(text).toMatch(PROMPT);
+    client.end();
+    return text;
+  }
+
+  it("are listed at log-in until they are completed, removed or renamed", async () => {
+    expect(await greeting()).not.toContain("Unfinished");
+    for (const name of ["whole later", "removed", "broken"]) await cutUpload(name, 20_000);
+    const first = await greeting();
+    expect(first).toContain("Unfinished uploads");
+    for (const name of ["whole later", "removed", "broken"]) {
+      expect(first).toMatch(new RegExp(`20K {2}\\S+ \\S+ {2}/${name}\r`));
+    }
+    const script = `${directory}/put`;
+    writeFileSync(script, "the whole file");
+    const done = await sftp(server, [`put ${script} "whole later"`, "rm removed"], {
+      key: keyFile,
+    });
+    expect(done.code).toBe(0);
+    const second = await greeting();
+    expect(second).toContain("/broken\r");
+    expect(second).not.toContain("whole later");
+    expect(second).not.toContain("/removed");
+  });
+});
 
 describe("ssh with a command", () => {
   it("runs it and gives output, errors and exit code", async () => {

@@ -25,6 +25,7 @@ export class CuttingProxy {
   #target: number;
   #limit: Limit | undefined;
   #held: (() => void)[] = [];
+  #holds = false;
   #down = false;
 
   private constructor(server: Server, target: number) {
@@ -59,7 +60,10 @@ export class CuttingProxy {
     return this.#set(direction, bytes, true);
   }
 
-  /** Lets nothing more through once `bytes` did, until {@link release}; resolves then. */
+  /**
+   * Lets nothing more through once `bytes` did, until {@link release}; resolves then. Connections
+   * that come meanwhile wait, too.
+   */
   holdAfter(direction: Direction, bytes: number): Promise<void> {
     return this.#set(direction, bytes, false);
   }
@@ -67,6 +71,7 @@ export class CuttingProxy {
   /** Lets go on what was held, and takes limits away. */
   release(): void {
     this.#limit = undefined;
+    this.#holds = false;
     for (const resume of this.#held.splice(0)) resume();
   }
 
@@ -94,6 +99,11 @@ export class CuttingProxy {
   }
 
   #join(client: Socket): void {
+    if (this.#holds) {
+      client.on("error", () => {});
+      this.#held.push(() => this.#join(client));
+      return;
+    }
     if (this.#down) {
       client.destroy();
       return;
@@ -133,7 +143,9 @@ export class CuttingProxy {
       else to.once("drain", () => from.resume());
     };
     from.pause();
-    if (over) this.#held.push(resume);
-    else resume();
+    if (over) {
+      this.#holds = true;
+      this.#held.push(resume);
+    } else resume();
   }
 }

@@ -161,13 +161,16 @@ class Receiver {
       return;
     }
     let failure: unknown;
+    let whole = false;
     try {
       await channel.accept();
       failure = await this.#content(file, entry.size);
       // The client's own word on whether all went well: its message is enough.
       await channel.answer();
       failure ??= await this.#finish(file, entry, made, times);
+      whole = failure === undefined;
     } finally {
+      if (!whole) file.abandon?.();
       await file.close();
     }
     // One answer, whatever went wrong and when. What was stored stays.

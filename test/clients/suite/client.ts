@@ -96,7 +96,7 @@ export interface Client {
   readonly large?: number;
   /** comes back by itself after the connection broke, and goes on where it was */
   readonly reconnects?: boolean;
-  /** compares checksums after each upload: somebody else's bytes in the file are an error to it */
+  /** compares size and checksum after each upload: another's upload at the same time is an error */
   readonly verifies?: boolean;
   version(): Promise<string>;
   /** makes what it needs on a new desk, whose key is in the file `id` */

@@ -123,6 +123,8 @@ beforeEach(() => {
   const services: CommandServices = {
     host: "harbour",
     startedAt: 0,
+    limits: () => ({ commandsPerUser: 8, commandQueue: 64 }),
+    uploads: async () => [],
     usage: unused,
     sessions: async () => [],
     changePassword: unused,

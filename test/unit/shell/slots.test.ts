@@ -9,7 +9,7 @@ const { signal } = new AbortController();
 
 describe("CommandSlots", () => {
   it("lets so many of a user in, the others in order, and nobody past them", async () => {
-    const slots = new CommandSlots(2, 10);
+    const slots = new CommandSlots(() => ({ commandsPerUser: 2, commandQueue: 10 }));
     const order: string[] = [];
     const first = await slots.enter(1, signal);
     const second = await slots.enter(1, signal);
@@ -33,7 +33,7 @@ describe("CommandSlots", () => {
   });
 
   it("refuses when too many wait, and forgets those that give up", async () => {
-    const slots = new CommandSlots(1, 1);
+    const slots = new CommandSlots(() => ({ commandsPerUser: 1, commandQueue: 1 }));
     const leave = await slots.enter(1, signal);
     const giveUp = new AbortController();
     const waiting = slots.enter(1, giveUp.signal);
@@ -47,7 +47,7 @@ describe("CommandSlots", () => {
   });
 
   it("decide about command lines", async () => {
-    const slots = new CommandSlots(1, 0);
+    const slots = new CommandSlots(() => ({ commandsPerUser: 1, commandQueue: 0 }));
     const fs = new MemoryFs();
     const shell = new Shell(contextOf(fs, { enter: (by) => slots.enter(1, by) }));
     expect((await run(shell, "true; true")).status).toBe(0);
