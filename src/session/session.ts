@@ -1,7 +1,8 @@
 import type { Digests } from "../digests/types.ts";
 import type { Turn } from "../sftp/turn.ts";
 import type { Account, AuditEvent, Role } from "../store/types.ts";
-import type { AuditedFileSystem, Transfer } from "../vfs/audited.ts";
+import type { AuditedFileSystem } from "../vfs/audited.ts";
+import type { Transfer } from "../vfs/audited-file.ts";
 import type { Commands } from "./commands.ts";
 import type { SessionChannel } from "./routes.ts";
 

@@ -1,7 +1,7 @@
 import { humanSize } from "../shell/sizes.ts";
 import { encodeText } from "../shell/text.ts";
 import type { AuditRecord } from "../store/types.ts";
-import { UNFINISHED } from "../vfs/audited.ts";
+import { UNFINISHED } from "../vfs/audited-file.ts";
 import { type FileStat, S_IFMT, S_IFREG, type UserFileSystem } from "../vfs/types.ts";
 
 /** Lines shown at most. */

@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { FsError } from "../../../src/errors.ts";
-import { AuditedFileSystem, type FileEvent, formatRate } from "../../../src/vfs/audited.ts";
+import { AuditedFileSystem } from "../../../src/vfs/audited.ts";
+import { type FileEvent, formatRate } from "../../../src/vfs/audited-file.ts";
 import { fromText } from "../../../src/vfs/path.ts";
 import type { UserFileSystem } from "../../../src/vfs/types.ts";
 import { APPEND, PUT, READ, TestInstance, WRITE } from "../../support/instance.ts";
