@@ -36,14 +36,24 @@ export async function sftp(
   workspace: Workspace,
   cipher: string,
   commands: readonly string[],
+  more: readonly string[] = [],
 ): Promise<Sample> {
   const login = ["-P", String(peer.port), "-b", "-", `${peer.user}@127.0.0.1`];
   const limit = 60 + workspace.bytes / SLOWEST;
   const before = await peer.cpu();
-  const args = ["-q", ...options(workspace, cipher, "ERROR"), ...login];
+  const args = ["-q", ...more, ...options(workspace, cipher, "ERROR"), ...login];
   const { seconds, code, errors } = await run("sftp", args, `${commands.join("\n")}\n`, limit);
   if (code !== 0) throw new Error(`sftp on ${peer.name} failed (${code}): ${errors.trim()}`);
   return { seconds, cpu: (await peer.cpu()) - before };
+}
+
+/** Runs a command over a connection of its own. Resolves to the seconds it took, login included. */
+export async function ssh(peer: Peer, workspace: Workspace, command: string): Promise<number> {
+  const login = ["-p", String(peer.port), "-T", `${peer.user}@127.0.0.1`, command];
+  const args = ["-q", ...options(workspace, "aes128-gcm@openssh.com", "ERROR"), ...login];
+  const { seconds, code, errors } = await run("ssh", args, "", 60 + workspace.bytes / SLOWEST);
+  if (code !== 0) throw new Error(`${command} on ${peer.name} failed (${code}): ${errors.trim()}`);
+  return seconds;
 }
 
 /** What the client and this server agree on: "kex, cipher, mac". */

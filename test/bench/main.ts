@@ -1,6 +1,7 @@
 import { cpus } from "node:os";
 import { parseArgs } from "node:util";
 import { parseSize } from "../../src/config/units.ts";
+import { CHECKSUMS_USAGE, checksumsBenchmark, parseChecksumsPlan } from "./checksums.ts";
 import { CLIENT_USAGE, clientBenchmark, parseClientPlan } from "./client-transfer.ts";
 import { stopAll } from "./processes.ts";
 import { summarize, table } from "./report.ts";
@@ -17,7 +18,8 @@ Compares this server with OpenSSH's internal-sftp, in turn, with the stock sftp 
   --only LIST       of get, put, small
   --json            all samples instead of the table
 
-npm run bench -- client compares the client instead.
+npm run bench -- client compares the client instead; npm run bench -- checksums measures what
+checksums along with uploads cost and save.
 `;
 
 const OPTIONS = {
@@ -41,7 +43,7 @@ function parse(args: string[]): { plan: Plan; json: boolean } {
   try {
     const { values, positionals } = parseArgs({ args, options: OPTIONS, allowPositionals: true });
     if (positionals.join(" ") !== "transfer")
-      throw new Error("which benchmark? There are: transfer, client");
+      throw new Error("which benchmark? There are: transfer, client, checksums");
     const pairs = Number(values.pairs);
     if (!Number.isInteger(pairs) || pairs < 1) throw new Error("--pairs: a number from 1 on");
     const kinds = values.only.split(",");
@@ -65,17 +67,27 @@ function cleanUpOnSignals(workspace: () => Workspace | undefined): void {
   }
 }
 
-/** The benchmark of the client, with options of its own. */
-async function mainClient(args: readonly string[]): Promise<void> {
-  let plan: ReturnType<typeof parseClientPlan>;
+interface Other<Plan> {
+  readonly usage: string;
+  parse(args: readonly string[]): Plan;
+  run(
+    plan: Plan,
+    progress: (text: string) => void,
+    onWorkspace: (workspace: Workspace) => void,
+  ): Promise<string>;
+}
+
+/** A benchmark with options and a table of its own. */
+async function mainOther<Plan>(other: Other<Plan>, args: readonly string[]): Promise<void> {
+  let plan: Plan;
   try {
-    plan = parseClientPlan(args);
+    plan = other.parse(args);
   } catch (error) {
-    throw new UsageError(`${(error as Error).message}\n\n${CLIENT_USAGE}`);
+    throw new UsageError(`${(error as Error).message}\n\n${other.usage}`);
   }
   let workspace: Workspace | undefined;
   cleanUpOnSignals(() => workspace);
-  const table = await clientBenchmark(
+  const table = await other.run(
     plan,
     (text) => process.stderr.write(`${text}\n`),
     (made) => {
@@ -85,8 +97,13 @@ async function mainClient(args: readonly string[]): Promise<void> {
   process.stdout.write(`\n${cpus()[0]?.model ?? ""}, ${cpus().length} cores\n\n${table}`);
 }
 
+const CLIENT = { usage: CLIENT_USAGE, parse: parseClientPlan, run: clientBenchmark };
+const CHECKSUMS = { usage: CHECKSUMS_USAGE, parse: parseChecksumsPlan, run: checksumsBenchmark };
+
 async function main(): Promise<void> {
-  if (process.argv[2] === "client") return mainClient(process.argv.slice(3));
+  const [name, ...args] = process.argv.slice(2);
+  if (name === "client") return mainOther(CLIENT, args);
+  if (name === "checksums") return mainOther(CHECKSUMS, args);
   const { plan, json } = parse(process.argv.slice(2));
   let workspace: Workspace | undefined;
   cleanUpOnSignals(() => workspace);

@@ -29,18 +29,30 @@ function logTail(file: string): string {
   return readFileSync(file, "utf8").trim().split("\n").slice(-5).join("\n");
 }
 
-/** This server: the built program on an instance of its own, with a quota. */
-export async function startMoorage(workspace: Workspace): Promise<Peer> {
-  const root = join(workspace.root, "instance");
+/**
+ * This server: the built program on an instance of its own, with a quota.
+ * @param name of the instance, where there are several
+ * @param flags of `moorage serve`
+ */
+export async function startMoorage(
+  workspace: Workspace,
+  name = "instance",
+  flags: readonly string[] = [],
+): Promise<Peer> {
+  const root = join(workspace.root, name);
   mkdirSync(root, { mode: 0o700 });
   const command = (...args: string[]) =>
     execFileSync(process.execPath, [MAIN, "--root", root, ...args], { stdio: "pipe" });
   command("user", "add", "bench", "--key", `${workspace.key}.pub`, "--quota", "100GiB");
   const port = await freePort();
-  const log = join(workspace.root, "moorage.log");
+  const log = join(workspace.root, `${name}.log`);
   const descriptor = openSync(log, "w");
   const address = ["--host", "127.0.0.1", "--port", String(port)];
-  const child = start(process.execPath, [MAIN, "--root", root, "serve", ...address], descriptor);
+  const child = start(
+    process.execPath,
+    [MAIN, "--root", root, "serve", ...address, ...flags],
+    descriptor,
+  );
   closeSync(descriptor);
   await untilListening(child, port).catch((error: Error) => {
     throw new Error(`${error.message}\n${logTail(log)}`);
