@@ -1,5 +1,4 @@
 import { userInfo } from "node:os";
-import { resolve } from "node:path";
 import { Passwords } from "../auth/passwords.ts";
 import { loadConfig } from "../config/load.ts";
 import type { Config } from "../config/types.ts";
@@ -17,11 +16,6 @@ export interface Context {
   /** the instance's directory, absolute; asked for when a command runs */
   root(): string;
   exitCode: number;
-}
-
-/** --root, else MOORAGE_ROOT, else the current directory. */
-export function instanceRoot(option: string | undefined, io: Io): string {
-  return resolve(option || io.env.MOORAGE_ROOT || ".");
 }
 
 /** What user commands work with. */

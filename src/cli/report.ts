@@ -1,5 +1,5 @@
 import { CommanderError } from "commander";
-import { ConfigError } from "../config/load.ts";
+import { ConfigError } from "../config/errors.ts";
 import { ControlError, EXIT } from "../control/errors.ts";
 import { FsError } from "../errors.ts";
 import type { Io } from "./io.ts";

@@ -1,21 +1,11 @@
+import { resolve } from "node:path";
 import { Command } from "commander";
 import { EXIT } from "../control/errors.ts";
 import { VERSION } from "../version.ts";
-import { addAdminCommand } from "./commands/admin.ts";
-import { addCompletionCommand } from "./commands/completion.ts";
-import { addConfigCommands } from "./commands/config.ts";
 import { addConnectCommand } from "./commands/connect.ts";
 import { addGetCommand } from "./commands/get.ts";
-import { addLogsCommand } from "./commands/logs.ts";
 import { addPutCommand } from "./commands/put.ts";
-import { addReloadCommand } from "./commands/reload.ts";
-import { addRestartCommand } from "./commands/restart.ts";
-import { addServeCommand } from "./commands/serve.ts";
-import { addSessionCommands } from "./commands/sessions.ts";
-import { addStatusCommands } from "./commands/status.ts";
-import { addUsageCommand } from "./commands/usage.ts";
-import { addUserCommands } from "./commands/user.ts";
-import { type Context, instanceRoot } from "./context.ts";
+import type { Context } from "./context.ts";
 import type { Io } from "./io.ts";
 import { report } from "./report.ts";
 
@@ -28,6 +18,29 @@ Examples:
 
 Exit codes: 0 done, 1 failed, 2 wrong usage or settings, 3 the server is not running.
 `;
+
+/** Start without what the server is made of: that takes longer to load than many a transfer. */
+const CLIENT: ReadonlySet<string> = new Set(["connect", "put", "get"]);
+
+function addClientCommands(program: Command, context: Context): void {
+  addConnectCommand(program, context);
+  addPutCommand(program, context);
+  addGetCommand(program, context);
+}
+
+async function serverCommands(): Promise<typeof addClientCommands> {
+  const { addServerCommands, addLastCommands } = await import("./commands/all.ts");
+  return (program, context) => {
+    addServerCommands(program, context);
+    addClientCommands(program, context);
+    addLastCommands(program, context);
+  };
+}
+
+/** --root, else MOORAGE_ROOT, else the current directory. */
+function instanceRoot(option: string | undefined, io: Io): string {
+  return resolve(option || io.env.MOORAGE_ROOT || ".");
+}
 
 /**
  * Runs one command line.
@@ -42,20 +55,8 @@ export async function run(args: readonly string[], io: Io): Promise<number> {
     exitCode: EXIT.ok,
   };
   describe(program, io);
-  addServeCommand(program, context);
-  addStatusCommands(program, context);
-  addRestartCommand(program, context);
-  addReloadCommand(program, context);
-  addSessionCommands(program, context);
-  addLogsCommand(program, context);
-  addConfigCommands(program, context);
-  addUserCommands(program, context);
-  addUsageCommand(program, context);
-  addConnectCommand(program, context);
-  addPutCommand(program, context);
-  addGetCommand(program, context);
-  addAdminCommand(program, context);
-  addCompletionCommand(program, context);
+  const add = CLIENT.has(args[0] ?? "") ? addClientCommands : await serverCommands();
+  add(program, context);
   try {
     await program.parseAsync(args, { from: "user" });
     return context.exitCode;

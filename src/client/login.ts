@@ -24,6 +24,8 @@ const PASSWORD_TRIES = 3;
 interface Proven {
   identities: readonly Identity[] | undefined;
   password: string | undefined;
+  /** the server's; without known_hosts it is known for this connection alone */
+  hostKey: Buffer | undefined;
 }
 
 /** Nobody is asked while a lost connection is made anew. */
@@ -43,7 +45,7 @@ export async function openRemote(
   stepMs = STEP_MS,
 ): Promise<ClientConnection> {
   const settings = loginSettings(options);
-  const proven: Proven = { identities: undefined, password: undefined };
+  const proven: Proven = { identities: undefined, password: undefined, hostKey: undefined };
   const connect = (asked: Prompts): Promise<Line> =>
     new Login(settings, options, asked, proven, stepMs).run();
   const name = `${settings.user}@${settings.alias}`;
@@ -121,14 +123,14 @@ class Login {
   }
 
   #config(): ConnectConfig {
-    const { host, port, user, alias } = this.#settings;
+    const { host, port, user } = this.#settings;
     return {
       host,
       port,
       username: user,
       readyTimeout: 0,
       keepaliveInterval: 0,
-      algorithms: offer(this.#knownHosts.types(alias, port), this.#options.ciphers),
+      algorithms: offer(this.#knownTypes(), this.#options.ciphers),
       hostVerifier: (key: Buffer, verify: (ok: boolean) => void) => {
         this.#verifyHost(key).then(verify, (error: Error) => {
           this.#fail(this.#protocol(error.message));
@@ -162,11 +164,23 @@ class Login {
     return answer;
   }
 
+  /** The types of keys to ask for: those known, so that a server with several shows one of them. */
+  #knownTypes(): string[] {
+    const { keyHost, keyPort } = this.#settings;
+    const types = this.#knownHosts.types(keyHost, keyPort);
+    const { hostKey } = this.#proven;
+    return types.length > 0 || hostKey === undefined ? types : [keyType(hostKey)];
+  }
+
   async #verifyHost(key: Buffer): Promise<boolean> {
-    const { alias, port } = this.#settings;
-    const name = hostName(alias, port);
-    const verdict = this.#knownHosts.check(alias, port, key);
-    if (verdict.known === "yes") return true;
+    const { keyHost, keyPort } = this.#settings;
+    const name = hostName(keyHost, keyPort);
+    const verdict = this.#knownHosts.check(keyHost, keyPort, key);
+    const before = this.#proven.hostKey;
+    if (verdict.known === "yes" || (verdict.known === "no" && before?.equals(key))) {
+      this.#proven.hostKey = key;
+      return true;
+    }
     const print = `${keyType(key)} ${fingerprint(key)}`;
     if (verdict.known === "revoked") {
       const text = `the host key of ${name} (${print}) is marked as revoked: not connecting`;
@@ -179,6 +193,11 @@ class Login {
         `anew; if its owner confirms the new one: ssh-keygen -f '${verdict.file}' -R '${name}'`;
       return this.#refuseHost("changed-host-key", text);
     }
+    // Where it could not be remembered, another key than before is no new host.
+    if (before !== undefined) {
+      const text = `the host key of ${name} HAS CHANGED since the connection was made: it is ${print} now`;
+      return this.#refuseHost("changed-host-key", text);
+    }
     const question = `The authenticity of host '${name}' can't be established.\nIts key is ${print}.\nConnect and remember it?`;
     const accepted =
       this.#options.acceptNew || (await this.#ask(() => this.#prompts.confirm(question)));
@@ -186,6 +205,7 @@ class Login {
       const text = `the host key of ${name} is not known (${print})`;
       return this.#refuseHost("unknown-host-key", text);
     }
+    this.#proven.hostKey = key;
     this.#remember(key);
     return true;
   }
@@ -196,9 +216,9 @@ class Login {
   }
 
   #remember(key: Buffer): void {
-    const { alias, port, hashKnownHosts, knownHosts } = this.#settings;
+    const { keyHost, keyPort, hashKnownHosts, knownHosts } = this.#settings;
     try {
-      this.#knownHosts.add(alias, port, key, hashKnownHosts);
+      this.#knownHosts.add(keyHost, keyPort, key, hashKnownHosts);
       if (this.#options.acceptNew) {
         this.#prompts.notice(`remembered the host key ${keyType(key)} ${fingerprint(key)}`);
       }

@@ -7,8 +7,11 @@ import type { LoginOptions } from "./types.ts";
 
 /** Where and as whom to log in, after the configuration file was asked. */
 export interface LoginSettings {
-  /** as typed: what known_hosts and messages name */
+  /** as typed: what messages name */
   readonly alias: string;
+  /** what known_hosts names: the host after HostName was looked at, or HostKeyAlias, as OpenSSH has it */
+  readonly keyHost: string;
+  readonly keyPort: number;
   readonly host: string;
   readonly port: number;
   readonly user: string;
@@ -111,8 +114,12 @@ export function loginSettings(options: LoginOptions): LoginSettings {
         ? knownHosts.filter((file) => file !== "none").map((file) => expand(file, tokens))
         : [join(homedir(), ".ssh/known_hosts"), "/etc/ssh/ssh_known_hosts"]
       : [options.knownHosts];
+  const keyAlias = one(get("HostKeyAlias"));
   return {
     alias,
+    keyHost: keyAlias ?? host,
+    // The alias stands for the whole address: no port is written with it.
+    keyPort: keyAlias === undefined ? port : 22,
     host,
     port,
     user,

@@ -1,3 +1,4 @@
+import { ConfigError } from "./errors.ts";
 import { FileProblem, isTable, readSettingsFile } from "./file.ts";
 import { nearest } from "./nearest.ts";
 import { ALL_SETTINGS, type NamedSetting } from "./settings.ts";
@@ -17,17 +18,6 @@ export interface EffectiveSetting {
   readonly value: unknown;
   /** `default`, `moorage.toml:3 (limits.queue)`, `MOORAGE_LIMITS_QUEUE` or `--limits-queue` */
   readonly origin: string;
-}
-
-/** Everything that is wrong with the settings, one line each with its place. */
-export class ConfigError extends Error {
-  override readonly name = "ConfigError";
-  readonly problems: readonly string[];
-
-  constructor(problems: readonly string[]) {
-    super(problems.join("; "));
-    this.problems = problems;
-  }
 }
 
 interface Given {

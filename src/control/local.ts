@@ -1,5 +1,5 @@
 import { HashQueueFull } from "../auth/passwords.ts";
-import { ConfigError } from "../config/load.ts";
+import { ConfigError } from "../config/errors.ts";
 import { errorName, FsError } from "../errors.ts";
 import { ControlError, EXIT } from "./errors.ts";
 import { type Caller, METHODS } from "./methods.ts";

@@ -2,7 +2,8 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { ConfigError, loadConfig, readSettings } from "../../../src/config/load.ts";
+import { ConfigError } from "../../../src/config/errors.ts";
+import { loadConfig, readSettings } from "../../../src/config/load.ts";
 import { ALL_SETTINGS, SETTINGS } from "../../../src/config/settings.ts";
 
 let root: string;

@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
-import { ConfigError, loadConfig } from "../../../src/config/load.ts";
+import { ConfigError } from "../../../src/config/errors.ts";
+import { loadConfig } from "../../../src/config/load.ts";
 
 const load = (exempt: string) =>
   loadConfig({ root: "/nowhere", env: { MOORAGE_PENALTIES_EXEMPT: exempt } }).penalties.exempt;

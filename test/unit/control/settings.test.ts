@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
-import { ConfigError, loadConfig, readSettings } from "../../../src/config/load.ts";
+import { ConfigError } from "../../../src/config/errors.ts";
+import { loadConfig, readSettings } from "../../../src/config/load.ts";
 import { LiveSettings } from "../../../src/control/settings.ts";
 
 const ROOT = "/nonexistent";

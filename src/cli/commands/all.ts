@@ -1,0 +1,32 @@
+import type { Command } from "commander";
+import type { Context } from "../context.ts";
+import { addAdminCommand } from "./admin.ts";
+import { addCompletionCommand } from "./completion.ts";
+import { addConfigCommands } from "./config.ts";
+import { addLogsCommand } from "./logs.ts";
+import { addReloadCommand } from "./reload.ts";
+import { addRestartCommand } from "./restart.ts";
+import { addServeCommand } from "./serve.ts";
+import { addSessionCommands } from "./sessions.ts";
+import { addStatusCommands } from "./status.ts";
+import { addUsageCommand } from "./usage.ts";
+import { addUserCommands } from "./user.ts";
+
+/** What concerns the server and its instance. */
+export function addServerCommands(program: Command, context: Context): void {
+  addServeCommand(program, context);
+  addStatusCommands(program, context);
+  addRestartCommand(program, context);
+  addReloadCommand(program, context);
+  addSessionCommands(program, context);
+  addLogsCommand(program, context);
+  addConfigCommands(program, context);
+  addUserCommands(program, context);
+  addUsageCommand(program, context);
+}
+
+/** What the help lists last. */
+export function addLastCommands(program: Command, context: Context): void {
+  addAdminCommand(program, context);
+  addCompletionCommand(program, context);
+}
