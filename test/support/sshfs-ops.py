@@ -32,7 +32,8 @@ def mount(login, path):
     if not os.path.exists("/dev/fuse"):
         sys.exit("/dev/fuse is missing: sshfs needs FUSE of the kernel (modprobe fuse)")
     command = SSH
-    options = ["idmap=user", "auto_unmount"]
+    # Without direct_io the kernel's cache holds zeros for what a broken connection did not bring.
+    options = ["idmap=user", "auto_unmount", "direct_io"]
     if "password" in login:
         options.append("password_stdin")
     else:
