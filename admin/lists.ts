@@ -119,7 +119,7 @@ export const LISTS: Readonly<Record<ViewName, ListOf | undefined>> = {
 };
 
 /** Host keys, a title, settings; see views/keys.ts. */
-export function keysRows({ hostKeys, settings }: Model): number {
+function keysRows({ hostKeys, settings }: Model): number {
   return (hostKeys?.length ?? 0) + (settings?.length ?? 0) + 3;
 }
 

@@ -108,7 +108,7 @@ export function bold(text: string): Span {
   return span(text, { bold: true });
 }
 
-export function lineWidth(line: Line): number {
+function lineWidth(line: Line): number {
   return line.reduce((sum, { text }) => sum + textWidth(text), 0);
 }
 

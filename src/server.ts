@@ -318,6 +318,7 @@ class Server {
     const result = this.#settings.reload();
     log.level = config.log.level;
     log.info(result, "settings read again");
+    this.sessions.settingsChanged();
     return result;
   }
 

@@ -95,9 +95,9 @@ function isStyled(cell: readonly [string, Style] | Line): cell is readonly [stri
 
 /** The two warning levels of a quota. */
 export const WARN = 0.8;
-export const ALARM = 0.95;
+const ALARM = 0.95;
 
-export function quotaStyle(part: number | null): Style {
+function quotaStyle(part: number | null): Style {
   if (part === null || part < WARN) return { fg: "green" };
   return part < ALARM ? { fg: "yellow", bold: true } : { fg: "red", bold: true };
 }

@@ -12,6 +12,9 @@ const ON_THE_WAY = 64 * 1024 * 1024;
 /** Replies that are waited for, however small the requests are. */
 const MOST_REQUESTS = 1024;
 
+/** Pieces kept that wait for what comes before them; more of them are made to cost memory. */
+const MOST_ARRIVED = 16 * MOST_REQUESTS;
+
 /** Requests that are sent together, where so many fit. */
 const ASKED_AT_ONCE = 8;
 
@@ -138,6 +141,9 @@ class Download {
       for (let next = this.#arrived.get(this.#inOrder); next !== undefined; ) {
         this.#inOrder += next.bytes.length;
         next = this.#arrived.get(this.#inOrder);
+      }
+      if (this.#arrived.size > MOST_ARRIVED) {
+        channel.fail("the server answers in too many small pieces");
       }
       if (got < length) this.#request(offset + got, length - got);
     }

@@ -27,6 +27,8 @@ export interface GetItem {
   readonly top: string;
   readonly parts: readonly string[];
   readonly name: string;
+  /** the source's directory has a file NAME.part, too */
+  readonly partTaken: boolean;
   /** for messages and the journal */
   readonly target: string;
 }
@@ -66,7 +68,7 @@ async function fetch(
   const { name, target } = item;
   const existing = directory.lstat(name);
   if (existing?.isDirectory()) throw new FileError(`${target}: is a directory here`);
-  const part = besideName(name, ".part");
+  const part = besideName(name, ".part", item.partTaken);
   const hadPart = directory.lstat(part) !== undefined;
   if (context.job.resume && !hadPart && existing?.isFile()) {
     const whole = await adopt(context, item, directory, part, existing.size);
@@ -93,7 +95,9 @@ async function adopt(
   const fd = directory.openFile(item.name);
   try {
     const check = await FileCheck.start(context.connection, context.hasher, fd, true);
-    const same = await check.samePrefix(fd, item.source, size);
+    const { mtime } = item.attrs;
+    const likely = size === item.attrs.size && Math.floor(fstatSync(fd).mtimeMs / 1000) === mtime;
+    const same = await check.samePrefix(fd, item.source, size, likely);
     await check.close();
     if (!same) return undefined;
     if (size === item.attrs.size) return { type: "skipped", reason: "is here already" };
@@ -172,7 +176,7 @@ async function startAt(
     return restarted("the file on the server has changed");
   }
   if (have > size) return restarted("more is here than the server has");
-  if (await check.samePrefix(fd, item.source, have)) return { offset: have };
+  if (await check.samePrefix(fd, item.source, have, entry !== undefined)) return { offset: have };
   return restarted("what is here differs from the server's");
 }
 

@@ -199,6 +199,7 @@ function collect(channel: ClientChannel): Promise<CommandOutput> {
     channel.on("data", (chunk: Buffer) => {
       size += chunk.length;
       if (size <= MAX_OUTPUT) chunks.push(chunk);
+      else channel.close();
     });
     channel.stderr.resume();
     channel.on("error", () => {});

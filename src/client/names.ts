@@ -63,8 +63,11 @@ export function shortHash(text: string): string {
 /** NAME_MAX of nearly all file systems, in bytes. */
 const LONGEST_NAME = 255;
 
-/** The name beside a file's own that it has until it is whole, or is kept under when it is damaged. */
-export function besideName(name: string, ending: ".part" | ".corrupt"): string {
-  if (encodeName(name).length + ending.length <= LONGEST_NAME) return name + ending;
+/**
+ * The name beside a file's own that it has until it is whole, or is kept under when it is damaged.
+ * @param taken the source has a file of that name: it is another one, which may be copied as well
+ */
+export function besideName(name: string, ending: ".part" | ".corrupt", taken = false): string {
+  if (!taken && encodeName(name).length + ending.length <= LONGEST_NAME) return name + ending;
   return `.${shortHash(encodeName(name).toString("latin1"))}${ending}`;
 }

@@ -88,7 +88,10 @@ export class Operations {
     const reply = await this.#send(PacketType.READDIR, (writer) => writer.string(handle.id));
     if ("code" in reply && reply.code === StatusCode.EOF) return undefined;
     const body = bodyOf(handle.path, reply, PacketType.NAME);
-    return Array.from({ length: counted(body) }, () => ({
+    const count = counted(body);
+    // As OpenSSH's client takes it; lists of nothing could go on for ever.
+    if (count === 0) return undefined;
+    return Array.from({ length: count }, () => ({
       name: decodeName(body.string()),
       longname: decodeName(body.string()),
       ...readAttrs(body),

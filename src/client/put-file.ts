@@ -1,4 +1,4 @@
-import { closeSync } from "node:fs";
+import { closeSync, lstatSync } from "node:fs";
 import { OpenFlag, StatusCode } from "../sftp/constants.ts";
 import { upload } from "./bulk.ts";
 import { errnoOf, FileError, localError, RemoteError } from "./errors.ts";
@@ -13,7 +13,7 @@ import {
 } from "./job.ts";
 import type { JournalKey } from "./journal.ts";
 import { type LocalState, localState, openSource } from "./local.ts";
-import { besideName, joinRemote, remoteName } from "./names.ts";
+import { besideName, encodeName, joinRemote, remoteName } from "./names.ts";
 import type { Operations, RemoteHandle } from "./operations.ts";
 import type { ClientConnection } from "./remote.ts";
 import type { JournalEntry, RemoteAttrs, Space } from "./types.ts";
@@ -85,20 +85,22 @@ async function send(
   // A small one that was broken off is sent again: that is done sooner than comparing.
   const looks = job.resume && (entry !== undefined || state.size >= JOURNAL_FROM);
   const { item } = source;
-  const likely = partOf(item.target);
+  const taken = lstatSync(encodeName(`${item.source}.part`), { throwIfNoEntry: false });
+  const likely = partOf(item.target, taken !== undefined);
   // Asked for at once: on a long line each question costs as much as megabytes.
   const [{ target, existing }, found, space] = await Promise.all([
     resolveTarget(context, item),
     looks && !item.fresh ? connection.exists(likely, false) : undefined,
     state.size >= JOURNAL_FROM ? connection.space(directoryOf(item.target)) : undefined,
   ]);
-  const part = partOf(target);
+  const part = partOf(target, taken !== undefined);
   const there = part === likely || !looks ? found : await connection.exists(part, false);
   const same = job.resume && existing?.size === state.size;
   const wanted = state.size > 0 && (job.verify || looks || same);
   const check = await FileCheck.start(connection, hasher, fd, wanted);
   try {
-    if (same && there === undefined && (await check.samePrefix(fd, target, state.size))) {
+    const timed = existing?.mtime === state.mtime;
+    if (same && there === undefined && (await check.samePrefix(fd, target, state.size, timed))) {
       if (job.preserve) await copyAttrs(connection, target, state);
       return { type: "skipped", reason: "is there already" };
     }
@@ -144,8 +146,8 @@ async function resolveTarget(
 }
 
 /** The name that the file has until it is whole. */
-function partOf(target: string): string {
-  return joinRemote(directoryOf(target), besideName(remoteName(target), ".part"));
+function partOf(target: string, taken: boolean): string {
+  return joinRemote(directoryOf(target), besideName(remoteName(target), ".part", taken));
 }
 
 function directoryOf(path: string): string {
@@ -169,7 +171,8 @@ async function startAt(
     return restarted("the file here has changed");
   }
   if (there.size > state.size) return restarted("more is there than the file has");
-  if (await check.samePrefix(fd, path, there.size)) return { offset: there.size };
+  if (await check.samePrefix(fd, path, there.size, entry !== undefined))
+    return { offset: there.size };
   return restarted("what is there differs from the file");
 }
 

@@ -6,10 +6,13 @@ import type { Context } from "./job.ts";
 import { inDirectory, isDirectory, isPlainName } from "./local.ts";
 import { decodeName, encodeName, joinRemote, printable, remoteName } from "./names.ts";
 import type { PutItem } from "./put-file.ts";
-import type { RemoteAttrs } from "./types.ts";
+import type { RemoteAttrs, RemoteEntry } from "./types.ts";
 
 /** Deeper trees are loops, or meant to harm. */
 const DEEPEST = 128;
+
+/** Names of a directory that are read before the first of its files is fetched. */
+const MOST_HELD = 100_000;
 
 /** What a job consists of, as it is found. */
 export type Found =
@@ -46,12 +49,18 @@ export async function* walkRemote(context: Context): Walk {
   for (const given of job.sources) {
     try {
       const source = await connection.realpath(given);
-      const attrs = await connection.stat(source);
+      const [attrs, besides] = await Promise.all([
+        connection.stat(source),
+        connection.exists(`${source}.part`, false).catch(() => undefined),
+      ]);
       const name = copyName(given) ?? "";
       if (attrs.type === "directory") yield* remoteRoot(context, source, target, into, name);
       else if (attrs.type !== "file")
         yield { type: "skipped", source: given, reason: "not a file" };
-      else yield { type: "get", item: oneFile(source, attrs, target, into, name) };
+      else {
+        const partTaken = besides !== undefined;
+        yield { type: "get", item: { ...oneFile(source, attrs, target, into, name), partTaken } };
+      }
     } catch (error) {
       if (isLost(error)) throw error;
       yield failed(given, error);
@@ -65,7 +74,7 @@ function oneFile(
   target: string,
   into: boolean,
   name: string,
-): Omit<GetItem, "file"> {
+): Omit<GetItem, "file" | "partTaken"> {
   const top = into ? target : resolve(target, "..");
   const own = into ? name : remoteName(target);
   return { source, attrs, top, parts: [], name: own, target: resolve(top, own) };
@@ -103,7 +112,7 @@ async function* remoteDirectory(
   try {
     await inDirectory(top, parts, () => {});
     const below: { name: string; path: string }[] = [];
-    for await (const batch of connection.list(source)) {
+    for await (const { batch, isTaken } of batches(connection, source)) {
       for (const { name, longname: _, ...listed } of batch) {
         if (name === "." || name === "..") continue;
         const path = joinRemote(source, name);
@@ -114,7 +123,9 @@ async function* remoteDirectory(
         }
         const attrs = listed.type === "link" ? await connection.exists(path) : listed;
         if (attrs?.type === "file") {
-          const item = { source: path, attrs, top, parts, name, target: resolve(target, name) };
+          const partTaken = isTaken(`${name}.part`);
+          const whole = resolve(target, name);
+          const item = { source: path, attrs, top, parts, name, partTaken, target: whole };
           yield { type: "get", item };
         } else if (attrs?.type === "directory" && listed.type !== "link") {
           below.push({ name, path });
@@ -129,6 +140,31 @@ async function* remoteDirectory(
     if (isLost(error)) throw error;
     yield failed(errnoOf(error) === undefined ? source : target, error);
   }
+}
+
+/** Batches of a directory, and whether it has a name. Of a very large one all may be there. */
+async function* batches(
+  connection: Context["connection"],
+  path: string,
+): AsyncGenerator<Listed, void, undefined> {
+  const names = new Set<string>();
+  const held: (readonly RemoteEntry[])[] = [];
+  let complete = true;
+  for await (const batch of connection.list(path)) {
+    if (complete) {
+      for (const { name } of batch) names.add(name);
+      held.push(batch);
+      complete = names.size <= MOST_HELD;
+      if (complete) continue;
+      for (const early of held.splice(0)) yield { batch: early, isTaken: () => true };
+    } else yield { batch, isTaken: () => true };
+  }
+  for (const batch of held) yield { batch, isTaken: (name) => names.has(name) };
+}
+
+interface Listed {
+  readonly batch: readonly RemoteEntry[];
+  isTaken(name: string): boolean;
 }
 
 function whyNot(attrs: RemoteAttrs | undefined): string {

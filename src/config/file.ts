@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { parse, TomlError } from "smol-toml";
 
-export const FILE_NAME = "moorage.toml";
+const FILE_NAME = "moorage.toml";
 
 /** A key of the file that isn't a table itself, with the names of the tables around it. */
 export interface FileEntry {

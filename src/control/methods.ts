@@ -186,7 +186,7 @@ async function liftPenalty(caller: Caller, { address }: Params<"penalties.lift">
   if (!(await caller.host.penalties.lift(address))) {
     throw new ControlError(`nothing counts against ${JSON.stringify(address)}`);
   }
-  record(caller, { kind: "penalty-lifted", remote: address.trim() });
+  record(caller, { kind: "penalty-lifted", remote: oneLine(address) });
   caller.service.feeds.security.poke();
   return null;
 }

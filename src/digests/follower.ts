@@ -8,7 +8,7 @@ import { stateOf } from "./state.ts";
 import type { DigestAlgorithm } from "./types.ts";
 
 /** Smaller files are hashed when somebody asks: that costs less than keeping books. */
-export const FOLLOW_FROM = 64 * 1024;
+const FOLLOW_FROM = 64 * 1024;
 
 /** Bytes hashed in one turn where time is scarce; while the upload goes on, never less. */
 const STEP = 1024 * 1024;

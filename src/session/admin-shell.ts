@@ -3,7 +3,7 @@ import type { ShellContext } from "../shell/context.ts";
 import type { ShellService } from "../shell/serve.ts";
 import type { Change } from "../store/types.ts";
 import type { Terminal } from "./admin.ts";
-import { type AdminServices, actorOf, isAdmin } from "./admin-services.ts";
+import { type AdminServices, actorOf } from "./admin-services.ts";
 import { NoShell, openUser } from "./connect.ts";
 import { FileShell } from "./file-shell.ts";
 import type { PtySize, SessionChannel } from "./routes.ts";
@@ -17,6 +17,8 @@ export interface AdminShellOptions {
   readonly services: AdminServices;
   /** why it can't be the screen; asked once */
   readonly refusal: () => Promise<string | undefined>;
+  /** why there may be no screen, asked again and again */
+  readonly forbidden: () => Promise<string | undefined>;
   /** the screen or file shell is over */
   readonly onClose: () => void;
 }
@@ -44,6 +46,8 @@ export class AdminShell implements ShellService {
   #screen: Screen | undefined;
   /** a user's instead of the screen, or the admin's own where there is none */
   #shell: FileShell | undefined;
+  /** opens a user's files, and ends with them */
+  #connecting: Promise<void> | undefined;
   /** whose the file shell is, where it is another's */
   #userId: number | undefined;
   #over = false;
@@ -64,14 +68,14 @@ export class AdminShell implements ShellService {
   }
 
   /** True while the admin screen, or a user's file shell opened from it, is there. */
-  get hasScreen(): boolean {
+  get #hasScreen(): boolean {
     return this.#screen !== undefined && !this.#over;
   }
 
   async close(): Promise<void> {
     this.#stop();
     await this.#starting;
-    await Promise.all([this.#screen?.close(), this.#shell?.close()]);
+    await Promise.all([this.#screen?.close(), this.#shell?.close(), this.#connecting]);
   }
 
   resize(size: PtySize): void {
@@ -100,11 +104,16 @@ export class AdminShell implements ShellService {
   apply({ kind, userId }: Change): void {
     const gone = kind === "user-disabled" || kind === "user-removed";
     if (gone && userId === this.#userId) this.#endShell();
-    const { services, session } = this.#options;
-    if (kind !== "user-set" || userId !== session.account.id || !this.hasScreen) return;
-    isAdmin(services, userId).then(
-      (admin) => {
-        if (!admin) this.#finish(FAILED, "You are not an admin any more.");
+    const { session } = this.#options;
+    if (kind === "user-set" && userId === session.account.id) this.review();
+  }
+
+  /** Ends the screen when there may be none any more. */
+  review(): void {
+    if (!this.#hasScreen) return;
+    this.#options.forbidden().then(
+      (why) => {
+        if (why !== undefined) this.#finish(FAILED, why);
       },
       (error: unknown) => this.#fail(error),
     );
@@ -126,15 +135,17 @@ export class AdminShell implements ShellService {
   }
 
   #openScreen(): void {
-    const { services, session, terminal } = this.#options;
+    const { forbidden, services, session, terminal } = this.#options;
     const who = actorOf(session);
     this.#screen = new Screen({
       program: services.program,
       start: { ...this.#size, term: harmless(terminal.term), colour: terminal.colour, who },
       control: services.control(who),
-      allowed: () => isAdmin(services, session.account.id),
+      allowed: async () => (await forbidden()) === undefined,
       terminal: this.#channel,
-      onShell: (user) => void this.#connect(user),
+      onShell: (user) => {
+        this.#connecting = this.#connect(user);
+      },
       onEnd: (error) => {
         if (error === undefined) this.#finish(0);
         else this.#fail(error);

@@ -52,8 +52,8 @@ export interface RegistryOptions {
 interface Entry {
   readonly login: Login;
   readonly peer: Peer;
-  /** its number while it waits for a place */
-  waiting?: number;
+  /** of its row in the store, from when it has one: who waits for a place can be ended, too */
+  id?: number;
   session?: Session;
 }
 
@@ -113,9 +113,10 @@ export class Sessions {
     const { admission } = this.#options;
     const request = { userId: account.id, remote: peer.remote, client: peer.client };
     const id = await admission.enter(request, peer.gone, (position, waiting) => {
-      entry.waiting = waiting;
+      entry.id = waiting;
       peer.notice(`The server is full: you are number ${position} in the queue.`);
     });
+    entry.id = id;
     try {
       peer.gone.throwIfAborted();
       const session = await this.#start(id, entry);
@@ -241,6 +242,11 @@ export class Sessions {
     }
   }
 
+  /** Ends the admin screens that the settings allow no more. */
+  settingsChanged(): void {
+    this.#commands.admin?.review();
+  }
+
   #applyKick(detail: string): void {
     const [id, text] = detail.split(/ (.*)/s);
     this.kick(Number(id), text || KICKED);
@@ -253,7 +259,7 @@ export class Sessions {
 
   /** Ends a session, or a login that waits, with a text; false when it is not here. */
   kick(id: number, text: string): boolean {
-    const entry = [...this.#entries].find((one) => (one.session?.id ?? one.waiting) === id);
+    const entry = [...this.#entries].find((one) => one.id === id);
     if (entry !== undefined) dismiss(entry, text);
     return entry !== undefined;
   }

@@ -12,7 +12,6 @@ const NONE: OpenFlags = {
 };
 
 export const READING: OpenFlags = { ...NONE, read: true };
-export const REPLACING: OpenFlags = { ...NONE, write: true, create: true, truncate: true };
 export const KEEPING: OpenFlags = { ...NONE, write: true, create: true };
 
 const PIECE = 256 * 1024;

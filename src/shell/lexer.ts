@@ -17,14 +17,7 @@ export type VariableName = "?" | "status" | "HOME" | "USER" | "PWD" | "ShellId";
  * a Unix shell from PowerShell and cmd. Any other one is refused, for nothing could have set it:
  * `rm -r $DIR/*` must not become `rm -r /*`.
  */
-export const VARIABLES: ReadonlySet<string> = new Set([
-  "?",
-  "status",
-  "HOME",
-  "USER",
-  "PWD",
-  "ShellId",
-]);
+const VARIABLES: ReadonlySet<string> = new Set(["?", "status", "HOME", "USER", "PWD", "ShellId"]);
 
 export type Connector = ";" | "&&" | "||";
 
@@ -42,7 +35,7 @@ export function unsupported(what: string): ShellSyntaxError {
   return new ShellSyntaxError(`${what} is not supported here (quote it if it is part of a name)`);
 }
 
-export function unknownVariable(name: ByteString): ShellSyntaxError {
+function unknownVariable(name: ByteString): ShellSyntaxError {
   return new ShellSyntaxError(
     `no variable '${display(name)}': there are $HOME, $USER, $PWD and $?`,
   );

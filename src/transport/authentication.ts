@@ -196,6 +196,8 @@ export class Authentication {
     }
     const { disconnect, excuse, log, remote } = this.#options;
     if (error instanceof HashQueueFull) {
+      // Others may have filled the queue to get this address refused.
+      excuse();
       disconnect(DisconnectReason.tooManyConnections, "Too many logins at once: try again later");
       return;
     }

@@ -177,6 +177,15 @@ describe("a server that wears the client out", () => {
     expect(only(events, "reconnected").length).toBeGreaterThan(0);
   });
 
+  it("by crumbs behind a gap loses its connection", async () => {
+    const file = [{ name: "file", mode: FILE, size: 16 * 1024 * 1024 }];
+    const read = (_path: string, offset: number) => (offset === 0 ? undefined : Buffer.alloc(1));
+    const withheld = { ...loot(file), read, silent: (offset: number) => offset === 0 };
+    const { events } = await fetchFrom(withheld);
+    expect(only(events, "reconnecting")[0]?.reason).toMatch(/too many small pieces/);
+    expect(only(events, "failed")).toHaveLength(1);
+  });
+
   it("by a file that ends early fails that file", async () => {
     const { events } = await fetchFrom(loot([{ name: "file", mode: FILE, size: 4_000_000 }]));
     expect(only(events, "failed")[0]?.message).toMatch(/shorter/);

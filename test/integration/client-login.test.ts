@@ -7,6 +7,7 @@ import { LoginError } from "../../src/client/errors.ts";
 import { openRemote } from "../../src/client/login.ts";
 import type { LoginOptions, Prompts } from "../../src/client/types.ts";
 import { type ClientHome, makeClientHome, NOBODY } from "../support/engine.ts";
+import { DIRECTORY, startHostileServer } from "../support/hostile-server.ts";
 import { startProxy } from "../support/proxy.ts";
 import { startTestServer, type TestServer } from "../support/server.ts";
 
@@ -162,7 +163,9 @@ describe("a configuration file", () => {
     const connection = await openRemote(login, NOBODY);
     expect(connection.name).toBe("dora@shore");
     await connection.close();
-    expect(readFileSync(home.path("kh2"), "utf8")).toContain(`[shore]:${server.port} ssh-ed25519 `);
+    expect(readFileSync(home.path("kh2"), "utf8")).toContain(
+      `[127.0.0.1]:${server.port} ssh-ed25519 `,
+    );
   });
 
   it("that asks for a jump is refused in one line", async () => {
@@ -221,6 +224,39 @@ describe("a host key", () => {
     const line = execFileSync("ssh-keygen", ["-y", "-f", home.path("host")]).toString();
     writeFileSync(home.path("known_hosts"), `[127.0.0.1]:${server.port} ${line}`);
     expect(await logIn(options({ acceptNew: false }), person(["open sesame"], false))).toBe("/");
+  });
+
+  it("that changes while the connection lasts is not taken, also where none is remembered", async () => {
+    const impostor = await startHostileServer({
+      list: () => [],
+      attrs: () => ({ mode: DIRECTORY }),
+    });
+    const proxy = await startProxy({ target: () => (taken ? impostor.port : server.port) });
+    let taken = false;
+    await server.addUser({ name: "emma", keys: [home.key.public] });
+    const login = { ...home.login(proxy.port, "emma"), knownHosts: "/dev/null" };
+    const connection = await openRemote(login, NOBODY);
+    connection.retry = { tries: 60, firstMs: 20, longestMs: 100 };
+    const cut = (): Promise<void> => {
+      proxy.cut();
+      return expect.poll(() => connection.connected, { timeout: 30_000 }).toBe(false);
+    };
+    await cut();
+    expect(await connection.realpath(".")).toBe("/");
+    taken = true;
+    await cut();
+    await expect(connection.realpath(".")).rejects.toThrow(/HAS CHANGED since/);
+    await connection.close();
+    await proxy.close();
+    await impostor.close();
+  });
+
+  it("is the one of HostKeyAlias where there is one", async () => {
+    await server.addUser({ name: "fred", keys: [home.key.public] });
+    writeFileSync(home.path("config"), "Host *\n  HostKeyAlias harbour\n");
+    const login = { ...home.login(server.port, "fred"), configFile: home.path("config") };
+    expect(await logIn(login, NOBODY)).toBe("/");
+    expect(readFileSync(home.path("known_hosts"), "utf8")).toMatch(/^harbour ssh-ed25519 /);
   });
 
   it("that is revoked is refused", async () => {

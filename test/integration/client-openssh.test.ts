@@ -1,6 +1,6 @@
 import { execFileSync } from "node:child_process";
 import { randomBytes } from "node:crypto";
-import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { mkdirSync, readdirSync, readFileSync, statSync, utimesSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { ClientConnection } from "../../src/client/remote.ts";
@@ -89,6 +89,29 @@ describe.each<Direction>(["up", "down"])(
       const { events } = await transfer(home, connection, { ...job, resume: true });
       expect(only(events, "start")[0]?.restarted).toMatch(/differs/);
       expect(readFileSync(target).equals(data)).toBe(true);
+    });
+
+    it("is not taken for another of the same end where there are no checksums", async () => {
+      const { source, target, job } = sides(direction, `ends-${direction}`);
+      writeFileSync(source, data);
+      utimesSync(source, 1_600_000_000, 1_600_000_000);
+      const other = Buffer.from(data);
+      other[7] = (other[7] as number) ^ 1;
+      connection.hashes = () => Promise.resolve([]);
+      try {
+        for (const length of [data.length, 4 * MIB]) {
+          writeFileSync(target, other.subarray(0, length));
+          await transfer(home, connection, { ...job, resume: true });
+          expect(readFileSync(target).equals(data)).toBe(true);
+        }
+        const same = await transfer(home, connection, { ...job, preserve: true, resume: false });
+        expect(same.summary.files).toBe(1);
+        const again = await transfer(home, connection, { ...job, resume: true });
+        expect(again.summary.skipped).toBe(1);
+      } finally {
+        // The class's own is seen again.
+        Reflect.deleteProperty(connection, "hashes");
+      }
     });
 
     it("in a tree arrives with the others", async () => {

@@ -7,6 +7,7 @@ import {
   mkdirSync,
   readdirSync,
   readFileSync,
+  rmSync,
   statSync,
   symlinkSync,
   utimesSync,
@@ -110,6 +111,25 @@ async function runUntil(
 }
 
 describe.each<Direction>(["up", "down"])("a file on its way %s", (direction) => {
+  it.each([10, 2 * MIB])("of %d bytes leaves alone what is called NAME.part", async (size) => {
+    const { source, target, run } = sides(direction);
+    const [whole, other] = [randomBytes(size), randomBytes(size)];
+    mkdirSync(source);
+    writeFileSync(join(source, "film"), whole);
+    writeFileSync(join(source, "film.part"), other);
+    for (const copy of [target, join(target, "f")]) {
+      const { summary } = await run({ recursive: true });
+      expect(summary).toMatchObject({ files: 2, failed: 0 });
+      expect(tree(copy)).toEqual(tree(source));
+    }
+    // The same one by one: over what is there, beside the other.
+    rmSync(join(target, "film"));
+    const from = direction === "up" ? join(source, "film") : "f/film";
+    expect((await run({ sources: [from] })).summary).toMatchObject({ files: 1, failed: 0 });
+    rmSync(join(target, "f"), { recursive: true });
+    expect(tree(target)).toEqual(tree(source));
+  });
+
   it("arrives whole and verified, in one piece", async () => {
     const { source, target, run } = sides(direction);
     writeFileSync(source, data);

@@ -24,6 +24,8 @@ export interface HostileAnswers {
   attrs(path: string, follow: boolean): { mode: number; size?: number } | undefined;
   /** what READ gives; undefined: the end */
   read?(path: string, offset: number, length: number): Buffer | undefined;
+  /** true: READ at this offset gets no answer */
+  silent?(offset: number): boolean;
   /** true: the path may not be opened */
   denies?(path: string): boolean;
   /** what is written; without it nothing can be */
@@ -88,6 +90,7 @@ function serve(sftp: SFTPWrapper, answers: HostileAnswers): void {
   sftp.on("READ", (request, handle, offset, length) => {
     const read =
       answers.read ?? ((_path, at) => (at < 4 ? Buffer.from("evil").subarray(at) : undefined));
+    if (answers.silent?.(offset)) return;
     const data = read(of(handle).path, offset, length);
     if (data === undefined) sftp.status(request, STATUS_CODE.EOF);
     else sftp.data(request, data);

@@ -83,7 +83,7 @@ export function usageLine(command: ShellCommand): string {
 
 export function helpText(command: ShellCommand): string {
   const lines = [usageLine(command), command.summary];
-  if (command.details !== undefined) lines.push(...command.details.trim().split("\n"));
+  if (command.details !== undefined) lines.push(...command.details.replace(/^\n/, "").split("\n"));
   if (command.aliases !== undefined) lines.push(`also: ${command.aliases.join(", ")}`);
   return `${lines.join("\n")}\n`;
 }

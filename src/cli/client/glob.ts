@@ -16,6 +16,9 @@ export interface Tree {
   exists(path: string): Promise<boolean>;
 }
 
+/** Names of one directory that are held at once: a server could list without end. */
+export const MAX_NAMES = 1_000_000;
+
 /** Names that a pattern may come to. */
 const MAX_MATCHES = 100_000;
 
@@ -24,6 +27,7 @@ export function remoteTree(remote: Remote): Tree {
     async names(directory) {
       const found: Named[] = [];
       for await (const batch of remote.list(directory)) {
+        if (found.length > MAX_NAMES) throw new Error(`${directory}: too many names to read`);
         for (const { name, type } of batch) {
           found.push({ name, directory: type === "directory" || type === "link" });
         }

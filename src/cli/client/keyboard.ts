@@ -64,6 +64,11 @@ export class Keyboard {
     process.on("SIGCONT", this.#onContinue);
   }
 
+  /** A line above the next question. */
+  show(line: string): void {
+    this.#output.write(`${line}\n`);
+  }
+
   /** The next line; undefined at Ctrl-D on an empty one, at Ctrl-C, and when the terminal is gone. */
   async line(prompt: string, options: LineOptions = {}): Promise<string | undefined> {
     const keys = new PassThrough();

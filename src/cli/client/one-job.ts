@@ -103,7 +103,7 @@ function common(flags: TransferFlags) {
   return {
     recursive: flags.recursive === true,
     preserve: flags.preserve === true,
-    resume: flags.resume,
+    resume: flags.resume !== false,
     verify: flags.verify,
     parallel: flags.jobs,
   };

@@ -15,7 +15,8 @@ export interface TransferFlags extends LoginFlags {
   readonly preserve?: boolean;
   readonly jobs: number;
   readonly verify: boolean;
-  readonly resume: boolean;
+  /** undefined where neither of its two options is given: it is meant then, too */
+  readonly resume?: boolean;
   readonly json?: boolean;
 }
 

@@ -60,13 +60,14 @@ export class Person implements Prompts {
     const keyboard = this.keyboard();
     if (keyboard === undefined) return false;
     const lines = visibleLines(question);
-    for (const line of lines.slice(0, -1)) this.say(line);
+    // Also where notices are not wanted: nobody can agree to what was not shown.
+    for (const line of lines.slice(0, -1)) keyboard.show(line);
     for (;;) {
       const answer = await keyboard.line(`${lines.at(-1) ?? ""} (yes/no) `);
       if (answer === undefined || /^\s*no?\s*$/i.test(answer)) return false;
       // In full, as with ssh: this is not to be agreed to by habit.
       if (/^\s*yes\s*$/i.test(answer)) return true;
-      this.say("Please type yes or no.");
+      keyboard.show("Please type yes or no.");
     }
   }
 

@@ -17,7 +17,7 @@ export function addCompletionCommand(program: Command, { io }: Context): void {
     .action((shell: Shell) => io.out(completionScript(program, shell)));
 }
 
-export function completionScript(program: Command, shell: Shell): string {
+function completionScript(program: Command, shell: Shell): string {
   const all = completions(program, []);
   if (shell === "fish") return fish(all);
   // zsh reads bash's completion functions.

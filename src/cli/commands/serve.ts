@@ -140,8 +140,9 @@ function openLog(config: Config, root: string): Logger {
   try {
     return createLog(config.log, root);
   } catch (thrown) {
-    const { code } = thrown as NodeJS.ErrnoException;
-    throw new ControlError(`can't write the log file ${config.log.file} (${code}): see log.file`);
+    const { code, message } = thrown as NodeJS.ErrnoException;
+    const why = code ?? message;
+    throw new ControlError(`can't write the log file ${config.log.file} (${why}): see log.file`);
   }
 }
 

@@ -37,7 +37,7 @@ export const mkdir: Command = {
 };
 
 /** undefined without one. @throws UsageError */
-export function parseMode(text: ByteString | undefined): number | undefined {
+function parseMode(text: ByteString | undefined): number | undefined {
   if (text === undefined) return undefined;
   if (!/^[0-7]{1,4}$/.test(text)) throw new UsageError(`invalid mode '${display(text)}'`);
   return Number.parseInt(text, 8);

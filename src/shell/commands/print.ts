@@ -58,7 +58,7 @@ class Numbering {
   }
 }
 
-export function orStdin(operands: readonly ByteString[]): readonly ByteString[] {
+function orStdin(operands: readonly ByteString[]): readonly ByteString[] {
   return operands.length === 0 ? [STDIN] : operands;
 }
 

@@ -50,16 +50,22 @@ export async function openPlace(
 ): Promise<Place & { close(): Promise<void> }> {
   const desk = await new Desk().open();
   const server = await startTestServer({ config });
-  await client.prepare?.({ desk: desk.directory });
+  const close = async (): Promise<void> => {
+    await server.stop();
+    desk.close();
+  };
+  try {
+    await client.prepare?.({ desk: desk.directory });
+  } catch (error) {
+    await close();
+    throw error;
+  }
   return {
     instance: server,
     port: server.port,
     fingerprints: server.server.fingerprints.map(({ sha256 }) => sha256),
     desk,
-    async close() {
-      await server.stop();
-      desk.close();
-    },
+    close,
   };
 }
 

@@ -16,6 +16,10 @@ what then lies on the server's disk (bytes by hash, names byte by byte, modes, t
 exit code and its message. The tests do it anew every time and fail when this page says something
 else. How to connect with each of them: [connecting.md](connecting.md).
 
+WinSCP, FileZilla and Cyberduck are not in the table, for they need a desktop. Tests of their own send
+what these programs send, packet by packet, and check each answer: log in, list, upload, resume,
+rename, set times and modes (test/clients: \`winscp\`, \`winscp-scp\`, \`filezilla\`, \`cyberduck\`).
+
 \`yes\`: as it should be. \`–\`: the client does not offer it, the number says why. \`no\`: offered, and
 fails by the client's own fault.
 

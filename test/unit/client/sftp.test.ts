@@ -51,6 +51,13 @@ describe("the client's end of an SFTP channel", () => {
     expect([...channel.extensions]).toEqual([["posix-rename@openssh.com", "1"]]);
   });
 
+  it("takes a list of nothing for the end of a directory", async () => {
+    const { raw, operations } = await started();
+    const list = operations.readdir(handle);
+    raw.onData(new Writer(PacketType.NAME).u32(1).u32(0).finish());
+    expect(await list).toBeUndefined();
+  });
+
   it("reads replies however they are cut", async () => {
     const data = Buffer.from("some bytes of a file");
     const reply = Buffer.concat([

@@ -205,6 +205,15 @@ describe("the server", () => {
     expect(await desk.audited()).toEqual(["penalty-lifted alice@203.0.113.5"]);
   });
 
+  test("an address whose zone steers terminals is lifted: the audit trail doesn't", async () => {
+    const address = "fe80::1%\u001b[31m";
+    const offence = { reason: "failed logins", failures: 3, lastUser: "x", since: 1, until: 2 };
+    desk.penalties = [{ address, ...offence }];
+    await control.call("penalties.lift", { address });
+    const [record] = await desk.store.audit.query({ kind: "penalty-lifted" });
+    expect(record?.remote).toBe("fe80::1% [31m");
+  });
+
   test("reload and stop reach the other processes, and are audited", async () => {
     expect(await control.call("reload", {})).toEqual({
       applied: ["log.level"],

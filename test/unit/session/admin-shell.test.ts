@@ -92,6 +92,7 @@ let events: AuditEvent[];
 let overSsh: ReturnType<AdminServices["overSsh"]>;
 let actors: string[];
 let annsFiles: MemoryFs;
+let home: () => Promise<MemoryFs>;
 let commands: Commands;
 const open: Client[] = [];
 
@@ -102,6 +103,7 @@ beforeEach(() => {
   actors = [];
   overSsh = "publickey";
   annsFiles = new MemoryFs();
+  home = async () => annsFiles;
   const unused = async (): Promise<never> => Promise.reject(new Error("not asked in this test"));
   const admin: AdminServices = {
     overSsh: () => overSsh,
@@ -115,7 +117,7 @@ beforeEach(() => {
       byId: async (id) => accounts.find((one) => one.id === id),
       byName: async (name) => accounts.find((one) => one.name === name),
     },
-    openHome: async () => annsFiles,
+    openHome: () => home(),
     digestsOf: () => ({}) as Digests,
     record: (event) => void events.push(event),
     traffic: { bytesIn: 0, bytesOut: 0 },
@@ -322,6 +324,17 @@ describe("who gets no screen", () => {
     await screens[0]?.client.untilClosed();
     await shell().client.until("boss@192.0.2.1");
   });
+
+  it("is the 17th of those asked for in one breath, and who left meanwhile holds no place", async () => {
+    for (const { client } of Array.from({ length: 16 }, () => shell())) client.disconnect();
+    const all = Array.from({ length: 20 }, () => shell());
+    const drawn = (text: string): number =>
+      all.filter(({ client }) => client.screen.includes(text)).length;
+    await vi.waitFor(() => {
+      expect(drawn("too many admin screens")).toBe(4);
+      expect(drawn("boss@192.0.2.1")).toBe(16);
+    }, PATIENCE);
+  });
 });
 
 describe("attacks on the admin screen", () => {
@@ -377,6 +390,36 @@ describe("attacks on the admin screen", () => {
     await client.untilClosed();
     expect(client.screen).toContain(`${RESTORED}You are not an admin any more.\r\n`);
     expect(disconnects).toEqual([]);
+  });
+
+  it("screens are switched off while one is open: it ends at once, with a user's files", async () => {
+    const { client, disconnects } = shell();
+    const withFiles = shell();
+    withFiles.client.type("c");
+    await withFiles.client.until("ann@harbour:/$ ");
+    await client.until(">");
+    overSsh = "off";
+    client.type("o");
+    await client.until('"id":1,"error"');
+    expect(control.calls).toEqual([]);
+    commands.admin?.review();
+    await client.untilClosed();
+    await withFiles.client.untilClosed();
+    expect(client.screen).toContain(`${RESTORED}The admin screen is switched off here`);
+    expect(disconnects).toEqual([]);
+  });
+
+  it("a password's screen ends when screens are for keys only, a key's goes on", async () => {
+    overSsh = "any";
+    const guessed = shell({}, { method: "password", key: undefined });
+    const proven = shell();
+    await guessed.client.until(">");
+    await proven.client.until(">");
+    overSsh = "publickey";
+    commands.admin?.review();
+    await guessed.client.untilClosed();
+    proven.client.type("o");
+    await proven.client.until("the answer");
   });
 
   it("without a terminal there is no screen", async () => {
@@ -454,6 +497,28 @@ describe("the file shell of a user", () => {
     commands.admin?.apply({ id: 2, kind: "user-set", userId: 1, detail: "" });
     await client.untilClosed();
     expect(client.screen).toContain("You are not an admin any more.");
+  });
+
+  it("is closed with the session, also while it is being opened", async () => {
+    let opened = (): void => {};
+    const opening = new Promise<void>((resolve) => {
+      opened = resolve;
+    });
+    const asked = vi.fn();
+    home = async () => {
+      asked();
+      await opening;
+      return annsFiles;
+    };
+    const close = vi.spyOn(annsFiles, "close");
+    const { client, session } = shell();
+    client.type("c");
+    await vi.waitFor(() => expect(asked).toHaveBeenCalled(), PATIENCE);
+    client.disconnect();
+    const closed = session.close();
+    setImmediate(opened);
+    await closed;
+    expect(close).toHaveBeenCalledOnce();
   });
 
   it("is closed with the session, files and all", async () => {

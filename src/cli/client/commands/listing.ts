@@ -7,6 +7,7 @@ import type { Arguments, ShellCommand } from "../command.ts";
 import { MANY } from "../command.ts";
 import { messageOf } from "../exit.ts";
 import type { FileShell } from "../file-shell.ts";
+import { MAX_NAMES } from "../glob.ts";
 import { under } from "../paths.ts";
 import { visible, width } from "../text.ts";
 
@@ -43,7 +44,10 @@ const ls: ShellCommand = {
       attrs: (path) => remote.lstat(path),
       async entries(path) {
         const all: Entry[] = [];
-        for await (const batch of remote.list(path)) all.push(...batch);
+        for await (const batch of remote.list(path)) {
+          if (all.length > MAX_NAMES) throw new Error(`${path}: too many names to list`);
+          all.push(...batch);
+        }
         return all;
       },
       linkTarget: (path) => remote.readlink(path),

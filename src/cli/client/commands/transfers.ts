@@ -104,7 +104,7 @@ const resume: ShellCommand = {
     }
     const words = operands.length === 0 ? ["all"] : operands.map(({ text }) => text);
     const failed: unknown[] = [];
-    for (const entry of pick(shell, words)) {
+    for (const entry of await pick(shell, words)) {
       await runJob(shell, resumeJob(entry)).catch((thrown) => {
         if (!(thrown instanceof ClientExit) || thrown.code !== CLIENT_EXIT.failed) throw thrown;
         failed.push(thrown);
@@ -135,7 +135,7 @@ const forget: ShellCommand = {
   async run(shell, { operands }) {
     await loadUnfinished(shell);
     const words = operands.map(({ text }) => text);
-    for (const { id } of pick(shell, words)) await shell.place.engine.journal().forget(id);
+    for (const { id } of await pick(shell, words)) await shell.place.engine.journal().forget(id);
   },
 };
 
@@ -173,12 +173,17 @@ function unfinishedLine(entry: JournalEntry, number: number): string {
   return `${String(number).padStart(3)}  ${verb}  ${visible(source)} -> ${visible(target)}  ${part}`;
 }
 
-function pick(shell: FileShell, words: readonly string[]): readonly JournalEntry[] {
-  if (shell.unfinished.length === 0) throw new UsageError("nothing is unfinished");
-  if (words.length === 1 && words[0] === "all") return shell.unfinished;
+/** What was finished or forgotten since the list was shown is not meant any more. */
+async function pick(shell: FileShell, words: readonly string[]): Promise<readonly JournalEntry[]> {
+  const { engine, connection } = shell.place;
+  const now = await engine.journal().list(connection.server);
+  const left = shell.unfinished.filter(({ id }) => now.some((entry) => entry.id === id));
+  if (left.length === 0) throw new UsageError("nothing is unfinished");
+  if (words.length === 1 && words[0] === "all") return left;
   return words.map((word) => {
     const entry = /^\d+$/.test(word) ? shell.unfinished[Number(word) - 1] : undefined;
-    if (entry !== undefined) return entry;
+    if (entry !== undefined && left.includes(entry)) return entry;
+    if (entry !== undefined) throw new UsageError(`number ${word} is done or dropped`);
     throw new UsageError(`no number ${word} in the list: \`unfinished\` shows it`);
   });
 }

@@ -143,6 +143,18 @@ describe("commands", () => {
     expect(await runLine(shell, "resume")).toBe("failed");
   });
 
+  it("don't go on with what was dropped since it was listed", async () => {
+    const engine = new FakeEngine();
+    engine.entries = [unfinished("a", 100), unfinished("b", 200)];
+    const { shell, run } = await open(engine);
+    await runLine(shell, "unfinished");
+    await runLine(shell, "forget 1");
+    expect(await runLine(shell, "resume 1")).toBe("failed");
+    expect(run.written.errors).toContain("number 1 is done or dropped");
+    await runLine(shell, "resume all");
+    expect(engine.jobs.map(({ sources }) => sources)).toEqual([["/home/b"]]);
+  });
+
   it("stop at Ctrl-C, and the session goes on", async () => {
     const engine = new FakeEngine({ "/home/a.txt": 1 });
     const { shell, run } = await open(engine);

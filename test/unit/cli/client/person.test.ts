@@ -1,0 +1,21 @@
+import { PassThrough } from "node:stream";
+import type { ReadStream } from "node:tty";
+import { expect, it } from "vitest";
+import { Interrupts } from "../../../../src/cli/client/interrupts.ts";
+import { Person } from "../../../../src/cli/client/person.ts";
+
+it("what is to be agreed to is shown also where notices are not wanted", async () => {
+  const keys = Object.assign(new PassThrough(), { setRawMode: () => {}, isTTY: true });
+  const screen = new PassThrough();
+  const person = new Person(
+    new Interrupts(() => {}),
+    () => {},
+    () => ({ input: keys as unknown as ReadStream, output: screen }),
+  );
+  keys.write("yes\r");
+  expect(await person.confirm("The host is unknown.\nIts key is SHA256:abc.\nConnect?")).toBe(true);
+  person.release();
+  const shown = screen.read().toString();
+  expect(shown).toContain("The host is unknown.\nIts key is SHA256:abc.\n");
+  expect(shown).toContain("Connect? (yes/no) ");
+});

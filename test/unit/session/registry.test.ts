@@ -1,0 +1,52 @@
+import { pino } from "pino";
+import { expect, test, vi } from "vitest";
+import type { Digests } from "../../../src/digests/types.ts";
+import type { Admission } from "../../../src/session/admission.ts";
+import type { CommandServices } from "../../../src/session/commands.ts";
+import { type RegistryOptions, Sessions } from "../../../src/session/registry.ts";
+import type { Login, Peer } from "../../../src/session/session.ts";
+import { MemoryFs } from "../../support/memory-fs.ts";
+
+const NUMBER = 42;
+
+test("a session is kicked while its home is being opened: it is not let in", async () => {
+  let opened = (): void => {};
+  const home = new Promise<MemoryFs>((resolve) => {
+    opened = () => resolve(new MemoryFs());
+  });
+  const openHome = vi.fn(() => home);
+  const leave = vi.fn(async () => {});
+  const sessions = new Sessions({
+    store: { nodeId: "node", audit: { record() {} } },
+    admission: { enter: async () => NUMBER, leave, close() {} } as unknown as Admission,
+    log: pino({ level: "silent" }),
+    openHome,
+    digestsOf: () => ({}) as Digests,
+    loggedIn: async () => {},
+    limits: { idleTimeout: 0, handlesPerChannel: 64 },
+    commands: {} as CommandServices,
+    counts: { bytesIn: 0, bytesOut: 0, logins: 0, refusals: 0 },
+  } as unknown as RegistryOptions);
+  const gone = new AbortController();
+  const told: string[] = [];
+  const peer: Peer = {
+    remote: "192.0.2.1:4711",
+    client: "OpenSSH",
+    gone: gone.signal,
+    notice() {},
+    disconnect(text) {
+      told.push(text);
+      gone.abort(new Error("gone"));
+    },
+  };
+  const login = { account: { id: 1, name: "ann" }, method: "password", key: undefined };
+  const entering = sessions.open(login as Login, peer);
+  await vi.waitFor(() => expect(openHome).toHaveBeenCalled());
+  expect(sessions.kick(NUMBER + 1, "kicked")).toBe(false);
+  expect(sessions.kick(NUMBER, "kicked")).toBe(true);
+  opened();
+  await expect(entering).rejects.toThrow("gone");
+  expect(told).toEqual(["kicked"]);
+  expect(leave).toHaveBeenCalledWith(NUMBER);
+  await sessions.close(0);
+});
