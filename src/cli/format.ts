@@ -57,7 +57,7 @@ export function json(value: unknown): string {
 /** Text from outside without what could steer a terminal. */
 export function printable(text: string): string {
   // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what is replaced
-  return text.replace(/[\u0000-\u001f\u007f-\u009f]/g, "\u{FFFD}");
+  return text.replace(/[\u0000-\u001f\u007f-\u009f\u2028-\u202e\u2066-\u2069]/g, "\u{FFFD}");
 }
 
 /** @param bytes null: no limit */

@@ -12,7 +12,7 @@ const RETRY_MS = 100;
 const RESIZE_MS = 40;
 
 /** Of the thread's JavaScript heap, in MiB: beyond it that screen ends, and nothing else. */
-const MAX_HEAP = 192;
+const MAX_HEAP = 96;
 
 export interface ScreenOptions {
   /** what draws it, run in a thread of its own */

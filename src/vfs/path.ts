@@ -31,7 +31,7 @@ export function toBuffer(value: ByteString): Buffer {
 export function display(value: ByteString): string {
   const text = toBuffer(value).toString("utf8");
   // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what must not reach a terminal
-  return text.replace(/[\u0000-\u001f\u007f-\u009f]/g, (c) => {
+  return text.replace(/[\u0000-\u001f\u007f-\u009f\u2028-\u202e\u2066-\u2069]/g, (c) => {
     return `\\x${c.charCodeAt(0).toString(16).padStart(2, "0")}`;
   });
 }

@@ -131,6 +131,10 @@ describe("the client in a terminal", { timeout: PATIENCE }, () => {
     await tmux.waitFor("code 0");
     expect(readFileSync(join(server.home("alice"), "up.bin")).equals(bytes)).toBe(true);
     expect(existsSync(part)).toBe(false);
+    const uploads = await server.store.audit.query({ user: "alice", kind: "upload" });
+    const [rest] = uploads.filter((record) => record.path === "/up.bin.part");
+    expect(rest?.bytes).toBeGreaterThan(0);
+    expect(rest?.bytes).toBeLessThan(bytes.length);
   });
 
   it("refuses an upload that does not fit before its first byte", async () => {
