@@ -4,8 +4,9 @@
 #
 #   setup.sh build    the compilers for the native parts of the npm packages
 #   setup.sh test     the clients that the tests drive
-#   setup.sh bench    OpenSSH's server, the peer of the benchmark (never installed without asking:
-#                     its package starts a service)
+#   setup.sh bench    OpenSSH's server, the peer of the benchmark (not installed without asking)
+#
+# OpenSSH's server, where it is installed for the tests, is kept from starting as a service.
 set -u
 
 task=${1:-}
@@ -41,6 +42,7 @@ case $task in
     need openssh-client ssh sftp scp ssh-keygen
     PATH=$PATH:/usr/lib/openssh:/usr/libexec/openssh:/usr/lib/ssh:/usr/libexec
     need openssh-sftp-server sftp-server
+    need openssh-server sshd
     need sshpass sshpass
     need ssh-audit ssh-audit
     need rclone rclone
@@ -83,12 +85,21 @@ stop() {
 echo "moorage: installing$missing" >&2
 export DEBIAN_FRONTEND=noninteractive
 log=$(mktemp) || exit 1
-trap 'rm -f "$log"' EXIT
+policy=
+trap 'rm -f "$log" $policy' EXIT
 trap 'exit 1' HUP INT TERM
+# invoke-rc.d(8) asks this program whether a service may be started: no, while it is there.
+if [ ! -e /usr/sbin/policy-rc.d ]; then
+  policy=/usr/sbin/policy-rc.d
+  printf '#!/bin/sh\nexit 101\n' >"$policy" && chmod 755 "$policy"
+fi
 options="-qq -o DPkg::Lock::Timeout=120 -o Dpkg::Use-Pty=0"
 # shellcheck disable=SC2086 # both are lists of words
 if apt-get $options update >"$log" 2>&1 &&
   apt-get $options install -y --no-install-recommends $missing >>"$log" 2>&1; then
+  case $missing in
+    *openssh-server*) systemctl disable ssh.service ssh.socket >/dev/null 2>&1 ;;
+  esac
   exit 0
 fi
 tail -n 15 "$log" >&2

