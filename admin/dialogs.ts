@@ -1,5 +1,5 @@
 import type { Method, Params, UserInfo } from "../src/control/protocol.ts";
-import type { AuditKind } from "../src/store/types.ts";
+import { AUDIT_KINDS } from "../src/store/types.ts";
 import { editorOf } from "./editor.ts";
 import {
   type CallEffect,
@@ -186,41 +186,6 @@ export function removeUserForm(model: Model, user: UserInfo): Model {
   });
 }
 
-/** Whole by its type: a kind that is added can be filtered by, too. */
-const ALL_KINDS: Readonly<Record<AuditKind, true>> = {
-  login: true,
-  "login-failed": true,
-  penalty: true,
-  "penalty-lifted": true,
-  logout: true,
-  "refused-session": true,
-  "session-kick": true,
-  upload: true,
-  download: true,
-  "transfer-end": true,
-  remove: true,
-  rename: true,
-  mkdir: true,
-  rmdir: true,
-  link: true,
-  "refused-quota": true,
-  connect: true,
-  "user-add": true,
-  "user-set": true,
-  "user-passwd": true,
-  "user-enable": true,
-  "user-disable": true,
-  "user-remove": true,
-  "key-add": true,
-  "key-remove": true,
-  rescan: true,
-  reload: true,
-  "server-start": true,
-  "server-stop": true,
-};
-
-export const KINDS = Object.keys(ALL_KINDS) as readonly AuditKind[];
-
 /** How far back the log goes, as offered. */
 export const BACKS: readonly (readonly [string, number])[] = [
   ["all", 0],
@@ -242,7 +207,7 @@ export function logFilterForm(model: Model): Model {
     action: "filter",
     fields: [
       text("user", "User", user, "empty: all"),
-      choice("kind", "Kind", ["all", ...KINDS], kind === "" ? "all" : kind),
+      choice("kind", "Kind", ["all", ...AUDIT_KINDS], kind === "" ? "all" : kind),
       choice("back", "Time", backs, BACKS.find(([, ms]) => ms === back)?.[0] ?? "all"),
     ],
   });

@@ -1,5 +1,5 @@
-import type { AuditKind } from "../../src/store/types.ts";
-import { BACKS, call, changed, closedDialog, KINDS, step } from "../dialogs.ts";
+import { AUDIT_KINDS, type AuditKind } from "../../src/store/types.ts";
+import { BACKS, call, changed, closedDialog, step } from "../dialogs.ts";
 import type { CallEffect, Effect, FormDialog, Model, Step } from "../model.ts";
 import { parseFiles, parseQuota } from "../quota.ts";
 
@@ -133,7 +133,7 @@ function removed(dialog: FormDialog): Outcome {
 }
 
 function logFiltered(model: Model, dialog: FormDialog): Model {
-  const kind: AuditKind | "" = KINDS.find((one) => one === value(dialog, "kind")) ?? "";
+  const kind: AuditKind | "" = AUDIT_KINDS.find((one) => one === value(dialog, "kind")) ?? "";
   const back = BACKS.find(([name]) => name === value(dialog, "back"))?.[1] ?? 0;
   const user = value(dialog, "user").trim();
   const asked = { user, kind, back, asked: model.now, follow: true };

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import type { AuditKind } from "../store/types.ts";
+import { AUDIT_KINDS } from "../store/types.ts";
 import type { Method, Params, Topic, TopicParams } from "./protocol.ts";
 
 /** Longest text of a key file, in characters. */
@@ -15,40 +15,6 @@ const role = z.enum(["user", "admin"]);
 const quota = whole.nullable().exactOptional();
 const flag = z.boolean().exactOptional();
 const who = z.strictObject({ name });
-/** Every kind of audit record, whole by its type. */
-const KINDS: Readonly<Record<AuditKind, true>> = {
-  login: true,
-  "login-failed": true,
-  penalty: true,
-  "penalty-lifted": true,
-  logout: true,
-  "refused-session": true,
-  upload: true,
-  download: true,
-  remove: true,
-  rename: true,
-  mkdir: true,
-  rmdir: true,
-  link: true,
-  "refused-quota": true,
-  "user-add": true,
-  "user-set": true,
-  "user-passwd": true,
-  "user-enable": true,
-  "user-disable": true,
-  "user-remove": true,
-  "key-add": true,
-  "key-remove": true,
-  rescan: true,
-  connect: true,
-  "session-kick": true,
-  "transfer-end": true,
-  reload: true,
-  "server-start": true,
-  "server-stop": true,
-};
-
-export const AUDIT_KINDS = Object.keys(KINDS) as AuditKind[];
 const kind = z.enum(AUDIT_KINDS);
 
 const userQuery = z.strictObject({

@@ -26,36 +26,40 @@ export interface UserKey {
   readonly createdAt: number;
 }
 
-export type AuditKind =
-  | "login"
-  | "login-failed"
-  | "penalty"
-  | "logout"
-  | "refused-session"
-  | "upload"
-  | "download"
-  | "remove"
-  | "rename"
-  | "mkdir"
-  | "rmdir"
-  | "link"
-  | "refused-quota"
-  | "user-add"
-  | "user-set"
-  | "user-passwd"
-  | "user-enable"
-  | "user-disable"
-  | "user-remove"
-  | "key-add"
-  | "key-remove"
-  | "rescan"
-  | "connect"
-  | "session-kick"
-  | "transfer-end"
-  | "reload"
-  | "penalty-lifted"
-  | "server-start"
-  | "server-stop";
+/** In the order in which people are offered them. */
+export const AUDIT_KINDS = [
+  "login",
+  "login-failed",
+  "penalty",
+  "penalty-lifted",
+  "logout",
+  "refused-session",
+  "session-kick",
+  "upload",
+  "download",
+  "transfer-end",
+  "remove",
+  "rename",
+  "mkdir",
+  "rmdir",
+  "link",
+  "refused-quota",
+  "connect",
+  "user-add",
+  "user-set",
+  "user-passwd",
+  "user-enable",
+  "user-disable",
+  "user-remove",
+  "key-add",
+  "key-remove",
+  "rescan",
+  "reload",
+  "server-start",
+  "server-stop",
+] as const;
+
+export type AuditKind = (typeof AUDIT_KINDS)[number];
 
 /** One line of the audit trail. `path` is for people: virtual, UTF-8, control characters escaped. */
 export interface AuditEvent {

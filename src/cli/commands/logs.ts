@@ -1,11 +1,11 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { type Command, InvalidArgumentError, Option } from "commander";
 import { parseDuration, UnitError } from "../../config/units.ts";
-import { AUDIT_KINDS } from "../../control/params.ts";
 import { queryLog } from "../../control/tail.ts";
 import { recordJson } from "../../control/views.ts";
 import type { Store } from "../../store/store.ts";
 import type { AuditKind, AuditRecord } from "../../store/types.ts";
+import { AUDIT_KINDS } from "../../store/types.ts";
 import { type Context, withStore } from "../context.ts";
 import { json, paint, printable, timeText } from "../format.ts";
 import type { Io } from "../io.ts";
