@@ -1,14 +1,21 @@
 import type { Socket } from "node:net";
 import type { Client, ClientChannel } from "ssh2";
 import type { ByteChannel } from "../session/channel.ts";
-import { adaptHandshake, protocolOf, rawChannel, socketOf } from "../transport/internals.ts";
+import {
+  adaptHandshake,
+  askWide,
+  protocolOf,
+  rawChannel,
+  socketOf,
+} from "../transport/internals.ts";
 import { Outbox } from "../transport/outbox.ts";
 import { Budget } from "../transport/receive-window.ts";
 import { SshChannel } from "../transport/ssh-channel.ts";
+import { readsWide } from "../transport/wide-packets.ts";
 import { RemoteError } from "./errors.ts";
 
 /** What the receive windows of one connection may take beyond ssh2's own, in bytes. */
-const WINDOWS = 64 * 1024 * 1024;
+const WINDOWS = 256 * 1024 * 1024;
 
 /** How long a server may take to open a channel, in milliseconds. */
 const CHANNEL_MS = 30_000;
@@ -47,6 +54,8 @@ export class Line {
   readonly #outbox: Outbox;
   readonly #budget = new Budget(WINDOWS);
   readonly #channels = new Set<SshChannel>();
+  /** numbers of the channels whose readers copy what they get */
+  readonly #adopted = new Set<number>();
   #reason = "the connection was closed by the server";
   #gone = false;
   #watch: NodeJS.Timeout | undefined;
@@ -54,7 +63,9 @@ export class Line {
   /** To be made right after `client.connect()`, before anything was exchanged. */
   constructor(client: Client) {
     this.#client = client;
-    adaptHandshake(protocolOf(client as unknown as Both));
+    const protocol = protocolOf(client as unknown as Both);
+    adaptHandshake(protocol, { transient: (channel) => this.#adopted.has(channel) });
+    askWide(protocol);
     this.#outbox = new Outbox(this.#socket);
     client.on("handshake", () => this.#outbox.wake());
     client.on("error", (error) => {
@@ -70,6 +81,11 @@ export class Line {
 
   get gone(): boolean {
     return this.#gone;
+  }
+
+  /** True while what the socket brings may lie in memory that is used again. */
+  get readsWide(): boolean {
+    return readsWide(protocolOf(this.#client as unknown as Both));
   }
 
   get #socket(): Socket {
@@ -167,19 +183,18 @@ export class Line {
     channel.on("error", () => {});
     channel.stderr.on("error", () => {});
     channel.stderr.resume();
-    const adopted = new SshChannel(
-      rawChannel(channel as unknown as Parameters<typeof rawChannel>[0]),
-      {
-        protocol: protocolOf(this.#client as unknown as Both),
-        outbox: this.#outbox,
-        budget: this.#budget,
-        roundTrip,
-        pace: PACE,
-        violation: (text) => this.destroy(text),
-        activity: () => {},
-      },
-    );
+    const raw = rawChannel(channel as unknown as Parameters<typeof rawChannel>[0]);
+    const adopted = new SshChannel(raw, {
+      protocol: protocolOf(this.#client as unknown as Both),
+      outbox: this.#outbox,
+      budget: this.#budget,
+      roundTrip,
+      pace: PACE,
+      violation: (text) => this.destroy(text),
+      activity: () => {},
+    });
     this.#channels.add(adopted);
+    this.#adopted.add(raw.incoming.id);
     return adopted;
   }
 

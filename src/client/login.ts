@@ -13,6 +13,7 @@ import { Line } from "./line.ts";
 import { printable } from "./names.ts";
 import { ClientConnection } from "./remote.ts";
 import { type LoginSettings, loginSettings } from "./settings.ts";
+import { openSocket } from "./socket.ts";
 import type { LoginOptions, Prompts } from "./types.ts";
 
 /** How long the server may take for each step of a login, in milliseconds. */
@@ -105,7 +106,9 @@ class Login {
         client.on("banner", (text) => this.#banner(text));
         client.on("close", () => this.#fail(this.#closedEarly()));
         this.#begin("connecting");
-        client.connect(this.#config());
+        const { host, port } = this.#settings;
+        const sock = openSocket(host, port, () => line.readsWide);
+        client.connect({ ...this.#config(), sock });
         const line = new Line(client);
         client.on("ready", () => {
           clearTimeout(this.#timer);
@@ -123,11 +126,8 @@ class Login {
   }
 
   #config(): ConnectConfig {
-    const { host, port, user } = this.#settings;
     return {
-      host,
-      port,
-      username: user,
+      username: this.#settings.user,
       readyTimeout: 0,
       keepaliveInterval: 0,
       algorithms: offer(this.#knownTypes(), this.#options.ciphers),

@@ -15,6 +15,7 @@ import { IdentGate } from "./ident-gate.ts";
 import {
   adaptHandshake,
   DisconnectReason,
+  grantWide,
   offerAlgorithms,
   type Protocol,
   protocolOf,
@@ -124,6 +125,7 @@ export class SshConnection implements Peer, ChannelsOwner, Stranger {
     this.client = printable(info.header.identRaw, MAX_IDENT_SHOWN);
     offerAlgorithms(protocol);
     adaptHandshake(protocol);
+    grantWide(connection);
     connection.on("error", (error) => this.#failed(error));
     const { authenticator, config, failedLogins, penalties } = this.#services;
     this.#authentication = new Authentication({

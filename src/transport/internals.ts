@@ -1,12 +1,13 @@
 /**
- * The private parts of ssh2 1.17.0 (pinned) that its public interface lacks. Nothing else in the
- * project touches them.
+ * The private parts of ssh2 1.17.0 (pinned) that its public interface lacks. But for
+ * wide-packets.ts nothing else in the project touches them.
  */
 import { createRequire } from "node:module";
 import type { Socket } from "node:net";
 import type { Channel, Connection, Session } from "ssh2";
 import { ALGORITHMS, SIGNATURE_ALGORITHMS } from "./algorithms.ts";
-import { packets, pad } from "./packet-memory.ts";
+import { FULL_DATA, packets, pad } from "./packet-memory.ts";
+import { readsWide, readWide, WIDE_DATA, type WideOptions } from "./wide-packets.ts";
 
 /** SSH message numbers (RFC 4253 section 12, RFC 4252 section 6, RFC 4254 section 9). */
 const MSG_DISCONNECT = 1;
@@ -33,9 +34,8 @@ export type DisconnectReason = (typeof DisconnectReason)[keyof typeof Disconnect
 /** RFC 4253 section 6 */
 const SMALLEST_PADDING = 4;
 
-/** The data of a full packet: what nearly every client takes at most. */
-const FULL_DATA = 32 * 1024;
-const FULL_PAYLOAD = 9 + FULL_DATA;
+/** SSH_MSG_CHANNEL_DATA before its data (RFC 4254 section 5.2). */
+const DATA_HEADER = 9;
 
 interface PacketWriter {
   readonly allocStart: number;
@@ -55,7 +55,8 @@ type PayloadReader = (payload: Buffer) => unknown;
 export interface Protocol {
   readonly _packetRW: { readonly write: PacketWriter };
   readonly _cipher: Cipher;
-  readonly _decipher: { _onPayload: PayloadReader };
+  _decipher: { _onPayload: PayloadReader };
+  readonly _authenticated: boolean;
   readonly _onPayload: PayloadReader;
   /** set while a key exchange is under way: packets are queued then */
   readonly _kexinit: Buffer | undefined;
@@ -66,6 +67,8 @@ export interface Protocol {
   readonly _destruct: unknown;
   _offer: unknown;
   _onHandshakeComplete: (...args: unknown[]) => void;
+  session: (channel: number, window: number, packet: number) => void;
+  channelOpenConfirm: (theirs: number, ours: number, window: number, packet: number) => void;
   channelWindowAdjust(channel: number, bytes: number): void;
   channelExtData(channel: number, data: Buffer, type: number): void;
   channelClose(channel: number): void;
@@ -77,7 +80,7 @@ export interface Protocol {
 interface PrivateConnection {
   readonly _protocol: Protocol;
   readonly _sock: Socket;
-  readonly _chanMgr: { remove(id: number): void };
+  readonly _chanMgr: { get(id: number): unknown; remove(id: number): void };
 }
 
 interface ChannelEnd {
@@ -161,9 +164,29 @@ export function offerAlgorithms(protocol: Protocol): void {
   protocol._offer = OFFER;
 }
 
-/** Sets right what ssh2 does after a key exchange; to be called in "connection". */
-export function adaptHandshake(protocol: Protocol): void {
+/** Sends and takes wide packets on the channels of a client that takes them. */
+export function grantWide(connection: Connection): void {
+  const { _protocol: protocol, _chanMgr: channels } = connection as unknown as PrivateConnection;
+  const confirm = protocol.channelOpenConfirm.bind(protocol);
+  protocol.channelOpenConfirm = (theirs, ours, window, packet) => {
+    const session = channels.get(ours) as PrivateSession | undefined;
+    const taken = Math.min(session?._chanInfo.outgoing.packetSize ?? 0, WIDE_DATA);
+    confirm(theirs, ours, window, readsWide(protocol) ? Math.max(packet, taken) : packet);
+  };
+}
+
+/** Says to the server, for each channel, that wide packets are taken. */
+export function askWide(protocol: Protocol): void {
+  const open = protocol.session.bind(protocol);
+  protocol.session = (channel, window, packet) => {
+    open(channel, window, readsWide(protocol) ? WIDE_DATA : packet);
+  };
+}
+
+/** Sets right what ssh2 does in key exchanges and with packets; to be called before the first one. */
+export function adaptHandshake(protocol: Protocol, options?: WideOptions): void {
   takeOthers(protocol);
+  readWide(protocol, options);
   const complete = protocol._onHandshakeComplete;
   let first = true;
   protocol._onHandshakeComplete = (...args) => {
@@ -230,7 +253,8 @@ function allocateCheaply(cipher: Cipher): void {
     const short = block - ((lead + payload) % block);
     const padding = short < SMALLEST_PADDING ? short + block : short;
     const size = 5 + payload + padding + tag;
-    const packet = payload === FULL_PAYLOAD ? packets.take(size) : Buffer.allocUnsafe(size);
+    const packet =
+      payload < DATA_HEADER + FULL_DATA ? Buffer.allocUnsafe(size) : packets.take(size);
     packet.writeUInt32BE(1 + payload + padding, 0);
     packet[4] = padding;
     pad(packet, 5 + payload, padding);
@@ -293,13 +317,13 @@ export function sendData(
 ): Buffer | undefined {
   const writer = protocol._packetRW.write;
   const start = writer.allocStart;
-  const packet = writer.alloc(9 + length);
+  const packet = writer.alloc(DATA_HEADER + length);
   packet[start] = MSG_CHANNEL_DATA;
   packet.writeUInt32BE(channel, start + 1);
   packet.writeUInt32BE(length, start + 5);
-  fill(packet, start + 9);
+  fill(packet, start + DATA_HEADER);
   protocol._cipher.encrypt(writer.finalize(packet));
-  return length === FULL_DATA ? packet : undefined;
+  return length >= FULL_DATA ? packet : undefined;
 }
 
 /** Bytes for the client's standard error. */

@@ -9,9 +9,7 @@ import {
 } from "./internals.ts";
 import type { Outbox, Sender } from "./outbox.ts";
 import { type Budget, largestWindow, ReceiveWindow } from "./receive-window.ts";
-
-/** The largest packet every implementation takes (RFC 4253 section 6.1); many take no larger one. */
-const MAX_PACKET = 32 * 1024;
+import { WIDE_DATA } from "./wide-packets.ts";
 
 /** ssh2 drops data without a word when it thinks the window is 0, so the count is kept here alone. */
 const SSH2_WINDOW = 2 ** 40;
@@ -74,7 +72,7 @@ export class SshChannel implements SessionChannel, Sender {
   constructor(raw: RawChannel, owner: ChannelOwner) {
     this.#raw = raw;
     this.#owner = owner;
-    this.#maxPacket = Math.min(raw.outgoing.packetSize, MAX_PACKET);
+    this.#maxPacket = Math.min(raw.outgoing.packetSize, WIDE_DATA);
     const grant = (bytes: number): void => this.#grant(bytes);
     this.#window = new ReceiveWindow(
       owner.budget,

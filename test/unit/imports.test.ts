@@ -42,6 +42,7 @@ const SEEN_BY_CLIENT = new Set([
   "src/transport/outbox.ts",
   "src/transport/receive-window.ts",
   "src/transport/ssh-channel.ts",
+  "src/transport/wide-packets.ts",
 ]);
 
 /** Rooms whose code a room may import, besides its own, the contracts and version.ts. */

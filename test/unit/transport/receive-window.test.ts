@@ -5,14 +5,18 @@ import {
   LARGEST_WINDOW,
   largestWindow,
   ReceiveWindow,
+  WINDOW_BUDGET,
 } from "../../../src/transport/receive-window.ts";
 
 const PACKET = 32 * 1024;
 
-function windowWith(budget = new Budget(1 << 30)) {
+/** As large as it may grow on a short line. */
+const SHORT_LINE = 2 * INITIAL_WINDOW;
+
+function windowWith(budget = new Budget(1 << 30), largest = SHORT_LINE) {
   const grants: number[] = [];
   const grant = (bytes: number): void => void grants.push(bytes);
-  return { budget, grants, window: new ReceiveWindow(budget, grant, LARGEST_WINDOW) };
+  return { budget, grants, window: new ReceiveWindow(budget, grant, largest) };
 }
 
 function sum(numbers: number[]): number {
@@ -54,8 +58,32 @@ describe("ReceiveWindow", () => {
     expect(grants).toEqual([96 * 1024, 96 * 1024]);
   });
 
+  test("on a long line begins larger, with the first byte that comes in", () => {
+    const { window, grants, budget } = windowWith(new Budget(1 << 30), LARGEST_WINDOW);
+    expect(budget.left).toBe(1 << 30);
+    window.received(1);
+    expect(window.limit).toBe(LARGEST_WINDOW / 8);
+    expect(grants).toEqual([LARGEST_WINDOW / 8 - INITIAL_WINDOW]);
+    window.received(1);
+    expect(grants).toHaveLength(1);
+  });
+
+  test("takes at most a quarter of what is left: later ones find something, too", () => {
+    const budget = new Budget(WINDOW_BUDGET);
+    const limits = Array.from({ length: 40 }, () => {
+      const { window } = windowWith(budget, LARGEST_WINDOW);
+      for (let i = 0; i < 8192; i++) {
+        window.received(PACKET);
+        window.consumed(PACKET);
+      }
+      return window.limit / (1024 * 1024);
+    });
+    expect(limits.slice(0, 11)).toEqual([64, 64, 32, 32, 16, 16, 16, 8, 8, 8, 4]);
+    expect(budget.left).toBeGreaterThanOrEqual(0);
+  });
+
   test("grows for bulk data up to the largest window, and never lets more be held", () => {
-    const { window, grants } = windowWith();
+    const { window, grants } = windowWith(new Budget(1 << 30), LARGEST_WINDOW);
     let received = 0;
     for (let i = 0; i < 4096; i++) {
       expect(window.received(PACKET)).toBe(true);
@@ -79,7 +107,7 @@ describe("ReceiveWindow", () => {
   });
 
   test("stays small when the budget is spent, and gives back what it took when closed", () => {
-    const budget = new Budget(INITIAL_WINDOW);
+    const budget = new Budget(4 * INITIAL_WINDOW);
     const first = windowWith(budget);
     const second = windowWith(budget);
     for (const { window } of [first, second]) {
@@ -90,11 +118,11 @@ describe("ReceiveWindow", () => {
     }
     expect(first.window.limit).toBe(2 * INITIAL_WINDOW);
     expect(second.window.limit).toBe(INITIAL_WINDOW);
-    expect(budget.left).toBe(0);
+    expect(budget.left).toBe(3 * INITIAL_WINDOW);
     first.window.close();
     first.window.close();
     second.window.close();
-    expect(budget.left).toBe(INITIAL_WINDOW);
+    expect(budget.left).toBe(4 * INITIAL_WINDOW);
   });
 
   test("credit for more than was received is not given", () => {
@@ -116,10 +144,10 @@ describe("ReceiveWindow", () => {
 test.each([
   [0, 4],
   [0.3, 4],
-  [10, 4],
-  [30, 11.44],
-  [100, 16],
-  [10_000, 16],
+  [5, 4],
+  [30, 18.31],
+  [100, 61.04],
+  [10_000, 64],
 ])("a round trip of %d ms may have a window of %d MiB", (roundTrip, mebibytes) => {
   expect(largestWindow(roundTrip) / (1024 * 1024)).toBeCloseTo(mebibytes, 1);
 });

@@ -1,0 +1,21 @@
+import { connect, type Socket } from "node:net";
+
+/** What one read may bring, in bytes: Node's own reads bring a quarter of it, each in new memory. */
+const READ_BYTES = 256 * 1024;
+
+/**
+ * Connects to the server, with Node's "data" events, but reads into the same memory every time.
+ * Paused until somebody listens.
+ * @param mayReuse true where the listener is done with a chunk when it returns; else it gets a copy
+ */
+export function openSocket(host: string, port: number, mayReuse: () => boolean): Socket {
+  const memory = Buffer.allocUnsafeSlow(READ_BYTES);
+  const callback = (length: number): boolean => {
+    const chunk = memory.subarray(0, length);
+    socket.emit("data", mayReuse() ? chunk : Buffer.from(chunk));
+    return true;
+  };
+  const socket = connect({ host, port, onread: { buffer: memory, callback } });
+  socket.pause();
+  return socket;
+}
