@@ -34,6 +34,13 @@ export class RemoteError extends Error {
   }
 }
 
+/** A checksum that did not come in time. The server may be well, and answer later. */
+export class LateError extends RemoteError {
+  constructor(path: string) {
+    super(path, "the server did not answer in time");
+  }
+}
+
 /** One file of a job that failed for a reason of its own: changed, corrupt, not a file. */
 export class FileError extends Error {
   /** what was transferred so far is kept and can be continued */

@@ -11,11 +11,12 @@ import {
   Progress,
   type Start,
 } from "./job.ts";
-import type { JournalKey } from "./journal.ts";
+import { type JournalKey, transferId } from "./journal.ts";
 import { inDirectory, type LocalDirectory } from "./local.ts";
-import { besideName } from "./names.ts";
+import { corruptName, type PartNames, partNames } from "./names.ts";
 import type { JournalEntry, RemoteAttrs } from "./types.ts";
-import { FileCheck } from "./verify.ts";
+import { downloadToEnd } from "./unsized.ts";
+import { FileCheck, readRange, type Verdict, verified } from "./verify.ts";
 
 /** One file to fetch. */
 export interface GetItem {
@@ -33,24 +34,34 @@ export interface GetItem {
   readonly target: string;
 }
 
+/** A file to fetch, and where to. */
+interface Place extends GetItem {
+  readonly directory: LocalDirectory;
+  readonly names: PartNames;
+  /** knows the name in use */
+  readonly progress: Progress;
+}
+
 /**
- * Fetches a file into NAME.part and gives it its name once it is whole and verified. Rejects with
- * RemoteError or FileError; what was fetched stays for a resume.
+ * Fetches a file under another name beside its own, which it gets once it is whole and verified.
+ * Rejects with RemoteError or FileError; what was fetched stays for a resume.
  */
 export async function getFile(context: Context, item: GetItem): Promise<Outcome> {
-  const { connection } = context;
+  const { connection, job } = context;
   const { source, target, attrs } = item;
   const key: JournalKey = { direction: "down", server: connection.server, source, target };
   try {
     return await claimed(context, key, attrs.size >= JOURNAL_FROM, async (claim) => {
-      const entry = context.job.resume ? await context.journal.find(key) : undefined;
+      const entry = await context.journal.find(key);
       const { size, mtime } = attrs;
-      const state = { size, mtime, preserve: context.job.preserve };
+      const state = { size, mtime, preserve: job.preserve };
       const progress = new Progress(claim, state, (bytes) =>
-        context.emit({ type: "progress", file: item.file, bytes, size }),
+        context.emit({ type: "progress", file: item.file, bytes, size: Math.max(size, bytes) }),
       );
+      const plain = size >= JOURNAL_FROM && !item.partTaken;
+      const names = partNames(item.name, transferId(key), plain);
       return inDirectory(item.top, item.parts, (directory) =>
-        fetch(context, item, directory, entry, progress),
+        fetch(context, { ...item, directory, names, progress }, entry),
       );
     });
   } catch (error) {
@@ -60,48 +71,67 @@ export async function getFile(context: Context, item: GetItem): Promise<Outcome>
 
 async function fetch(
   context: Context,
-  item: GetItem,
-  directory: LocalDirectory,
-  entry: JournalEntry | undefined,
-  progress: Progress,
+  place: Place,
+  begun: JournalEntry | undefined,
 ): Promise<Outcome> {
-  const { name, target } = item;
+  const { directory, name, target, progress } = place;
   const existing = directory.lstat(name);
   if (existing?.isDirectory()) throw new FileError(`${target}: is a directory here`);
-  const part = besideName(name, ".part", item.partTaken);
-  const hadPart = directory.lstat(part) !== undefined;
-  if (context.job.resume && !hadPart && existing?.isFile()) {
-    const whole = await adopt(context, item, directory, part, existing.size);
+  // What the journal doesn't know is somebody's own, whatever its name.
+  const known = begun?.part !== undefined && directory.lstat(begun.part)?.isFile();
+  const entry = known ? begun : undefined;
+  progress.part = entry?.part;
+  if (context.job.resume && !known && existing?.isFile()) {
+    const whole = await adopt(context, place, existing.size);
     if (whole !== undefined) return whole;
   }
-  const fd = directory.openFile(part);
+  const fd = openPart(place);
   try {
-    const start = await receive(context, item, fd, entry, progress);
-    return await finish(context, item, directory, fd, part, progress, start);
+    const received = await receive(context, place, fd, entry);
+    return await finish(context, place, fd, received);
+  } catch (error) {
+    // Nothing goes on with a small one.
+    if (place.attrs.size < JOURNAL_FROM) directory.remove(progress.part as string);
+    throw error;
   } finally {
     closeSync(fd);
   }
 }
 
-/** With `resume`, a file that has its final name already may be the start of the whole, or all of it. */
-async function adopt(
-  context: Context,
-  item: GetItem,
-  directory: LocalDirectory,
-  part: string,
-  size: number,
-): Promise<Outcome | undefined> {
-  if (size > item.attrs.size) return undefined;
-  const fd = directory.openFile(item.name);
+/** Opens what is known to be ours, or makes it under a name that nothing has. */
+function openPart({ directory, names, progress, target }: Place): number {
+  if (progress.part !== undefined) return directory.openFile(progress.part);
+  const made = names.plain === undefined ? undefined : directory.createFile(names.plain);
+  progress.part = made === undefined ? names.own : names.plain;
+  if (made === undefined) directory.remove(names.own);
+  const fd = made ?? directory.createFile(names.own);
+  if (fd === undefined) throw new FileError(`${target}: is being written by somebody else`, true);
+  // At once: what is killed from here on leaves nothing that nobody knows.
+  progress.save(0);
+  return fd;
+}
+
+/**
+ * With `resume`, a file that has its final name already may be the start of the whole, or all of
+ * it. A start becomes the part.
+ */
+async function adopt(context: Context, place: Place, size: number): Promise<Outcome | undefined> {
+  const { directory, name, names, source, attrs, progress } = place;
+  if (size > attrs.size) return undefined;
+  // One that is told to be empty need not be.
+  if (attrs.size === 0 && (await readRange(context.connection, source, 0, 1))) return undefined;
+  const fd = directory.openFile(name);
   try {
-    const check = await FileCheck.start(context.connection, context.hasher, fd, true);
-    const { mtime } = item.attrs;
-    const likely = size === item.attrs.size && Math.floor(fstatSync(fd).mtimeMs / 1000) === mtime;
-    const same = await check.samePrefix(fd, item.source, size, likely);
-    await check.close();
+    const check = await FileCheck.start(context, fd, true);
+    const likely = size === attrs.size && Math.floor(fstatSync(fd).mtimeMs / 1000) === attrs.mtime;
+    const same = await check.samePrefix(fd, source, size, likely).finally(() => check.close());
     if (!same) return undefined;
-    if (size === item.attrs.size) return { type: "skipped", reason: "is here already" };
-    directory.rename(item.name, part);
+    if (size === attrs.size) return { type: "skipped", reason: "is here already" };
+    if (attrs.size < JOURNAL_FROM) return undefined;
+    const free = names.plain !== undefined && directory.lstat(names.plain) === undefined;
+    progress.part = free ? names.plain : names.own;
+    progress.save(size);
+    directory.rename(name, progress.part as string);
     return undefined;
   } finally {
     closeSync(fd);
@@ -111,53 +141,61 @@ async function adopt(
 /** Decides where to go on, and fetches from there. */
 async function receive(
   context: Context,
-  item: GetItem,
+  place: Place,
   fd: number,
   entry: JournalEntry | undefined,
-  progress: Progress,
-): Promise<Checked> {
-  const { connection, job, signal, hasher } = context;
-  const { size } = item.attrs;
+): Promise<Received> {
+  const { job } = context;
+  const { size } = place.attrs;
   const wanted = size > 0 && (job.verify || (job.resume && fstatSync(fd).size > 0));
-  let check = await FileCheck.start(connection, hasher, fd, wanted);
+  let check = await FileCheck.start(context, fd, wanted);
   try {
-    const start = await startAt(context, item, fd, entry, check);
+    const start = await startAt(context, place, fd, entry, check);
     ftruncateSync(fd, start.offset);
     if (start.restarted !== undefined) {
       await check.close();
-      check = await FileCheck.start(connection, hasher, fd, job.verify);
+      check = await FileCheck.start(context, fd, job.verify);
     }
-    const { file, source, target } = item;
+    const { file, source, target, progress } = place;
     context.emit({ type: "start", file, source, target, direction: "down", size, ...start });
-    if (size === 0) return { check };
     progress.save(start.offset);
-    const operations = await connection.live();
-    const handle = await operations.open(source, OpenFlag.READ);
-    try {
-      await download(operations, handle, fd, {
-        from: start.offset,
-        size,
-        signal,
-        files: context.active,
-        onProgress: (position) => {
-          // Who compares nothing at the end doesn't hash along either.
-          if (job.verify) check.follow(position);
-          progress.at(position);
-        },
-      });
-    } finally {
-      await letGo(operations, handle, signal);
-    }
-    return { check };
+    return { check, bytes: await read(context, place, fd, start.offset, check) };
   } catch (error) {
-    progress.save(fstatSync(fd).size);
+    place.progress.save(fstatSync(fd).size);
     await check.close();
     throw error;
   }
 }
 
-interface Checked {
+/** @returns the bytes of the whole */
+async function read(
+  context: Context,
+  { source, attrs: { size }, progress }: Place,
+  fd: number,
+  from: number,
+  check: FileCheck,
+): Promise<number> {
+  const { connection, job, signal } = context;
+  const onProgress = (position: number): void => {
+    // Who compares nothing at the end doesn't hash along either.
+    if (job.verify) check.follow(position);
+    progress.at(position);
+  };
+  const operations = await connection.live();
+  const handle = await operations.open(source, OpenFlag.READ);
+  try {
+    if (size === 0) return await downloadToEnd(operations, handle, fd, { signal, onProgress });
+    const files = context.active;
+    await download(operations, handle, fd, { from, size, signal, files, onProgress });
+    return size;
+  } finally {
+    await letGo(operations, handle, signal);
+  }
+}
+
+interface Received {
   readonly check: FileCheck;
+  readonly bytes: number;
 }
 
 async function startAt(
@@ -183,47 +221,44 @@ async function startAt(
 
 async function finish(
   context: Context,
-  item: GetItem,
-  directory: LocalDirectory,
+  place: Place,
   fd: number,
-  part: string,
-  progress: Progress,
-  { check }: Checked,
+  { check, bytes }: Received,
 ): Promise<Outcome> {
-  const { attrs, name } = item;
-  let hash: Awaited<ReturnType<FileCheck["whole"]>>;
+  const { attrs, directory, name, progress } = place;
+  let verdict: Verdict = { same: undefined };
   try {
     context.signal.throwIfAborted();
     if (context.job.verify) {
-      if (check.name !== undefined) context.emit({ type: "verifying", file: item.file });
-      hash = await check.whole(item.source, attrs.size);
+      if (check.name !== undefined) context.emit({ type: "verifying", file: place.file });
+      verdict = await check.whole(place.source, attrs.size);
     }
   } finally {
     await check.close();
   }
-  if (hash === false) throw damaged(directory, part, item, progress);
-  await unchanged(context, item, directory, part, progress);
+  const changed = verdict.same !== false && (await hasChanged(context, place));
+  if (directory.lstat(progress.part as string)?.ino !== fstatSync(fd).ino) {
+    progress.drop();
+    throw new FileError(`${place.target}: ${progress.part} was replaced meanwhile; start again`);
+  }
+  if (verdict.same === false) throw damaged(place);
+  if (changed) {
+    directory.remove(progress.part as string);
+    progress.drop();
+    throw new FileError(`${place.source}: changed while it was transferred; start again`);
+  }
   fchmodSync(fd, modeOf(context, attrs, directory.lstat(name)?.mode));
   if (context.job.preserve) futimesSync(fd, attrs.atime, attrs.mtime);
-  directory.rename(part, name);
+  directory.rename(progress.part as string, name);
   progress.drop();
-  return { type: "done", hash };
+  return { type: "done", bytes, ...verified(verdict) };
 }
 
 /** What was read before a change and what came after it are no file together. */
-async function unchanged(
-  { connection }: Context,
-  { source, attrs }: GetItem,
-  directory: LocalDirectory,
-  part: string,
-  progress: Progress,
-): Promise<void> {
-  if (attrs.size < JOURNAL_FROM) return;
+async function hasChanged({ connection }: Context, { source, attrs }: Place): Promise<boolean> {
+  if (attrs.size < JOURNAL_FROM) return false;
   const now = await connection.stat(source);
-  if (now.size === attrs.size && now.mtime === attrs.mtime) return;
-  directory.remove(part);
-  progress.drop();
-  throw new FileError(`${source}: changed while it was transferred; start again`);
+  return now.size !== attrs.size || now.mtime !== attrs.mtime;
 }
 
 function modeOf({ job }: Context, attrs: RemoteAttrs, existing: number | undefined): number {
@@ -232,14 +267,9 @@ function modeOf({ job }: Context, attrs: RemoteAttrs, existing: number | undefin
   return attrs.mode & 0o777 & ~process.umask();
 }
 
-function damaged(
-  directory: LocalDirectory,
-  part: string,
-  { name, target }: GetItem,
-  progress: Progress,
-): FileError {
-  const aside = besideName(name, ".corrupt");
-  directory.rename(part, aside);
+function damaged({ directory, name, target, progress }: Place): FileError {
+  const aside = corruptName(name, directory.lstat(corruptName(name, false)) !== undefined);
+  directory.rename(progress.part as string, aside);
   progress.drop();
   return new FileError(`${target}: differs from the server's; kept as ${aside}`);
 }

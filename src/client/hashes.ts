@@ -1,18 +1,26 @@
 import { createHash } from "node:crypto";
-import { RemoteError } from "./errors.ts";
+import { LateError, RemoteError } from "./errors.ts";
 import type { Line } from "./line.ts";
 import { encodeName } from "./names.ts";
 import type { Operations } from "./operations.ts";
-import type { HashName } from "./types.ts";
+import type { HashName, HashOptions } from "./types.ts";
 
 const NAMES: readonly HashName[] = ["sha256", "md5"];
 const COMMANDS: Readonly<Record<HashName, string>> = { sha256: "sha256sum", md5: "md5sum" };
 const HEX_LENGTH: Readonly<Record<HashName, number>> = { sha256: 64, md5: 32 };
 
-/** A command may take so long, and for each byte as long as the slowest disk we wait for. */
-const COMMAND_MS = 60_000;
+/** How long a checksum is waited for: so long in any case, and longer at the rate of a slow disk. */
+export interface Patience {
+  readonly baseMs: number;
+  readonly bytesPerMs: number;
+}
+
+export const PATIENCE: Patience = { baseMs: 60_000, bytesPerMs: 5_000 };
+
 const PROBE_MS = 20_000;
-const SLOWEST_BYTES_PER_MS = 5_000;
+
+/** A command is ended some time after its result is of no more use, in milliseconds. */
+const COMMAND_EXTRA_MS = 1_000;
 
 /** A path as a word of the server's shell: nothing in it is special. */
 export function shellQuote(path: string): string {
@@ -35,6 +43,8 @@ export class RemoteHashes {
   readonly #line: Line;
   #names: Promise<readonly HashName[]> | undefined;
   #byCommand: boolean;
+  /** questions that were given up and have no answer yet */
+  #late = 0;
 
   /** @param before what an earlier connection to the same server found out */
   constructor(operations: Operations, line: Line, before?: RemoteHashes) {
@@ -53,29 +63,90 @@ export class RemoteHashes {
     return this.#names;
   }
 
-  /** The digest in hex; undefined where the server can't. Rejects when the connection is lost. */
-  async hash(path: string, name: HashName, length?: number): Promise<string | undefined> {
+  /**
+   * The digest in hex; undefined where the server can't. Rejects with LateError when it does not
+   * come in time, or an earlier one still hasn't; with RemoteError when the connection is lost.
+   */
+  async hash(
+    path: string,
+    name: HashName,
+    length?: number,
+    { size, signal, patience = PATIENCE }: HashOptions & { readonly patience?: Patience } = {},
+  ): Promise<string | undefined> {
     // To check-file a length of 0 means all.
     if (length === 0) return createHash(name).digest("hex");
     if (!(await this.names()).includes(name)) return undefined;
+    // Else each file of a job would wait as long again.
+    if (this.#late > 0) throw new LateError(path);
+    const bytes = length ?? size ?? (await this.#operations.stat(path)).size;
+    const limitMs = patience.baseMs + bytes / patience.bytesPerMs;
     try {
-      return this.#byCommand
-        ? await this.#command(path, name, length)
-        : (await this.#operations.checkFile(path, name, length))?.toString("hex");
+      return await this.#inTime(
+        path,
+        () => this.#ask(path, name, length, limitMs),
+        limitMs,
+        signal,
+      );
     } catch (error) {
-      if (error instanceof RemoteError && !error.lost) return undefined;
+      const refused = error instanceof RemoteError && !error.lost;
+      if (refused && !(error instanceof LateError)) return undefined;
       throw error;
     }
   }
 
-  async #command(path: string, name: HashName, length?: number): Promise<string | undefined> {
+  async #ask(
+    path: string,
+    name: HashName,
+    length: number | undefined,
+    limitMs: number,
+  ): Promise<string | undefined> {
+    if (this.#byCommand) return this.#command(path, name, length, limitMs);
+    return (await this.#operations.checkFile(path, name, length))?.toString("hex");
+  }
+
+  /** An answer that comes later is taken in and dropped. */
+  #inTime<T>(
+    path: string,
+    ask: () => Promise<T>,
+    limitMs: number,
+    signal: AbortSignal | undefined,
+  ): Promise<T> {
+    return new Promise((resolve, reject) => {
+      let late = false;
+      const over = (error: unknown): void => {
+        clearTimeout(timer);
+        signal?.removeEventListener("abort", cancelled);
+        reject(error);
+      };
+      const cancelled = (): void => over(signal?.reason);
+      const timer = setTimeout(() => {
+        late = true;
+        this.#late++;
+        over(new LateError(path));
+      }, limitMs);
+      signal?.addEventListener("abort", cancelled);
+      if (signal?.aborted) return cancelled();
+      const answered = (): void => {
+        clearTimeout(timer);
+        signal?.removeEventListener("abort", cancelled);
+        if (late) this.#late--;
+      };
+      ask().finally(answered).then(resolve, reject);
+    });
+  }
+
+  async #command(
+    path: string,
+    name: HashName,
+    length: number | undefined,
+    limitMs: number,
+  ): Promise<string | undefined> {
     const file = shellQuote(await this.#operations.realpath(path));
     const { size } = await this.#operations.stat(path);
     const whole = length === undefined || length === size;
     const sum = COMMANDS[name];
     const command = whole ? `${sum} ${file}` : `head -c ${length} ${file} | ${sum}`;
-    const limit = COMMAND_MS + Math.min(length ?? size, size) / SLOWEST_BYTES_PER_MS;
-    const { code, stdout } = await this.#line.exec(command, limit);
+    const { code, stdout } = await this.#line.exec(command, limitMs + COMMAND_EXTRA_MS);
     return code === 0 ? parseSum(stdout, name) : undefined;
   }
 

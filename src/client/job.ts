@@ -4,7 +4,8 @@ import type { Claim, Journal, JournalKey, JournalState } from "./journal.ts";
 import type { LocalHasher } from "./local-hash.ts";
 import type { Operations, RemoteHandle } from "./operations.ts";
 import type { ClientConnection } from "./remote.ts";
-import type { HashName, TransferEvent, TransferJob } from "./types.ts";
+import type { TransferEvent, TransferJob } from "./types.ts";
+import type { FileHash } from "./verify.ts";
 
 /** Smaller files are sent again from the start: that is quicker than looking what is there. */
 export const JOURNAL_FROM = 1024 * 1024;
@@ -29,7 +30,13 @@ export interface Context {
 
 /** How a file's transfer ended well. */
 export type Outcome =
-  | { readonly type: "done"; readonly hash: { name: HashName; hex: string } | undefined }
+  | {
+      readonly type: "done";
+      /** bytes of the whole; more than the size that was told where a file of /proc has no size */
+      readonly bytes: number;
+      readonly hash?: FileHash;
+      readonly unverified?: string;
+    }
   | { readonly type: "skipped"; readonly reason: string };
 
 /** Where a file goes on, and why not further on. */
@@ -40,14 +47,16 @@ export interface Start {
 
 /** A file's place in the journal while it is transferred; small files have none. */
 export class Progress {
+  /** the name beside the target that holds the file; undefined: the target itself */
+  part: string | undefined;
   readonly #claim: Claim | undefined;
-  readonly #state: Omit<JournalState, "offset">;
+  readonly #state: Omit<JournalState, "offset" | "part">;
   readonly #emit: (bytes: number) => void;
   #savedAt = 0;
 
   constructor(
     claim: Claim | undefined,
-    state: Omit<JournalState, "offset">,
+    state: Omit<JournalState, "offset" | "part">,
     emit: (bytes: number) => void,
   ) {
     this.#claim = claim;
@@ -66,13 +75,16 @@ export class Progress {
 
   /** A journal that can't be written costs the resume, not the transfer. */
   save(offset: number): void {
+    const part = this.part === undefined ? {} : { part: this.part };
     try {
-      this.#claim?.save({ ...this.#state, offset });
+      this.#claim?.save({ ...this.#state, ...part, offset });
     } catch {}
   }
 
   drop(): void {
-    this.#claim?.drop();
+    try {
+      this.#claim?.drop();
+    } catch {}
   }
 }
 
@@ -86,7 +98,7 @@ export async function claimed<T>(
   wanted: boolean,
   work: (claim: Claim | undefined) => Promise<T>,
 ): Promise<T> {
-  const claim = wanted ? await journal.claim(key).catch(() => undefined) : undefined;
+  const claim = wanted ? await journal.claim(key).catch(() => journal.unlocked(key)) : undefined;
   if (typeof claim === "number") {
     throw new FileError(`${key.target}: process ${claim} transfers this file now`, true);
   }

@@ -28,6 +28,8 @@ export interface JournalState {
   readonly size: number;
   readonly mtime: number;
   readonly offset: number;
+  /** the name beside the target that holds it; undefined: the target itself */
+  readonly part?: string;
   readonly preserve: boolean;
 }
 
@@ -38,6 +40,8 @@ const MAX_ENTRY = 64 * 1024;
 /** Unfinished transfers of one user, a file each, so that no process rewrites another's. */
 export class Journal {
   readonly #directory: string;
+  /** what could not be written is known to this process at least */
+  readonly #unwritten = new Map<string, JournalEntry>();
 
   constructor(directory: string) {
     this.#directory = directory;
@@ -55,31 +59,33 @@ export class Journal {
   }
 
   async find(key: JournalKey): Promise<JournalEntry | undefined> {
-    return this.#read(idOf(key));
+    const id = transferId(key);
+    return this.#read(id) ?? this.#unwritten.get(id);
   }
 
   /** Drops an entry; what was transferred stays where it is. False when there is none. */
   async forget(id: string): Promise<boolean> {
     if (!ID.test(id) || this.#read(id) === undefined) return false;
     rmSync(this.#file(id), { force: true });
+    this.#unwritten.delete(id);
     return true;
   }
 
   /**
-   * Takes a transfer for this process. Nobody else gets it until {@link Claim.release}, or until
-   * this process is gone.
+   * Takes a transfer for this process. Nobody else gets it, or another one with the same target,
+   * until {@link Claim.release}, or until this process is gone.
    * @returns the process that has it instead, when it is alive
    */
   async claim(key: JournalKey): Promise<Claim | number> {
     mkdirSync(this.#directory, { recursive: true, mode: 0o700 });
-    const id = idOf(key);
+    const id = transferId(key);
     this.#tidy(id);
-    const lock = join(this.#directory, `${id}.lock`);
+    const lock = join(this.#directory, `${lockId(key)}.lock`);
     const own = join(this.#directory, `${id}.${process.pid}.${counter++}.tmp`);
     writeNew(own, processName(process.pid) ?? `${process.pid}`);
     try {
       for (;;) {
-        if (tryLink(own, lock)) return new Claim(this.#directory, id, key, lock);
+        if (tryLink(own, lock)) return this.#claimed(key, lock);
         const holder = readText(lock);
         const pid = Number.parseInt(holder ?? "", 10);
         if (holder !== undefined && pid > 0 && processName(pid) === holder) return pid;
@@ -89,6 +95,15 @@ export class Journal {
     } finally {
       rmSync(own, { force: true });
     }
+  }
+
+  /** A transfer in a journal that can't be written: this process alone goes on with it. */
+  unlocked(key: JournalKey): Claim {
+    return this.#claimed(key, undefined);
+  }
+
+  #claimed(key: JournalKey, lock: string | undefined): Claim {
+    return new Claim(this.#directory, transferId(key), key, lock, this.#unwritten);
   }
 
   /** Removes what processes left that were killed in the middle of a step. */
@@ -129,18 +144,32 @@ export class Claim {
   readonly #directory: string;
   readonly #id: string;
   readonly #key: JournalKey;
-  readonly #lock: string;
+  readonly #lock: string | undefined;
+  readonly #unwritten: Map<string, JournalEntry>;
 
-  constructor(directory: string, id: string, key: JournalKey, lock: string) {
+  constructor(
+    directory: string,
+    id: string,
+    key: JournalKey,
+    lock: string | undefined,
+    unwritten: Map<string, JournalEntry>,
+  ) {
     this.#directory = directory;
     this.#id = id;
     this.#key = key;
     this.#lock = lock;
+    this.#unwritten = unwritten;
   }
 
   /** Writes the entry. A crash at any moment leaves the old one or the new one. */
   save(state: JournalState): void {
     const entry: JournalEntry = { id: this.#id, ...this.#key, ...state, updatedAt: Date.now() };
+    this.#unwritten.set(this.#id, entry);
+    this.#write(entry);
+    this.#unwritten.delete(this.#id);
+  }
+
+  #write(entry: JournalEntry): void {
     const temporary = join(this.#directory, `${this.#id}.${process.pid}.tmp`);
     rmSync(temporary, { force: true });
     writeNew(temporary, `${JSON.stringify(entry)}\n`);
@@ -149,18 +178,25 @@ export class Claim {
 
   /** The transfer is complete, or starts over. */
   drop(): void {
+    this.#unwritten.delete(this.#id);
     rmSync(join(this.#directory, `${this.#id}.json`), { force: true });
   }
 
   release(): void {
-    rmSync(this.#lock, { force: true });
+    if (this.#lock !== undefined) rmSync(this.#lock, { force: true });
   }
 }
 
 let counter = 0;
 
-function idOf({ direction, server, source, target }: JournalKey): string {
+/** What a transfer is called in the journal: 12 hex digits. */
+export function transferId({ direction, server, source, target }: JournalKey): string {
   return shortHash(JSON.stringify([direction, server, source, target]));
+}
+
+/** Transfers with the same target would end up in each other. */
+function lockId({ direction, server, target }: JournalKey): string {
+  return shortHash(JSON.stringify([direction, direction === "up" ? server : "", target]));
 }
 
 /** A process's number and start time: numbers are used again. Undefined when there is no such process. */
@@ -226,6 +262,7 @@ function isEntry(value: unknown): value is JournalEntry {
     typeof entry === "object" &&
     (entry.direction === "up" || entry.direction === "down") &&
     typeof entry.preserve === "boolean" &&
+    (entry.part === undefined || typeof entry.part === "string") &&
     texts.every((name) => typeof entry[name] === "string") &&
     numbers.every((name) => Number.isFinite(entry[name]))
   );

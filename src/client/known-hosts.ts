@@ -107,7 +107,7 @@ export class KnownHosts {
 
   #of(host: string, port: number): HostLine[] {
     const name = hostName(host, port);
-    return this.#lines.filter((one) => matches(one.hosts, name));
+    return this.#lines.filter((one) => namesHost(one.hosts, name));
   }
 }
 
@@ -135,17 +135,22 @@ function hashName(name: string, salt = randomBytes(20)): string {
   return `|1|${salt.toString("base64")}|${hash}`;
 }
 
-function matches(hosts: string, name: string): boolean {
+function namesHost(hosts: string, name: string): boolean {
   if (hosts.startsWith("|1|")) {
     const [, , salt = ""] = hosts.split("|");
     const expected = Buffer.from(hashName(name, Buffer.from(salt, "base64")));
     const given = Buffer.from(hosts);
     return expected.length === given.length && timingSafeEqual(expected, given);
   }
+  return matches(hosts.toLowerCase().split(","), name);
+}
+
+/** Whether a text fits one of the patterns, and none of those with "!" (ssh_config(5), PATTERNS). */
+export function matches(patterns: readonly string[], text: string): boolean {
   let found = false;
-  for (const pattern of hosts.toLowerCase().split(",")) {
+  for (const pattern of patterns) {
     const negated = pattern.startsWith("!");
-    if (!matchesPattern(negated ? pattern.slice(1) : pattern, name)) continue;
+    if (!matchesPattern(negated ? pattern.slice(1) : pattern, text)) continue;
     if (negated) return false;
     found = true;
   }

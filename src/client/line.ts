@@ -5,7 +5,9 @@ import {
   adaptHandshake,
   askWide,
   protocolOf,
+  type RawChannel,
   rawChannel,
+  sendBehindSubsystem,
   socketOf,
 } from "../transport/internals.ts";
 import { Outbox } from "../transport/outbox.ts";
@@ -107,16 +109,26 @@ export class Line {
     this.#watch.unref();
   }
 
-  /** Opens a channel to a subsystem. Rejects with RemoteError. */
-  subsystem(name: string): Promise<ByteChannel> {
+  /**
+   * Opens a channel to a subsystem. Rejects with RemoteError.
+   * @param first leaves with the request, a round trip before its answer
+   * @param attach takes the channel, before anything comes in on it
+   */
+  subsystem<T>(name: string, first: Buffer, attach: (channel: ByteChannel) => T): Promise<T> {
     const begin = performance.now();
     const timer = setTimeout(() => this.destroy("the server does not answer"), CHANNEL_MS);
-    const opened = new Promise<ByteChannel>((resolve, reject) => {
+    const opened = new Promise<T>((resolve, reject) => {
       this.#orLost(reject, () => {
+        const sent = sendBehindSubsystem(protocolOf(this.#client as unknown as Both), first);
         this.#client.subsys(name, (error, channel) => {
+          const isSent = sent();
           if (error) return reject(this.#refused(name, error));
           // Two answers of the server were waited for: the channel's and the request's.
-          resolve(this.#adopt(channel, (performance.now() - begin) / 2));
+          const raw = rawChannel(channel as unknown as Parameters<typeof rawChannel>[0]);
+          if (isSent) raw.outgoing.window -= first.length;
+          const adopted = this.#adopt(channel, raw, (performance.now() - begin) / 2);
+          resolve(attach(adopted));
+          if (!isSent) adopted.write(first);
         });
       });
     });
@@ -179,11 +191,10 @@ export class Line {
     return new RemoteError(undefined, `the server refuses ${what} (${error.message})`, { lost });
   }
 
-  #adopt(channel: ClientChannel, roundTrip: number): ByteChannel {
+  #adopt(channel: ClientChannel, raw: RawChannel, roundTrip: number): ByteChannel {
     channel.on("error", () => {});
     channel.stderr.on("error", () => {});
     channel.stderr.resume();
-    const raw = rawChannel(channel as unknown as Parameters<typeof rawChannel>[0]);
     const adopted = new SshChannel(raw, {
       protocol: protocolOf(this.#client as unknown as Both),
       outbox: this.#outbox,

@@ -8,6 +8,7 @@ import {
   lstatSync,
   mkdirSync,
   openSync,
+  readSync,
   renameSync,
   rmSync,
   type Stats,
@@ -16,7 +17,7 @@ import {
 import { FileError } from "./errors.ts";
 import { encodeName } from "./names.ts";
 
-const { O_CREAT, O_DIRECTORY, O_NOFOLLOW, O_NONBLOCK, O_RDONLY, O_RDWR } = constants;
+const { O_CREAT, O_DIRECTORY, O_EXCL, O_NOFOLLOW, O_NONBLOCK, O_RDONLY, O_RDWR } = constants;
 
 /** With it a name is looked up in a directory that is open, whatever became of its path. */
 const HAS_PROC = existsSync("/proc/self/fd");
@@ -67,12 +68,22 @@ export class LocalDirectory {
     return lstatSync(this.path(name), { throwIfNoEntry: false });
   }
 
-  /** Opens the file for writing and reading, 0600 when it is new. @throws FileError for no file */
+  /** Opens a file that is there for writing and reading. @throws FileError for no file */
   openFile(name: string): number {
-    const fd = openSync(this.path(name), O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK, 0o600);
+    const fd = openSync(this.path(name), O_RDWR | O_NOFOLLOW | O_NONBLOCK);
     if (fstatSync(fd).isFile()) return fd;
     closeSync(fd);
     throw new FileError(`${name}: is in the way and not a file`);
+  }
+
+  /** Makes a file, 0600, for writing and reading. Undefined when something has the name already. */
+  createFile(name: string): number | undefined {
+    try {
+      return openSync(this.path(name), O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW, 0o600);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === "EEXIST") return undefined;
+      throw error;
+    }
   }
 
   rename(from: string, to: string): void {
@@ -147,6 +158,21 @@ export function openSource(path: string): number {
   if (fstatSync(fd).isFile()) return fd;
   closeSync(fd);
   throw new FileError(`${path}: not a file`);
+}
+
+/** Whether a file whose size is told as 0 has content all the same, as those of /proc. */
+export function hasContent(fd: number): boolean {
+  try {
+    return readSync(fd, Buffer.alloc(1), 0, 1, 0) > 0;
+  } catch {
+    // What can't be read at a position may be readable in turn, or fails then with its name.
+    return true;
+  }
+}
+
+/** Also for a link that leads nowhere. */
+export function isThere(path: string): boolean {
+  return lstatSync(encodeName(path), { throwIfNoEntry: false }) !== undefined;
 }
 
 export function isDirectory(path: string): boolean {

@@ -49,6 +49,12 @@ export function joinRemote(directory: string, name: string): string {
   return directory.endsWith("/") ? `${directory}${name}` : `${directory}/${name}`;
 }
 
+/** The directory a remote path is in. */
+export function directoryOf(path: string): string {
+  const at = path.lastIndexOf("/");
+  return at <= 0 ? (at === 0 ? "/" : ".") : path.slice(0, at);
+}
+
 /** The last part of a remote path, "" for "/". */
 export function remoteName(path: string): string {
   const trimmed = path.replace(/\/+$/, "");
@@ -63,11 +69,26 @@ export function shortHash(text: string): string {
 /** NAME_MAX of nearly all file systems, in bytes. */
 const LONGEST_NAME = 255;
 
-/**
- * The name beside a file's own that it has until it is whole, or is kept under when it is damaged.
- * @param taken the source has a file of that name: it is another one, which may be copied as well
- */
-export function besideName(name: string, ending: ".part" | ".corrupt", taken = false): string {
-  if (!taken && encodeName(name).length + ending.length <= LONGEST_NAME) return name + ending;
-  return `.${shortHash(encodeName(name).toString("latin1"))}${ending}`;
+/** The name beside a file's own under which it is kept when it is damaged. @param taken it is in use */
+export function corruptName(name: string, taken: boolean): string {
+  if (!taken && fits(`${name}.corrupt`)) return `${name}.corrupt`;
+  return `.${shortHash(encodeName(name).toString("latin1"))}.corrupt`;
+}
+
+/** The names beside a file's own that it may have until it is whole. */
+export interface PartNames {
+  /** what a person knows it by; only where nothing has this name yet */
+  readonly plain: string | undefined;
+  /** of this one transfer and no other: what has this name was left by it */
+  readonly own: string;
+}
+
+/** @param id the transfer's in the journal. @param plain false: a file of the plain name is to come */
+export function partNames(name: string, id: string, plain: boolean): PartNames {
+  const wanted = plain && fits(`${name}.part`);
+  return { plain: wanted ? `${name}.part` : undefined, own: `.${id}.part` };
+}
+
+function fits(name: string): boolean {
+  return encodeName(name).length <= LONGEST_NAME;
 }

@@ -43,9 +43,15 @@ export class Operations {
     return this.channel.extensions.has(extension);
   }
 
-  /** Learns the sizes of requests (limits@openssh.com, OpenSSH PROTOCOL section 4.8). */
-  async start(): Promise<void> {
+  /** Resolves to the directory where the user begins. */
+  async start(): Promise<string> {
     await this.channel.start();
+    const [home] = await Promise.all([this.realpath("."), this.#learnSizes()]);
+    return home;
+  }
+
+  /** limits@openssh.com (OpenSSH PROTOCOL section 4.8). */
+  async #learnSizes(): Promise<void> {
     if (!this.has("limits@openssh.com")) return;
     const body = await this.#extended("limits@openssh.com", undefined, (writer) => writer);
     if (body === undefined) return;
@@ -81,6 +87,13 @@ export class Operations {
     if ("data" in reply) return reply.data;
     if ("code" in reply && reply.code === StatusCode.EOF) return undefined;
     throw failure(handle.path, reply);
+  }
+
+  /** One WRITE, of maxWrite bytes at most. */
+  write(handle: RemoteHandle, offset: number, bytes: Buffer): Promise<void> {
+    return this.#ok(PacketType.WRITE, handle.path, (writer) =>
+      writer.string(handle.id).u64(offset).string(bytes),
+    );
   }
 
   /** undefined at the end of the directory. */

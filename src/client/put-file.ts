@@ -1,55 +1,53 @@
-import { closeSync, lstatSync } from "node:fs";
+import { closeSync } from "node:fs";
 import { OpenFlag, StatusCode } from "../sftp/constants.ts";
 import { upload } from "./bulk.ts";
 import { errnoOf, FileError, localError, RemoteError } from "./errors.ts";
 import {
   type Context,
   claimed,
+  isLost,
   JOURNAL_FROM,
   letGo,
   type Outcome,
   Progress,
   type Start,
 } from "./job.ts";
-import type { JournalKey } from "./journal.ts";
-import { type LocalState, localState, openSource } from "./local.ts";
-import { besideName, encodeName, joinRemote, remoteName } from "./names.ts";
+import { type JournalKey, transferId } from "./journal.ts";
+import { hasContent, isThere, type LocalState, localState, openSource } from "./local.ts";
+import { corruptName, type PartNames, partNames, remoteName } from "./names.ts";
 import type { Operations, RemoteHandle } from "./operations.ts";
+import {
+  beside,
+  lookAround,
+  type Place,
+  type PutItem,
+  placeFor,
+  type Surroundings,
+} from "./put-place.ts";
+import { explained } from "./refusal.ts";
 import type { ClientConnection } from "./remote.ts";
-import type { JournalEntry, RemoteAttrs, Space } from "./types.ts";
-import { FileCheck } from "./verify.ts";
+import type { JournalEntry } from "./types.ts";
+import { uploadToEnd } from "./unsized.ts";
+import { FileCheck, type Verdict, verified } from "./verify.ts";
 
-/** One file to send. */
-export interface PutItem {
-  readonly file: number;
-  /** absolute, on this machine */
-  readonly source: string;
-  readonly size: number;
-  /** absolute, on the server */
-  readonly target: string;
-  /** its directory was made by this job just now: nothing is there */
-  readonly fresh: boolean;
-}
-
-/** Where the bytes go until the file is whole: beside the target, or where there is no room, into it. */
-interface Place {
-  readonly path: string;
-  readonly target: string;
-  readonly existing: RemoteAttrs | undefined;
-  readonly start: Start;
-}
+/** Some servers say so with a code of a later version (draft-ietf-secsh-filexfer-13, section 9.1). */
+const FILE_EXISTS = 11;
 
 /** What one file's transfer works with. */
 interface Source {
   readonly item: PutItem;
   readonly fd: number;
   readonly state: LocalState;
+  /** told to be empty, and is not */
+  readonly unsized: boolean;
   readonly progress: Progress;
+  /** beside a target */
+  names(target: string): PartNames;
 }
 
 /**
- * Sends a file as NAME.part and renames it once it is whole and verified. Rejects with RemoteError
- * or FileError; what was sent stays for a resume.
+ * Sends a file under another name beside the target's, which it gets once it is whole and verified.
+ * Rejects with RemoteError or FileError; what was sent stays for a resume.
  */
 export async function putFile(context: Context, item: PutItem): Promise<Outcome> {
   const { connection, job } = context;
@@ -59,13 +57,18 @@ export async function putFile(context: Context, item: PutItem): Promise<Outcome>
     const fd = openSource(source);
     try {
       const state = localState(fd);
-      return await claimed(context, key, state.size >= JOURNAL_FROM, async (claim) => {
-        const entry = job.resume ? await context.journal.find(key) : undefined;
-        const { size, mtime } = state;
+      const { size, mtime } = state;
+      return await claimed(context, key, size >= JOURNAL_FROM, async (claim) => {
+        const entry = await context.journal.find(key);
         const progress = new Progress(claim, { size, mtime, preserve: job.preserve }, (bytes) =>
-          context.emit({ type: "progress", file: item.file, bytes, size }),
+          context.emit({ type: "progress", file: item.file, bytes, size: Math.max(size, bytes) }),
         );
-        return send(context, { item, fd, state, progress }, entry);
+        // A small one isn't there for long: no need to ask whether a name that tells it is free.
+        const plain = size >= JOURNAL_FROM && !isThere(`${source}.part`);
+        const names = (real: string): PartNames =>
+          partNames(remoteName(real), transferId(key), plain);
+        const unsized = size === 0 && hasContent(fd);
+        return send(context, { item, fd, state, unsized, progress, names }, entry);
       });
     } finally {
       closeSync(fd);
@@ -78,44 +81,39 @@ export async function putFile(context: Context, item: PutItem): Promise<Outcome>
 async function send(
   context: Context,
   source: Source,
-  entry: JournalEntry | undefined,
+  begun: JournalEntry | undefined,
 ): Promise<Outcome> {
-  const { connection, hasher, job } = context;
-  const { fd, state } = source;
+  const { connection, job } = context;
+  const { item, fd, state, names } = source;
+  const around = await lookAround(context, item, state.size, names, begun);
+  const { target, existing, own } = around;
   // A small one that was broken off is sent again: that is done sooner than comparing.
-  const looks = job.resume && (entry !== undefined || state.size >= JOURNAL_FROM);
-  const { item } = source;
-  const taken = lstatSync(encodeName(`${item.source}.part`), { throwIfNoEntry: false });
-  const likely = partOf(item.target, taken !== undefined);
-  // Asked for at once: on a long line each question costs as much as megabytes.
-  const [{ target, existing }, found, space] = await Promise.all([
-    resolveTarget(context, item),
-    looks && !item.fresh ? connection.exists(likely, false) : undefined,
-    state.size >= JOURNAL_FROM ? connection.space(directoryOf(item.target)) : undefined,
-  ]);
-  const part = partOf(target, taken !== undefined);
-  const there = part === likely || !looks ? found : await connection.exists(part, false);
-  const same = job.resume && existing?.size === state.size;
-  const wanted = state.size > 0 && (job.verify || looks || same);
-  const check = await FileCheck.start(connection, hasher, fd, wanted);
+  const looks = job.resume && (around.entry !== undefined || state.size >= JOURNAL_FROM);
+  const same = job.resume && existing?.size === state.size && !source.unsized;
+  const check = await FileCheck.start(context, fd, state.size > 0 && (job.verify || looks || same));
   try {
     const timed = existing?.mtime === state.mtime;
-    if (same && there === undefined && (await check.samePrefix(fd, target, state.size, timed))) {
+    if (same && own === undefined && (await check.samePrefix(fd, target, state.size, timed))) {
       if (job.preserve) await copyAttrs(connection, target, state);
       return { type: "skipped", reason: "is there already" };
     }
-    const begun = there === undefined ? existing : there;
-    const begunAt = there === undefined ? target : part;
-    const start = looks
-      ? await startAt(source, begunAt, begun, there !== undefined, entry, check)
-      : { offset: 0 };
-    const path =
-      start.offset > 0 ? begunAt : placeFor(source, space, target, part, existing, there);
-    const place = await transfer(context, source, { path, target, existing, start }, check);
-    return await finish(context, source, place, check);
+    const start = looks ? await startAt(source, around, check) : { offset: 0 };
+    const place = start.offset > 0 ? { path: own?.path ?? target } : placeFor(state.size, around);
+    const sent = await transfer(context, source, { ...place, target, existing, start }, check);
+    return await finish(context, source, sent, check);
+  } catch (error) {
+    throw inTargetsName(error, target, source.progress.part);
   } finally {
     await check.close();
   }
+}
+
+/** The name that a file has for a while means nothing to a person. */
+function inTargetsName(error: unknown, target: string, part: string | undefined): unknown {
+  if (!(error instanceof RemoteError) || part === undefined) return error;
+  const { status, lost, reason, message } = error;
+  if (message !== `${beside(target, part)}: ${reason}`) return error;
+  return new RemoteError(target, reason, status === undefined ? { lost } : { lost, status });
 }
 
 async function copyAttrs(
@@ -127,102 +125,73 @@ async function copyAttrs(
   await connection.utimes(path, atime, mtime);
 }
 
-/** The file that a link leads to is replaced, not the link. */
-async function resolveTarget(
-  { connection }: Context,
-  { target, fresh }: PutItem,
-): Promise<{ target: string; existing: RemoteAttrs | undefined }> {
-  if (fresh) return { target, existing: undefined };
-  const found = await connection.exists(target, false);
-  if (found?.type === "directory") throw new FileError(`${target}: is a directory on the server`);
-  if (found?.type === "other") throw new FileError(`${target}: is not a file on the server`);
-  if (found?.type !== "link") return { target, existing: found };
-  const real = await connection.realpath(target);
-  const existing = await connection.exists(real);
-  if (existing !== undefined && existing.type !== "file") {
-    throw new FileError(`${target}: leads to what is not a file`);
-  }
-  return { target: real, existing };
-}
-
-/** The name that the file has until it is whole. */
-function partOf(target: string, taken: boolean): string {
-  return joinRemote(directoryOf(target), besideName(remoteName(target), ".part", taken));
-}
-
-function directoryOf(path: string): string {
-  const at = path.lastIndexOf("/");
-  return at <= 0 ? (at === 0 ? "/" : ".") : path.slice(0, at);
-}
-
+/** Where the transfer goes on: after what an earlier run left, or a target that proves to be our start. */
 async function startAt(
   { fd, state }: Source,
-  path: string,
-  there: RemoteAttrs | undefined,
-  isPart: boolean,
-  entry: JournalEntry | undefined,
+  { target, existing, own, entry }: Surroundings,
   check: FileCheck,
 ): Promise<Start> {
+  const { path, there } = own ?? { path: target, there: existing };
   if (there === undefined || there.type !== "file" || there.size === 0) return { offset: 0 };
-  // A target of the same name is only the start of ours if it proves to be.
   const restarted = (why: string): Start =>
-    isPart ? { offset: 0, restarted: why } : { offset: 0 };
+    own === undefined ? { offset: 0 } : { offset: 0, restarted: why };
   if (entry !== undefined && (entry.size !== state.size || entry.mtime !== state.mtime)) {
     return restarted("the file here has changed");
   }
   if (there.size > state.size) return restarted("more is there than the file has");
-  if (await check.samePrefix(fd, path, there.size, entry !== undefined))
-    return { offset: there.size };
+  const same = await check.samePrefix(fd, path, there.size, entry !== undefined);
+  if (same === "all") return { offset: there.size };
+  // A server that refused a write may have done those behind it: only what it acknowledged counts.
+  if (same === "end") return { offset: Math.min(there.size, entry?.offset ?? 0) };
   return restarted("what is there differs from the file");
 }
 
-/** Beside the target while both fit, so that the old file stays until the new one is whole. */
-function placeFor(
-  { state: { size } }: Source,
-  space: Space | undefined,
-  target: string,
-  part: string,
-  existing: RemoteAttrs | undefined,
-  there: RemoteAttrs | undefined,
-): string {
-  if (space === undefined) return part;
-  const free = space.freeBytes + (there?.size ?? 0);
-  if (size <= free) return part;
-  if (existing !== undefined && size <= free + existing.size) return target;
-  throw new FileError(`${target}: does not fit: ${size} bytes needed, ${free} free`);
-}
-
 /** Where nothing new may be made, but the old file may be written, that is done instead. */
-async function open(
-  operations: Operations,
-  source: Source,
-  place: Place,
-): Promise<{ handle: RemoteHandle; place: Place }> {
+async function open(operations: Operations, source: Source, place: Place): Promise<Open> {
   try {
     return { handle: await openAt(operations, source, place), place };
   } catch (error) {
-    const denied = error instanceof RemoteError && error.status === StatusCode.PERMISSION_DENIED;
-    if (!denied || place.existing === undefined || place.path === place.target) throw error;
-    const inPlace = { ...place, path: place.target, start: { offset: 0 } };
+    const { path, instead, target, existing } = place;
+    const status = error instanceof RemoteError ? error.status : undefined;
+    if (instead !== undefined && (status === StatusCode.FAILURE || status === FILE_EXISTS)) {
+      return open(operations, source, { target, existing, start: place.start, path: instead });
+    }
+    if (status !== StatusCode.PERMISSION_DENIED || existing === undefined || path === target)
+      throw error;
+    const inPlace = { path: target, target, existing, start: { offset: 0 } };
     return { handle: await openAt(operations, source, inPlace), place: inPlace };
   }
 }
 
 async function openAt(
   operations: Operations,
-  { state }: Source,
-  { path, existing, start }: Place,
+  { state, progress }: Source,
+  { path, instead, target, existing, start }: Place,
 ): Promise<RemoteHandle> {
   const mode = (existing?.mode ?? state.mode) & 0o777;
-  const { WRITE, CREAT, TRUNC } = OpenFlag;
-  const handle = await operations.open(
-    path,
-    WRITE | CREAT | (start.offset === 0 ? TRUNC : 0),
-    mode,
-  );
+  const { WRITE, CREAT, TRUNC, EXCL } = OpenFlag;
+  const fresh = instead === undefined ? TRUNC : EXCL;
+  progress.part = path === target ? undefined : remoteName(path);
+  // Known before it is made, that a lost answer leaves nothing that nobody knows.
+  if (instead !== undefined) progress.save(0);
+  const flags = WRITE | CREAT | (start.offset === 0 ? fresh : 0);
+  const handle = await operations.open(path, flags, mode).catch((error: unknown) => {
+    if (instead !== undefined && !isLost(error)) progress.drop();
+    throw error;
+  });
   // The server's umask counts for new files; the one that is replaced keeps what it had.
   if (existing !== undefined) await operations.fsetstat(handle, { mode }).catch(() => {});
   return handle;
+}
+
+interface Open {
+  readonly handle: RemoteHandle;
+  readonly place: Place;
+}
+
+interface Sent {
+  readonly place: Place;
+  readonly bytes: number;
 }
 
 async function transfer(
@@ -230,54 +199,65 @@ async function transfer(
   source: Source,
   wanted: Place,
   check: FileCheck,
-): Promise<Place> {
+): Promise<Sent> {
   const { signal, job, connection } = context;
-  const { item, fd, state, progress } = source;
+  const { item, state, progress } = source;
   const { file, target } = item;
   const { size } = state;
   const operations = await connection.live();
   const { handle, place } = await open(operations, source, wanted);
-  context.emit({
-    type: "start",
-    file,
-    source: item.source,
-    target,
-    direction: "up",
-    size,
-    ...place.start,
-  });
-  let known = place.start.offset;
-  if (size >= JOURNAL_FROM) progress.save(known);
+  const { start } = place;
+  const event = { type: "start", file, source: item.source, target, size } as const;
+  context.emit({ ...event, direction: "up", ...start });
+  if (size >= JOURNAL_FROM) progress.save(start.offset);
+  let known = start.offset;
   try {
-    await upload(operations, handle, fd, {
-      from: known,
-      size,
-      signal,
-      files: context.active,
-      onProgress: (position) => {
-        known = position;
-        // Who compares nothing at the end doesn't hash along either.
-        if (job.verify) check.follow(position);
-        progress.at(position);
-      },
+    const bytes = await write(context, source, { operations, handle, from: known }, (position) => {
+      known = position;
+      // Who compares nothing at the end doesn't hash along either.
+      if (job.verify) check.follow(position);
+      progress.at(position);
     });
     if (job.preserve) {
       const { mode, atime, mtime } = state;
       await operations.fsetstat(handle, { mode: mode & 0o777, times: { atime, mtime } });
     }
+    await operations.close(handle);
+    return { place, bytes };
   } catch (error) {
     progress.save(known);
     await letGo(operations, handle, signal);
-    throw error;
+    // Nothing goes on with a small one.
+    if (size < JOURNAL_FROM && place.path !== place.target) {
+      const removed = operations.remove(place.path).catch(() => {});
+      if (!signal.aborted) await removed;
+    }
+    throw await explained(connection, target, error, size - known);
   }
-  await operations.close(handle);
-  return place;
+}
+
+interface To {
+  readonly operations: Operations;
+  readonly handle: RemoteHandle;
+  readonly from: number;
+}
+
+/** @returns the bytes of the whole */
+async function write(
+  { signal, active }: Context,
+  { fd, state: { size }, unsized }: Source,
+  { operations, handle, from }: To,
+  onProgress: (position: number) => void,
+): Promise<number> {
+  if (unsized) return uploadToEnd(operations, handle, fd, { signal, onProgress });
+  await upload(operations, handle, fd, { from, size, signal, files: active, onProgress });
+  return size;
 }
 
 async function finish(
   context: Context,
   { item, fd, state, progress }: Source,
-  { path, target }: Place,
+  { place: { path, target }, bytes }: Sent,
   check: FileCheck,
 ): Promise<Outcome> {
   const { connection, job } = context;
@@ -289,19 +269,29 @@ async function finish(
   }
   context.signal.throwIfAborted();
   if (job.verify && check.name !== undefined) context.emit({ type: "verifying", file: item.file });
+  const verdict: Verdict = job.verify ? await check.whole(path, state.size) : { same: undefined };
   // Without checksums the size at least is compared.
-  const hash = job.verify ? await check.whole(path, state.size) : undefined;
-  const unseen = job.verify && hash === undefined && state.size >= JOURNAL_FROM;
-  const whole = !unseen || (await connection.stat(path)).size === state.size;
-  if (hash === false || !whole) {
-    const aside = joinRemote(directoryOf(target), besideName(remoteName(target), ".corrupt"));
-    await replace(context, path, aside);
+  const large = state.size >= JOURNAL_FROM || bytes > state.size;
+  const unseen = job.verify && verdict.same === undefined && large;
+  const whole = !unseen || (await connection.stat(path)).size === bytes;
+  if (verdict.same === false || !whole) {
+    const aside = await moveAside(context, path, target);
     progress.drop();
-    throw new FileError(`${target}: differs from the file sent; kept as ${remoteName(aside)}`);
+    throw new FileError(`${target}: differs from the file sent; kept as ${aside}`);
   }
   if (path !== target) await replace(context, path, target);
   progress.drop();
-  return { type: "done", hash };
+  return { type: "done", bytes, ...verified(verdict) };
+}
+
+/** @returns the name under which the damaged file is kept */
+async function moveAside(context: Context, path: string, target: string): Promise<string> {
+  const name = remoteName(target);
+  const usual = beside(target, corruptName(name, false));
+  const taken = (await context.connection.exists(usual, false)) !== undefined;
+  const aside = corruptName(name, taken);
+  await replace(context, path, beside(target, aside));
+  return aside;
 }
 
 /** Renames over what is there, also where the server only renames to what is not. */

@@ -1,11 +1,20 @@
 import { setTimeout as sleep } from "node:timers/promises";
+import type { ByteChannel } from "../session/channel.ts";
 import { StatusCode } from "../sftp/constants.ts";
 import { LoginError, RemoteError } from "./errors.ts";
-import { RemoteHashes } from "./hashes.ts";
+import { PATIENCE, type Patience, RemoteHashes } from "./hashes.ts";
 import type { Line, Liveness } from "./line.ts";
 import { Operations } from "./operations.ts";
-import { SftpClientChannel } from "./sftp.ts";
-import type { HashName, Remote, RemoteAttrs, RemoteEntry, Space, TransferEvent } from "./types.ts";
+import { INIT, SftpClientChannel } from "./sftp.ts";
+import type {
+  HashName,
+  HashOptions,
+  Remote,
+  RemoteAttrs,
+  RemoteEntry,
+  Space,
+  TransferEvent,
+} from "./types.ts";
 
 /** How a connection is made and made again. */
 export interface Origin {
@@ -42,6 +51,8 @@ export class ClientConnection implements Remote {
   /** is told of lost connections and new ones */
   onReconnect: (event: ReconnectEvent) => void = () => {};
   retry: Retry = RETRY;
+  /** how long checksums are waited for */
+  patience: Patience = PATIENCE;
   readonly #origin: Origin;
   #line: Line;
   #operations: Operations | undefined;
@@ -62,8 +73,7 @@ export class ClientConnection implements Remote {
   static async open(origin: Origin, line: Line): Promise<ClientConnection> {
     const connection = new ClientConnection(origin, line);
     try {
-      const operations = await connection.#start(line);
-      connection.home = await operations.realpath(".");
+      await connection.#start(line);
       return connection;
     } catch (error) {
       line.destroy("the login failed");
@@ -167,9 +177,14 @@ export class ClientConnection implements Remote {
     return (await this.live()).space(path);
   }
 
-  async hash(path: string, name: HashName, length?: number): Promise<string | undefined> {
+  async hash(
+    path: string,
+    name: HashName,
+    length?: number,
+    options: HashOptions = {},
+  ): Promise<string | undefined> {
     await this.live();
-    return this.#hashes?.hash(path, name, length);
+    return this.#hashes?.hash(path, name, length, { patience: this.patience, ...options });
   }
 
   async hashes(): Promise<readonly HashName[]> {
@@ -189,13 +204,13 @@ export class ClientConnection implements Remote {
     void line.closed.then((reason) => {
       if (this.#line === line) this.#reason = reason;
     });
-    const channel = await line.subsystem("sftp");
-    const operations = new Operations(
-      new SftpClientChannel(channel, (reason) => {
-        if (this.#line === line && !line.gone) this.#reason = reason;
-      }),
-    );
-    await operations.start();
+    const lost = (reason: string): void => {
+      if (this.#line === line && !line.gone) this.#reason = reason;
+    };
+    const attach = (channel: ByteChannel): Operations =>
+      new Operations(new SftpClientChannel(channel, lost));
+    const operations = await line.subsystem("sftp", INIT, attach);
+    this.home = await operations.start();
     this.#operations = operations;
     this.#hashes = new RemoteHashes(operations, line, this.#hashes);
     return operations;

@@ -1,7 +1,6 @@
-import { readFileSync } from "node:fs";
 import { homedir, userInfo } from "node:os";
 import { isAbsolute, join } from "node:path";
-import SSHConfig from "ssh-config";
+import { configValues, hostNameOf, type Values } from "./config-file.ts";
 import { LoginError } from "./errors.ts";
 import type { LoginOptions } from "./types.ts";
 
@@ -32,34 +31,11 @@ const DEFAULT_IDENTITIES = ["id_ed25519", "id_ecdsa", "id_rsa"];
 /** Settings that say how to reach the server and that we can't follow. */
 const UNSUPPORTED = ["ProxyJump", "ProxyCommand"];
 
-type Values = Readonly<Record<string, string | string[]>>;
-
-function list(value: string | string[] | undefined): string[] {
-  if (value === undefined) return [];
-  return Array.isArray(value) ? value : [value];
-}
-
-function one(value: string | string[] | undefined): string | undefined {
-  return list(value)[0];
-}
-
-function readConfig(options: LoginOptions, user: string | undefined): Values {
-  if (options.configFile === "none") return {};
-  const file = options.configFile ?? join(homedir(), ".ssh/config");
-  let text: string;
-  try {
-    text = readFileSync(file, "utf8");
-  } catch (error) {
-    if (options.configFile === undefined) return {};
-    throw new LoginError("protocol", `${file}: ${(error as NodeJS.ErrnoException).code}`);
-  }
-  try {
-    const query = { Host: options.target.host, ...(user === undefined ? {} : { User: user }) };
-    // No command of the file is run: the engine never starts a program.
-    return SSHConfig.parse(text).compute(query, { ignoreCase: true, matchExec: false });
-  } catch (error) {
-    throw new LoginError("protocol", `${file}: ${(error as Error).message.split("\n")[0]}`);
-  }
+function readConfig({ configFile, target }: LoginOptions): Values {
+  if (configFile === "none") return new Map();
+  const file = configFile ?? join(homedir(), ".ssh/config");
+  const { host, user } = target;
+  return configValues(file, { host, user, standard: configFile === undefined });
 }
 
 /** The tokens of ssh_config(5) that paths are written with. */
@@ -88,33 +64,34 @@ function agentSocket(
  */
 export function loginSettings(options: LoginOptions): LoginSettings {
   const alias = options.target.host;
-  const values = readConfig(options, options.target.user);
-  const get = (name: string): string | string[] | undefined => values[name.toLowerCase()];
+  const values = readConfig(options);
+  const list = (name: string): readonly string[] => values.get(name.toLowerCase()) ?? [];
+  const one = (name: string): string | undefined => list(name)[0];
   for (const name of UNSUPPORTED) {
-    const value = one(get(name));
-    if (value === undefined || value.toLowerCase() === "none") continue;
+    const value = list(name).join(" ");
+    if (value === "" || value.toLowerCase() === "none") continue;
     const text = `${alias} is reached by ${name} (${value}), which this client can't do: connect by a tunnel, or with -F none`;
     throw new LoginError("unreachable", text);
   }
-  const host = (one(get("HostName")) ?? alias).replaceAll("%h", alias);
+  const host = hostNameOf(values, alias);
   const local = userInfo().username;
-  const user = options.target.user ?? one(get("User")) ?? local;
-  const port = options.port ?? options.target.port ?? Number(one(get("Port")) ?? 22);
+  const user = options.target.user ?? one("User") ?? local;
+  const port = options.port ?? options.target.port ?? Number(one("Port") ?? 22);
   if (!Number.isInteger(port) || port < 1 || port > 65535) {
     throw new LoginError("unreachable", `${alias}: ${port} is not a port`);
   }
   const tokens = { h: host, n: alias, p: String(port), r: user, u: local, d: homedir(), "%": "%" };
-  const configured = list(get("IdentityFile")).filter((file) => file.toLowerCase() !== "none");
+  const configured = list("IdentityFile").filter((file) => file.toLowerCase() !== "none");
   const named = [...options.identities, ...configured.map((file) => expand(file, tokens))];
   const standard = DEFAULT_IDENTITIES.map((name) => join(homedir(), ".ssh", name));
-  const knownHosts = list(get("UserKnownHostsFile")).flatMap((text) => text.split(/\s+/));
+  const knownHosts = list("UserKnownHostsFile").flatMap((text) => text.split(/\s+/));
   const files =
     options.knownHosts === undefined
       ? knownHosts.length > 0
         ? knownHosts.filter((file) => file !== "none").map((file) => expand(file, tokens))
         : [join(homedir(), ".ssh/known_hosts"), "/etc/ssh/ssh_known_hosts"]
       : [options.knownHosts];
-  const keyAlias = one(get("HostKeyAlias"));
+  const keyAlias = one("HostKeyAlias");
   return {
     alias,
     keyHost: keyAlias ?? host,
@@ -125,9 +102,9 @@ export function loginSettings(options: LoginOptions): LoginSettings {
     user,
     identities: named.length > 0 ? named : standard,
     namedIdentities: options.identities.length > 0,
-    identitiesOnly: one(get("IdentitiesOnly"))?.toLowerCase() === "yes",
-    agent: agentSocket(one(get("IdentityAgent")), tokens),
+    identitiesOnly: one("IdentitiesOnly")?.toLowerCase() === "yes",
+    agent: agentSocket(one("IdentityAgent"), tokens),
     knownHosts: files,
-    hashKnownHosts: one(get("HashKnownHosts"))?.toLowerCase() === "yes",
+    hashKnownHosts: one("HashKnownHosts")?.toLowerCase() === "yes",
   };
 }

@@ -16,6 +16,9 @@ import { takeMemory } from "./memory.ts";
 const SILENCE_MS = 120_000;
 const SILENCE_CHECK_MS = 5_000;
 
+/** The first packet of a channel (section 4): goes out with the request for the subsystem. */
+export const INIT = new Writer(PacketType.INIT, 16).u32(VERSION).finish();
+
 /** Bytes of a reply before what belongs to its kind: length, type, request id. */
 const REPLY_HEADER = 9;
 
@@ -60,11 +63,15 @@ export class SftpClientChannel {
   #drained: (() => void)[] = [];
   #nextId = 1;
   #hello: ((extensions: ReadonlyMap<string, string>) => void) | undefined;
+  readonly #version: Promise<ReadonlyMap<string, string>>;
   #lost: RemoteError | undefined;
   #heard = performance.now();
   #watch: NodeJS.Timeout;
 
-  /** @param onLost the channel can't be used any more */
+  /**
+   * @param channel on which INIT was sent
+   * @param onLost it can't be used any more
+   */
   constructor(channel: ByteChannel, onLost: (reason: string) => void) {
     this.#channel = channel;
     this.#onLost = onLost;
@@ -72,18 +79,18 @@ export class SftpClientChannel {
     channel.onEnd = () => this.fail("the server closed the connection");
     channel.onClose = () => this.fail("the connection was lost");
     channel.onDrain = () => this.#wake();
+    this.#version = new Promise((resolve, reject) => {
+      this.#hello = resolve;
+      this.#waiting.set(0, { resolve: () => {}, reject });
+    });
+    this.#version.catch(() => {});
     this.#watch = setInterval(() => this.#checkSilence(), SILENCE_CHECK_MS);
     this.#watch.unref();
   }
 
-  /** INIT and VERSION (section 4). Rejects with RemoteError. */
+  /** Waits for VERSION, the answer to INIT (section 4). Rejects with RemoteError. */
   async start(): Promise<void> {
-    const hello = new Promise<ReadonlyMap<string, string>>((resolve, reject) => {
-      this.#hello = resolve;
-      this.#waiting.set(0, { resolve: () => {}, reject });
-    });
-    this.#channel.write(new Writer(PacketType.INIT, 16).u32(VERSION).finish());
-    this.extensions = await hello;
+    this.extensions = await this.#version;
     this.#waiting.delete(0);
   }
 
@@ -221,7 +228,7 @@ export class SftpClientChannel {
     this.#channel.consume(headed);
     if (type === PacketType.VERSION) {
       this.#channel.consume(body.length);
-      this.#version(id, body);
+      this.#hears(id, body);
       return;
     }
     const waiting = this.#waiting.get(id);
@@ -248,7 +255,7 @@ export class SftpClientChannel {
   }
 
   /** In VERSION the version stands where other replies have the request's id. */
-  #version(version: number, body: Buffer): void {
+  #hears(version: number, body: Buffer): void {
     if (version !== VERSION || this.#hello === undefined) {
       this.fail("the server does not speak SFTP version 3");
       return;

@@ -188,7 +188,6 @@ class Run {
 
   async #transfer(work: Work, file: number): Promise<void> {
     const { source } = work.item;
-    const size = work.type === "put" ? work.item.size : work.item.attrs.size;
     const begin = performance.now();
     try {
       const outcome = await this.#untilDone(work, file);
@@ -198,10 +197,8 @@ class Run {
         return;
       }
       this.#done++;
-      this.#doneBytes += size;
-      const durationMs = performance.now() - begin;
-      const hash = outcome.hash === undefined ? {} : { hash: outcome.hash };
-      this.#emit({ type: "done", file, bytes: size, durationMs, ...hash });
+      this.#doneBytes += outcome.bytes;
+      this.#emit({ ...outcome, file, durationMs: performance.now() - begin });
     } catch (error) {
       await this.#gaveUp(work, file, error);
     }

@@ -69,6 +69,13 @@ export interface Space {
 
 export type HashName = "sha256" | "md5";
 
+export interface HashOptions {
+  /** the file's size, where it is known: the server gets time for so much */
+  readonly size?: number;
+  /** rejects at once with its reason */
+  readonly signal?: AbortSignal;
+}
+
 /**
  * A server, logged in. Rejects with RemoteError (one clear line with the path). Lost connections are
  * made anew by the engine; a call that was under way rejects with `lost: true`.
@@ -94,9 +101,15 @@ export interface Remote {
   space(path: string): Promise<Space | undefined>;
   /**
    * The file's hash in hex, or of its first `length` bytes; undefined where the server can't
-   * (check-file, else the md5sum and sha256sum commands).
+   * (check-file, else the md5sum and sha256sum commands). Rejects with LateError when it takes
+   * longer than the slowest disk would.
    */
-  hash(path: string, name: HashName, length?: number): Promise<string | undefined>;
+  hash(
+    path: string,
+    name: HashName,
+    length?: number,
+    options?: HashOptions,
+  ): Promise<string | undefined>;
   /** which hashes the server can give, best first; empty: none */
   hashes(): Promise<readonly HashName[]>;
   close(): Promise<void>;
@@ -162,6 +175,8 @@ export type TransferEvent =
       readonly durationMs: number;
       /** undefined: not verified */
       readonly hash?: { readonly name: HashName; readonly hex: string };
+      /** why not, where it should have been */
+      readonly unverified?: string;
     }
   | {
       readonly type: "skipped";
@@ -208,6 +223,8 @@ export interface JournalEntry {
   readonly mtime: number;
   /** known good so far */
   readonly offset: number;
+  /** the name beside the target that it has until it is whole; undefined: its own already */
+  readonly part?: string;
   readonly preserve: boolean;
   readonly updatedAt: number;
 }

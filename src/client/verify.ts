@@ -1,7 +1,9 @@
 import { read } from "node:fs";
 import { promisify } from "node:util";
 import { OpenFlag } from "../sftp/constants.ts";
-import type { LocalHash, LocalHasher } from "./local-hash.ts";
+import { LateError } from "./errors.ts";
+import type { Context } from "./job.ts";
+import type { LocalHash } from "./local-hash.ts";
 import type { RemoteHandle } from "./operations.ts";
 import type { ClientConnection } from "./remote.ts";
 import type { HashName } from "./types.ts";
@@ -9,34 +11,55 @@ import type { HashName } from "./types.ts";
 /** What is compared of a prefix where the server has no checksums, in bytes from its end. */
 const TAIL = 1024 * 1024;
 
+/** Instead of a digest: the server didn't give it in time. */
+const LATE = Symbol("late");
+
 const readAt = promisify(read);
+
+/** What a check needs of its job. */
+type CheckContext = Pick<Context, "connection" | "hasher" | "signal">;
+
+/** How the starts of two files are known to be the same: wholly, or at their end alone. */
+export type Sameness = "all" | "end";
+
+/** How two whole files compare: the same, different, or nobody knows, and why not. */
+export type Verdict =
+  | { readonly same: true; readonly hash: FileHash }
+  | { readonly same: false }
+  | { readonly same: undefined; readonly why?: string };
+
+/** What is told of a file that was compared, or could not be. */
+export function verified(verdict: Verdict): { hash?: FileHash; unverified?: string } {
+  if (verdict.same) return { hash: verdict.hash };
+  return verdict.same === undefined && verdict.why ? { unverified: verdict.why } : {};
+}
+
+export interface FileHash {
+  readonly name: HashName;
+  readonly hex: string;
+}
 
 /** The checksum that both sides compute of one file; none where the server has none or nobody wants it. */
 export class FileCheck {
   readonly name: HashName | undefined;
   readonly #hash: LocalHash | undefined;
-  readonly #connection: ClientConnection;
+  readonly #context: CheckContext;
 
   private constructor(
-    connection: ClientConnection,
+    context: CheckContext,
     name: HashName | undefined,
     hash: LocalHash | undefined,
   ) {
-    this.#connection = connection;
+    this.#context = context;
     this.name = name;
     this.#hash = hash;
   }
 
   /** @param wanted without it only prefixes are compared, and only by reading their ends */
-  static async start(
-    connection: ClientConnection,
-    hasher: LocalHasher,
-    fd: number,
-    wanted: boolean,
-  ): Promise<FileCheck> {
-    const name = wanted ? (await connection.hashes())[0] : undefined;
-    const hash = name === undefined ? undefined : hasher.open(fd, name);
-    return new FileCheck(connection, name, hash);
+  static async start(context: CheckContext, fd: number, wanted: boolean): Promise<FileCheck> {
+    const name = wanted ? (await context.connection.hashes())[0] : undefined;
+    const hash = name === undefined ? undefined : context.hasher.open(fd, name);
+    return new FileCheck(context, name, hash);
   }
 
   /** The local file is final up to here. */
@@ -45,38 +68,58 @@ export class FileCheck {
   }
 
   /**
-   * Whether the first `length` bytes are the same on both sides. Without checksums their last MiB
-   * tells, but only where something else speaks for it, too: two disk images have the same end.
+   * Whether the first `length` bytes are the same on both sides. Without checksums, or when the
+   * server's doesn't come in time, their last MiB tells, but only where something else speaks for
+   * it, too: two disk images have the same end.
    * @param likely the journal knows of it, or the times are the same
    */
-  async samePrefix(fd: number, path: string, length: number, likely: boolean): Promise<boolean> {
-    if (length === 0) return true;
+  async samePrefix(
+    fd: number,
+    path: string,
+    length: number,
+    likely: boolean,
+  ): Promise<Sameness | undefined> {
+    if (length === 0) return "all";
     if (this.name !== undefined && this.#hash !== undefined) {
       const [theirs, ours] = await Promise.all([
-        this.#connection.hash(path, this.name, length),
+        this.#theirs(path, this.name, length),
         this.#hash.digest(length),
       ]);
-      if (theirs !== undefined && ours !== undefined) return theirs === ours;
+      const known = theirs !== undefined && theirs !== LATE;
+      if (known && ours !== undefined) return theirs === ours ? "all" : undefined;
     }
-    return (likely || length <= TAIL) && sameTail(this.#connection, fd, path, length);
+    if (!likely && length > TAIL) return undefined;
+    if (!(await sameTail(this.#context.connection, fd, path, length))) return undefined;
+    return length > TAIL ? "end" : "all";
   }
 
-  /**
-   * Compares the whole files.
-   * @returns the digest; undefined when the server gives none; false when they differ
-   */
-  async whole(
-    path: string,
-    size: number,
-  ): Promise<{ name: HashName; hex: string } | undefined | false> {
+  /** Compares the whole files. @param size of the local one */
+  async whole(path: string, size: number): Promise<Verdict> {
     const { name } = this;
-    if (name === undefined || this.#hash === undefined) return undefined;
+    if (name === undefined || this.#hash === undefined) return { same: undefined };
     const [theirs, ours] = await Promise.all([
-      this.#connection.hash(path, name),
+      this.#theirs(path, name, undefined, size),
       this.#hash.digest(size),
     ]);
-    if (theirs === undefined || ours === undefined) return undefined;
-    return theirs === ours && { name, hex: ours };
+    if (theirs === LATE) return { same: undefined, why: "the server did not answer in time" };
+    if (theirs === undefined || ours === undefined) return { same: undefined };
+    return theirs === ours ? { same: true, hash: { name, hex: ours } } : { same: false };
+  }
+
+  async #theirs(
+    path: string,
+    name: HashName,
+    length: number | undefined,
+    size = length,
+  ): Promise<string | typeof LATE | undefined> {
+    const { connection, signal } = this.#context;
+    const options = size === undefined ? { signal } : { signal, size };
+    try {
+      return await connection.hash(path, name, length, options);
+    } catch (error) {
+      if (error instanceof LateError) return LATE;
+      throw error;
+    }
   }
 
   /** Afterwards the file may be closed. */
@@ -100,7 +143,8 @@ async function sameTail(
   return theirs?.equals(ours) ?? false;
 }
 
-async function readRange(
+/** The bytes of a file from `from` to `to`; undefined where it ends before. */
+export async function readRange(
   connection: ClientConnection,
   path: string,
   from: number,

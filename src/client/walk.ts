@@ -5,7 +5,7 @@ import type { GetItem } from "./get-file.ts";
 import type { Context } from "./job.ts";
 import { inDirectory, isDirectory, isPlainName } from "./local.ts";
 import { decodeName, encodeName, joinRemote, printable, remoteName } from "./names.ts";
-import type { PutItem } from "./put-file.ts";
+import type { PutItem } from "./put-place.ts";
 import type { RemoteAttrs, RemoteEntry } from "./types.ts";
 
 /** Deeper trees are loops, or meant to harm. */

@@ -67,6 +67,7 @@ export interface Protocol {
   readonly _destruct: unknown;
   _offer: unknown;
   _onHandshakeComplete: (...args: unknown[]) => void;
+  subsystem: (channel: number, name: string, wantReply: boolean) => void;
   session: (channel: number, window: number, packet: number) => void;
   channelOpenConfirm: (theirs: number, ours: number, window: number, packet: number) => void;
   channelWindowAdjust(channel: number, bytes: number): void;
@@ -324,6 +325,25 @@ export function sendData(
   fill(packet, start + DATA_HEADER);
   protocol._cipher.encrypt(writer.finalize(packet));
   return length >= FULL_DATA ? packet : undefined;
+}
+
+/**
+ * Sends `data` right behind the next request for a subsystem, as OpenSSH's client does.
+ * @returns ends that, and tells whether it was sent: in a key exchange it is not
+ */
+export function sendBehindSubsystem(protocol: Protocol, data: Buffer): () => boolean {
+  const ask = protocol.subsystem;
+  let sent = false;
+  protocol.subsystem = (channel, name, wantReply) => {
+    ask.call(protocol, channel, name, wantReply);
+    if (sent || isRekeying(protocol)) return;
+    sendData(protocol, channel, data.length, (packet, at) => data.copy(packet, at));
+    sent = true;
+  };
+  return () => {
+    protocol.subsystem = ask;
+    return sent;
+  };
 }
 
 /** Bytes for the client's standard error. */

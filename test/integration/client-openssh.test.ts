@@ -83,7 +83,12 @@ describe.each<Direction>(["up", "down"])(
     it("starts over when the first part was tampered with", async () => {
       const { source, target, job } = sides(direction, `tampered-${direction}`);
       writeFileSync(source, data);
-      const part = Buffer.from(data.subarray(0, 4 * MIB));
+      const retry = connection.retry;
+      connection.retry = { tries: 0, firstMs: 1, longestMs: 1 };
+      proxy.cutAfter(6 * MIB);
+      await transfer(home, connection, job).catch(() => {});
+      connection.retry = retry;
+      const part = readFileSync(`${target}.part`);
       part[7] = (part[7] as number) ^ 1;
       writeFileSync(`${target}.part`, part);
       const { events } = await transfer(home, connection, { ...job, resume: true });
@@ -112,6 +117,43 @@ describe.each<Direction>(["up", "down"])(
         // The class's own is seen again.
         Reflect.deleteProperty(connection, "hashes");
       }
+    });
+
+    it("leaves alone somebody's own NAME.part", async () => {
+      const { source, target, job } = sides(direction, `own-${direction}`);
+      writeFileSync(source, data);
+      writeFileSync(`${target}.part`, "mine");
+      const { summary } = await transfer(home, connection, job);
+      expect(summary).toMatchObject({ files: 1, failed: 0 });
+      expect(readFileSync(target).equals(data)).toBe(true);
+      expect(readFileSync(`${target}.part`, "utf8")).toBe("mine");
+    });
+
+    it("that is told to have no bytes arrives with those it has", async () => {
+      const { target, job } = sides(direction, `unsized-${direction}`);
+      for (const odd of ["/proc/version", "/proc/filesystems"]) {
+        expect(statSync(odd).size).toBe(0);
+        const { summary, events } = await transfer(home, connection, { ...job, sources: [odd] });
+        expect(only(events, "failed")).toEqual([]);
+        const bytes = readFileSync(odd);
+        expect(bytes.length).toBeGreaterThan(0);
+        expect(readFileSync(target).equals(bytes)).toBe(true);
+        expect(summary).toMatchObject({ files: 1, bytes: bytes.length });
+        expect(only(events, "done")[0]?.bytes).toBe(bytes.length);
+        // What an earlier version left empty is no reason to leave it out.
+        writeFileSync(target, "");
+        const again = await transfer(home, connection, { ...job, sources: [odd], resume: true });
+        expect(again.summary).toMatchObject({ files: 1, skipped: 0 });
+        expect(readFileSync(target).equals(bytes)).toBe(true);
+      }
+    });
+
+    it("that is empty stays so, and is left out when it is there", async () => {
+      const { source, target, job } = sides(direction, `empty-${direction}`);
+      writeFileSync(source, "");
+      expect((await transfer(home, connection, job)).summary.files).toBe(1);
+      expect(statSync(target).size).toBe(0);
+      expect((await transfer(home, connection, job)).summary.skipped).toBe(1);
     });
 
     it("in a tree arrives with the others", async () => {

@@ -1,3 +1,4 @@
+import { execFile } from "node:child_process";
 import { createHash, randomBytes } from "node:crypto";
 import {
   existsSync,
@@ -10,6 +11,8 @@ import {
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { get, put } from "../../src/cli/client/one-job.ts";
 import type { TransferFlags } from "../../src/cli/client/options.ts";
@@ -17,8 +20,11 @@ import { realEngine } from "../../src/cli/client/real-engine.ts";
 import { connect } from "../../src/cli/client/session.ts";
 import { type Peer, startOpenSsh } from "../bench/peers.ts";
 import { ClientRun } from "../support/client-run.ts";
+import { tree } from "../support/desk.ts";
 import { startTestServer, type TestServer } from "../support/server.ts";
 import { makeKey } from "../support/ssh-client.ts";
+
+const PROGRAM = fileURLToPath(new URL("../../dist/src/moorage.cjs", import.meta.url));
 
 let server: TestServer;
 let sshd: Peer;
@@ -238,6 +244,39 @@ describe.each([["moorage"], ["OpenSSH"]])("lines from standard input, on %s", (n
     expect(run.written.errors).toMatch(/missing: no such file/i);
     expect((await script("rmdir never\n", at())).code).toBe(1);
   });
+});
+
+it("sends and lists local names that are no text, by patterns and in directories", async () => {
+  const name = Buffer.from("caf\xe9", "latin1");
+  const at = (...parts: (string | Buffer)[]) =>
+    Buffer.concat(parts.flatMap((part) => [Buffer.from("/"), Buffer.from(part)]).slice(1));
+  mkdirSync(at(local, "tree"));
+  mkdirSync(at(local, "tree", name));
+  for (const path of [at(local, name), at(local, "tree", name, name)]) writeFileSync(path, "bytes");
+  const there = join(server.home("alice"), "bytes");
+  const lines = [`lcd '${local}'`, "mkdir bytes", "cd bytes", "lls c*", "put *", "put -r tr*"];
+  const run = await script([...lines, "lcd tree/*", "lpwd", "put * again"].join("\n"));
+  expect(run.written.errors).toBe("");
+  expect(run.code).toBe(0);
+  expect(run.written.text).toContain("caf\u{FFFD}\n");
+  expect(run.written.text).toContain("tree/caf\u{FFFD}\n");
+  expect([...tree(there).keys()]).toEqual([
+    "again",
+    "caf\xe9",
+    "tree",
+    "tree/caf\xe9",
+    "tree/caf\xe9/caf\xe9",
+  ]);
+});
+
+it("sends such names of the command line, too", async () => {
+  const name = Buffer.from("/caf\xe9", "latin1");
+  writeFileSync(Buffer.concat([Buffer.from(local), name]), "of the command line");
+  mkdirSync(join(server.home("alice"), "typed"));
+  const options = ["-F", "none", "--accept-new", "-i", key, "-P", server.port];
+  const command = [process.execPath, PROGRAM, "put", ...options, "c*", `${ALICE}:typed`];
+  await promisify(execFile)("sh", ["-c", command.join(" ")], { cwd: local });
+  expect([...tree(join(server.home("alice"), "typed")).keys()]).toEqual(["caf\xe9"]);
 });
 
 it("prints checksums and the quota", async () => {

@@ -359,6 +359,7 @@ describe("an upload", () => {
       /big.*Quota exceeded: .* of 300000 bytes used/,
     );
     expect(readFileSync(join(there, "tree/small"), "utf8")).toBe("small");
+    expect(readdirSync(join(there, "tree"))).toEqual(["small"]);
   });
 
   it("follows a link at its target, and leaves the link", async () => {

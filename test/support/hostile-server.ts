@@ -28,8 +28,9 @@ export interface HostileAnswers {
   silent?(offset: number): boolean;
   /** true: the path may not be opened */
   denies?(path: string): boolean;
-  /** what is written; without it nothing can be */
-  written?(path: string, offset: number, data: Buffer): void;
+  /** what is written, false: refused; without it nothing can be */
+  written?(path: string, offset: number, data: Buffer): boolean | Promise<boolean>;
+  renamed?(from: string, to: string): void;
 }
 
 export interface HostileServer {
@@ -69,9 +70,13 @@ function serve(sftp: SFTPWrapper, answers: HostileAnswers): void {
     if (answers.denies?.(path)) sftp.status(request, STATUS_CODE.PERMISSION_DENIED);
     else open(request, path);
   });
-  sftp.on("WRITE", (request, handle, offset, data) => {
-    answers.written?.(of(handle).path, offset, data);
-    sftp.status(request, answers.written === undefined ? STATUS_CODE.FAILURE : STATUS_CODE.OK);
+  sftp.on("WRITE", async (request, handle, offset, data) => {
+    const taken = (await answers.written?.(of(handle).path, offset, data)) ?? false;
+    sftp.status(request, taken ? STATUS_CODE.OK : STATUS_CODE.FAILURE);
+  });
+  sftp.on("RENAME", (request, from, to) => {
+    answers.renamed?.(from, to);
+    sftp.status(request, STATUS_CODE.OK);
   });
   sftp.on("FSETSTAT", (request) => sftp.status(request, STATUS_CODE.OK));
   sftp.on("READDIR", (request, handle) => {

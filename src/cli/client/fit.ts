@@ -1,7 +1,6 @@
 import { lstat, opendir, stat } from "node:fs/promises";
-import { basename, join } from "node:path";
-import { besideName, remoteName } from "../../client/names.ts";
-import type { Remote, Space, TransferJob } from "../../client/types.ts";
+import { basename, join, posix, resolve } from "node:path";
+import type { JournalEntry, Remote, Space, TransferJob } from "../../client/types.ts";
 import { roundSize } from "../../config/units.ts";
 import { remoteParent, under } from "./paths.ts";
 
@@ -10,6 +9,9 @@ const MAX_LOOKED_UP = 2000;
 const AT_ONCE = 16;
 
 interface Upload {
+  /** on this machine, absolute */
+  readonly source: string;
+  /** below the target */
   readonly path: string;
   readonly size: number;
 }
@@ -23,18 +25,21 @@ export interface Fit {
 /**
  * Whether an upload fits into the free space: the sum of its files, less what those hold that they
  * replace or continue. Where that can't be known the server has the last word.
+ * @param begun what the journal knows of transfers with this server
  */
 export async function checkFit(
   remote: Remote,
   job: TransferJob,
+  begun: readonly JournalEntry[],
   signal: AbortSignal,
 ): Promise<Fit> {
-  const space = await remote.space(await spaceDirectory(remote, job.target)).catch(() => undefined);
+  const space = await spaceAt(remote, job.target);
   if (space === undefined) return { space };
   const { bytes, files } = await sumSources(job, signal);
   if (bytes <= space.freeBytes) return { space };
   if (files === undefined) return { space };
-  const held = await replaced(remote, job, files, bytes - space.freeBytes, signal);
+  const enough = bytes - space.freeBytes;
+  const held = await replaced({ remote, job, begun, signal }, files, enough);
   const needed = bytes - held;
   if (needed <= space.freeBytes) return { space };
   const free = `${roundSize(space.freeBytes)} of ${roundSize(space.totalBytes)} are free`;
@@ -45,13 +50,13 @@ export async function checkFit(
   };
 }
 
-/** A directory that is there already, to ask for its space. */
-async function spaceDirectory(remote: Remote, target: string): Promise<string> {
-  const there = await remote.stat(target).then(
-    () => true,
-    () => false,
+/** Of the target, or of the directory it will be in: both are asked for at once. */
+async function spaceAt(remote: Remote, target: string): Promise<Space | undefined> {
+  const asked = [target, remoteParent(target)].map((path) =>
+    remote.space(path).catch(() => undefined),
   );
-  return there ? target : remoteParent(target);
+  const [there, above] = await Promise.all(asked);
+  return there ?? above;
 }
 
 interface Sum {
@@ -64,10 +69,10 @@ async function sumSources(job: TransferJob, signal: AbortSignal): Promise<Sum> {
   const files: Upload[] = [];
   let bytes = 0;
   for (const source of job.sources) {
-    for await (const { path, size } of walk(source, basename(source), job.recursive)) {
+    for await (const file of walk(resolve(source), basename(source), job.recursive)) {
       signal.throwIfAborted();
-      bytes += size;
-      if (files.length <= MAX_LOOKED_UP) files.push({ path, size });
+      bytes += file.size;
+      if (files.length <= MAX_LOOKED_UP) files.push(file);
     }
   }
   return { bytes, files: files.length > MAX_LOOKED_UP ? undefined : files };
@@ -76,7 +81,7 @@ async function sumSources(job: TransferJob, signal: AbortSignal): Promise<Sum> {
 /** The regular files of a source; what can't be read fails later, by name. */
 async function* walk(source: string, name: string, recursive: boolean): AsyncGenerator<Upload> {
   const found = await stat(source).catch(() => undefined);
-  if (found?.isFile()) yield { path: name, size: found.size };
+  if (found?.isFile()) yield { source, path: name, size: found.size };
   if (found?.isDirectory() && recursive) yield* walkDirectory(source, name);
 }
 
@@ -88,17 +93,22 @@ async function* walkDirectory(directory: string, name: string): AsyncGenerator<U
     if (entry.isDirectory()) yield* walkDirectory(path, below);
     if (!entry.isFile()) continue;
     const found = await lstat(path).catch(() => undefined);
-    if (found !== undefined) yield { path: below, size: found.size };
+    if (found !== undefined) yield { source: path, path: below, size: found.size };
   }
 }
 
-/** Bytes that the targets hold already, counted until `enough`. */
+interface Question {
+  readonly remote: Remote;
+  readonly job: TransferJob;
+  readonly begun: readonly JournalEntry[];
+  readonly signal: AbortSignal;
+}
+
+/** Bytes that the targets and their parts hold already, counted until `enough`. */
 async function replaced(
-  remote: Remote,
-  job: TransferJob,
+  { remote, job, begun, signal }: Question,
   files: readonly Upload[],
   enough: number,
-  signal: AbortSignal,
 ): Promise<number> {
   const into = await remote.stat(job.target).then(
     ({ type }) => type === "directory",
@@ -107,12 +117,14 @@ async function replaced(
   let held = 0;
   for (let at = 0; at < files.length && held < enough; at += AT_ONCE) {
     signal.throwIfAborted();
-    const sizes = files.slice(at, at + AT_ONCE).map(async ({ path, size }) => {
-      const target = targetOf(job.target, path, into);
-      const [there, part] = await Promise.all(
-        [target, partOf(target)].map((at) => sizeOf(remote, at)),
-      );
-      return Math.min(size, (there ?? 0) + (part ?? 0));
+    const sizes = files.slice(at, at + AT_ONCE).map(async ({ source, path, size }) => {
+      const target = targetOf(under(job.target, remote.home), path, into);
+      const begunAt = partOf(begun, source, target);
+      const [there, part] = await Promise.all([
+        sizeOf(remote, target),
+        begunAt === undefined ? 0 : sizeOf(remote, begunAt),
+      ]);
+      return Math.min(size, there + part);
     });
     for (const size of await Promise.all(sizes)) held += size;
   }
@@ -124,9 +136,16 @@ async function sizeOf(remote: Remote, path: string): Promise<number> {
   return found?.type === "file" ? found.size : 0;
 }
 
-/** What an upload that was broken off left. */
-function partOf(target: string): string {
-  return under(besideName(remoteName(target), ".part"), remoteParent(target));
+/** What this upload left when it was broken off. Any other file beside the target is not its. */
+function partOf(
+  begun: readonly JournalEntry[],
+  source: string,
+  target: string,
+): string | undefined {
+  const same = (entry: JournalEntry): boolean =>
+    entry.source === source && posix.normalize(entry.target) === posix.normalize(target);
+  const entry = begun.find((entry) => entry.direction === "up" && same(entry));
+  return entry?.part === undefined ? undefined : under(entry.part, remoteParent(target));
 }
 
 /** Where a file goes: below the target, or in place of it when that isn't a directory yet. */

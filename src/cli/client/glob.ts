@@ -1,4 +1,5 @@
 import { readdir, stat } from "node:fs/promises";
+import { decodeName, encodeName } from "../../client/names.ts";
 import type { Remote } from "../../client/types.ts";
 import { Pattern } from "../../shell/pattern.ts";
 import { encodeText } from "../../shell/text.ts";
@@ -44,13 +45,16 @@ export function remoteTree(remote: Remote): Tree {
 
 export const LOCAL_TREE: Tree = {
   async names(directory) {
-    const entries = await readdir(directory, { withFileTypes: true });
+    // By their bytes: names here need not be UTF-8.
+    const options = { withFileTypes: true, encoding: "buffer" } as const;
+    const entries = await readdir(encodeName(directory), options);
     return entries.map((entry) => {
-      return { name: entry.name, directory: entry.isDirectory() || entry.isSymbolicLink() };
+      const name = decodeName(entry.name);
+      return { name, directory: entry.isDirectory() || entry.isSymbolicLink() };
     });
   },
   exists: (path) =>
-    stat(path).then(
+    stat(encodeName(path)).then(
       () => true,
       () => false,
     ),

@@ -41,9 +41,10 @@ export class Interrupts {
   interrupt(): void {
     const now = performance.now();
     if (this.#work === undefined) this.#exit(FORCED_EXIT);
-    else if (!this.#work.signal.aborted) this.#work.abort(new Cancelled("cancelled"));
-    else if (now - this.#asked > ECHO_MS) this.#exit(FORCED_EXIT);
-    this.#asked = now;
+    else if (!this.#work.signal.aborted) {
+      this.#asked = now;
+      this.#work.abort(new Cancelled("cancelled"));
+    } else if (now - this.#asked > ECHO_MS) this.#exit(FORCED_EXIT);
   }
 
   /** Runs work that can be stopped. @throws Cancelled when it was, if the work says nothing else */

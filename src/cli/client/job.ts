@@ -1,8 +1,8 @@
-import type { TransferEvent, TransferJob } from "../../client/types.ts";
+import type { Space, TransferEvent, TransferJob } from "../../client/types.ts";
 import type { Connection, Engine } from "./engine.ts";
 import { messageOf } from "./exit.ts";
 import { checkFit } from "./fit.ts";
-import { Cancelled, type Interrupts } from "./interrupts.ts";
+import { Cancelled, type Interrupts, unlessAborted } from "./interrupts.ts";
 import { JsonReporter } from "./json-reporter.ts";
 import { LiveReporter } from "./live-reporter.ts";
 import type { Output } from "./output.ts";
@@ -14,6 +14,9 @@ import { visible } from "./text.ts";
 
 /** Failures kept for the summary: the rest are counted only. */
 const MAX_KEPT = 1000;
+
+/** The free space is not waited for longer than that after a job was cancelled, in ms. */
+const CANCELLED_SPACE_MS = 3_000;
 
 /** What a job is run with. */
 export interface Workplace {
@@ -59,7 +62,9 @@ async function run(
     report.event({ type: "failed", file: 0, source: "", message, resumable: false });
     return "failed";
   };
+  let sent = false;
   const onEvent = (event: TransferEvent): void => {
+    sent ||= event.type === "start" && job.direction === "up";
     if (event.type === "failed") {
       // Each file that was still to come says that it was cancelled.
       if (signal.aborted) return;
@@ -69,34 +74,56 @@ async function run(
   };
   try {
     if (job.direction === "up") {
-      const { space, refused } = await checkFit(place.connection.remote, job, signal);
-      report.space("before", space);
+      const begun = await place.engine.journal().list(place.connection.server);
+      const fit = checkFit(place.connection.remote, job, begun, signal);
+      const { space, refused } = await unlessAborted(fit, signal);
+      report.space?.("before", space);
       if (refused !== undefined) return fail(refused);
     }
     const summary = await place.connection.run(job, { signal, onEvent });
-    if (!signal.aborted) await tellSpaceAfter(place, job, report);
-    if (signal.aborted) return cancelled(report);
+    if (job.direction === "up" && !signal.aborted && report.space !== undefined) {
+      report.space("after", await spaceAfter(place, job));
+    }
+    if (signal.aborted) return await cancelled(place, job, report, sent);
     report.summary(summary, failures);
     return summary.failed > 0 ? "failed" : "done";
   } catch (thrown) {
-    if (signal.aborted || thrown instanceof Cancelled) return cancelled(report);
+    const stopped = signal.aborted || thrown instanceof Cancelled;
+    if (stopped) return cancelled(place, job, report, sent);
     return fail(messageOf(thrown));
   }
 }
 
-function cancelled(report: Reporter): Outcome {
+/** @param sent something was stored, which takes space */
+async function cancelled(
+  place: Workplace,
+  job: TransferJob,
+  report: Reporter,
+  sent: boolean,
+): Promise<Outcome> {
   report.notice("cancelled; what arrived is kept: the same command, or `resume`, goes on");
+  const shown = sent && report.space !== undefined;
+  if (!shown || place.interrupts.ending !== undefined) return "cancelled";
+  try {
+    // Ctrl-C once more ends only this: the server may be gone, or the line full of what was sent.
+    const space = await place.interrupts.during((signal) => {
+      const soon = unlessAborted(spaceAfter(place, job), AbortSignal.timeout(CANCELLED_SPACE_MS));
+      return unlessAborted(soon, signal);
+    });
+    report.space?.("after", space);
+  } catch {}
   return "cancelled";
 }
 
-async function tellSpaceAfter(place: Workplace, job: TransferJob, report: Reporter): Promise<void> {
-  if (job.direction !== "up") return;
-  const { remote } = place.connection;
-  const space = await remote
-    .space(job.target)
-    .catch(() => remote.space(remoteParent(job.target)))
+function spaceAfter(
+  { connection }: Workplace,
+  { target }: TransferJob,
+): Promise<Space | undefined> {
+  const { remote } = connection;
+  return remote
+    .space(target)
+    .catch(() => remote.space(remoteParent(target)))
     .catch(() => undefined);
-  report.space("after", space);
 }
 
 /** A line for errors of the client itself. */

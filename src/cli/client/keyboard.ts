@@ -195,7 +195,8 @@ export class Keyboard {
 
   #suspend(): void {
     this.#setRaw(false);
-    process.kill(process.pid, "SIGTSTP");
+    // The whole group, as a terminal does it: a shell waits for who started this process.
+    process.kill(0, "SIGTSTP");
   }
 
   #wake(): void {

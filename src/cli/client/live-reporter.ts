@@ -27,6 +27,10 @@ export class LiveReporter implements Reporter {
   #drawn: readonly string[] = [];
   #said: Line[] = [];
   #stopped = false;
+  /** After Ctrl-Z others have written below the bars: these stay, and new ones begin. */
+  readonly #onContinue = (): void => {
+    this.#drawn = [];
+  };
 
   /** @param now a steady clock in ms */
   constructor(output: Output, now: () => number = () => performance.now()) {
@@ -35,6 +39,7 @@ export class LiveReporter implements Reporter {
     this.#state = new ProgressState(now());
     this.#timer = setInterval(() => this.frame(), FRAME_MS);
     this.#unlisten = output.onResize(() => this.#place());
+    process.on("SIGCONT", this.#onContinue);
   }
 
   event(event: TransferEvent): void {
@@ -63,6 +68,7 @@ export class LiveReporter implements Reporter {
     this.#stopped = true;
     clearInterval(this.#timer);
     this.#unlisten();
+    process.off("SIGCONT", this.#onContinue);
   }
 
   /** Draws what changed. @param last leave no bars behind */

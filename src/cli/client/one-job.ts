@@ -2,6 +2,7 @@ import { resolve } from "node:path";
 import type { Target, TransferJob } from "../../client/types.ts";
 import type { Context } from "../context.ts";
 import type { Engine } from "./engine.ts";
+import { exactNames } from "./exact-names.ts";
 import { CLIENT_EXIT } from "./exit.ts";
 import { expand, remoteTree } from "./glob.ts";
 import { unlessAborted } from "./interrupts.ts";
@@ -38,7 +39,8 @@ export async function put(
     }
     if (sources.length === 0) throw new UsageError("name a local file, and [user@]host:[path]");
     const target = engine.parseTarget(last);
-    return { target, sources: sources.map((name) => resolve(name)), to: target.path ?? "" };
+    const exact = exactNames(sources).map((name) => resolve(name));
+    return { target, sources: exact, to: target.path ?? "" };
   };
   await runSession(
     context,

@@ -89,7 +89,7 @@ export class ProgressState {
         this.#update(event.file, { verifying: true });
         break;
       case "done":
-        this.#done(event.file, event.bytes, event.durationMs, now);
+        this.#done(event, now);
         break;
       case "skipped":
         this.#end(event.file);
@@ -130,7 +130,8 @@ export class ProgressState {
     this.active.set(file, { ...entry, bytes, size });
   }
 
-  #done(file: number, bytes: number, durationMs: number, now: number): void {
+  #done(event: Extract<TransferEvent, { type: "done" }>, now: number): void {
+    const { file, bytes, durationMs, unverified } = event;
     const entry = this.active.get(file);
     if (entry === undefined) return;
     this.#progress(file, bytes, entry.size, now);
@@ -139,6 +140,7 @@ export class ProgressState {
     this.#settled += bytes;
     const moved = Math.max(0, bytes - entry.offset);
     this.#notes.push({ kind: "done", name: entry.name, bytes, durationMs, moved });
+    if (unverified !== undefined) this.#say(`${entry.name}: not verified: ${unverified}`);
   }
 
   /** Of what failed nothing more comes: the rest of the job is what is waited for. */

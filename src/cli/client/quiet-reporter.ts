@@ -17,8 +17,6 @@ export class QuietReporter implements Reporter {
 
   notice(): void {}
 
-  space(): void {}
-
   summary(): void {}
 
   stop(): void {}

@@ -60,8 +60,8 @@ export async function runSession<T extends { readonly target: Target }>(
     context.exitCode = tell(output, thrown, options);
   } finally {
     person.release();
-    interrupts.unlisten();
     await connection?.remote.close().catch(() => {});
+    interrupts.unlisten();
   }
 }
 

@@ -70,7 +70,14 @@ const WIDE: readonly (readonly [number, number])[] = [
   [0x20000, 0x3fffd],
 ];
 
-const SEGMENTS = new Intl.Segmenter("en", { granularity: "grapheme" });
+let segmenter: Intl.Segmenter | undefined;
+
+/** Characters as people count them. Made when first needed: that alone takes 12 ms. */
+function clusters(text: string): string[] {
+  segmenter ??= new Intl.Segmenter("en", { granularity: "grapheme" });
+  return Array.from(segmenter.segment(text), ({ segment }) => segment);
+}
+
 const PLAIN = /^[\x20-\x7e]*$/;
 const ZERO = /^[\p{Mn}\p{Me}\p{Cf}\u1160-\u11ff]+$/u;
 
@@ -78,7 +85,7 @@ const ZERO = /^[\p{Mn}\p{Me}\p{Cf}\u1160-\u11ff]+$/u;
 export function width(text: string): number {
   if (PLAIN.test(text)) return text.length;
   let columns = 0;
-  for (const { segment } of SEGMENTS.segment(text)) columns += clusterWidth(segment);
+  for (const cluster of clusters(text)) columns += clusterWidth(cluster);
   return columns;
 }
 
@@ -117,16 +124,16 @@ export function shorten(text: string, columns: number): string {
       ? `${text.slice(0, 2 * columns)}${CUT}${text.slice(-2 * columns)}`
       : text;
   if (whole === text && width(text) <= columns) return text;
-  const clusters = [...SEGMENTS.segment(whole)].map(({ segment }) => segment);
-  const tail = take(clusters.toReversed(), Math.floor((columns - 1) / 2)).toReversed();
-  const head = take(clusters, columns - 1 - width(tail.join("")));
+  const all = clusters(whole);
+  const tail = take(all.toReversed(), Math.floor((columns - 1) / 2)).toReversed();
+  const head = take(all, columns - 1 - width(tail.join("")));
   return `${head.join("")}${CUT}${tail.join("")}`;
 }
 
-function take(clusters: readonly string[], columns: number): string[] {
+function take(from: readonly string[], columns: number): string[] {
   const taken: string[] = [];
   let left = columns;
-  for (const cluster of clusters) {
+  for (const cluster of from) {
     left -= clusterWidth(cluster);
     if (left < 0) break;
     taken.push(cluster);

@@ -23,6 +23,13 @@ async function claim(
   return claimed;
 }
 
+/** The file by which a transfer is claimed. */
+function lock(): string {
+  const transfers = join(directory, "transfers");
+  const [name] = readdirSync(transfers).filter((name) => name.endsWith(".lock"));
+  return join(transfers, name ?? "none");
+}
+
 describe("the journal", () => {
   it("is empty where nothing is", async () => {
     expect(await openJournal(join(directory, "none")).list()).toEqual([]);
@@ -64,8 +71,11 @@ describe("the journal", () => {
   });
 
   it("keeps names that are no text apart", async () => {
-    (await claim({ ...KEY, source: "/\udcff" })).save(STATE);
-    (await claim({ ...KEY, source: "/\udcfe" })).save(STATE);
+    for (const source of ["/\udcff", "/\udcfe"]) {
+      const mine = await claim({ ...KEY, source });
+      mine.save(STATE);
+      mine.release();
+    }
     const sources = (await openJournal(directory).list()).map(({ source }) => source).sort();
     expect(sources).toEqual(["/\udcfe", "/\udcff"]);
   });
@@ -77,12 +87,37 @@ describe("the journal", () => {
     (await claim()).release();
   });
 
+  it("gives a target to one at a time, whatever the source", async () => {
+    const mine = await claim();
+    expect(await openJournal(directory).claim({ ...KEY, source: "/other/a" })).toBe(process.pid);
+    (await claim({ ...KEY, target: "/c" })).release();
+    (await claim({ ...KEY, server: "ann@other:22" })).release();
+    const down = await claim({ ...KEY, direction: "down" });
+    const elsewhere = { ...KEY, direction: "down", server: "ann@other:22" } as const;
+    expect(await openJournal(directory).claim(elsewhere)).toBe(process.pid);
+    down.release();
+    mine.release();
+  });
+
+  it("that can't be written is known to this process as long as it lives", async () => {
+    const file = join(directory, "file");
+    writeFileSync(file, "");
+    const journal = openJournal(file);
+    await expect(journal.claim(KEY)).rejects.toThrow();
+    const mine = journal.unlocked(KEY);
+    expect(() => mine.save({ ...STATE, part: "b.part" })).toThrow();
+    expect(await journal.find(KEY)).toMatchObject({ ...KEY, ...STATE, part: "b.part" });
+    mine.release();
+    expect(() => mine.drop()).toThrow();
+    expect(await journal.find(KEY)).toBeUndefined();
+  });
+
   it("takes a transfer from a process that is gone", async () => {
     const child = spawn(process.execPath, ["-e", ""]);
     await once(child, "exit");
     (await claim()).save(STATE);
     const id = (await openJournal(directory).list())[0]?.id;
-    writeFileSync(join(directory, "transfers", `${id}.lock`), `${child.pid} 1`);
+    writeFileSync(lock(), `${child.pid} 1`);
     writeFileSync(join(directory, "transfers", `${id}.${child.pid}.tmp`), "half an en");
     (await claim()).release();
     expect(readdirSync(join(directory, "transfers"))).toEqual([`${id}.json`]);
@@ -91,8 +126,7 @@ describe("the journal", () => {
   it("takes a transfer from a process whose number another one has now", async () => {
     const mine = await claim();
     mine.save(STATE);
-    const id = (await openJournal(directory).list())[0]?.id;
-    writeFileSync(join(directory, "transfers", `${id}.lock`), `${process.pid} 1`);
+    writeFileSync(lock(), `${process.pid} 1`);
     (await claim()).release();
   });
 });

@@ -1,10 +1,11 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import {
-  besideName,
+  corruptName,
   decodeName,
   encodeName,
   joinRemote,
+  partNames,
   printable,
   remoteName,
 } from "../../../src/client/names.ts";
@@ -28,10 +29,19 @@ describe("names", () => {
   });
 
   it("of parts fit, and differ for different files", () => {
-    expect(besideName("a", ".part")).toBe("a.part");
-    const long = besideName("n".repeat(255), ".part");
+    const id = "0123456789ab";
+    expect(partNames("a", id, true)).toEqual({ plain: "a.part", own: `.${id}.part` });
+    expect(partNames("a", id, false).plain).toBeUndefined();
+    expect(partNames("n".repeat(251), id, true).plain).toBeUndefined();
+    expect(partNames("\u00fc".repeat(126), id, true).plain).toBeUndefined();
+  });
+
+  it("of damaged files fit, and leave alone what is there", () => {
+    expect(corruptName("a", false)).toBe("a.corrupt");
+    expect(corruptName("a", true)).not.toBe("a.corrupt");
+    const long = corruptName("n".repeat(255), false);
     expect(encodeName(long).length).toBeLessThanOrEqual(255);
-    expect(long).not.toBe(besideName("m".repeat(255), ".part"));
+    expect(long).not.toBe(corruptName("m".repeat(255), false));
   });
 
   it.each([

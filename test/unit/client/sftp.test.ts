@@ -99,6 +99,19 @@ describe("the client's end of an SFTP channel", () => {
     await expect(operations.read(handle, 0, 20)).rejects.toMatchObject({ lost: true });
   });
 
+  it("takes in an answer that nobody waits for any more", async () => {
+    const { raw, channel, operations } = await started();
+    const late = operations.checkFile("/f", "sha256", undefined);
+    await Promise.race([late, Promise.resolve()]);
+    const digest = Buffer.alloc(32, 7);
+    const reply = new Writer(PacketType.EXTENDED_REPLY).u32(1).text("sha256").raw(digest);
+    raw.onData(reply.finish());
+    expect(channel.lost).toBe(false);
+    const stat = operations.stat("/f");
+    raw.onData(new Writer(PacketType.ATTRS).u32(2).u32(0).finish());
+    expect(await stat).toMatchObject({ size: 0 });
+  });
+
   it("rejects all that waits when the connection is gone", async () => {
     const { raw, operations } = await started();
     const calls = [operations.stat("/a"), operations.remove("/b")];

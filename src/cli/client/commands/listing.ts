@@ -1,5 +1,6 @@
 import { lstat, readdir, readlink } from "node:fs/promises";
 import { join } from "node:path";
+import { decodeName, encodeName } from "../../../client/names.ts";
 import type { RemoteAttrs } from "../../../client/types.ts";
 import { humanSize } from "../../../shell/sizes.ts";
 import { timeText } from "../../format.ts";
@@ -73,7 +74,7 @@ const lls: ShellCommand = {
 
 const LOCAL: Place = {
   async attrs(path) {
-    const found = await lstat(path);
+    const found = await lstat(encodeName(path));
     const type = found.isFile()
       ? "file"
       : found.isDirectory()
@@ -86,13 +87,14 @@ const LOCAL: Place = {
   },
   async entries(path) {
     const all: Entry[] = [];
-    for (const name of await readdir(path)) {
+    for (const bytes of await readdir(encodeName(path), { encoding: "buffer" })) {
+      const name = decodeName(bytes);
       const attrs = await LOCAL.attrs(join(path, name)).catch(() => undefined);
       if (attrs !== undefined) all.push({ name, ...attrs });
     }
     return all;
   },
-  linkTarget: (path) => readlink(path),
+  linkTarget: async (path) => decodeName(await readlink(encodeName(path), "buffer")),
 };
 
 async function list(

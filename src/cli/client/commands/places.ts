@@ -1,4 +1,5 @@
 import { stat } from "node:fs/promises";
+import { encodeName } from "../../../client/names.ts";
 import type { ShellCommand } from "../command.ts";
 import { visible } from "../text.ts";
 import { UsageError } from "../words.ts";
@@ -37,7 +38,7 @@ const lcd: ShellCommand = {
   async run(shell, { operands }) {
     const home = { text: "~", pattern: undefined, home: true };
     const [path = ""] = await shell.expandLocal(operands.length > 0 ? operands : [home]);
-    const found = await stat(path).catch(() => undefined);
+    const found = await stat(encodeName(path)).catch(() => undefined);
     if (!found?.isDirectory()) throw new UsageError(`${path}: is no directory of this machine`);
     shell.localDirectory = path;
   },

@@ -1,4 +1,4 @@
-import type { Connection, Engine } from "../../../../src/cli/client/engine.ts";
+import type { Connection, Engine, RunOptions } from "../../../../src/cli/client/engine.ts";
 import { isRemote, parseTarget } from "../../../../src/client/target.ts";
 import type {
   JournalEntry,
@@ -18,9 +18,10 @@ export class FakeEngine implements Engine {
   readonly lists: string[] = [];
   entries: JournalEntry[] = [];
   space: Space | undefined;
+  onSpace: (path: string) => Promise<Space | undefined> = async () => this.space;
   banner = "";
   failure: Error | undefined;
-  onRun: (job: TransferJob, signal: AbortSignal) => Promise<TransferSummary> = async () => SUMMARY;
+  onRun: (job: TransferJob, options: RunOptions) => Promise<TransferSummary> = async () => SUMMARY;
   readonly #files: Readonly<Record<string, number>>;
 
   constructor(files: Readonly<Record<string, number>> = {}) {
@@ -33,9 +34,9 @@ export class FakeEngine implements Engine {
     return {
       remote: this.remote(),
       server: "ann@h:22",
-      run: async (job, { signal }) => {
+      run: async (job, options) => {
         this.jobs.push(job);
-        return this.onRun(job, signal);
+        return this.onRun(job, options);
       },
     };
   }
@@ -74,7 +75,7 @@ export class FakeEngine implements Engine {
       rename: refuse,
       chmod: refuse,
       utimes: refuse,
-      space: async () => this.space,
+      space: (path) => this.onSpace(path),
       hash: async () => undefined,
       hashes: async () => [],
       close: async () => {},

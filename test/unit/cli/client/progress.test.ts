@@ -129,6 +129,17 @@ describe("lines that stay", () => {
   });
 });
 
+describe("a file that was not verified", () => {
+  it("is done, and told to be so with the reason", () => {
+    const state = seen([[0, start(1, "/x/a", 10)]]);
+    const unverified = "the server did not answer in time";
+    state.apply({ type: "done", file: 1, bytes: 10, durationMs: 5, unverified }, 5);
+    const [done, said] = state.takeNotes();
+    expect(done?.kind).toBe("done");
+    expect(said).toEqual({ kind: "said", text: `a: not verified: ${unverified}` });
+  });
+});
+
 describe("hostile names", () => {
   it("a server's file name with escape sequences never reaches the terminal as such", () => {
     const name = "/x/\u001b]0;owned\u0007\u001b[2J\u009b31m\u202etxt.exe\r\nfake";

@@ -69,6 +69,21 @@ describe("on a terminal", () => {
     report.stop();
   });
 
+  it("begins anew below what others wrote while it was suspended", () => {
+    const written = new Written(80);
+    const report = new LiveReporter(written, () => 0);
+    report.event(START);
+    report.event({ ...START, file: 2 });
+    report.frame();
+    process.emit("SIGCONT", "SIGCONT");
+    const writes = written.writes.length;
+    report.frame();
+    expect(written.writes).toHaveLength(writes + 1);
+    expect(written.writes.at(-1)).toMatch(/^\rone\.bin/);
+    report.stop();
+    expect(process.listenerCount("SIGCONT")).toBe(0);
+  });
+
   it("writes errors to standard error between the bars, without what could steer a terminal", () => {
     const written = new Written(80);
     const report = new LiveReporter(written, () => 0);

@@ -6,6 +6,7 @@ import { COMMANDS, commandNames } from "../../../../src/cli/client/commands/all.
 import { Completion } from "../../../../src/cli/client/complete.ts";
 import { FileShell } from "../../../../src/cli/client/file-shell.ts";
 import { History } from "../../../../src/cli/client/history.ts";
+import { Interrupts } from "../../../../src/cli/client/interrupts.ts";
 import { connect } from "../../../../src/cli/client/session.ts";
 import { runLine } from "../../../../src/cli/client/shell.ts";
 import { LoginError } from "../../../../src/client/errors.ts";
@@ -158,7 +159,7 @@ describe("commands", () => {
   it("stop at Ctrl-C, and the session goes on", async () => {
     const engine = new FakeEngine({ "/home/a.txt": 1 });
     const { shell, run } = await open(engine);
-    engine.onRun = (_job, signal) =>
+    engine.onRun = (_job, { signal }) =>
       new Promise((_resolve, reject) => {
         signal.addEventListener("abort", () => reject(signal.reason));
         run.interrupts.interrupt();
@@ -188,8 +189,12 @@ describe("free space", () => {
   });
 
   it("counts what the files there hold already, replaced or begun", async () => {
-    const engine = new FakeEngine({ "/home/big": 400, "/home/half.part": 600, "/home/d/big": 900 });
+    const there = { "/home/big": 400, "/home/.0123.part": 600, "/home/half.part": 900 };
+    const engine = new FakeEngine({ ...there, "/home/d/big": 900 });
     engine.space = { totalBytes: 5000, freeBytes: 1000 };
+    const source = join(directory, "half");
+    const begun = { direction: "up", source, target: "/home/half", part: ".0123.part" } as const;
+    engine.entries = [{ ...unfinished("half", 600), ...begun }];
     const { shell } = await open(engine);
     bytes("big", 1400);
     bytes("half", 1600);
@@ -198,6 +203,12 @@ describe("free space", () => {
     expect(await runLine(shell, "put big d")).toBe("done");
     bytes("big", 1401);
     expect(await runLine(shell, "put big")).toBe("failed");
+    bytes("half", 1601);
+    expect(await runLine(shell, "put half")).toBe("failed");
+    // What another left beside the target is not continued.
+    bytes("half", 1600);
+    engine.entries = [];
+    expect(await runLine(shell, "put half")).toBe("failed");
     expect(engine.jobs).toHaveLength(3);
   });
 
@@ -206,6 +217,91 @@ describe("free space", () => {
     bytes("big", 1400);
     expect(await runLine(shell, "put big")).toBe("done");
     expect(run.written.text).toContain("the server doesn't tell its free space");
+  });
+});
+
+describe("Ctrl-C while an upload runs", () => {
+  const event = {
+    type: "start",
+    file: 1,
+    source: "/a",
+    target: "/home/a",
+    direction: "up",
+    size: 9,
+    offset: 0,
+  } as const;
+
+  /** An upload that a person stops once it has begun, or before. */
+  async function stopped(begun: boolean): Promise<Desk & { engine: FakeEngine }> {
+    const engine = new FakeEngine({ "/home/other": 1 });
+    engine.space = { totalBytes: 5000, freeBytes: 1000 };
+    const desk = await open(engine);
+    writeFileSync(join(directory, "a"), "a");
+    engine.onRun = (_job, { signal, onEvent }) =>
+      new Promise((_resolve, reject) => {
+        signal.addEventListener("abort", () => reject(signal.reason));
+        if (begun) onEvent(event);
+        engine.space = { totalBytes: 5000, freeBytes: 400 };
+        desk.run.interrupts.interrupt();
+      });
+    return { ...desk, engine };
+  }
+
+  it("tells what is free once something was stored", async () => {
+    const { shell, run } = await stopped(true);
+    expect(await runLine(shell, "put a")).toBe("cancelled");
+    expect(run.written.text).toMatch(/1\.00 KB of .*\ncancelled; .*\n400 B of 5\.00 KB free/);
+    const before = await stopped(false);
+    expect(await runLine(before.shell, "put a")).toBe("cancelled");
+    expect(before.run.written.text).not.toContain("400 B");
+  });
+
+  it("doesn't wait for a server that doesn't tell any more, at Ctrl-C again not at all", async () => {
+    const { shell, run, engine } = await stopped(true);
+    const put = runLine(shell, "put a");
+    const silent = new Promise<void>((asked) => {
+      engine.onSpace = async () => {
+        if (engine.space?.freeBytes === 1000) return engine.space;
+        asked();
+        return new Promise(() => {});
+      };
+    });
+    await silent;
+    run.interrupts.interrupt();
+    expect(await put).toBe("cancelled");
+    expect(await runLine(shell, "pwd")).toBe("done");
+  });
+
+  it("stops the question of what is free, too", async () => {
+    const { shell, run, engine } = await stopped(true);
+    engine.onSpace = () => {
+      run.interrupts.interrupt();
+      return new Promise(() => {});
+    };
+    expect(await runLine(shell, "put a")).toBe("cancelled");
+    expect(engine.jobs).toEqual([]);
+  });
+});
+
+describe("Ctrl-C again", () => {
+  it("ends the process when the work doesn't stop, also while the key is held down", async () => {
+    const codes: number[] = [];
+    const interrupts = new Interrupts((code) => codes.push(code));
+    const work = new AbortController();
+    const running = interrupts.during((signal) => {
+      signal.addEventListener("abort", () => work.abort());
+      return new Promise<void>((done) => {
+        const held = setInterval(() => {
+          interrupts.interrupt();
+          if (codes.length === 0) return;
+          clearInterval(held);
+          done();
+        }, 10);
+      });
+    });
+    await running;
+    expect(work.signal.aborted).toBe(true);
+    expect(codes).toEqual([130]);
   });
 });
 
