@@ -4,7 +4,6 @@ import { PacketType, StatusCode } from "../sftp/constants.ts";
 import { FileError, RemoteError } from "./errors.ts";
 import { giveMemory } from "./memory.ts";
 import { failure, type Operations, type RemoteHandle } from "./operations.ts";
-import type { Data } from "./sftp.ts";
 
 /** Read requests on their way, or unacknowledged writes, of all files of a connection, in bytes. */
 const ON_THE_WAY = 64 * 1024 * 1024;
@@ -52,13 +51,11 @@ class Download {
   readonly #handle: RemoteHandle;
   readonly #fd: number;
   readonly #options: BulkOptions;
-  readonly #arrived = new Map<number, Data>();
+  readonly #arrived = new Map<number, Buffer>();
   readonly #done: (error?: unknown) => void;
   #end: number;
   #next: number;
   #written: number;
-  /** everything before it has come in */
-  #inOrder: number;
   #requests = 0;
   #writing = false;
   #failed: { readonly error: unknown } | undefined;
@@ -78,7 +75,6 @@ class Download {
     this.#end = options.size;
     this.#next = options.from;
     this.#written = options.from;
-    this.#inOrder = options.from;
   }
 
   step(): void {
@@ -123,25 +119,17 @@ class Download {
     );
   }
 
-  #got(offset: number, length: number, data: Data | undefined): void {
+  #got(offset: number, length: number, data: Buffer | undefined): void {
     const { channel } = this.#operations;
-    if (this.#failed !== undefined) {
-      channel.consume(data?.bytes.length ?? 0);
-    } else if (data === undefined || data.bytes.length === 0) {
+    if (this.#failed !== undefined) return;
+    if (data === undefined || data.length === 0) {
       this.#failed = { error: changed(this.#handle.path) };
-    } else if (data.bytes.length > length) {
+    } else if (data.length > length) {
       channel.fail("the server sent more than it was asked for");
       this.#failed = { error: new RemoteError(this.#handle.path, "too much data", { lost: true }) };
     } else {
-      const got = data.bytes.length;
-      const early = offset !== this.#inOrder;
-      // What is out of order is held at our own cost: its credit may be needed by what comes before.
-      if (early) channel.consume(got);
-      this.#arrived.set(offset, early ? { ...data, consumed: true } : data);
-      for (let next = this.#arrived.get(this.#inOrder); next !== undefined; ) {
-        this.#inOrder += next.bytes.length;
-        next = this.#arrived.get(this.#inOrder);
-      }
+      const got = data.length;
+      this.#arrived.set(offset, data);
       if (this.#arrived.size > MOST_ARRIVED) {
         channel.fail("the server answers in too many small pieces");
       }
@@ -154,21 +142,18 @@ class Download {
     if (this.#writing) return;
     const pieces: Buffer[] = [];
     let length = 0;
-    let credit = 0;
     for (;;) {
       const data = this.#arrived.get(this.#written + length);
       if (data === undefined || length > MOST_AT_ONCE || pieces.length >= MOST_PIECES) break;
       this.#arrived.delete(this.#written + length);
-      pieces.push(data.bytes);
-      length += data.bytes.length;
-      if (!data.consumed) credit += data.bytes.length;
+      pieces.push(data);
+      length += data.length;
     }
     if (length === 0) return;
     this.#writing = true;
     writeAll(this.#fd, pieces, length, this.#written, (error) => {
       this.#writing = false;
       for (const piece of pieces) giveMemory(piece);
-      this.#operations.channel.consume(credit);
       if (error !== null) this.#failed ??= { error };
       else {
         this.#written += length;

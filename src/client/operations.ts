@@ -3,7 +3,7 @@ import type { Reader } from "../sftp/reader.ts";
 import { Writer } from "../sftp/writer.ts";
 import { RemoteError } from "./errors.ts";
 import { decodeName, encodeName } from "./names.ts";
-import { type Data, type Reply, type SftpClientChannel, statusError } from "./sftp.ts";
+import { type Reply, type SftpClientChannel, statusError } from "./sftp.ts";
 import type { RemoteAttrs, RemoteEntry, Space } from "./types.ts";
 
 /** What every server takes: the draft's section 3 lets packets have 34000 bytes. */
@@ -79,8 +79,8 @@ export class Operations {
     await this.#ok(PacketType.CLOSE, handle.path, (w) => w.string(handle.id));
   }
 
-  /** undefined at the end of the file. The data counts against the window until consumed. */
-  async read(handle: RemoteHandle, offset: number, length: number): Promise<Data | undefined> {
+  /** undefined at the end of the file. */
+  async read(handle: RemoteHandle, offset: number, length: number): Promise<Buffer | undefined> {
     const reply = await this.#send(PacketType.READ, (writer) =>
       writer.string(handle.id).u64(offset).u32(length),
     );

@@ -25,16 +25,9 @@ const REPLY_HEADER = 9;
 /** What waits to be sent, above which writers are asked to wait, in bytes. */
 const QUEUE_BYTES = 2 * 1024 * 1024;
 
-/** The bytes of a DATA reply. They count against the window until consumed. */
-export interface Data {
-  readonly bytes: Buffer;
-  /** its credit was given already */
-  readonly consumed?: boolean;
-}
-
 export type Reply =
   | { readonly type: "status"; readonly code: number; readonly text: string }
-  | { readonly type: "data"; readonly data: Data }
+  | { readonly type: "data"; readonly data: Buffer }
   /** HANDLE, NAME, ATTRS, EXTENDED_REPLY: what follows the request id */
   | { readonly type: number; readonly body: Reader };
 
@@ -136,11 +129,6 @@ export class SftpClientChannel {
     });
   }
 
-  /** Gives the server credit for data that was used. */
-  consume(bytes: number): void {
-    this.#channel.consume(bytes);
-  }
-
   close(): void {
     this.fail("the connection was closed");
   }
@@ -225,9 +213,9 @@ export class SftpClientChannel {
     const headed = this.#headEnd;
     this.#body = undefined;
     this.#headEnd = 0;
-    this.#channel.consume(headed);
+    // Callers bound what they ask for, so data is held at our own cost: the window never stands still.
+    this.#channel.consume(headed + body.length);
     if (type === PacketType.VERSION) {
-      this.#channel.consume(body.length);
       this.#hears(id, body);
       return;
     }
@@ -244,8 +232,7 @@ export class SftpClientChannel {
 
   /** @throws MalformedError, while the request still waits and is rejected with all others */
   #reply(type: number, body: Buffer): Reply {
-    if (type === PacketType.DATA) return { type: "data", data: { bytes: body } };
-    this.#channel.consume(body.length);
+    if (type === PacketType.DATA) return { type: "data", data: body };
     const reader = new Reader(body);
     if (type !== PacketType.STATUS) return { type, body: reader };
     const code = reader.u32();

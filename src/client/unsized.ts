@@ -24,16 +24,15 @@ export async function downloadToEnd(
   for (let at = 0; ; ) {
     signal.throwIfAborted();
     const data = await operations.read(handle, at, operations.maxRead);
-    if (data === undefined || data.bytes.length === 0) return at;
-    const { length } = data.bytes;
+    if (data === undefined || data.length === 0) return at;
+    const { length } = data;
     if (length > operations.maxRead) {
       operations.channel.fail("the server sent more than it was asked for");
       throw new RemoteError(handle.path, "too much data", { lost: true });
     }
     for (let done = 0; done < length; ) {
-      done += (await writeSome(fd, data.bytes, done, length - done, at + done)).bytesWritten;
+      done += (await writeSome(fd, data, done, length - done, at + done)).bytesWritten;
     }
-    operations.channel.consume(length);
     at += length;
     onProgress(at);
   }

@@ -156,10 +156,9 @@ export async function readRange(
     const chunks: Buffer[] = [];
     for (let at = from; at < to; ) {
       const data = await operations.read(handle, at, Math.min(operations.maxRead, to - at));
-      if (data === undefined || data.bytes.length === 0) return undefined;
-      chunks.push(data.bytes);
-      operations.channel.consume(data.bytes.length);
-      at += data.bytes.length;
+      if (data === undefined || data.length === 0) return undefined;
+      chunks.push(data);
+      at += data.length;
     }
     return Buffer.concat(chunks);
   } finally {
