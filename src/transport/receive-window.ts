@@ -15,6 +15,9 @@ const LINE_SPEED = 640 * 1000;
 /** On a long line every doubling takes a round trip, so a channel begins with this part of it all. */
 const FIRST_PART = 1 / 8;
 
+/** One adjust may give back this part of the window. */
+const GRANTED_PART = 1 / 64;
+
 /** A channel takes at most this part of what is left: those that come later find something, too. */
 const LARGEST_STEP = 1 / 4;
 
@@ -102,7 +105,11 @@ export class ReceiveWindow {
     this.#held += bytes;
     this.#sinceGrowth += bytes;
     this.#sinceGrant += bytes;
-    if (this.#sinceGrant >= this.#pace) this.#send(Math.min(this.#credit, this.#pace));
+    if (this.#sinceGrant >= this.#pace) {
+      // On a long line what is held back is missing from the window for as long as it is not full.
+      const most = Math.max(this.#sinceGrant, this.#limit * GRANTED_PART);
+      this.#send(Math.min(this.#credit, Math.floor(most)));
+    }
     return this.#open >= 0;
   }
 

@@ -51,11 +51,11 @@ describe("ReceiveWindow", () => {
 
   test("answers data that comes in with a grant every few packets: it carries TCP's ACK", () => {
     const { window, grants } = windowWith();
-    window.received(512 * 1024);
-    window.consumed(512 * 1024);
-    expect(grants).toEqual([]);
-    for (let i = 0; i < 6; i++) window.received(PACKET);
-    expect(grants).toEqual([96 * 1024, 96 * 1024]);
+    for (let i = 0; i < 12; i++) {
+      window.received(PACKET);
+      window.consumed(PACKET);
+    }
+    expect(grants).toEqual([64 * 1024, 96 * 1024, 96 * 1024, 96 * 1024]);
   });
 
   test("on a long line begins larger, with the first byte that comes in", () => {
@@ -80,6 +80,20 @@ describe("ReceiveWindow", () => {
     });
     expect(limits.slice(0, 11)).toEqual([64, 64, 32, 32, 16, 16, 16, 8, 8, 8, 4]);
     expect(budget.left).toBeGreaterThanOrEqual(0);
+  });
+
+  test("wide packets are granted again whole: nothing is held back from a long line", () => {
+    const wide = 256 * 1024;
+    const { window, grants } = windowWith(new Budget(1 << 30), LARGEST_WINDOW);
+    window.received(wide);
+    grants.length = 0;
+    window.received(wide);
+    window.consumed(2 * wide);
+    for (let i = 0; i < 3; i++) {
+      window.received(wide);
+      window.consumed(wide);
+    }
+    expect(grants).toEqual([2 * wide, wide, wide]);
   });
 
   test("grows for bulk data up to the largest window, and never lets more be held", () => {
