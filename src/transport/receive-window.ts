@@ -13,7 +13,7 @@ export const LARGEST_WINDOW = 64 * 1024 * 1024;
 const LINE_SPEED = 640 * 1000;
 
 /** On a long line every doubling takes a round trip, so a channel begins with this part of it all. */
-const FIRST_PART = 1 / 8;
+const FIRST_PART = 1 / 4;
 
 /** One adjust may give back this part of the window. */
 const GRANTED_PART = 1 / 64;

@@ -62,8 +62,8 @@ describe("ReceiveWindow", () => {
     const { window, grants, budget } = windowWith(new Budget(1 << 30), LARGEST_WINDOW);
     expect(budget.left).toBe(1 << 30);
     window.received(1);
-    expect(window.limit).toBe(LARGEST_WINDOW / 8);
-    expect(grants).toEqual([LARGEST_WINDOW / 8 - INITIAL_WINDOW]);
+    expect(window.limit).toBe(LARGEST_WINDOW / 4);
+    expect(grants).toEqual([LARGEST_WINDOW / 4 - INITIAL_WINDOW]);
     window.received(1);
     expect(grants).toHaveLength(1);
   });
