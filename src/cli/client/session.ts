@@ -1,10 +1,7 @@
-import { join } from "node:path";
 import type { LoginOptions, Target } from "../../client/types.ts";
 import type { Context } from "../context.ts";
 import type { Connection, Engine } from "./engine.ts";
 import { CLIENT_EXIT, ClientExit, LOGIN_EXIT, loginFailure, messageOf } from "./exit.ts";
-import { FileShell } from "./file-shell.ts";
-import { History } from "./history.ts";
 import { Cancelled, Interrupts, unlessAborted } from "./interrupts.ts";
 import type { Workplace } from "./job.ts";
 import { jsonLine } from "./json-reporter.ts";
@@ -12,7 +9,6 @@ import type { LoginFlags } from "./options.ts";
 import { type Output, processOutput } from "./output.ts";
 import { Person } from "./person.ts";
 import { realEngine } from "./real-engine.ts";
-import { interact, runScript } from "./shell.ts";
 import { visible } from "./text.ts";
 import { UsageError } from "./words.ts";
 
@@ -107,51 +103,4 @@ function tell(output: Output, thrown: unknown, { json }: SessionOptions): number
   if (json) output.out(jsonLine({ type: "error", failure: failure ?? null, message }));
   output.err(`moorage: ${visible(message)}\n`);
   return code;
-}
-
-/** `moorage connect`: the prompt, or the lines of standard input. */
-export async function connect(
-  context: Context,
-  text: string,
-  options: LoginFlags,
-  given?: Surroundings,
-): Promise<void> {
-  const prepare = (engine: Engine) => ({ target: engine.parseTarget(text) });
-  await runSession(
-    context,
-    options,
-    prepare,
-    async (place, { target }, person) => {
-      const shell = await openShell(place, target, options);
-      const { stdin } = context.io;
-      const keyboard = stdin.isTTY === true ? person.keyboard() : undefined;
-      if (keyboard === undefined) {
-        // From here on Ctrl-C is a signal again.
-        person.release();
-        return runScript(shell, stdin);
-      }
-      person.say = (line) => shell.print(line);
-      const history = new History(join(place.engine.stateDirectory(), "history"));
-      return interact(shell, keyboard, history);
-    },
-    given,
-  );
-}
-
-async function openShell(
-  place: Workplace,
-  target: Target,
-  { quiet }: LoginFlags,
-): Promise<FileShell> {
-  const { remote } = place.connection;
-  const style = quiet ? "quiet" : "auto";
-  const shell = new FileShell(place, remote.home, process.cwd(), style);
-  if (target.path !== undefined) {
-    const word = { text: target.path, pattern: undefined, home: /^~(\/|$)/.test(target.path) };
-    const path = await remote.realpath(shell.remotePath(word));
-    const { type } = await remote.stat(path);
-    if (type !== "directory") throw new Error(`${path}: is not a directory`);
-    shell.directory = path;
-  }
-  return shell;
 }

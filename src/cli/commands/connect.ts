@@ -20,7 +20,7 @@ export function addConnectCommand(program: Command, context: Context): void {
     .addHelpText("after", EXAMPLES)
     .action(async (server: string, flags: LoginFlags) => {
       // Loaded here, so that the other commands don't wait for what only the client needs.
-      const { connect } = await import("../client/session.ts");
+      const { connect } = await import("../client/connect.ts");
       await connect(context, server, flags);
     });
 }
