@@ -91,7 +91,9 @@ async function fetch(
     return await finish(context, place, fd, received);
   } catch (error) {
     // Nothing goes on with a small one.
-    if (place.attrs.size < JOURNAL_FROM) directory.remove(progress.part as string);
+    if (place.attrs.size < JOURNAL_FROM && isOurs(place, fd)) {
+      directory.remove(progress.part as string);
+    }
     throw error;
   } finally {
     closeSync(fd);
@@ -126,7 +128,11 @@ async function adopt(context: Context, place: Place, size: number): Promise<Outc
     const likely = size === attrs.size && Math.floor(fstatSync(fd).mtimeMs / 1000) === attrs.mtime;
     const same = await check.samePrefix(fd, source, size, likely).finally(() => check.close());
     if (!same) return undefined;
-    if (size === attrs.size) return { type: "skipped", reason: "is here already" };
+    if (size === attrs.size) {
+      // A run that ended behind its rename left its entry.
+      progress.drop();
+      return { type: "skipped", reason: "is here already" };
+    }
     if (attrs.size < JOURNAL_FROM) return undefined;
     const free = names.plain !== undefined && directory.lstat(names.plain) === undefined;
     progress.part = free ? names.plain : names.own;
@@ -237,7 +243,7 @@ async function finish(
     await check.close();
   }
   const changed = verdict.same !== false && (await hasChanged(context, place));
-  if (directory.lstat(progress.part as string)?.ino !== fstatSync(fd).ino) {
+  if (!isOurs(place, fd)) {
     progress.drop();
     throw new FileError(`${place.target}: ${progress.part} was replaced meanwhile; start again`);
   }
@@ -252,6 +258,11 @@ async function finish(
   directory.rename(progress.part as string, name);
   progress.drop();
   return { type: "done", bytes, ...verified(verdict) };
+}
+
+/** Whether the part's name still stands for the file that is open. */
+function isOurs({ directory, progress }: Place, fd: number): boolean {
+  return directory.lstat(progress.part as string)?.ino === fstatSync(fd).ino;
 }
 
 /** What was read before a change and what came after it are no file together. */

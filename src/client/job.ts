@@ -90,6 +90,7 @@ export class Progress {
 
 /**
  * Runs `work` as the only one that transfers this file.
+ * @param wanted also where the journal knows nothing of it yet
  * @throws FileError when another process does
  */
 export async function claimed<T>(
@@ -98,7 +99,8 @@ export async function claimed<T>(
   wanted: boolean,
   work: (claim: Claim | undefined) => Promise<T>,
 ): Promise<T> {
-  const claim = wanted ? await journal.claim(key).catch(() => journal.unlocked(key)) : undefined;
+  const listed = wanted || (await journal.find(key)) !== undefined;
+  const claim = listed ? await journal.claim(key).catch(() => journal.unlocked(key)) : undefined;
   if (typeof claim === "number") {
     throw new FileError(`${key.target}: process ${claim} transfers this file now`, true);
   }

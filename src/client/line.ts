@@ -124,7 +124,7 @@ export class Line {
           const isSent = sent();
           if (error) return reject(this.#refused(name, error));
           // Two answers of the server were waited for: the channel's and the request's.
-          const raw = rawChannel(channel as unknown as Parameters<typeof rawChannel>[0]);
+          const raw = rawOf(channel);
           if (isSent) raw.outgoing.window -= first.length;
           const adopted = this.#adopt(channel, raw, (performance.now() - begin) / 2);
           resolve(attach(adopted));
@@ -149,6 +149,8 @@ export class Line {
       this.#orLost(fail, () => {
         this.#client.exec(command, (error, channel) => {
           if (error) return fail(this.#refused("exec", error));
+          // Its number may have been an adopted one's; its reader keeps what it gets.
+          this.#adopted.delete(rawOf(channel).incoming.id);
           const late = setTimeout(() => channel.close(), limitMs);
           void collect(channel).then((output) => {
             clearTimeout(timer);
@@ -215,6 +217,10 @@ export class Line {
     for (const channel of this.#channels) channel.closedByPeer();
     this.#channels.clear();
   }
+}
+
+function rawOf(channel: ClientChannel): RawChannel {
+  return rawChannel(channel as unknown as Parameters<typeof rawChannel>[0]);
 }
 
 function collect(channel: ClientChannel): Promise<CommandOutput> {

@@ -95,6 +95,8 @@ async function send(
     const timed = existing?.mtime === state.mtime;
     if (same && own === undefined && (await check.samePrefix(fd, target, state.size, timed))) {
       if (job.preserve) await copyAttrs(connection, target, state);
+      // A run that ended behind its rename left its entry.
+      source.progress.drop();
       return { type: "skipped", reason: "is there already" };
     }
     const start = looks ? await startAt(source, around, check) : { offset: 0 };

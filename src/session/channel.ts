@@ -3,7 +3,10 @@
  * and how much is still on its way out. transport/ implements it over ssh2; tests over memory.
  */
 export interface ByteChannel {
-  /** Set by the consumer. Each chunk is the receiver's to keep; nothing will write into it again. */
+  /**
+   * Set by the consumer. On the server each chunk is the receiver's to keep; nothing will write into
+   * it again. On the client it is good until this returns.
+   */
   onData: (chunk: Buffer) => void;
   /** The peer sent EOF: no more data will come. */
   onEnd: () => void;

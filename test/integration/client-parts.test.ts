@@ -16,6 +16,7 @@ import { openJournal } from "../../src/client/journal.ts";
 import type { ClientConnection } from "../../src/client/remote.ts";
 import type { Direction, TransferEvent, TransferJob } from "../../src/client/types.ts";
 import {
+  breakOff,
   type ClientHome,
   connectClient,
   jobOf,
@@ -85,15 +86,6 @@ function sides(direction: Direction) {
   };
 }
 
-/** Breaks a transfer off after some of its bytes. */
-async function breakOff(run: () => Promise<Ran>): Promise<void> {
-  const { retry } = connection;
-  proxy.cutAfter(6 * MIB);
-  connection.retry = { tries: 0, firstMs: 1, longestMs: 1 };
-  await run().catch(() => {});
-  connection.retry = retry;
-}
-
 const OWN: [string, (path: string) => void][] = [
   ["other bytes", (path) => writeFileSync(path, "mine")],
   ["nothing", (path) => writeFileSync(path, "")],
@@ -120,7 +112,7 @@ describe.each<Direction>(["up", "down"])("a file on its way %s beside NAME.part"
     const { source, target, into, run } = sides(direction);
     source("from", data);
     writeFileSync(`${target}.part`, "mine");
-    await breakOff(() => run("from"));
+    await breakOff(home, connection, proxy, () => run("from"));
     const [part, ...more] = readdirSync(into).filter((name) => name !== "f.part");
     expect(more).toEqual([]);
     expect(statSync(join(into, part ?? "")).size).toBeGreaterThan(MIB);
@@ -145,12 +137,35 @@ describe.each<Direction>(["up", "down"])("a file on its way %s beside NAME.part"
   it("starts over in its own part without resume", async () => {
     const { source, target, into, run } = sides(direction);
     source("from", data);
-    await breakOff(() => run("from"));
+    await breakOff(home, connection, proxy, () => run("from"));
     expect(readdirSync(into)).toEqual(["f.part"]);
     const { events } = await run("from", { resume: false });
     expect(only(events, "start")[0]?.offset).toBe(0);
     expect(readFileSync(target).equals(data)).toBe(true);
     expect(readdirSync(into)).toEqual(["f"]);
+  });
+
+  it("is out of the journal once it is there, though it became small in between", async () => {
+    const { source, target, into, run } = sides(direction);
+    source("from", data);
+    await breakOff(home, connection, proxy, () => run("from"));
+    expect(await home.journal.list()).toHaveLength(1);
+    source("from", "small");
+    expect((await run("from")).summary).toMatchObject({ files: 1, failed: 0 });
+    expect(readFileSync(target, "utf8")).toBe("small");
+    expect(readdirSync(into)).toEqual(["f"]);
+    expect(await home.journal.list()).toEqual([]);
+  });
+
+  it("is out of the journal when it is found whole: its run ended behind the rename", async () => {
+    const { source, target, into, run } = sides(direction);
+    source("from", data);
+    await breakOff(home, connection, proxy, () => run("from"));
+    writeFileSync(`${target}.part`, data);
+    renameSync(`${target}.part`, target);
+    expect((await run("from")).summary).toMatchObject({ files: 0, skipped: 1 });
+    expect(readdirSync(into)).toEqual(["f"]);
+    expect(await home.journal.list()).toEqual([]);
   });
 
   it("goes on by itself where no journal can be written", async () => {
@@ -207,7 +222,7 @@ describe.each<Direction>(["up", "down"])("two files of one name on their way %s"
     const { source, target, into, run } = sides(direction);
     source("one", data);
     source("two", other);
-    await breakOff(() => run("one"));
+    await breakOff(home, connection, proxy, () => run("one"));
     await run("two");
     expect(readFileSync(target).equals(other)).toBe(true);
     const { events } = await run("one", { resume: true });
@@ -231,7 +246,7 @@ describe("an upload that was broken off", () => {
       source("from", data);
       // So that it has another name on the way.
       writeFileSync(join(there, "in/f.part"), "mine");
-      await breakOff(() => run("from", { target }));
+      await breakOff(home, connection, proxy, () => run("from", { target }));
       const job = jobOf({ direction: "up", sources: [home.path("from/f")], target });
       const { signal } = new AbortController();
       const begun = await home.journal.list(connection.server);
@@ -245,18 +260,24 @@ describe("an upload that was broken off", () => {
 });
 
 describe("a part that somebody replaces by a file of his own", () => {
-  it("is not taken for what was fetched", async () => {
-    const { source, target, into, run } = sides("down");
-    source("from", data);
+  it.each([
+    ["large", data],
+    ["small", "small"],
+  ])("is not taken for what was fetched, %s, and stays", async (_, bytes) => {
+    const { source, into, run } = sides("down");
+    source("from", bytes);
+    let part = "";
     const onEvent = ({ type }: TransferEvent): void => {
       if (type !== "verifying") return;
+      [part = ""] = readdirSync(into);
       writeFileSync(join(into, "new"), "mine");
-      renameSync(join(into, "new"), `${target}.part`);
+      renameSync(join(into, "new"), join(into, part));
     };
     const { events } = await run("from", { onEvent });
-    expect(only(events, "failed")[0]?.message).toMatch(/f\.part was replaced meanwhile/);
-    expect(readdirSync(into)).toEqual(["f.part"]);
-    expect(readFileSync(`${target}.part`, "utf8")).toBe("mine");
+    expect(part).toMatch(/\.part$/);
+    expect(only(events, "failed")[0]?.message).toContain(`${part} was replaced meanwhile`);
+    expect(readdirSync(into)).toEqual([part]);
+    expect(readFileSync(join(into, part), "utf8")).toBe("mine");
   });
 });
 

@@ -24,7 +24,8 @@ let server: TestServer;
 const clients: Client[] = [];
 
 beforeAll(async () => {
-  server = await startTestServer({ users: USERS });
+  // A login that takes for ever is not what ends a connection here.
+  server = await startTestServer({ users: USERS, config: { limits: { loginGrace: 3_600_000 } } });
 });
 afterAll(() => server.stop());
 afterEach(() => {

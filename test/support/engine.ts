@@ -15,6 +15,7 @@ import type {
   TransferJob,
   TransferSummary,
 } from "../../src/client/types.ts";
+import type { LineProxy } from "./proxy.ts";
 import { type KeyPair, makeKey } from "./ssh-client.ts";
 
 /** Where a client of a test lives: its key, its known hosts, its journal, its files. */
@@ -111,6 +112,31 @@ export async function transfer(
     },
   });
   return { summary, events };
+}
+
+const MIB = 1024 * 1024;
+
+/**
+ * Cuts the line under a transfer until the journal knows of more than 3 MiB: on a busy machine less
+ * is acknowledged than was carried. The file has more than 9 MiB.
+ */
+export async function breakOff(
+  home: ClientHome,
+  connection: ClientConnection,
+  line: LineProxy,
+  run: () => Promise<Ran>,
+): Promise<void> {
+  const { retry } = connection;
+  for (const carried of [6, 2, 1, 1, 1]) {
+    await connection.live();
+    connection.retry = { tries: 0, firstMs: 1, longestMs: 1 };
+    line.cutAfter(carried * MIB);
+    await run().catch(() => {});
+    connection.retry = retry;
+    const last = (await home.journal.list()).at(-1);
+    if ((last?.offset ?? 0) > 3 * MIB) return;
+  }
+  throw new Error("too little arrived");
 }
 
 const CHILD = fileURLToPath(new URL("./transfer-child.mjs", import.meta.url));
