@@ -11,7 +11,7 @@ import {
   Progress,
   type Start,
 } from "./job.ts";
-import { type JournalKey, transferId } from "./journal.ts";
+import type { JournalKey } from "./journal.ts";
 import { inDirectory, type LocalDirectory } from "./local.ts";
 import { corruptName, type PartNames, partNames } from "./names.ts";
 import type { JournalEntry, RemoteAttrs } from "./types.ts";
@@ -59,7 +59,7 @@ export async function getFile(context: Context, item: GetItem): Promise<Outcome>
         context.emit({ type: "progress", file: item.file, bytes, size: Math.max(size, bytes) }),
       );
       const plain = size >= JOURNAL_FROM && !item.partTaken;
-      const names = partNames(item.name, transferId(key), plain);
+      const names = partNames(item.name, context.journal.partId(key), plain);
       return inDirectory(item.top, item.parts, (directory) =>
         fetch(context, { ...item, directory, names, progress }, entry),
       );

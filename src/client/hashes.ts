@@ -17,6 +17,9 @@ export interface Patience {
 
 export const PATIENCE: Patience = { baseMs: 60_000, bytesPerMs: 5_000 };
 
+/** The longest a timer of Node can be. */
+const LONGEST_MS = 2 ** 31 - 1 - 60_000;
+
 const PROBE_MS = 20_000;
 
 /** A command is ended some time after its result is of no more use, in milliseconds. */
@@ -79,7 +82,7 @@ export class RemoteHashes {
     // Else each file of a job would wait as long again.
     if (this.#late > 0) throw new LateError(path);
     const bytes = length ?? size ?? (await this.#operations.stat(path)).size;
-    const limitMs = patience.baseMs + bytes / patience.bytesPerMs;
+    const limitMs = Math.min(patience.baseMs + bytes / patience.bytesPerMs, LONGEST_MS);
     try {
       return await this.#inTime(
         path,

@@ -1,3 +1,4 @@
+import { randomBytes } from "node:crypto";
 import {
   closeSync,
   linkSync,
@@ -42,6 +43,8 @@ export class Journal {
   readonly #directory: string;
   /** what could not be written is known to this process at least */
   readonly #unwritten = new Map<string, JournalEntry>();
+
+  #salt: string | undefined;
 
   constructor(directory: string) {
     this.#directory = directory;
@@ -94,6 +97,33 @@ export class Journal {
       }
     } finally {
       rmSync(own, { force: true });
+    }
+  }
+
+  /**
+   * What the part of a transfer is called by when its usual name is taken: 12 hex digits that the
+   * same transfer from another machine, or of another person, does not have.
+   */
+  partId(key: JournalKey): string {
+    this.#salt ??= this.#ownSalt();
+    return shortHash(`${this.#salt} ${transferId(key)}`);
+  }
+
+  #ownSalt(): string {
+    const file = join(this.#directory, "salt");
+    const made = randomBytes(16).toString("hex");
+    const own = `${file}.${process.pid}.tmp`;
+    try {
+      const kept = readText(file);
+      if (kept !== undefined) return kept;
+      mkdirSync(this.#directory, { recursive: true, mode: 0o700 });
+      rmSync(own, { force: true });
+      writeNew(own, made);
+      tryLink(own, file);
+      rmSync(own, { force: true });
+      return readText(file) ?? made;
+    } catch {
+      return made;
     }
   }
 
@@ -190,7 +220,7 @@ export class Claim {
 let counter = 0;
 
 /** What a transfer is called in the journal: 12 hex digits. */
-export function transferId({ direction, server, source, target }: JournalKey): string {
+function transferId({ direction, server, source, target }: JournalKey): string {
   return shortHash(JSON.stringify([direction, server, source, target]));
 }
 

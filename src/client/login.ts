@@ -1,3 +1,4 @@
+import type { Socket } from "node:net";
 import ssh2, {
   type AuthenticationType,
   type AuthHandlerMiddleware,
@@ -94,6 +95,7 @@ class Login {
 
   async run(): Promise<Line> {
     const client = this.#client;
+    let socket: Socket | undefined;
     try {
       return await new Promise<Line>((resolve, reject) => {
         this.#fail = (error) => {
@@ -107,8 +109,8 @@ class Login {
         client.on("close", () => this.#fail(this.#closedEarly()));
         this.#begin("connecting");
         const { host, port } = this.#settings;
-        const sock = openSocket(host, port, () => line.readsWide);
-        client.connect({ ...this.#config(), sock });
+        socket = openSocket(host, port, () => line.readsWide);
+        client.connect({ ...this.#config(), sock: socket });
         const line = new Line(client);
         client.on("ready", () => {
           clearTimeout(this.#timer);
@@ -119,6 +121,7 @@ class Login {
       });
     } catch (error) {
       client.destroy();
+      socket?.destroy();
       throw error instanceof LoginError ? error : this.#protocol((error as Error).message);
     } finally {
       clearTimeout(this.#timer);

@@ -12,7 +12,7 @@ import {
   Progress,
   type Start,
 } from "./job.ts";
-import { type JournalKey, transferId } from "./journal.ts";
+import type { JournalKey } from "./journal.ts";
 import { hasContent, isThere, type LocalState, localState, openSource } from "./local.ts";
 import { corruptName, type PartNames, partNames, remoteName } from "./names.ts";
 import type { Operations, RemoteHandle } from "./operations.ts";
@@ -66,7 +66,7 @@ export async function putFile(context: Context, item: PutItem): Promise<Outcome>
         // A small one isn't there for long: no need to ask whether a name that tells it is free.
         const plain = size >= JOURNAL_FROM && !isThere(`${source}.part`);
         const names = (real: string): PartNames =>
-          partNames(remoteName(real), transferId(key), plain);
+          partNames(remoteName(real), context.journal.partId(key), plain);
         const unsized = size === 0 && hasContent(fd);
         return send(context, { item, fd, state, unsized, progress, names }, entry);
       });

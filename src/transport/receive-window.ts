@@ -12,7 +12,10 @@ export const LARGEST_WINDOW = 64 * 1024 * 1024;
 /** What one connection may carry at most while its window is the limit, in bytes a millisecond. */
 const LINE_SPEED = 640 * 1000;
 
-/** On a long line every doubling takes a round trip, so a channel begins with this part of it all. */
+/** A channel that has received so much carries bulk data, in bytes. */
+const BULK = 256 * 1024;
+
+/** On a long line every doubling takes a round trip, so bulk data begins with this part of it all. */
 const FIRST_PART = 1 / 4;
 
 /** One adjust may give back this part of the window. */
@@ -100,11 +103,11 @@ export class ReceiveWindow {
 
   /** False when the peer sent more than it was allowed to. */
   received(bytes: number): boolean {
-    if (!this.#begun) this.#begin();
     this.#open -= bytes;
     this.#held += bytes;
     this.#sinceGrowth += bytes;
     this.#sinceGrant += bytes;
+    if (!this.#begun && this.#sinceGrowth >= BULK) this.#begin();
     if (this.#sinceGrant >= this.#pace) {
       // On a long line what is held back is missing from the window for as long as it is not full.
       const most = Math.max(this.#sinceGrant, this.#limit * GRANTED_PART);

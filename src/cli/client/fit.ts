@@ -1,5 +1,7 @@
+import type { Dirent } from "node:fs";
 import { lstat, opendir, stat } from "node:fs/promises";
 import { basename, join, posix, resolve } from "node:path";
+import { decodeName, encodeName } from "../../client/names.ts";
 import type { JournalEntry, Remote, Space, TransferJob } from "../../client/types.ts";
 import { roundSize } from "../../config/units.ts";
 import { remoteParent, under } from "./paths.ts";
@@ -80,19 +82,23 @@ async function sumSources(job: TransferJob, signal: AbortSignal): Promise<Sum> {
 
 /** The regular files of a source; what can't be read fails later, by name. */
 async function* walk(source: string, name: string, recursive: boolean): AsyncGenerator<Upload> {
-  const found = await stat(source).catch(() => undefined);
+  const found = await stat(encodeName(source)).catch(() => undefined);
   if (found?.isFile()) yield { source, path: name, size: found.size };
   if (found?.isDirectory() && recursive) yield* walkDirectory(source, name);
 }
 
 async function* walkDirectory(directory: string, name: string): AsyncGenerator<Upload> {
-  const entries = await opendir(directory).catch(() => undefined);
+  // Its types know neither a name nor an encoding of bytes.
+  const entries = await opendir(encodeName(directory) as unknown as string, {
+    encoding: "buffer" as BufferEncoding,
+  }).catch(() => undefined);
   if (entries === undefined) return;
   for await (const entry of entries) {
-    const [path, below] = [join(directory, entry.name), `${name}/${entry.name}`];
+    const entryName = decodeName((entry as unknown as Dirent<Buffer>).name);
+    const [path, below] = [join(directory, entryName), `${name}/${entryName}`];
     if (entry.isDirectory()) yield* walkDirectory(path, below);
     if (!entry.isFile()) continue;
-    const found = await lstat(path).catch(() => undefined);
+    const found = await lstat(encodeName(path)).catch(() => undefined);
     if (found !== undefined) yield { source: path, path: below, size: found.size };
   }
 }

@@ -35,6 +35,23 @@ describe("the journal", () => {
     expect(await openJournal(join(directory, "none")).list()).toEqual([]);
   });
 
+  it("calls the parts of one transfer the same, and those of another machine otherwise", () => {
+    const here = openJournal(directory).partId(KEY);
+    expect(here).toMatch(/^[0-9a-f]{12}$/);
+    expect(openJournal(directory).partId(KEY)).toBe(here);
+    expect(openJournal(directory).partId({ ...KEY, target: "/c" })).not.toBe(here);
+    expect(openJournal(join(directory, "other")).partId(KEY)).not.toBe(here);
+    expect(readdirSync(join(directory, "transfers"))).toEqual(["salt"]);
+    expect(statSync(join(directory, "transfers", "salt")).mode & 0o777).toBe(0o600);
+  });
+
+  it("calls parts by a name of its own where nothing can be kept", () => {
+    writeFileSync(join(directory, "file"), "");
+    const journal = openJournal(join(directory, "file"));
+    expect(journal.partId(KEY)).toBe(journal.partId(KEY));
+    expect(journal.partId(KEY)).toMatch(/^[0-9a-f]{12}$/);
+  });
+
   it("keeps what was saved last, for the owner alone", async () => {
     const mine = await claim();
     mine.save(STATE);
