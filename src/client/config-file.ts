@@ -8,6 +8,12 @@ import { matches } from "./known-hosts.ts";
 /** Files may include files so deep: OpenSSH's bound (READCONF_MAX_DEPTH). */
 const DEEPEST = 16;
 
+/** Files read for one host, those read again counted. */
+const MOST_FILES = 1024;
+
+/** A larger file is no configuration, in bytes. */
+const LARGEST_FILE = 4 * 1024 * 1024;
+
 /** All that are given count; of other keywords only the first (ssh_config(5)). */
 const COLLECTED: ReadonlySet<string> = new Set(["identityfile"]);
 
@@ -45,6 +51,7 @@ class Reading {
   readonly #files = new Map<string, readonly Line[]>();
   #host: string;
   #final = false;
+  #visits = 0;
 
   constructor({ host, user }: ConfigQuery) {
     this.#alias = host;
@@ -64,6 +71,9 @@ class Reading {
   file(path: string, checked: boolean, active: boolean, depth: number): void {
     if (depth > DEEPEST) {
       throw new LoginError("protocol", `${path}: files include each other, or too deep`);
+    }
+    if (++this.#visits > MOST_FILES) {
+      throw new LoginError("protocol", `${path}: too many files are included`);
     }
     const lines = this.#files.get(path) ?? readConfig(path, checked);
     this.#files.set(path, lines);
@@ -164,6 +174,7 @@ function mayBeUsed(path: string): boolean {
   const owned = stat.uid === 0 || stat.uid === own;
   // A group that has the person's number is the person's alone, as Debian's OpenSSH takes it.
   const others = stat.gid === own ? 0o002 : 0o022;
+  if (stat.size > LARGEST_FILE) throw new LoginError("protocol", `${path}: is too large`);
   if (owned && (stat.mode & others) === 0) return stat.isFile();
   throw new LoginError("protocol", `${path}: bad owner or permissions: others may change it`);
 }
@@ -210,5 +221,10 @@ function globExpression(part: string): RegExp {
     const negated = token[1] === "!";
     return `[${negated ? "^" : ""}${literal(token.slice(negated ? 2 : 1, -1))}]`;
   });
-  return new RegExp(`^${source}$`, "su");
+  try {
+    return new RegExp(`^${source}$`, "su");
+  } catch {
+    // A range that runs backwards fits nothing.
+    return /^(?!)/;
+  }
 }

@@ -100,9 +100,19 @@ async function fetch(
   }
 }
 
+/** The journal's part may be another's by now, or another name of a file that is not to be changed. */
+function isOwn(fd: number): boolean {
+  const { nlink, uid } = fstatSync(fd);
+  return nlink === 1 && uid === process.geteuid?.();
+}
+
 /** Opens what is known to be ours, or makes it under a name that nothing has. */
 function openPart({ directory, names, progress, target }: Place): number {
-  if (progress.part !== undefined) return directory.openFile(progress.part);
+  if (progress.part !== undefined) {
+    const fd = directory.openFile(progress.part);
+    if (isOwn(fd)) return fd;
+    closeSync(fd);
+  }
   const made = names.plain === undefined ? undefined : directory.createFile(names.plain);
   progress.part = made === undefined ? names.own : names.plain;
   if (made === undefined) directory.remove(names.own);
@@ -133,7 +143,8 @@ async function adopt(context: Context, place: Place, size: number): Promise<Outc
       progress.drop();
       return { type: "skipped", reason: "is here already" };
     }
-    if (attrs.size < JOURNAL_FROM) return undefined;
+    // One with two names would change under the other, too.
+    if (attrs.size < JOURNAL_FROM || !isOwn(fd)) return undefined;
     const free = names.plain !== undefined && directory.lstat(names.plain) === undefined;
     progress.part = free ? names.plain : names.own;
     progress.save(size);

@@ -12,7 +12,7 @@ import {
 } from "../transport/internals.ts";
 import { Outbox } from "../transport/outbox.ts";
 import { Budget } from "../transport/receive-window.ts";
-import { SshChannel } from "../transport/ssh-channel.ts";
+import { SMALLEST_PACKET, SshChannel } from "../transport/ssh-channel.ts";
 import { readsWide } from "../transport/wide-packets.ts";
 import { RemoteError } from "./errors.ts";
 
@@ -125,6 +125,10 @@ export class Line {
           if (error) return reject(this.#refused(name, error));
           // Two answers of the server were waited for: the channel's and the request's.
           const raw = rawOf(channel);
+          if (raw.outgoing.packetSize < SMALLEST_PACKET) {
+            this.destroy("the server takes too small packets");
+            return reject(new RemoteError(undefined, this.#reason, { lost: true }));
+          }
           if (isSent) raw.outgoing.window -= first.length;
           const adopted = this.#adopt(channel, raw, (performance.now() - begin) / 2);
           resolve(attach(adopted));
@@ -230,7 +234,8 @@ function collect(channel: ClientChannel): Promise<CommandOutput> {
     let code: number | undefined;
     channel.on("data", (chunk: Buffer) => {
       size += chunk.length;
-      if (size <= MAX_OUTPUT) chunks.push(chunk);
+      // Its packet may be far larger than what is in it.
+      if (size <= MAX_OUTPUT) chunks.push(Buffer.from(chunk));
       else channel.close();
     });
     channel.stderr.resume();

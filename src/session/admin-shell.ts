@@ -4,6 +4,7 @@ import type { ShellService } from "../shell/serve.ts";
 import type { Change } from "../store/types.ts";
 import type { Terminal } from "./admin.ts";
 import { type AdminServices, actorOf } from "./admin-services.ts";
+import { compact } from "./channel.ts";
 import { NoShell, openUser } from "./connect.ts";
 import { FileShell } from "./file-shell.ts";
 import type { PtySize, SessionChannel } from "./routes.ts";
@@ -58,7 +59,7 @@ export class AdminShell implements ShellService {
     this.#channel = channel;
     this.#size = drawable(terminal);
     channel.onData = (chunk) => {
-      if (this.#input === undefined) this.#held.push(chunk);
+      if (this.#input === undefined) this.#held.push(compact(chunk));
       else this.#input(chunk);
     };
     channel.onEnd = () => this.#ended();

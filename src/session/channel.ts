@@ -29,5 +29,13 @@ export interface ByteChannel {
   destroy(): void;
 }
 
+/**
+ * A chunk to keep. What lies around it in memory is kept with it, and a packet can hold far more than
+ * the data that counts against the window: so a small piece of something large is copied.
+ */
+export function compact(chunk: Buffer): Buffer {
+  return chunk.length * 4 < chunk.buffer.byteLength ? Buffer.from(chunk) : chunk;
+}
+
 /** The low-water mark of {@link ByteChannel.onDrain}. */
 export const DRAIN_BYTES = 512 * 1024;

@@ -1,3 +1,5 @@
+import { compact } from "../session/channel.ts";
+
 /** Chunks below this are copied together while others wait, so that a byte costs about a byte. */
 const SMALL_CHUNK = 4096;
 const SLAB = 32 * 1024;
@@ -25,7 +27,7 @@ export class FrameQueue {
     this.#size += chunk.length;
     if (chunk.length < SMALL_CHUNK && this.#first < this.#chunks.length) this.#append(chunk);
     else {
-      this.#chunks.push(chunk);
+      this.#chunks.push(compact(chunk));
       this.#slab = undefined;
     }
   }

@@ -1,3 +1,4 @@
+import { compact } from "../session/channel.ts";
 import { type ByteString, bytes } from "../vfs/path.ts";
 import { interruption } from "./errors.ts";
 
@@ -127,7 +128,7 @@ export class Queue implements Source {
     if (this.#ended || data.length === 0) return;
     if (data.length >= SMALL || this.#chunks.length === 0) {
       this.#pack = undefined;
-      this.#chunks.push(data);
+      this.#chunks.push(compact(data));
     } else this.#pushSmall(data);
     this.#wake?.();
   }

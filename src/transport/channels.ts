@@ -3,13 +3,7 @@ import type { Terminal } from "../session/admin.ts";
 import { type ChannelRequest, route, type Started } from "../session/routes.ts";
 import type { Session } from "../session/session.ts";
 import { channelIdOf, closeUnused, maxPacketOf, rawChannel } from "./internals.ts";
-import { type ChannelOwner, SshChannel } from "./ssh-channel.ts";
-
-/**
- * A client that takes only tiny packets would make the server encrypt each byte by itself (and ssh2
- * loop for ever at 0). The smallest known client takes 4096.
- */
-const SMALLEST_PACKET = 512;
+import { type ChannelOwner, SMALLEST_PACKET, SshChannel } from "./ssh-channel.ts";
 
 /** What the channels need of their connection. */
 export interface ChannelsOwner extends ChannelOwner {

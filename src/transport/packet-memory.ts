@@ -20,7 +20,8 @@ class PacketMemory {
 
   take(size: number): Buffer {
     // A short packet that waits to be sent must not keep a long buffer.
-    const room = size > WIDE_ROOM / 2 ? Math.max(WIDE_ROOM, size) : size;
+    const wide = size > WIDE_ROOM / 2;
+    const room = wide ? Math.max(WIDE_ROOM, size) : size <= FULL_ROOM ? FULL_ROOM : size;
     const memory = this.#free.get(room)?.pop();
     if (memory === undefined) return Buffer.allocUnsafeSlow(room).subarray(0, size);
     this.#kept -= room;
@@ -29,7 +30,7 @@ class PacketMemory {
 
   give({ buffer }: Buffer): void {
     const room = buffer.byteLength;
-    const fits = room <= FULL_ROOM || room === WIDE_ROOM;
+    const fits = room === FULL_ROOM || room === WIDE_ROOM;
     if (!fits || this.#kept + room > KEPT_BYTES) return;
     this.#kept += room;
     const free = this.#free.get(room);

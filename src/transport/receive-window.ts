@@ -126,9 +126,14 @@ export class ReceiveWindow {
     if (this.#open < this.#limit / 2) this.#send(this.#credit);
   }
 
+  get #mayTake(): number {
+    return Math.floor(this.#budget.left * LARGEST_STEP);
+  }
+
   #begin(): void {
     this.#begun = true;
-    if (this.#widen(Math.floor(this.#largest * FIRST_PART) - this.#limit)) this.#send(this.#credit);
+    const wanted = Math.floor(this.#largest * FIRST_PART) - this.#limit;
+    if (this.#widen(Math.min(wanted, this.#mayTake))) this.#send(this.#credit);
   }
 
   #send(bytes: number): void {
@@ -146,8 +151,7 @@ export class ReceiveWindow {
   }
 
   #widen(bytes: number): boolean {
-    if (bytes <= 0 || bytes > this.#budget.left * LARGEST_STEP) return false;
-    this.#budget.take(bytes);
+    if (bytes <= 0 || bytes > this.#mayTake || !this.#budget.take(bytes)) return false;
     this.#limit += bytes;
     this.#credit += bytes;
     return true;

@@ -11,6 +11,12 @@ import type { Outbox, Sender } from "./outbox.ts";
 import { type Budget, largestWindow, ReceiveWindow } from "./receive-window.ts";
 import { WIDE_DATA } from "./wide-packets.ts";
 
+/**
+ * A peer that takes only tiny packets would make us encrypt each byte by itself (and loop for ever
+ * at 0). The smallest known client takes 4096.
+ */
+export const SMALLEST_PACKET = 512;
+
 /** ssh2 drops data without a word when it thinks the window is 0, so the count is kept here alone. */
 const SSH2_WINDOW = 2 ** 40;
 

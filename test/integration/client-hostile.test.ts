@@ -188,6 +188,13 @@ describe("a server that wears the client out", () => {
     expect(only(events, "failed")).toHaveLength(1);
   });
 
+  it("by taking packets of nothing, for which it would loop for ever, is refused", async () => {
+    server = await startHostileServer({ ...loot([]), packetSize: 0 });
+    await expect(connectClient(home, server.port)).rejects.toThrow(
+      "the server takes too small packets",
+    );
+  });
+
   it("by a file that ends early fails that file", async () => {
     const { events } = await fetchFrom(loot([{ name: "file", mode: FILE, size: 4_000_000 }]));
     expect(only(events, "failed")[0]?.message).toMatch(/shorter/);

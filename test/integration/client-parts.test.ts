@@ -1,5 +1,6 @@
 import { randomBytes } from "node:crypto";
 import {
+  linkSync,
   lstatSync,
   mkdirSync,
   readdirSync,
@@ -297,5 +298,31 @@ describe.each<Direction>(["up", "down"])("a damaged file on its way %s", (direct
     expect(only(events, "failed")[0]?.message).toMatch(/differs.*kept as \.[0-9a-f]{12}\.corrupt/);
     expect(readFileSync(`${target}.corrupt`, "utf8")).toBe("mine");
     expect(readdirSync(into)).toHaveLength(2);
+  });
+});
+
+describe("a file here that has another name, too", () => {
+  it("attack: is not written through the name of a part that the journal knows", async () => {
+    const { source, target, run } = sides("down");
+    source("from", data);
+    await breakOff(home, connection, proxy, () => run("from"));
+    const part = `${target}.part`;
+    const left = readFileSync(part);
+    linkSync(part, home.path("another name"));
+    const { summary } = await run("from");
+    expect(summary).toMatchObject({ files: 1, failed: 0 });
+    expect(readFileSync(target).equals(data)).toBe(true);
+    expect(readFileSync(home.path("another name")).equals(left)).toBe(true);
+  });
+
+  it("keeps what it is under the other name when the one there has grown", async () => {
+    const { source, target, run } = sides("down");
+    source("from", data);
+    writeFileSync(target, data.subarray(0, 3 * MIB));
+    linkSync(target, home.path("snapshot"));
+    const { summary } = await run("from");
+    expect(summary).toMatchObject({ files: 1, failed: 0 });
+    expect(readFileSync(target).equals(data)).toBe(true);
+    expect(readFileSync(home.path("snapshot")).equals(data.subarray(0, 3 * MIB))).toBe(true);
   });
 });

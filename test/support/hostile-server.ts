@@ -31,6 +31,8 @@ export interface HostileAnswers {
   /** what is written, false: refused; without it nothing can be */
   written?(path: string, offset: number, data: Buffer): boolean | Promise<boolean>;
   renamed?(from: string, to: string): void;
+  /** the largest packet it takes, as it says in CHANNEL_OPEN_CONFIRMATION */
+  readonly packetSize?: number;
 }
 
 export interface HostileServer {
@@ -104,12 +106,20 @@ function serve(sftp: SFTPWrapper, answers: HostileAnswers): void {
   sftp.on("error", () => {});
 }
 
+function takesPacketsOf(connection: Connection, size: number): void {
+  type Confirm = (theirs: number, ours: number, window: number, packet: number) => void;
+  const { _protocol } = connection as unknown as { _protocol: { channelOpenConfirm: Confirm } };
+  const confirm = _protocol.channelOpenConfirm.bind(_protocol);
+  _protocol.channelOpenConfirm = (theirs, ours, window) => confirm(theirs, ours, window, size);
+}
+
 /** A server that lets everybody in and answers as it is told. */
 export async function startHostileServer(answers: HostileAnswers): Promise<HostileServer> {
   const key = utils.generateKeyPairSync("ecdsa", { bits: 256 }).private;
   const connections = new Set<Connection>();
   const server = new Server({ hostKeys: [key] }, (connection) => {
     connections.add(connection);
+    if (answers.packetSize !== undefined) takesPacketsOf(connection, answers.packetSize);
     connection.on("error", () => {});
     connection.on("authentication", (context) => context.accept());
     connection.on("session", (accept) => {

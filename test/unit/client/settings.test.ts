@@ -1,5 +1,13 @@
 import { execFileSync } from "node:child_process";
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  rmSync,
+  truncateSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
@@ -202,4 +210,32 @@ it("the standard file may be missing, but not be written by others", () => {
   expect(loginSettings(options).port).toBe(5);
   chmodSync(join(home, ".ssh/config"), 0o666);
   expect(() => loginSettings(options)).toThrow(/bad owner or permissions/);
+});
+
+describe("a configuration that is made to cost time or memory", () => {
+  const settings = (): unknown =>
+    loginSettings({
+      target: { host: "h", user: "u" },
+      identities: [],
+      acceptNew: false,
+      configFile: join(home, ".ssh/config"),
+    });
+
+  it("is refused when files include each other again and again", () => {
+    const files: Record<string, string> = { ".ssh/config": "Include f1\n" };
+    for (let i = 1; i < 15; i++) files[`.ssh/f${i}`] = `Include f${i + 1} f${i + 1} f${i + 1}\n`;
+    write({ ...files, ".ssh/f15": "User u\n" });
+    expect(settings).toThrow(/too many files are included/);
+  });
+
+  it("is refused when a file is larger than any configuration", () => {
+    write({ ".ssh/config": "Include large\n", ".ssh/large": "" });
+    truncateSync(join(home, ".ssh/large"), 3e9);
+    expect(settings).toThrow(/large: is too large/);
+  });
+
+  it("takes a pattern whose range runs backwards for one that nothing fits", () => {
+    write({ ".ssh/config": "Include [z-a]*\nPort 77\n", ".ssh/m": "Port 78\n" });
+    expect(settings()).toMatchObject({ port: 77 });
+  });
 });

@@ -50,6 +50,14 @@ describe("FrameQueue", () => {
     expect(slices[1]).toBe(chunks[1]);
   });
 
+  it("attack: chunks of a little data don't keep the wide packets they came in", () => {
+    const queue = new FrameQueue();
+    for (let i = 0; i < 4; i++) queue.push(Buffer.alloc(256 * 1024).subarray(9, 9 + 4096));
+    const slices: Buffer[] = [];
+    queue.takeSlices(queue.size, slices);
+    for (const { buffer } of slices) expect(buffer.byteLength).toBeLessThan(64 * 1024);
+  });
+
   it("joins small chunks that wait, so that a flood of bytes costs bytes", () => {
     const frames = new FrameQueue();
     for (let index = 0; index < 100_000; index++) frames.push(Buffer.from([index & 0xff]));

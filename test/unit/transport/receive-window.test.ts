@@ -79,7 +79,7 @@ describe("ReceiveWindow", () => {
       }
       return window.limit / (1024 * 1024);
     });
-    expect(limits.slice(0, 11)).toEqual([64, 64, 32, 32, 16, 16, 16, 8, 8, 8, 4]);
+    expect(limits.slice(0, 8)).toEqual([64, 64, 32, 32, 16, 16, 13, 10.25]);
     expect(budget.left).toBeGreaterThanOrEqual(0);
   });
 
