@@ -1,4 +1,4 @@
-import { mkdirSync, openSync } from "node:fs";
+import { constants, fstatSync, mkdirSync, openSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { isatty } from "node:tty";
 import pino, { type Logger } from "pino";
@@ -38,7 +38,10 @@ export function createLog(config: Config["log"], root: string): Logger {
   return log;
 }
 
-/** Resolves when everything is written. What is logged later is dropped. */
+/**
+ * Resolves when everything is written, or can't be: the terminal is gone, the disk is full, nobody
+ * reads. What is logged later is dropped.
+ */
 export async function closeLog(log: Logger): Promise<void> {
   const destination = destinations.get(log);
   if (destination === undefined || ended.has(destination)) return;
@@ -56,13 +59,29 @@ export async function closeLog(log: Logger): Promise<void> {
 
 function openDestination(target: number | string): Destination {
   const destination = pino.destination({
-    dest: typeof target === "number" ? target : openFile(target),
+    dest: typeof target === "number" ? withoutWaiting(target) : openFile(target),
     sync: false,
     maxLength: MAX_BUFFERED_BYTES,
   });
   // Without a listener a full disk or a closed pipe would end the process.
   destination.on("error", () => {});
+  // Pino's hook calls it as the process exits, and it would try for ever what can't be written.
+  destination.flushSync = () => {};
   return destination;
+}
+
+/**
+ * The same pipe or terminal, opened once more so that a write that has no room fails: one that waits
+ * would keep the process from exiting. Where that can't be, and for what never waits, `fd` itself.
+ */
+function withoutWaiting(fd: number): number {
+  const { O_WRONLY, O_NONBLOCK, O_NOCTTY } = constants;
+  try {
+    if (!isatty(fd) && !fstatSync(fd).isFIFO()) return fd;
+    return openSync(`/proc/self/fd/${fd}`, O_WRONLY | O_NONBLOCK | O_NOCTTY);
+  } catch {
+    return fd;
+  }
 }
 
 /** Opened here and not by the destination, so that failing is told at once. */

@@ -232,7 +232,11 @@ function lockId({ direction, server, target }: JournalKey): string {
 /** A process's number and start time: numbers are used again. Undefined when there is no such process. */
 function processName(pid: number): string | undefined {
   const stat = readText(`/proc/${pid}/stat`);
-  const start = stat?.slice(stat.lastIndexOf(")") + 2).split(" ")[19];
+  const fields = stat?.slice(stat.lastIndexOf(")") + 2).split(" ") ?? [];
+  const [state = ""] = fields;
+  const [threads, , start] = fields.slice(17);
+  // A zombie transfers nothing once its last other thread is gone.
+  if (/[ZX]/.test(state) && Number(threads) <= 1) return undefined;
   if (start !== undefined) return `${pid} ${start}`;
   if (process.platform === "linux") return undefined;
   try {

@@ -3,6 +3,7 @@ import {
   closeSync,
   constants,
   existsSync,
+  fchmodSync,
   fstatSync,
   futimesSync,
   lstatSync,
@@ -31,10 +32,13 @@ export function isPlainName(name: string): boolean {
 export class LocalDirectory {
   readonly #fd: number;
   readonly #path: Buffer;
+  /** it was not there before */
+  readonly made: boolean;
 
-  private constructor(fd: number, path: Buffer) {
+  private constructor(fd: number, path: Buffer, made = false) {
     this.#fd = fd;
     this.#path = path;
+    this.made = made;
   }
 
   /** The directory that the person named; links in its path are followed. */
@@ -43,16 +47,18 @@ export class LocalDirectory {
     return new LocalDirectory(openSync(bytes, O_RDONLY | O_DIRECTORY), bytes);
   }
 
-  /** A directory in it, not through a link; made where it is missing. */
-  child(name: string): LocalDirectory {
+  /** A directory in it, not through a link; made with `mode` less the umask where it is missing. */
+  child(name: string, mode: number): LocalDirectory {
     const path = this.path(name);
+    let made = true;
     try {
-      mkdirSync(path);
+      mkdirSync(path, mode);
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
+      made = false;
     }
     const fd = openSync(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
-    return new LocalDirectory(fd, join2(this.#path, name));
+    return new LocalDirectory(fd, join2(this.#path, name), made);
   }
 
   /** The way to a name in it. @throws FileError for what is no name of a file */
@@ -98,6 +104,15 @@ export class LocalDirectory {
     futimesSync(this.#fd, atime, mtime);
   }
 
+  setMode(mode: number): void {
+    fchmodSync(this.#fd, mode);
+  }
+
+  /** permission bits */
+  get mode(): number {
+    return fstatSync(this.#fd).mode & 0o7777;
+  }
+
   get fd(): number {
     return this.#fd;
   }
@@ -111,16 +126,20 @@ function join2(directory: Buffer, name: string): Buffer {
   return Buffer.concat([directory, Buffer.from("/"), encodeName(name)]);
 }
 
-/** Runs `work` in the directory below `top` that the parts name; each is made where it is missing. */
+/**
+ * Runs `work` in the directory below `top` that the parts name; each is made where it is missing.
+ * @param mode of those that are made, less the umask
+ */
 export async function inDirectory<T>(
   top: string,
   parts: readonly string[],
   work: (directory: LocalDirectory) => Promise<T> | T,
+  mode = 0o777,
 ): Promise<T> {
   let directory = LocalDirectory.open(top);
   try {
     for (const part of parts) {
-      const next = directory.child(part);
+      const next = directory.child(part, mode);
       directory.close();
       directory = next;
     }

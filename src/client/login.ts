@@ -202,10 +202,13 @@ class Login {
       return this.#refuseHost("changed-host-key", text);
     }
     const question = `The authenticity of host '${name}' can't be established.\nIts key is ${print}.\nConnect and remember it?`;
+    const { unknownHost } = this.#settings;
     const accepted =
-      this.#options.acceptNew || (await this.#ask(() => this.#prompts.confirm(question)));
+      unknownHost === "ask"
+        ? await this.#ask(() => this.#prompts.confirm(question))
+        : unknownHost === "accept";
     if (!accepted) {
-      const text = `the host key of ${name} is not known (${print})`;
+      const text = `the host key of ${name} is not known (${print}); if it is the right one, --accept-new takes and remembers it`;
       return this.#refuseHost("unknown-host-key", text);
     }
     this.#proven.hostKey = key;
@@ -222,7 +225,7 @@ class Login {
     const { keyHost, keyPort, hashKnownHosts, knownHosts } = this.#settings;
     try {
       this.#knownHosts.add(keyHost, keyPort, key, hashKnownHosts);
-      if (this.#options.acceptNew) {
+      if (this.#settings.unknownHost === "accept") {
         this.#prompts.notice(`remembered the host key ${keyType(key)} ${fingerprint(key)}`);
       }
     } catch (error) {

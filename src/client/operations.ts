@@ -164,7 +164,10 @@ export class Operations {
     return this.#name(PacketType.READLINK, path);
   }
 
-  /** statvfs@openssh.com (PROTOCOL section 4.4); undefined where the server doesn't have it. */
+  /**
+   * statvfs@openssh.com (PROTOCOL section 4.4); undefined where the server doesn't have it, or the
+   * filesystem has no blocks, as /proc.
+   */
   async space(path: string): Promise<Space | undefined> {
     if (!this.has("statvfs@openssh.com")) return undefined;
     const body = await this.#extended("statvfs@openssh.com", path, (writer) =>
@@ -175,7 +178,8 @@ export class Operations {
     const unit = body.u64();
     const blocks = body.u64();
     body.u64();
-    return { totalBytes: blocks * unit, freeBytes: body.u64() * unit };
+    const free = body.u64();
+    return blocks === 0 ? undefined : { totalBytes: blocks * unit, freeBytes: free * unit };
   }
 
   /**

@@ -1,4 +1,5 @@
 import { closeSync } from "node:fs";
+import { setTimeout as sleep } from "node:timers/promises";
 import { OpenFlag, StatusCode } from "../sftp/constants.ts";
 import { upload } from "./bulk.ts";
 import { errnoOf, FileError, localError, RemoteError } from "./errors.ts";
@@ -32,6 +33,9 @@ import { FileCheck, type Verdict, verified } from "./verify.ts";
 
 /** Some servers say so with a code of a later version (draft-ietf-secsh-filexfer-13, section 9.1). */
 const FILE_EXISTS = 11;
+
+/** The removal of a part is waited for so long when the person gave up, in milliseconds. */
+const REMOVE_MS = 1_000;
 
 /** What one file's transfer works with. */
 interface Source {
@@ -102,7 +106,12 @@ async function send(
     const start = looks ? await startAt(source, around, check) : { offset: 0 };
     const place = start.offset > 0 ? { path: own?.path ?? target } : placeFor(state.size, around);
     const sent = await transfer(context, source, { ...place, target, existing, start }, check);
-    return await finish(context, source, sent, check);
+    return await finish(context, source, sent, check).catch(async (error: unknown) => {
+      if (context.signal.aborted && connection.connected) {
+        await dropSmall(await connection.live(), source, sent.place, context.signal);
+      }
+      throw error;
+    });
   } catch (error) {
     throw inTargetsName(error, target, source.progress.part);
   } finally {
@@ -229,13 +238,22 @@ async function transfer(
   } catch (error) {
     progress.save(known);
     await letGo(operations, handle, signal);
-    // Nothing goes on with a small one.
-    if (size < JOURNAL_FROM && place.path !== place.target) {
-      const removed = operations.remove(place.path).catch(() => {});
-      if (!signal.aborted) await removed;
-    }
+    await dropSmall(operations, source, place, signal);
     throw await explained(connection, target, error, size - known);
   }
+}
+
+/** Nothing goes on with a small one. Its removal goes out before the connection ends. */
+async function dropSmall(
+  operations: Operations,
+  { state }: Source,
+  { path, target }: Place,
+  signal: AbortSignal,
+): Promise<void> {
+  if (state.size >= JOURNAL_FROM || path === target || operations.channel.lost) return;
+  const removed = operations.remove(path).catch(() => {});
+  const late = () => sleep(REMOVE_MS, undefined, { ref: false });
+  await (signal.aborted ? Promise.race([removed, late()]) : removed);
 }
 
 interface To {

@@ -24,6 +24,8 @@ export interface LoginSettings {
   readonly agent: string | undefined;
   readonly knownHosts: readonly string[];
   readonly hashKnownHosts: boolean;
+  /** what becomes of a host key that is not known; a changed one is refused all the same */
+  readonly unknownHost: "ask" | "accept" | "refuse";
 }
 
 const DEFAULT_IDENTITIES = ["id_ed25519", "id_ecdsa", "id_rsa"];
@@ -46,6 +48,13 @@ function expand(path: string, tokens: Readonly<Record<string, string>>): string 
   const known = full.replace(/\$\{(\w+)\}/g, (_, name: string) => process.env[name] ?? "");
   return isAbsolute(known) ? known : join(home, ".ssh", known);
 }
+
+/** Of StrictHostKeyChecking: `no` and `off` are not followed, somebody is asked. */
+const UNKNOWN_HOST: ReadonlyMap<string, LoginSettings["unknownHost"]> = new Map([
+  ["accept-new", "accept"],
+  ["yes", "refuse"],
+  ["true", "refuse"],
+]);
 
 function agentSocket(
   value: string | undefined,
@@ -92,6 +101,7 @@ export function loginSettings(options: LoginOptions): LoginSettings {
         : [join(homedir(), ".ssh/known_hosts"), "/etc/ssh/ssh_known_hosts"]
       : [options.knownHosts];
   const keyAlias = one("HostKeyAlias");
+  const strict = one("StrictHostKeyChecking")?.toLowerCase() ?? "ask";
   return {
     alias,
     keyHost: keyAlias ?? host,
@@ -106,5 +116,6 @@ export function loginSettings(options: LoginOptions): LoginSettings {
     agent: agentSocket(one("IdentityAgent"), tokens),
     knownHosts: files,
     hashKnownHosts: one("HashKnownHosts")?.toLowerCase() === "yes",
+    unknownHost: options.acceptNew ? "accept" : (UNKNOWN_HOST.get(strict) ?? "ask"),
   };
 }

@@ -140,9 +140,9 @@ class Run {
       this.#skipped++;
       this.#emit({ type: "skipped", file, source: found.source, reason: found.reason });
     } else if (found.type === "failed") {
-      this.#fail(file, found.source, found.message, false);
+      this.#fail(file, found.source, found.message);
     } else {
-      this.#bytes += found.type === "put" ? found.item.size : found.item.attrs.size;
+      this.#bytes += sizeOf(found);
       this.#queue.push({ work: found, file });
       this.#totals(false);
       this.#wake();
@@ -156,9 +156,14 @@ class Run {
     this.#emit({ type: "totals", files: this.#files, bytes: this.#bytes, final });
   }
 
-  #fail(file: number, source: string, message: string, resumable: boolean): void {
+  #fail(
+    file: number,
+    source: string,
+    message: string,
+    work?: { readonly resumable: boolean; readonly size: number },
+  ): void {
     this.#failed++;
-    this.#emit({ type: "failed", file, source, message, resumable });
+    this.#emit({ type: "failed", file, source, message, resumable: false, ...work });
   }
 
   #wake(): void {
@@ -193,7 +198,7 @@ class Run {
       const outcome = await this.#untilDone(work, file);
       if (outcome.type === "skipped") {
         this.#skipped++;
-        this.#emit({ type: "skipped", file, source, reason: outcome.reason });
+        this.#emit({ ...outcome, file, source, size: sizeOf(work) });
         return;
       }
       this.#done++;
@@ -247,8 +252,13 @@ class Run {
       target,
     });
     const why = signal.aborted ? `${source}: cancelled` : messageOf(error, source);
-    this.#fail(file, source, why, entry !== undefined);
+    this.#fail(file, source, why, { resumable: entry !== undefined, size: sizeOf(work) });
   }
+}
+
+/** As the walk saw it, in bytes. */
+function sizeOf(work: Work): number {
+  return work.type === "put" ? work.item.size : work.item.attrs.size;
 }
 
 /** Resolves some time after the person gave up: a server that is gone is not waited for. */

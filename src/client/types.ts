@@ -183,6 +183,8 @@ export type TransferEvent =
       readonly file: number;
       readonly source: string;
       readonly reason: string;
+      /** what `totals` counts for it; undefined: nothing */
+      readonly size?: number;
     }
   | {
       readonly type: "failed";
@@ -192,6 +194,8 @@ export type TransferEvent =
       readonly message: string;
       /** a journal entry was kept: the same command or `resume` goes on */
       readonly resumable: boolean;
+      /** what `totals` counts for it; undefined: nothing */
+      readonly size?: number;
     }
   | {
       readonly type: "reconnecting";

@@ -3,7 +3,7 @@ import { resolve } from "node:path";
 import { errnoOf, FileError, localError, RemoteError } from "./errors.ts";
 import type { GetItem } from "./get-file.ts";
 import type { Context } from "./job.ts";
-import { inDirectory, isDirectory, isPlainName } from "./local.ts";
+import { inDirectory, isDirectory, isPlainName, isThere } from "./local.ts";
 import { decodeName, encodeName, joinRemote, printable, remoteName } from "./names.ts";
 import type { PutItem } from "./put-place.ts";
 import type { RemoteAttrs, RemoteEntry } from "./types.ts";
@@ -13,6 +13,9 @@ const DEEPEST = 128;
 
 /** Names of a directory that are read before the first of its files is fetched. */
 const MOST_HELD = 100_000;
+
+/** A directory is filled by its owner, whatever mode it gets in the end. */
+const OWNER = 0o700;
 
 /** What a job consists of, as it is found. */
 export type Found =
@@ -40,12 +43,30 @@ function copyName(path: string): string | undefined {
   return isPlainName(name) ? name : undefined;
 }
 
+/** Whether files go into the target. @throws FileError when they would have to, and can't */
+function goesInto(job: Context["job"], there: boolean, directory: boolean): boolean {
+  if (directory) return true;
+  const single = job.sources.length === 1;
+  if (single && !job.target.endsWith("/")) return false;
+  // With -r one source may be a directory, and this the new name of it.
+  if (single && job.recursive && !there) return false;
+  throw notInto(job, there);
+}
+
+function notInto({ target }: Context["job"], there: boolean): FileError {
+  return new FileError(`${target}: ${there ? "is not a directory" : "does not exist"}`);
+}
+
+/** A file needs a directory where the target's name ends as only a directory's does. */
+function checkFile(job: Context["job"], into: boolean): void {
+  if (!into && job.target.endsWith("/")) throw notInto(job, false);
+}
+
 /** Everything that a job fetches. */
 export async function* walkRemote(context: Context): Walk {
   const { job, connection } = context;
   const target = resolve(job.target);
-  const into = isDirectory(target);
-  if (!into && job.sources.length > 1) throw new FileError(`${target}: is not a directory`);
+  const into = goesInto(job, isThere(target), isDirectory(target));
   for (const given of job.sources) {
     try {
       const source = await connection.realpath(given);
@@ -54,10 +75,16 @@ export async function* walkRemote(context: Context): Walk {
         connection.exists(`${source}.part`, false).catch(() => undefined),
       ]);
       const name = copyName(given) ?? "";
-      if (attrs.type === "directory") yield* remoteRoot(context, source, target, into, name);
-      else if (attrs.type !== "file")
-        yield { type: "skipped", source: given, reason: "not a file" };
+      if (attrs.type === "directory") {
+        if (!job.recursive)
+          throw new FileError(`${given}: is a directory (-r fetches it with all in it)`);
+        // Into a directory that is there goes one of the source's name; else the target is its copy.
+        const top = into ? target : resolve(target, "..");
+        const own = into ? name : remoteName(target);
+        yield* remoteDirectory(context, source, top, own === "" ? [] : [own], attrs.mode);
+      } else if (attrs.type !== "file") throw new FileError(`${given}: is not a file`);
       else {
+        checkFile(job, into);
         const partTaken = besides !== undefined;
         yield { type: "get", item: { ...oneFile(source, attrs, target, into, name), partTaken } };
       }
@@ -80,28 +107,12 @@ function oneFile(
   return { source, attrs, top, parts: [], name: own, target: resolve(top, own) };
 }
 
-async function* remoteRoot(
-  context: Context,
-  source: string,
-  target: string,
-  into: boolean,
-  name: string,
-): Walk {
-  if (!context.job.recursive) {
-    yield { type: "skipped", source, reason: "a directory (-r fetches it with all in it)" };
-    return;
-  }
-  // Into a directory that is there goes a directory of the source's name; else the target is its copy.
-  const top = into ? target : resolve(target, "..");
-  const own = into ? name : remoteName(target);
-  yield* remoteDirectory(context, source, top, own === "" ? [] : [own]);
-}
-
 async function* remoteDirectory(
   context: Context,
   source: string,
   top: string,
   parts: readonly string[],
+  mode: number,
 ): Walk {
   const { connection } = context;
   const target = resolve(top, ...parts);
@@ -110,8 +121,8 @@ async function* remoteDirectory(
     return;
   }
   try {
-    await inDirectory(top, parts, () => {});
-    const below: { name: string; path: string }[] = [];
+    const made = await inDirectory(top, parts, (own) => own.made, (mode & 0o777) | OWNER);
+    const below: { name: string; path: string; mode: number }[] = [];
     for await (const { batch, isTaken } of batches(connection, source)) {
       for (const { name, longname: _, ...listed } of batch) {
         if (name === "." || name === "..") continue;
@@ -128,14 +139,18 @@ async function* remoteDirectory(
           const item = { source: path, attrs, top, parts, name, partTaken, target: whole };
           yield { type: "get", item };
         } else if (attrs?.type === "directory" && listed.type !== "link") {
-          below.push({ name, path });
+          below.push({ name, path, mode: attrs.mode });
         } else yield { type: "skipped", source: path, reason: whyNot(attrs) };
       }
     }
-    for (const { name, path } of below)
-      yield* remoteDirectory(context, path, top, [...parts, name]);
+    for (const { name, path, mode } of below)
+      yield* remoteDirectory(context, path, top, [...parts, name], mode);
     if (context.job.preserve)
       yield { type: "later", run: () => copyTimes(context, source, top, parts) };
+    else if (made && withoutExtra(OWNER, mode) !== OWNER) {
+      const run = () => inDirectory(top, parts, (own) => own.setMode(withoutExtra(own.mode, mode)));
+      yield { type: "later", run };
+    }
   } catch (error) {
     if (isLost(error)) throw error;
     yield failed(errnoOf(error) === undefined ? source : target, error);
@@ -172,14 +187,23 @@ function whyNot(attrs: RemoteAttrs | undefined): string {
   return attrs.type === "directory" ? "a link to a directory" : "not a file";
 }
 
+/** Takes the owner's bits away again that `mode` doesn't have; the umask, and setgid, stay. */
+function withoutExtra(made: number, mode: number): number {
+  return made & ~(OWNER & ~mode);
+}
+
+/** And the mode, once nothing more is made in it. */
 async function copyTimes(
   { connection }: Context,
   source: string,
   top: string,
   parts: readonly string[],
 ): Promise<void> {
-  const { atime, mtime } = await connection.stat(source);
-  await inDirectory(top, parts, (directory) => directory.setTimes(atime, mtime));
+  const { atime, mtime, mode } = await connection.stat(source);
+  await inDirectory(top, parts, (directory) => {
+    directory.setTimes(atime, mtime);
+    directory.setMode(mode & 0o777);
+  });
 }
 
 /** Everything that a job sends. */
@@ -187,17 +211,22 @@ export async function* walkLocal(context: Context): Walk {
   const { job, connection } = context;
   const target = await absolute(context, job.target);
   const there = await connection.exists(target);
-  const into = there?.type === "directory";
-  if (!into && job.sources.length > 1) throw new FileError(`${job.target}: is not a directory`);
+  const into = goesInto(job, there !== undefined, there?.type === "directory");
   for (const given of job.sources) {
     const source = resolve(given);
     try {
       const stat = statSync(encodeName(source));
       const name = copyName(given) ?? (job.recursive ? "" : remoteName(source));
       const path = into && name !== "" ? joinRemote(target, name) : target;
-      if (stat.isDirectory()) yield* localRoot(context, source, path, into && name === "");
-      else if (!stat.isFile()) yield { type: "skipped", source: given, reason: "not a file" };
-      else yield { type: "put", item: { source, size: stat.size, target: path, fresh: false } };
+      if (stat.isDirectory()) {
+        if (!job.recursive)
+          throw new FileError(`${given}: is a directory (-r sends it with all in it)`);
+        yield* localDirectory(context, source, path, into && name === "", 0);
+      } else if (!stat.isFile()) throw new FileError(`${given}: is not a file`);
+      else {
+        checkFile(job, into);
+        yield { type: "put", item: { source, size: stat.size, target: path, fresh: false } };
+      }
     } catch (error) {
       if (isLost(error)) throw error;
       yield failed(given, error);
@@ -212,14 +241,6 @@ async function absolute({ connection }: Context, path: string): Promise<string> 
   return trimmed === "" ? "/" : trimmed;
 }
 
-async function* localRoot(context: Context, source: string, target: string, there: boolean): Walk {
-  if (!context.job.recursive) {
-    yield { type: "skipped", source, reason: "a directory (-r sends it with all in it)" };
-    return;
-  }
-  yield* localDirectory(context, source, target, there, 0);
-}
-
 async function* localDirectory(
   context: Context,
   source: string,
@@ -232,7 +253,8 @@ async function* localDirectory(
     return;
   }
   try {
-    const fresh = there ? false : await makeDirectory(context, target);
+    const { mode } = statSync(encodeName(source));
+    const fresh = there ? false : await makeDirectory(context, target, (mode & 0o777) | OWNER);
     const below: string[] = [];
     for await (const entry of opendirSync(encodeName(source) as unknown as string, {
       encoding: "buffer" as BufferEncoding,
@@ -258,6 +280,8 @@ async function* localDirectory(
     }
     if (context.job.preserve)
       yield { type: "later", run: () => sendTimes(context, source, target) };
+    else if (fresh && withoutExtra(OWNER, mode) !== OWNER)
+      yield { type: "later", run: () => closeUp(context, target, mode) };
   } catch (error) {
     if (isLost(error)) throw error;
     yield failed(errnoOf(error) === undefined ? target : source, error);
@@ -265,9 +289,13 @@ async function* localDirectory(
 }
 
 /** True when it was made now. */
-async function makeDirectory({ connection }: Context, path: string): Promise<boolean> {
+async function makeDirectory(
+  { connection }: Context,
+  path: string,
+  mode: number,
+): Promise<boolean> {
   try {
-    await connection.mkdir(path);
+    await connection.mkdir(path, mode);
     return true;
   } catch (error) {
     if (isLost(error)) throw error;
@@ -275,6 +303,11 @@ async function makeDirectory({ connection }: Context, path: string): Promise<boo
     if (there?.type === "directory") return false;
     throw there === undefined ? error : new FileError(`${path}: is in the way and not a directory`);
   }
+}
+
+async function closeUp({ connection }: Context, target: string, mode: number): Promise<void> {
+  const there = await connection.stat(target);
+  await connection.chmod(target, withoutExtra(there.mode, mode));
 }
 
 async function sendTimes({ connection }: Context, source: string, target: string): Promise<void> {

@@ -1,6 +1,16 @@
 import { type ChildProcessByStdio, execFile, spawn } from "node:child_process";
 import { once } from "node:events";
-import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import {
+  accessSync,
+  chmodSync,
+  constants,
+  existsSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Readable } from "node:stream";
@@ -14,6 +24,7 @@ const BIN = join(
   JSON.parse(readFileSync(join(PROJECT, "package.json"), "utf8")).bin.moorage,
 );
 const SIGNALS = join(PROJECT, "dist/src/cli/signals.js");
+const LOG = join(PROJECT, "dist/src/log.js");
 
 let root: string;
 let servers: Server[];
@@ -254,6 +265,32 @@ describe("status and stop", () => {
   });
 });
 
+describe("a log that takes nothing any more", () => {
+  test("because its disk is full doesn't keep the server from ending", async () => {
+    symlinkSync("/dev/full", join(root, "full.log"));
+    const { child, exited } = await serve("--log-file", "full.log");
+    child.kill("SIGTERM");
+    expect(await exited).toBe(0);
+  });
+
+  test("because nobody reads it doesn't keep the process from ending", async () => {
+    const config = { level: "info", file: "", format: "json" };
+    const script = `
+      import { closeLog, createLog } from ${JSON.stringify(LOG)};
+      const log = createLog(${JSON.stringify(config)}, "/");
+      for (let i = 0; i < 300; i++) log.info("x".repeat(1000));
+      await closeLog(log);
+      process.exit(7);
+    `;
+    const child = spawn(process.execPath, ["--input-type=module", "-e", script], {
+      stdio: ["ignore", "ignore", "pipe"],
+      timeout: 25_000,
+      killSignal: "SIGKILL",
+    });
+    expect(await once(child, "exit")).toEqual([7, null]);
+  });
+});
+
 describe("changes take effect at once on open sessions", () => {
   async function open(name: string, server: { port: number }) {
     const connection = dial(server, { username: name, password: "secret" });
@@ -306,6 +343,10 @@ describe("the program", () => {
     );
     const list = JSON.parse((await moorage(["user", "list", "--json"])).out);
     expect(list.map((user: { name: string }) => user.name)).toEqual(names);
+  });
+
+  test("can be executed as it was built", () => {
+    expect(() => accessSync(BIN, constants.X_OK)).not.toThrow();
   });
 
   test("the exit codes", async () => {

@@ -192,8 +192,23 @@ describe("a host key", () => {
     const asked = person(["open sesame"], false);
     const error = await failureOf(openRemote(options({ acceptNew: false }), asked));
     expect(error.failure).toBe("unknown-host-key");
+    expect(error.message).toContain("--accept-new");
     expect(asked.asked).toHaveLength(1);
     expect(existsSync(home.path("known_hosts"))).toBe(false);
+  });
+
+  it("that is unknown is taken or refused without asking as StrictHostKeyChecking has it", async () => {
+    const configFile = home.path("config");
+    writeFileSync(configFile, "StrictHostKeyChecking yes\n");
+    const asked = person(["open sesame"]);
+    const strict = options({ acceptNew: false, configFile });
+    const error = await failureOf(openRemote(strict, asked));
+    expect(error.failure).toBe("unknown-host-key");
+    expect(asked.asked).toEqual([]);
+    writeFileSync(configFile, "StrictHostKeyChecking accept-new\n");
+    expect(await logIn(strict, asked)).toBe("/");
+    expect(asked.asked).toHaveLength(1);
+    expect(existsSync(home.path("known_hosts"))).toBe(true);
   });
 
   it("that has changed is refused also when new ones are accepted, with what to do", async () => {

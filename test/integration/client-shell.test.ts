@@ -127,6 +127,41 @@ describe("put and get", () => {
     expect(existsSync(join(server.home("alice"), "many/three"))).toBe(true);
   });
 
+  it("take a name with a slash at its end for a directory's, as does the shell", async () => {
+    const [file, far] = [join(local, "slash"), join(server.home("alice"), "slash")];
+    const fresh = join(local, "new");
+    for (const [path, text] of [
+      [file, "near"],
+      [far, "far"],
+      [fresh, "new"],
+    ] as const) {
+      writeFileSync(path, text);
+    }
+    mkdirSync(join(local, "tree"));
+    const runs = [
+      await getAs([`${ALICE}:slash`, `${file}/`]),
+      await putAs([fresh, `${ALICE}:slash/`]),
+      await script(`get slash ${file}/\n`),
+      await script(`put ${fresh} slash/\n`),
+    ];
+    for (const run of runs) {
+      expect(run.code).toBe(1);
+      expect(run.written.errors).toMatch(/slash\/: is not a directory\n/);
+    }
+    expect([readFileSync(file, "utf8"), readFileSync(far, "utf8")]).toEqual(["near", "far"]);
+    const missing = await putAs([fresh, `${ALICE}:missing/`]);
+    expect([missing.code, missing.written.errors]).toEqual([
+      1,
+      expect.stringMatching(/missing\/: does not exist\n/),
+    ]);
+    const directory = await putAs([join(local, "tree"), `${ALICE}:`]);
+    expect([directory.code, directory.written.errors]).toEqual([
+      1,
+      expect.stringMatching(/tree: is a directory \(-r /),
+    ]);
+    rmSync(far);
+  });
+
   it("refuse an upload that can't fit before its first byte, with the figures", async () => {
     writeFileSync(join(local, "big.bin"), Buffer.alloc(11_000_000));
     const run = await putAs([join(local, "big.bin"), `${ALICE}:`]);
@@ -254,7 +289,7 @@ it("sends and lists local names that are no text, by patterns and in directories
   mkdirSync(at(local, "tree", name));
   for (const path of [at(local, name), at(local, "tree", name, name)]) writeFileSync(path, "bytes");
   const there = join(server.home("alice"), "bytes");
-  const lines = [`lcd '${local}'`, "mkdir bytes", "cd bytes", "lls c*", "put *", "put -r tr*"];
+  const lines = [`lcd '${local}'`, "mkdir bytes", "cd bytes", "lls c*", "put c*", "put -r tr*"];
   const run = await script([...lines, "lcd tree/*", "lpwd", "put * again"].join("\n"));
   expect(run.written.errors).toBe("");
   expect(run.code).toBe(0);

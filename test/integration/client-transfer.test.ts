@@ -160,6 +160,72 @@ describe.each<Direction>(["up", "down"])("a file on its way %s", (direction) => 
     expect(statSync(target).mtimeMs).toBe(1_100_000_000_000);
   });
 
+  it.each([true, false])("keeps its directories' modes, with preserve %s", async (preserve) => {
+    const { source, target, run } = sides(direction);
+    const modes = [0o700, 0o555, 0o750, 0o711];
+    mkdirSync(source, { mode: 0o700 });
+    for (const mode of modes) {
+      const path = join(source, mode.toString(8));
+      mkdirSync(join(path, "in"), { recursive: true, mode: 0o700 });
+      writeFileSync(join(path, "in/f"), "x");
+      chmodSync(path, mode);
+      utimesSync(path, 1_000_000_000, 1_100_000_000);
+    }
+    const { summary } = await run({ recursive: true, preserve });
+    expect(summary).toMatchObject({ files: modes.length, failed: 0 });
+    expect(statSync(target).mode & 0o777).toBe(0o700);
+    for (const mode of modes) {
+      const { mode: copied, mtimeMs } = statSync(join(target, mode.toString(8)));
+      const expected = preserve ? mode : mode & ~process.umask();
+      expect((copied & 0o777).toString(8)).toBe(expected.toString(8));
+      expect(statSync(join(target, mode.toString(8), "in")).mode & 0o777).toBe(0o700);
+      expect(mtimeMs === 1_100_000_000_000).toBe(preserve);
+    }
+    for (const top of [source, target]) chmodSync(join(top, "555"), 0o700);
+  });
+
+  it("has to be put into a directory when its target ends in a slash", async () => {
+    const { source, target, run } = sides(direction);
+    const slashed = (name: string): string => (direction === "up" ? name : home.path(name));
+    const of = (name: string): string => join(target, "..", name);
+    const change = { target: `${slashed("other")}/` };
+    const told = async (ran: Promise<Ran>): Promise<string> =>
+      ran.then(
+        ({ events }) => only(events, "failed")[0]?.message ?? "",
+        (error: Error) => error.message,
+      );
+    writeFileSync(source, "new");
+    for (const recursive of [false, true]) {
+      expect(await told(run({ ...change, recursive }))).toMatch(/other\/: does not exist$/);
+      expect(existsSync(of("other"))).toBe(false);
+    }
+    writeFileSync(of("other"), "old");
+    for (const recursive of [false, true]) {
+      expect(await told(run({ ...change, recursive }))).toMatch(/other\/: is not a directory$/);
+      expect(readFileSync(of("other"), "utf8")).toBe("old");
+    }
+    rmSync(of("other"));
+    rmSync(source);
+    mkdirSync(source);
+    writeFileSync(join(source, "in"), "in");
+    expect((await run({ ...change, recursive: true })).summary).toMatchObject({ files: 1 });
+    expect(tree(of("other"))).toEqual(tree(source));
+  });
+
+  it("beside others has no place where there is no directory", async () => {
+    const { source, run } = sides(direction);
+    writeFileSync(source, "x");
+    const sources = Array<string>(2).fill(direction === "up" ? source : "f");
+    const target = direction === "up" ? "/d" : home.path("d");
+    for (const end of ["", "/"]) {
+      await expect(run({ sources, target: target + end })).rejects.toThrow(
+        `${target}${end}: does not exist`,
+      );
+    }
+    writeFileSync(direction === "up" ? join(there, "d") : target, "x");
+    await expect(run({ sources, target })).rejects.toThrow(`${target}: is not a directory`);
+  });
+
   it("replaces what is there only once it is whole", async () => {
     const { source, target, run } = sides(direction);
     writeFileSync(source, data);
@@ -252,6 +318,7 @@ describe.each<Direction>(["up", "down"])("a file on its way %s", (direction) => 
     const { summary, events } = await run({ resume: true });
     expect(summary).toMatchObject({ files: 0, skipped: 1 });
     expect(only(events, "skipped")[0]?.reason).toMatch(/already/);
+    expect(only(events, "skipped")[0]?.size).toBe(data.length);
   });
 
   it("that another program left unfinished under its own name is continued by resume", async () => {
@@ -384,9 +451,26 @@ describe("what can't be transferred", () => {
       sources: ["missing", "directory", "good"],
       target: home.path("into"),
     });
-    expect(ran.summary).toMatchObject({ files: 1, failed: 1, skipped: 1 });
-    expect(only(ran.events, "failed")[0]?.message).toBe("/missing: no such file or directory");
+    expect(ran.summary).toMatchObject({ files: 1, failed: 2, skipped: 0 });
+    expect(only(ran.events, "failed").map(({ message }) => message)).toEqual([
+      "/missing: no such file or directory",
+      "directory: is a directory (-r fetches it with all in it)",
+    ]);
     expect(readFileSync(home.path("into/good"), "utf8")).toBe("good");
+  });
+
+  it("because it is a directory or a device, and was named", async () => {
+    expect(
+      await failures(put("f", { sources: [home.directory, "/dev/null"], target: "/" })),
+    ).toEqual([
+      `${home.directory}: is a directory (-r sends it with all in it)`,
+      "/dev/null: is not a file",
+    ]);
+    symlinkSync("/dev/null", home.path("null"));
+    mkdirSync(home.path("tree"));
+    symlinkSync("/dev/null", home.path("tree/null"));
+    const ran = await put("tree", { recursive: true });
+    expect(ran.summary).toMatchObject({ files: 0, failed: 0, skipped: 1 });
   });
 
   it("because the local name is in use by a directory", async () => {
@@ -460,6 +544,40 @@ describe("a file that was damaged on its way", () => {
     expect(only(events, "failed")[0]?.message).toMatch(/changed while it was transferred/);
     expect(readdirSync(there)).toEqual([]);
   });
+});
+
+describe("a person who gives up on small files", () => {
+  // The job waits a second for the answers: a machine that stands still so long gets another try.
+  it.each(["start", "progress"])(
+    "at their %s leaves nothing of them there",
+    { retry: 3 },
+    async (type) => {
+      mkdirSync(home.path("tree"));
+      for (let f = 0; f < 50; f++) writeFileSync(home.path(`tree/f${f}`), randomBytes(200_000));
+      const operations = await connection.live();
+      const remove = operations.remove.bind(operations);
+      // A line on which an answer takes its time.
+      operations.remove = async (path) => {
+        await new Promise((go) => setTimeout(go, 100));
+        return remove(path);
+      };
+      const abort = new AbortController();
+      const onEvent = (event: TransferEvent): void => {
+        if (event.type === type) abort.abort();
+      };
+      const sources = [home.path("tree")];
+      const job = {
+        direction: "up",
+        sources,
+        target: "tree",
+        recursive: true,
+        parallel: 4,
+      } as const;
+      const { summary } = await transfer(home, connection, job, { signal: abort.signal, onEvent });
+      expect(summary.files).toBeLessThan(50);
+      expect(readdirSync(join(there, "tree")).filter((name) => name.endsWith(".part"))).toEqual([]);
+    },
+  );
 });
 
 describe("a person who gives up while there is no connection", () => {

@@ -19,7 +19,7 @@ export class JsonReporter implements Reporter {
   event(event: TransferEvent): void {
     if (event.type === "progress" && !this.#isDue(event.file)) return;
     if (event.type === "done" || event.type === "failed") this.#told.delete(event.file);
-    this.#write(event);
+    this.#write(event.type === "done" ? wholeMs(event) : event);
   }
 
   /** People's lines have no place here. */
@@ -30,7 +30,7 @@ export class JsonReporter implements Reporter {
   }
 
   summary(summary: TransferSummary): void {
-    this.#write({ type: "summary", ...summary });
+    this.#write({ type: "summary", ...wholeMs(summary) });
   }
 
   stop(): void {}
@@ -46,6 +46,10 @@ export class JsonReporter implements Reporter {
   #write(value: object): void {
     this.#output.out(jsonLine(value));
   }
+}
+
+function wholeMs<T extends { readonly durationMs: number }>(value: T): T {
+  return { ...value, durationMs: Math.round(value.durationMs) };
 }
 
 /** JSON on one line; what could steer a terminal is escaped, also where JSON would allow it. */

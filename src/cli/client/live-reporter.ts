@@ -59,7 +59,8 @@ export class LiveReporter implements Reporter {
     // One file's line has said it all.
     if (summary.files === 1 && summary.failed + summary.skipped === 0) return;
     const several = summary.files + summary.failed + summary.skipped > 1;
-    for (const line of summaryLines(summary, several ? failures : [])) this.notice(line);
+    const named = several ? failures : [];
+    for (const line of summaryLines(summary, named, this.#state.moved)) this.notice(line);
   }
 
   stop(): void {

@@ -8,7 +8,7 @@ import { expand, remoteTree } from "./glob.ts";
 import { unlessAborted } from "./interrupts.ts";
 import { runReported, type Workplace } from "./job.ts";
 import type { TransferFlags } from "./options.ts";
-import { remotePath } from "./paths.ts";
+import { asTyped, remotePath } from "./paths.ts";
 import { runSession, type Surroundings } from "./session.ts";
 import { UsageError, type Word } from "./words.ts";
 
@@ -80,7 +80,8 @@ export async function get(
       if (one.path === undefined) throw new UsageError(`${one.host}: which file? host:path`);
       return one.path;
     });
-    return { target, sources, to: resolve(hasLocal ? last : ".") };
+    const to = hasLocal ? last : ".";
+    return { target, sources, to: asTyped(resolve(to), to) };
   };
   await runSession(
     context,

@@ -21,6 +21,11 @@ export function localPath(word: Word, directory: string): string {
   return resolve(directory, word.home ? `${homedir()}${word.text.slice(1)}` : word.text);
 }
 
+/** A path that is where to, as it was typed: a "/" at its end says that it is a directory. */
+export function asTyped(path: string, typed: string): string {
+  return typed.endsWith("/") && !path.endsWith("/") ? `${path}/` : path;
+}
+
 /** The directory that a remote path is in. */
 export function remoteParent(path: string): string {
   const trimmed = path.replace(/\/+$/, "");

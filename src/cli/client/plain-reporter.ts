@@ -41,7 +41,7 @@ export class PlainReporter implements Reporter {
   }
 
   summary(summary: TransferSummary, failures: readonly string[]): void {
-    for (const line of summaryLines(summary, failures)) this.notice(line);
+    for (const line of summaryLines(summary, failures, this.#state.moved)) this.notice(line);
   }
 
   stop(): void {

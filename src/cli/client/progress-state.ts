@@ -92,11 +92,11 @@ export class ProgressState {
         this.#done(event, now);
         break;
       case "skipped":
-        this.#end(event.file);
+        this.#end(event.file, event.size);
         this.#say(`${baseName(event.source)}: skipped: ${event.reason}`);
         break;
       case "failed":
-        this.#end(event.file);
+        this.#end(event.file, event.size);
         this.#notes.push({ kind: "failed", text: event.message });
         break;
       case "reconnecting": {
@@ -144,12 +144,10 @@ export class ProgressState {
   }
 
   /** Of what failed nothing more comes: the rest of the job is what is waited for. */
-  #end(file: number): void {
+  #end(file: number, size: number | undefined): void {
     this.ended += 1;
-    const entry = this.active.get(file);
-    if (entry === undefined) return;
+    this.#settled += size ?? this.active.get(file)?.size ?? 0;
     this.active.delete(file);
-    this.#settled += entry.size;
   }
 
   #update(file: number, change: Partial<Entry>): void {

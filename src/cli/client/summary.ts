@@ -6,13 +6,20 @@ import { visible } from "./text.ts";
 /** Failed files named again at the end, at most. */
 const NAMED = 20;
 
-/** "12 files, 45.6 MB in 3.21 s (14.2 MB/s), 2 skipped, 1 failed:" and the failed ones. */
-export function summaryLines(summary: TransferSummary, failures: readonly string[]): string[] {
+/**
+ * "12 files, 45.6 MB in 3.21 s (14.2 MB/s), 2 skipped, 1 failed:" and the failed ones.
+ * @param moved bytes that came over the line: of what is resumed not all of them
+ */
+export function summaryLines(
+  summary: TransferSummary,
+  failures: readonly string[],
+  moved: number,
+): string[] {
   const { files, bytes, durationMs, skipped, failed } = summary;
-  const rate = average(bytes, durationMs);
+  const rate = average(moved, durationMs);
   const parts = [
     `${count(files, "file")}, ${roundSize(bytes)} in ${spanText(durationMs)}`,
-    ...(rate === undefined || bytes === 0 ? [] : [`(${rateText(rate)})`]),
+    ...(rate === undefined || moved === 0 ? [] : [`(${rateText(rate)})`]),
   ];
   const rest = [
     ...(skipped > 0 ? [`${skipped} skipped`] : []),

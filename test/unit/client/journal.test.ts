@@ -1,9 +1,17 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
+import {
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { type Claim, openJournal } from "../../../src/client/journal.ts";
 
 const KEY = { direction: "up", server: "ann@host:22", source: "/a", target: "/b" } as const;
@@ -138,6 +146,26 @@ describe("the journal", () => {
     writeFileSync(join(directory, "transfers", `${id}.${child.pid}.tmp`), "half an en");
     (await claim()).release();
     expect(readdirSync(join(directory, "transfers"))).toEqual([`${id}.json`]);
+  });
+
+  it("takes a transfer from a process that is dead and not yet waited for", async () => {
+    // Its parent becomes another program that never waits for it.
+    const parent = spawn("sh", ["-c", "sh -c 'echo $$; read line' <&0 & exec cat >/dev/null"]);
+    try {
+      const [text] = await once(parent.stdout, "data");
+      const pid = Number(text);
+      process.kill(pid, "SIGKILL");
+      const fields = (): string[] => {
+        const stat = readFileSync(`/proc/${pid}/stat`, "latin1");
+        return stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+      };
+      await vi.waitFor(() => expect(fields()[0]).toBe("Z"), { timeout: 60_000 });
+      (await claim()).save(STATE);
+      writeFileSync(lock(), `${pid} ${fields()[19]}`);
+      (await claim()).release();
+    } finally {
+      parent.kill("SIGKILL");
+    }
   });
 
   it("takes a transfer from a process whose number another one has now", async () => {

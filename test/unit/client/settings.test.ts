@@ -203,6 +203,31 @@ Match !originalhost short
   });
 });
 
+describe("StrictHostKeyChecking", () => {
+  const unknown = (acceptNew = false): string => {
+    const configFile = join(home, ".ssh/config");
+    return loginSettings({ target: { host: "h" }, identities: [], acceptNew, configFile })
+      .unknownHost;
+  };
+
+  it.each([
+    ["accept-new", "accept"],
+    ["Yes", "refuse"],
+    ["true", "refuse"],
+    ["ask", "ask"],
+    ["no", "ask"],
+    ["off", "ask"],
+  ])("%s: of a key that is not known: %s", (value, meaning) => {
+    write({ ".ssh/config": `StrictHostKeyChecking ${value}\n` });
+    expect(unknown()).toBe(meaning);
+  });
+
+  it("is less than the option", () => {
+    write({ ".ssh/config": "StrictHostKeyChecking yes\n" });
+    expect(unknown(true)).toBe("accept");
+  });
+});
+
 it("the standard file may be missing, but not be written by others", () => {
   const options = { target: { host: "any" }, identities: [], acceptNew: false };
   expect(loginSettings(options).port).toBe(22);

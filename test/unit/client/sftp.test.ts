@@ -111,6 +111,19 @@ describe("the client's end of an SFTP channel", () => {
     expect(await stat).toMatchObject({ size: 0 });
   });
 
+  it("doesn't take a filesystem without blocks for a full one", async () => {
+    const statvfs = async (blocks: number, free: number) => {
+      const { raw, operations } = await started("statvfs@openssh.com", "2");
+      const space = operations.space("/");
+      const reply = new Writer(PacketType.EXTENDED_REPLY).u32(1);
+      for (const value of [512, 1024, blocks, free, free, 0, 0, 0, 0, 0, 255]) reply.u64(value);
+      raw.onData(reply.finish());
+      return space;
+    };
+    expect(await statvfs(0, 0)).toBeUndefined();
+    expect(await statvfs(8, 0)).toEqual({ totalBytes: 8192, freeBytes: 0 });
+  });
+
   it("rejects all that waits when the connection is gone", async () => {
     const { raw, operations } = await started();
     const calls = [operations.stat("/a"), operations.remove("/b")];

@@ -6,6 +6,7 @@ import { count, percent } from "../figures.ts";
 import type { FileShell } from "../file-shell.ts";
 import { runReported } from "../job.ts";
 import { MAX_PARALLEL, PARALLEL } from "../options.ts";
+import { asTyped } from "../paths.ts";
 import { visible } from "../text.ts";
 import { UsageError } from "../words.ts";
 
@@ -72,10 +73,11 @@ async function jobOf(
   const paths = up ? await shell.expandLocal(sources) : await shell.expandRemote(sources);
   const targets = up ? await shell.expandRemote(where) : await shell.expandLocal(where);
   if (targets.length > 1) throw new UsageError("where to is more than one name");
+  const to = targets[0] && asTyped(targets[0], where[0]?.text ?? "");
   return {
     direction,
     sources: paths,
-    target: targets[0] ?? (up ? shell.directory : shell.localDirectory),
+    target: to ?? (up ? shell.directory : shell.localDirectory),
     recursive: flags.has("r"),
     preserve: flags.has("p"),
     resume: !flags.has("no-resume"),

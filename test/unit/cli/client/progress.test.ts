@@ -129,6 +129,29 @@ describe("lines that stay", () => {
   });
 });
 
+it("what was left out or failed before it began is nothing to wait for", () => {
+  const state = seen([
+    [0, { type: "totals", files: 4, bytes: 30_000_000, final: true }],
+    [0, { type: "skipped", file: 2, source: "/b", reason: "is there already", size: 8_000_000 }],
+    [0, { type: "skipped", file: 3, source: "/c", reason: "a link" }],
+    [
+      0,
+      {
+        type: "failed",
+        file: 4,
+        source: "/d",
+        message: "/d: gone",
+        resumable: false,
+        size: 12_000_000,
+      },
+    ],
+    ...steady(1, "/a"),
+  ]);
+  expect(liveLines(state, 80, 2000).at(-1)).toMatch(
+    /^3 of 4 files .* 73% +22.0 MB +1.00 MB\/s +0:08$/,
+  );
+});
+
 describe("a file that was not verified", () => {
   it("is done, and told to be so with the reason", () => {
     const state = seen([[0, start(1, "/x/a", 10)]]);

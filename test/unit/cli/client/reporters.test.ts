@@ -112,6 +112,24 @@ it("writes plain lines into a pipe", () => {
   expect(written.errors).toBe("/a/two\\x1b[2J: permission denied\n");
 });
 
+it("counts only what came over the line for the rate of a summary", () => {
+  const written = new Written();
+  const report = new PlainReporter(written, () => 0);
+  for (const event of [{ ...START, offset: 900_000 }, progress(950_000), DONE]) report.event(event);
+  report.summary({ files: 1, failed: 0, skipped: 0, bytes: SIZE, durationMs: 2000 }, []);
+  report.stop();
+  expect(written.text).toContain("1 file, 1.00 MB in 2.00 s (50.0 KB/s)\n");
+});
+
+it("writes whole milliseconds into JSON", () => {
+  const written = new Written();
+  const report = new JsonReporter(written, () => 0);
+  report.event({ ...DONE, durationMs: 1234.5678 } as TransferEvent);
+  report.summary({ files: 1, failed: 0, skipped: 0, bytes: SIZE, durationMs: 1234.4 });
+  const lines = written.text.trimEnd().split("\n");
+  expect(lines.map((line) => JSON.parse(line).durationMs)).toEqual([1235, 1234]);
+});
+
 it("writes one JSON event a line, progress ten times a second at most, nothing raw", () => {
   const [written, clock] = [new Written(), { now: 0 }];
   const report = new JsonReporter(written, () => clock.now);
