@@ -129,6 +129,8 @@ class PacketReader {
     this.#length = this.#head.readUInt32BE(0);
     const most = this.#protocol._authenticated ? WIDEST : NARROW;
     if (this.#length < BLOCK || this.#length > most || this.#length % BLOCK !== 0) {
+      // What comes behind it must not be taken for a packet of this length.
+      this.#headEnd = 0;
       throw new Error("Bad packet length");
     }
     return at;

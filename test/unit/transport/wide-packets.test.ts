@@ -1,7 +1,7 @@
 import { createCipheriv, randomBytes } from "node:crypto";
 import { createRequire } from "node:module";
 import fc from "fast-check";
-import { beforeEach, describe, expect, test } from "vitest";
+import { beforeEach, describe, expect, test, vi } from "vitest";
 import {
   readsWide,
   readWide,
@@ -143,6 +143,19 @@ describe("readWide", () => {
       expect(() => reader().reader.decrypt(head, 0, 4)).toThrow("Bad packet length");
     },
   );
+
+  test("attack: what follows a refused length gets no memory of that length either", () => {
+    const { reader: read } = reader({}, false);
+    const memory = vi.spyOn(Buffer, "allocUnsafeSlow");
+    try {
+      const head = Buffer.alloc(4, 0xff);
+      expect(() => read.decrypt(head, 0, 4)).toThrow("Bad packet length");
+      expect(() => read.decrypt(Buffer.alloc(1000, 0xff), 0, 1000)).toThrow("Bad packet length");
+      expect(memory).not.toHaveBeenCalled();
+    } finally {
+      memory.mockRestore();
+    }
+  });
 
   test("a packet that was changed on its way is not delivered, nor anything behind it", () => {
     const packet = sender.packet(Buffer.from("hello"));
