@@ -2,8 +2,8 @@ import { randomBytes } from "node:crypto";
 import { existsSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
-import { Operations } from "../../src/client/operations.ts";
-import type { ClientConnection } from "../../src/client/remote.ts";
+import { Operations } from "../../src/client/remote/operations.ts";
+import type { ClientConnection } from "../../src/client/remote/remote.ts";
 import type { Direction, TransferEvent } from "../../src/client/types.ts";
 import {
   breakOff,

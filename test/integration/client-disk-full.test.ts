@@ -14,7 +14,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from "vites
 import { get, put } from "../../src/cli/client/one-job.ts";
 import type { TransferFlags } from "../../src/cli/client/options.ts";
 import { realEngine } from "../../src/cli/client/real-engine.ts";
-import { openJournal } from "../../src/client/journal.ts";
+import { openJournal } from "../../src/client/transfer/journal.ts";
 import { ClientRun } from "../support/client-run.ts";
 import { startTestServer, type TestServer } from "../support/server.ts";
 import { makeKey } from "../support/ssh-client.ts";

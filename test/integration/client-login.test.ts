@@ -4,7 +4,7 @@ import { existsSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { type AddressInfo, createServer } from "node:net";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { LoginError } from "../../src/client/errors.ts";
-import { openRemote } from "../../src/client/login.ts";
+import { openRemote } from "../../src/client/login/login.ts";
 import type { LoginOptions, Prompts } from "../../src/client/types.ts";
 import { type ClientHome, makeClientHome, NOBODY } from "../support/engine.ts";
 import { DIRECTORY, startHostileServer } from "../support/hostile-server.ts";

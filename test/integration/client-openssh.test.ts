@@ -3,7 +3,7 @@ import { randomBytes } from "node:crypto";
 import { mkdirSync, readdirSync, readFileSync, statSync, utimesSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import type { ClientConnection } from "../../src/client/remote.ts";
+import type { ClientConnection } from "../../src/client/remote/remote.ts";
 import type { Direction } from "../../src/client/types.ts";
 import { type Peer, startOpenSsh } from "../bench/peers.ts";
 import { tree } from "../support/desk.ts";

@@ -12,9 +12,9 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import { checkFit } from "../../src/cli/client/fit.ts";
-import { openJournal } from "../../src/client/journal.ts";
-import type { ClientConnection } from "../../src/client/remote.ts";
+import { checkFit } from "../../src/cli/client/place/fit.ts";
+import type { ClientConnection } from "../../src/client/remote/remote.ts";
+import { openJournal } from "../../src/client/transfer/journal.ts";
 import type { Direction, TransferEvent, TransferJob } from "../../src/client/types.ts";
 import {
   breakOff,

@@ -15,7 +15,7 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import type { ClientConnection } from "../../src/client/remote.ts";
+import type { ClientConnection } from "../../src/client/remote/remote.ts";
 import type { Direction, TransferEvent, TransferJob } from "../../src/client/types.ts";
 import { tree } from "../support/desk.ts";
 import {

@@ -1,9 +1,9 @@
 import { Readable } from "node:stream";
 import type { Engine } from "../../src/cli/client/engine.ts";
-import { Interrupts } from "../../src/cli/client/interrupts.ts";
-import type { Output } from "../../src/cli/client/output.ts";
 import { Person } from "../../src/cli/client/person.ts";
+import type { Output } from "../../src/cli/client/report/output.ts";
 import type { Surroundings } from "../../src/cli/client/session.ts";
+import { Interrupts } from "../../src/cli/client/shell/interrupts.ts";
 import type { Context } from "../../src/cli/context.ts";
 
 /** What a client command wrote, and where; without `columns` as into a pipe. */

@@ -4,10 +4,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
-import { type Journal, openJournal } from "../../src/client/journal.ts";
-import { openRemote } from "../../src/client/login.ts";
-import type { ClientConnection } from "../../src/client/remote.ts";
-import { runJob } from "../../src/client/transfer.ts";
+import { openRemote } from "../../src/client/login/login.ts";
+import type { ClientConnection } from "../../src/client/remote/remote.ts";
+import { type Journal, openJournal } from "../../src/client/transfer/journal.ts";
+import { runJob } from "../../src/client/transfer/transfer.ts";
 import type {
   LoginOptions,
   Prompts,

@@ -2,12 +2,12 @@ import { join } from "node:path";
 import type { Target } from "../../client/types.ts";
 import type { Context } from "../context.ts";
 import type { Engine } from "./engine.ts";
-import { FileShell } from "./file-shell.ts";
-import { History } from "./history.ts";
 import type { Workplace } from "./job.ts";
 import type { LoginFlags } from "./options.ts";
 import { runSession, type Surroundings } from "./session.ts";
-import { interact, runScript } from "./shell.ts";
+import { FileShell } from "./shell/file-shell.ts";
+import { History } from "./shell/history.ts";
+import { interact, runScript } from "./shell/shell.ts";
 
 /** `moorage connect`: the prompt, or the lines of standard input. */
 export async function connect(

@@ -1,15 +1,15 @@
 import type { Space, TransferEvent, TransferJob } from "../../client/types.ts";
 import type { Connection, Engine } from "./engine.ts";
 import { messageOf } from "./exit.ts";
-import { checkFit } from "./fit.ts";
-import { Cancelled, type Interrupts, unlessAborted } from "./interrupts.ts";
-import { JsonReporter } from "./json-reporter.ts";
-import { LiveReporter } from "./live-reporter.ts";
-import type { Output } from "./output.ts";
-import { remoteParent } from "./paths.ts";
-import { PlainReporter } from "./plain-reporter.ts";
-import { QuietReporter } from "./quiet-reporter.ts";
-import type { Reporter, ReportStyle } from "./reporter.ts";
+import { checkFit } from "./place/fit.ts";
+import { remoteParent } from "./place/paths.ts";
+import { JsonReporter } from "./report/json-reporter.ts";
+import { LiveReporter } from "./report/live-reporter.ts";
+import type { Output } from "./report/output.ts";
+import { PlainReporter } from "./report/plain-reporter.ts";
+import { QuietReporter } from "./report/quiet-reporter.ts";
+import type { Reporter, ReportStyle } from "./report/reporter.ts";
+import { Cancelled, type Interrupts, unlessAborted } from "./shell/interrupts.ts";
 import { visible } from "./text.ts";
 
 /** Failures kept for the summary: the rest are counted only. */

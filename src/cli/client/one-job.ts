@@ -2,15 +2,15 @@ import { resolve } from "node:path";
 import type { Target, TransferJob } from "../../client/types.ts";
 import type { Context } from "../context.ts";
 import type { Engine } from "./engine.ts";
-import { exactNames } from "./exact-names.ts";
 import { CLIENT_EXIT } from "./exit.ts";
-import { expand, remoteTree } from "./glob.ts";
-import { unlessAborted } from "./interrupts.ts";
 import { runReported, type Workplace } from "./job.ts";
 import type { TransferFlags } from "./options.ts";
-import { asTyped, remotePath } from "./paths.ts";
+import { exactNames } from "./place/exact-names.ts";
+import { expand, remoteTree } from "./place/glob.ts";
+import { asTyped, remotePath } from "./place/paths.ts";
 import { runSession, type Surroundings } from "./session.ts";
-import { UsageError, type Word } from "./words.ts";
+import { unlessAborted } from "./shell/interrupts.ts";
+import { UsageError, type Word } from "./shell/words.ts";
 
 interface Plan {
   readonly target: Target;

@@ -1,7 +1,7 @@
-import { defaultStateDirectory, openJournal } from "../../client/journal.ts";
-import { openRemote } from "../../client/login.ts";
-import { isRemote, parseTarget } from "../../client/target.ts";
-import { runJob } from "../../client/transfer.ts";
+import { openRemote } from "../../client/login/login.ts";
+import { isRemote, parseTarget } from "../../client/login/target.ts";
+import { defaultStateDirectory, openJournal } from "../../client/transfer/journal.ts";
+import { runJob } from "../../client/transfer/transfer.ts";
 import type { Engine } from "./engine.ts";
 
 /** The transfer engine of client/. */

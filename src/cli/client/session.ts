@@ -2,15 +2,15 @@ import type { LoginOptions, Target } from "../../client/types.ts";
 import type { Context } from "../context.ts";
 import type { Connection, Engine } from "./engine.ts";
 import { CLIENT_EXIT, ClientExit, LOGIN_EXIT, loginFailure, messageOf } from "./exit.ts";
-import { Cancelled, Interrupts, unlessAborted } from "./interrupts.ts";
 import type { Workplace } from "./job.ts";
-import { jsonLine } from "./json-reporter.ts";
 import type { LoginFlags } from "./options.ts";
-import { type Output, processOutput } from "./output.ts";
 import { Person } from "./person.ts";
 import { realEngine } from "./real-engine.ts";
+import { jsonLine } from "./report/json-reporter.ts";
+import { type Output, processOutput } from "./report/output.ts";
+import { Cancelled, Interrupts, unlessAborted } from "./shell/interrupts.ts";
+import { UsageError } from "./shell/words.ts";
 import { visible } from "./text.ts";
-import { UsageError } from "./words.ts";
 
 /** What a client command runs with; tests give their own. */
 export interface Surroundings {

@@ -1,9 +1,9 @@
-import { MANY, type ShellCommand } from "../command.ts";
 import { messageOf } from "../exit.ts";
-import type { FileShell } from "../file-shell.ts";
-import { remoteParent, under } from "../paths.ts";
-import { baseName } from "../progress-state.ts";
-import { UsageError } from "../words.ts";
+import { remoteParent, under } from "../place/paths.ts";
+import { baseName } from "../report/progress-state.ts";
+import { MANY, type ShellCommand } from "../shell/command.ts";
+import type { FileShell } from "../shell/file-shell.ts";
+import { UsageError } from "../shell/words.ts";
 
 const mkdir: ShellCommand = {
   name: "mkdir",

@@ -1,12 +1,12 @@
 import type { HashName } from "../../../client/types.ts";
 import { roundSize } from "../../../config/units.ts";
 import { table } from "../../format.ts";
-import { MANY, type ShellCommand } from "../command.ts";
 import { messageOf } from "../exit.ts";
-import { percent } from "../figures.ts";
-import { spaceText } from "../summary.ts";
+import { percent } from "../report/figures.ts";
+import { spaceText } from "../report/summary.ts";
+import { MANY, type ShellCommand } from "../shell/command.ts";
+import { UsageError } from "../shell/words.ts";
 import { visible } from "../text.ts";
-import { UsageError } from "../words.ts";
 
 const UNKNOWN = "the server doesn't tell its free space";
 

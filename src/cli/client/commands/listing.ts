@@ -4,12 +4,12 @@ import { decodeName, encodeName } from "../../../client/names.ts";
 import type { RemoteAttrs } from "../../../client/types.ts";
 import { humanSize } from "../../../shell/sizes.ts";
 import { timeText } from "../../format.ts";
-import type { Arguments, ShellCommand } from "../command.ts";
-import { MANY } from "../command.ts";
 import { messageOf } from "../exit.ts";
-import type { FileShell } from "../file-shell.ts";
-import { MAX_NAMES } from "../glob.ts";
-import { under } from "../paths.ts";
+import { MAX_NAMES } from "../place/glob.ts";
+import { under } from "../place/paths.ts";
+import type { Arguments, ShellCommand } from "../shell/command.ts";
+import { MANY } from "../shell/command.ts";
+import type { FileShell } from "../shell/file-shell.ts";
 import { visible, width } from "../text.ts";
 
 type Attrs = Pick<RemoteAttrs, "type" | "size" | "mode" | "mtime">;

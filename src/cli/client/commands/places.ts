@@ -1,8 +1,8 @@
 import { stat } from "node:fs/promises";
 import { encodeName } from "../../../client/names.ts";
-import type { ShellCommand } from "../command.ts";
+import type { ShellCommand } from "../shell/command.ts";
+import { UsageError } from "../shell/words.ts";
 import { visible } from "../text.ts";
-import { UsageError } from "../words.ts";
 
 const cd: ShellCommand = {
   name: "cd",

@@ -1,14 +1,14 @@
 import type { Direction, JournalEntry, TransferJob } from "../../../client/types.ts";
 import { roundSize } from "../../../config/units.ts";
-import { type Arguments, MANY, type ShellCommand } from "../command.ts";
 import { CLIENT_EXIT, ClientExit } from "../exit.ts";
-import { count, percent } from "../figures.ts";
-import type { FileShell } from "../file-shell.ts";
 import { runReported } from "../job.ts";
 import { MAX_PARALLEL, PARALLEL } from "../options.ts";
-import { asTyped } from "../paths.ts";
+import { asTyped } from "../place/paths.ts";
+import { count, percent } from "../report/figures.ts";
+import { type Arguments, MANY, type ShellCommand } from "../shell/command.ts";
+import type { FileShell } from "../shell/file-shell.ts";
+import { UsageError } from "../shell/words.ts";
 import { visible } from "../text.ts";
-import { UsageError } from "../words.ts";
 
 const OPTIONS = {
   r: { type: "boolean", short: "r" },

@@ -1,5 +1,5 @@
 import type { Connection, Engine, RunOptions } from "../../../../src/cli/client/engine.ts";
-import { isRemote, parseTarget } from "../../../../src/client/target.ts";
+import { isRemote, parseTarget } from "../../../../src/client/login/target.ts";
 import type {
   JournalEntry,
   Remote,

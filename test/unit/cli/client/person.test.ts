@@ -1,8 +1,8 @@
 import { PassThrough } from "node:stream";
 import type { ReadStream } from "node:tty";
 import { expect, it } from "vitest";
-import { Interrupts } from "../../../../src/cli/client/interrupts.ts";
 import { Person } from "../../../../src/cli/client/person.ts";
+import { Interrupts } from "../../../../src/cli/client/shell/interrupts.ts";
 
 it("what is to be agreed to is shown also where notices are not wanted", async () => {
   const keys = Object.assign(new PassThrough(), { setRawMode: () => {}, isTTY: true });

@@ -1,0 +1,162 @@
+import type { Dirent } from "node:fs";
+import { lstat, opendir, stat } from "node:fs/promises";
+import { basename, join, posix, resolve } from "node:path";
+import { decodeName, encodeName } from "../../../client/names.ts";
+import type { JournalEntry, Remote, Space, TransferJob } from "../../../client/types.ts";
+import { roundSize } from "../../../config/units.ts";
+import { remoteParent, under } from "./paths.ts";
+
+/** Files looked for on the server to see what they would replace; more would take too long. */
+const MAX_LOOKED_UP = 2000;
+const AT_ONCE = 16;
+
+interface Upload {
+  /** on this machine, absolute */
+  readonly source: string;
+  /** below the target */
+  readonly path: string;
+  readonly size: number;
+}
+
+/** What an upload meets: the free space, and why it can't fit if it can't. */
+export interface Fit {
+  readonly space: Space | undefined;
+  readonly refused?: string;
+}
+
+/**
+ * Whether an upload fits into the free space: the sum of its files, less what those hold that they
+ * replace or continue. Where that can't be known the server has the last word.
+ * @param begun what the journal knows of transfers with this server
+ */
+export async function checkFit(
+  remote: Remote,
+  job: TransferJob,
+  begun: readonly JournalEntry[],
+  signal: AbortSignal,
+): Promise<Fit> {
+  const space = await spaceAt(remote, job.target);
+  if (space === undefined) return { space };
+  const { bytes, files } = await sumSources(job, signal);
+  if (bytes <= space.freeBytes) return { space };
+  if (files === undefined) return { space };
+  const enough = bytes - space.freeBytes;
+  const held = await replaced({ remote, job, begun, signal }, files, enough);
+  const needed = bytes - held;
+  if (needed <= space.freeBytes) return { space };
+  const free = `${roundSize(space.freeBytes)} of ${roundSize(space.totalBytes)} are free`;
+  const missing = roundSize(needed - space.freeBytes);
+  return {
+    space,
+    refused: `the upload needs ${roundSize(needed)} and ${free}: nothing was sent; ${missing} more must be free first`,
+  };
+}
+
+/** Of the target, or of the directory it will be in: both are asked for at once. */
+async function spaceAt(remote: Remote, target: string): Promise<Space | undefined> {
+  const asked = [target, remoteParent(target)].map((path) =>
+    remote.space(path).catch(() => undefined),
+  );
+  const [there, above] = await Promise.all(asked);
+  return there ?? above;
+}
+
+interface Sum {
+  readonly bytes: number;
+  /** by their path below the target; undefined: too many to look up */
+  readonly files: readonly Upload[] | undefined;
+}
+
+async function sumSources(job: TransferJob, signal: AbortSignal): Promise<Sum> {
+  const files: Upload[] = [];
+  let bytes = 0;
+  for (const source of job.sources) {
+    for await (const file of walk(resolve(source), basename(source), job.recursive)) {
+      signal.throwIfAborted();
+      bytes += file.size;
+      if (files.length <= MAX_LOOKED_UP) files.push(file);
+    }
+  }
+  return { bytes, files: files.length > MAX_LOOKED_UP ? undefined : files };
+}
+
+/** The regular files of a source; what can't be read fails later, by name. */
+async function* walk(source: string, name: string, recursive: boolean): AsyncGenerator<Upload> {
+  const found = await stat(encodeName(source)).catch(() => undefined);
+  if (found?.isFile()) yield { source, path: name, size: found.size };
+  if (found?.isDirectory() && recursive) yield* walkDirectory(source, name);
+}
+
+async function* walkDirectory(directory: string, name: string): AsyncGenerator<Upload> {
+  // Its types know neither a name nor an encoding of bytes.
+  const entries = await opendir(encodeName(directory) as unknown as string, {
+    encoding: "buffer" as BufferEncoding,
+  }).catch(() => undefined);
+  if (entries === undefined) return;
+  for await (const entry of entries) {
+    const entryName = decodeName((entry as unknown as Dirent<Buffer>).name);
+    const [path, below] = [join(directory, entryName), `${name}/${entryName}`];
+    if (entry.isDirectory()) yield* walkDirectory(path, below);
+    if (!entry.isFile()) continue;
+    const found = await lstat(encodeName(path)).catch(() => undefined);
+    if (found !== undefined) yield { source: path, path: below, size: found.size };
+  }
+}
+
+interface Question {
+  readonly remote: Remote;
+  readonly job: TransferJob;
+  readonly begun: readonly JournalEntry[];
+  readonly signal: AbortSignal;
+}
+
+/** Bytes that the targets and their parts hold already, counted until `enough`. */
+async function replaced(
+  { remote, job, begun, signal }: Question,
+  files: readonly Upload[],
+  enough: number,
+): Promise<number> {
+  const into = await remote.stat(job.target).then(
+    ({ type }) => type === "directory",
+    () => false,
+  );
+  let held = 0;
+  for (let at = 0; at < files.length && held < enough; at += AT_ONCE) {
+    signal.throwIfAborted();
+    const sizes = files.slice(at, at + AT_ONCE).map(async ({ source, path, size }) => {
+      const target = targetOf(under(job.target, remote.home), path, into);
+      const begunAt = partOf(begun, source, target);
+      const [there, part] = await Promise.all([
+        sizeOf(remote, target),
+        begunAt === undefined ? 0 : sizeOf(remote, begunAt),
+      ]);
+      return Math.min(size, there + part);
+    });
+    for (const size of await Promise.all(sizes)) held += size;
+  }
+  return held;
+}
+
+async function sizeOf(remote: Remote, path: string): Promise<number> {
+  const found = await remote.stat(path).catch(() => undefined);
+  return found?.type === "file" ? found.size : 0;
+}
+
+/** What this upload left when it was broken off. Any other file beside the target is not its. */
+function partOf(
+  begun: readonly JournalEntry[],
+  source: string,
+  target: string,
+): string | undefined {
+  const same = (entry: JournalEntry): boolean =>
+    entry.source === source && posix.normalize(entry.target) === posix.normalize(target);
+  const entry = begun.find((entry) => entry.direction === "up" && same(entry));
+  return entry?.part === undefined ? undefined : under(entry.part, remoteParent(target));
+}
+
+/** Where a file goes: below the target, or in place of it when that isn't a directory yet. */
+function targetOf(target: string, path: string, into: boolean): string {
+  if (into) return under(path, target);
+  const rest = path.split("/").slice(1).join("/");
+  return rest === "" ? target : under(rest, target);
+}

@@ -1,0 +1,103 @@
+import { createInterface } from "node:readline";
+import { findCommand, Leave } from "../commands/all.ts";
+import { listUnfinished, loadUnfinished } from "../commands/transfers.ts";
+import { CLIENT_EXIT, ClientExit, messageOf } from "../exit.ts";
+import { visible } from "../text.ts";
+import { helpText, parseArguments } from "./command.ts";
+import { Completion } from "./complete.ts";
+import type { FileShell } from "./file-shell.ts";
+import type { History } from "./history.ts";
+import { Cancelled } from "./interrupts.ts";
+import type { Keyboard } from "./keyboard.ts";
+import { splitWords, UsageError } from "./words.ts";
+
+/** How a line ended; undefined: the session is to end. */
+export type LineOutcome = "done" | "failed" | "cancelled" | undefined;
+
+/** Runs one line and tells what went wrong with it. */
+export async function runLine(shell: FileShell, line: string): Promise<LineOutcome> {
+  shell.complained = false;
+  try {
+    await execute(shell, line);
+    return shell.complained ? "failed" : "done";
+  } catch (thrown) {
+    if (thrown instanceof Leave) return undefined;
+    if (thrown instanceof Cancelled) {
+      shell.output.err("cancelled\n");
+      return "cancelled";
+    }
+    if (thrown instanceof ClientExit) {
+      if (thrown.message !== "") shell.complain(thrown.message);
+      return thrown.code === CLIENT_EXIT.cancelled ? "cancelled" : "failed";
+    }
+    const lost = (thrown as { lost?: boolean }).lost ? "; try again" : "";
+    shell.complain(messageOf(thrown) + lost);
+    return "failed";
+  }
+}
+
+async function execute(shell: FileShell, line: string): Promise<void> {
+  if (line.trimStart().startsWith("#")) return;
+  const [first, ...words] = splitWords(line);
+  if (first === undefined) return;
+  const command = findCommand(first.text);
+  if (command === undefined) {
+    throw new UsageError(`no command ${first.text}; \`help\` lists what there is`);
+  }
+  const args = parseArguments(command, words);
+  if (args === undefined) return shell.output.out(helpText(command));
+  const work = () => command.run(shell, args);
+  await (command.stopsItself ? work() : shell.wait(work()));
+}
+
+/** The prompt: until exit, Ctrl-D, or the end of the terminal. */
+export async function interact(
+  shell: FileShell,
+  keyboard: Keyboard,
+  history: History,
+): Promise<number> {
+  const { interrupts } = shell.place;
+  const completion = new Completion(shell);
+  await loadUnfinished(shell);
+  if (shell.unfinished.length > 0) listUnfinished(shell);
+  while (interrupts.ending === undefined) {
+    const line = await keyboard.line(promptText(shell), {
+      complete: (text) => completion.complete(text),
+      history: history.lines,
+      clearing: true,
+    });
+    if (line === undefined) break;
+    history.add(line);
+    if ((await runLine(shell, line)) === undefined) break;
+    completion.clear();
+  }
+  return CLIENT_EXIT.ok;
+}
+
+function promptText(shell: FileShell): string {
+  const { home, name } = shell.remote;
+  const { directory } = shell;
+  const below = home !== "/" && (directory === home || directory.startsWith(`${home}/`));
+  return `${visible(name)}:${visible(below ? `~${directory.slice(home.length)}` : directory)}> `;
+}
+
+/**
+ * Lines from a file or a pipe. It ends at the first that fails; one that begins with `-` may fail.
+ * @returns the exit code
+ */
+export async function runScript(shell: FileShell, input: NodeJS.ReadableStream): Promise<number> {
+  const lines = createInterface({ input, crlfDelay: Number.POSITIVE_INFINITY });
+  try {
+    for await (const text of lines) {
+      const line = text.trimStart();
+      const mayFail = line.startsWith("-");
+      const outcome = await runLine(shell, mayFail ? line.slice(1) : line);
+      if (outcome === undefined) break;
+      if (outcome === "cancelled") return CLIENT_EXIT.cancelled;
+      if (outcome === "failed" && !mayFail) return CLIENT_EXIT.failed;
+    }
+    return CLIENT_EXIT.ok;
+  } finally {
+    lines.close();
+  }
+}

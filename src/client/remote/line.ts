@@ -1,0 +1,256 @@
+import type { Socket } from "node:net";
+import type { Client, ClientChannel } from "ssh2";
+import type { ByteChannel } from "../../session/channel.ts";
+import {
+  adaptHandshake,
+  askWide,
+  protocolOf,
+  type RawChannel,
+  rawChannel,
+  sendBehindSubsystem,
+  socketOf,
+} from "../../transport/internals.ts";
+import { Outbox } from "../../transport/outbox.ts";
+import { Budget } from "../../transport/receive-window.ts";
+import { SMALLEST_PACKET, SshChannel } from "../../transport/ssh-channel.ts";
+import { readsWide } from "../../transport/wide-packets.ts";
+import { RemoteError } from "../errors.ts";
+
+/** What the receive windows of one connection may take beyond ssh2's own, in bytes. */
+const WINDOWS = 256 * 1024 * 1024;
+
+/** How long a server may take to open a channel, in milliseconds. */
+const CHANNEL_MS = 30_000;
+
+/** Servers don't wait for acknowledgements as OpenSSH's client does: fewer adjusts, less work. */
+const PACE = 1024 * 1024;
+
+/** The longest output of a command that is kept, in bytes. */
+const MAX_OUTPUT = 64 * 1024;
+
+/** How long the server may be silent, in milliseconds, and how many times that is asked for. */
+export interface Liveness {
+  readonly intervalMs: number;
+  readonly tries: number;
+}
+
+const LIVENESS: Liveness = { intervalMs: 10_000, tries: 3 };
+
+export interface CommandOutput {
+  /** undefined: it ended by a signal or with the connection */
+  readonly code: number | undefined;
+  readonly stdout: string;
+}
+
+/** The public types hide the private parts that both of ssh2's ends share. */
+type Both = Parameters<typeof protocolOf>[0];
+
+/**
+ * One SSH connection of ours: channels whose bytes go round ssh2's streams, as the server's do, and
+ * a watch that ends a connection on which nothing comes any more.
+ */
+export class Line {
+  /** Resolves with the reason, in words, once the connection is gone. */
+  readonly closed: Promise<string>;
+  readonly #client: Client;
+  readonly #outbox: Outbox;
+  readonly #budget = new Budget(WINDOWS);
+  readonly #channels = new Set<SshChannel>();
+  /** numbers of the channels whose readers copy what they get */
+  readonly #adopted = new Set<number>();
+  #reason = "the connection was closed by the server";
+  #gone = false;
+  #watch: NodeJS.Timeout | undefined;
+
+  /** To be made right after `client.connect()`, before anything was exchanged. */
+  constructor(client: Client) {
+    this.#client = client;
+    const protocol = protocolOf(client as unknown as Both);
+    adaptHandshake(protocol, { transient: (channel) => this.#adopted.has(channel) });
+    askWide(protocol);
+    this.#outbox = new Outbox(this.#socket);
+    client.on("handshake", () => this.#outbox.wake());
+    client.on("error", (error) => {
+      if (!this.#gone) this.#reason = reasonOf(error);
+    });
+    this.closed = new Promise((resolve) => {
+      client.once("close", () => {
+        this.#closed();
+        resolve(this.#reason);
+      });
+    });
+  }
+
+  get gone(): boolean {
+    return this.#gone;
+  }
+
+  /** True while what the socket brings may lie in memory that is used again. */
+  get readsWide(): boolean {
+    return readsWide(protocolOf(this.#client as unknown as Both));
+  }
+
+  get #socket(): Socket {
+    return socketOf(this.#client as unknown as Both);
+  }
+
+  /** Starts to ask a silent server whether it is still there. */
+  keepAlive({ intervalMs, tries }: Liveness = LIVENESS): void {
+    let seen = -1;
+    let silent = 0;
+    clearInterval(this.#watch);
+    this.#watch = setInterval(() => {
+      const moved = this.#socket.bytesRead;
+      silent = moved === seen ? silent + 1 : 0;
+      seen = moved;
+      if (silent > tries) this.destroy("the server does not answer any more");
+      else if (silent > 0) protocolOf(this.#client as unknown as Both).ping();
+    }, intervalMs);
+    this.#watch.unref();
+  }
+
+  /**
+   * Opens a channel to a subsystem. Rejects with RemoteError.
+   * @param first leaves with the request, a round trip before its answer
+   * @param attach takes the channel, before anything comes in on it
+   */
+  subsystem<T>(name: string, first: Buffer, attach: (channel: ByteChannel) => T): Promise<T> {
+    const begin = performance.now();
+    const timer = setTimeout(() => this.destroy("the server does not answer"), CHANNEL_MS);
+    const opened = new Promise<T>((resolve, reject) => {
+      this.#orLost(reject, () => {
+        const sent = sendBehindSubsystem(protocolOf(this.#client as unknown as Both), first);
+        this.#client.subsys(name, (error, channel) => {
+          const isSent = sent();
+          if (error) return reject(this.#refused(name, error));
+          // Two answers of the server were waited for: the channel's and the request's.
+          const raw = rawOf(channel);
+          if (raw.outgoing.packetSize < SMALLEST_PACKET) {
+            this.destroy("the server takes too small packets");
+            return reject(new RemoteError(undefined, this.#reason, { lost: true }));
+          }
+          if (isSent) raw.outgoing.window -= first.length;
+          const adopted = this.#adopt(channel, raw, (performance.now() - begin) / 2);
+          resolve(attach(adopted));
+          if (!isSent) adopted.write(first);
+        });
+      });
+    });
+    return opened.finally(() => clearTimeout(timer));
+  }
+
+  /** Runs a command with nothing to read. Rejects with RemoteError when it can't be run in time. */
+  exec(command: string, limitMs: number): Promise<CommandOutput> {
+    return new Promise((resolve, reject) => {
+      const timer = setTimeout(
+        () => reject(new RemoteError(undefined, "the command took too long")),
+        limitMs,
+      );
+      const fail = (error: Error): void => {
+        clearTimeout(timer);
+        reject(error);
+      };
+      this.#orLost(fail, () => {
+        this.#client.exec(command, (error, channel) => {
+          if (error) return fail(this.#refused("exec", error));
+          // Its number may have been an adopted one's; its reader keeps what it gets.
+          this.#adopted.delete(rawOf(channel).incoming.id);
+          const late = setTimeout(() => channel.close(), limitMs);
+          void collect(channel).then((output) => {
+            clearTimeout(timer);
+            clearTimeout(late);
+            resolve(output);
+          });
+        });
+      });
+    });
+  }
+
+  /** Says goodbye. */
+  end(): void {
+    this.#reason = "the connection was closed";
+    this.#client.end();
+    // A peer that never closes its side does not keep us.
+    setTimeout(() => this.#client.destroy(), 1_000).unref();
+  }
+
+  destroy(reason: string): void {
+    if (this.#gone) return;
+    this.#reason = reason;
+    this.#client.destroy();
+  }
+
+  #orLost(reject: (error: RemoteError) => void, run: () => void): void {
+    if (this.#gone) {
+      reject(new RemoteError(undefined, this.#reason, { lost: true }));
+      return;
+    }
+    try {
+      run();
+    } catch {
+      reject(new RemoteError(undefined, this.#reason, { lost: true }));
+    }
+  }
+
+  #refused(what: string, error: Error): RemoteError {
+    const lost = this.#gone || error.message === "No response from server";
+    return new RemoteError(undefined, `the server refuses ${what} (${error.message})`, { lost });
+  }
+
+  #adopt(channel: ClientChannel, raw: RawChannel, roundTrip: number): ByteChannel {
+    channel.on("error", () => {});
+    channel.stderr.on("error", () => {});
+    channel.stderr.resume();
+    const adopted = new SshChannel(raw, {
+      protocol: protocolOf(this.#client as unknown as Both),
+      outbox: this.#outbox,
+      budget: this.#budget,
+      roundTrip,
+      pace: PACE,
+      violation: (text) => this.destroy(text),
+      activity: () => {},
+    });
+    this.#channels.add(adopted);
+    this.#adopted.add(raw.incoming.id);
+    return adopted;
+  }
+
+  #closed(): void {
+    this.#gone = true;
+    clearInterval(this.#watch);
+    for (const channel of this.#channels) channel.closedByPeer();
+    this.#channels.clear();
+  }
+}
+
+function rawOf(channel: ClientChannel): RawChannel {
+  return rawChannel(channel as unknown as Parameters<typeof rawChannel>[0]);
+}
+
+function collect(channel: ClientChannel): Promise<CommandOutput> {
+  return new Promise((resolve) => {
+    const chunks: Buffer[] = [];
+    let size = 0;
+    let code: number | undefined;
+    channel.on("data", (chunk: Buffer) => {
+      size += chunk.length;
+      // Its packet may be far larger than what is in it.
+      if (size <= MAX_OUTPUT) chunks.push(Buffer.from(chunk));
+      else channel.close();
+    });
+    channel.stderr.resume();
+    channel.on("error", () => {});
+    channel.stderr.on("error", () => {});
+    channel.on("exit", (status: number | null) => {
+      code = status ?? undefined;
+    });
+    channel.on("close", () => resolve({ code, stdout: Buffer.concat(chunks).toString("latin1") }));
+    channel.end();
+  });
+}
+
+function reasonOf(error: Error & { code?: unknown }): string {
+  if (error.code === "ECONNRESET" || error.code === "EPIPE") return "the connection was cut";
+  if (error.code === "ETIMEDOUT") return "the server does not answer any more";
+  return `the connection broke (${error.message})`;
+}

@@ -1,0 +1,161 @@
+import { describe, expect, it } from "vitest";
+import { JsonReporter } from "../../../../../src/cli/client/report/json-reporter.ts";
+import { LiveReporter } from "../../../../../src/cli/client/report/live-reporter.ts";
+import { PlainReporter } from "../../../../../src/cli/client/report/plain-reporter.ts";
+import { QuietReporter } from "../../../../../src/cli/client/report/quiet-reporter.ts";
+import type { Reporter } from "../../../../../src/cli/client/report/reporter.ts";
+import type { TransferEvent } from "../../../../../src/client/types.ts";
+import { Written } from "../../../../support/client-run.ts";
+
+const SIZE = 1_000_000;
+const START: TransferEvent = {
+  type: "start",
+  file: 1,
+  source: "/a/one.bin",
+  target: "/b/one.bin",
+  direction: "down",
+  size: SIZE,
+  offset: 0,
+};
+const DONE: TransferEvent = { type: "done", file: 1, bytes: SIZE, durationMs: 2000 };
+const FAILED: TransferEvent = {
+  type: "failed",
+  file: 2,
+  source: "/a/two\u001b[2J",
+  message: "/a/two\u001b[2J: permission denied",
+  resumable: false,
+};
+
+function progress(bytes: number): TransferEvent {
+  return { type: "progress", file: 1, bytes, size: SIZE };
+}
+
+/** A thousand progress events in a second, with a look at the screen after each. */
+function storm(report: Reporter, clock: { now: number }, frame: () => void): void {
+  report.event(START);
+  for (let step = 1; step <= 1000; step += 1) {
+    clock.now += 1;
+    report.event(progress(step * 900));
+    if (clock.now % 100 === 0) frame();
+  }
+}
+
+describe("on a terminal", () => {
+  it("draws only at its frames, each in one piece, over what was there", () => {
+    const [written, clock] = [new Written(60), { now: 0 }];
+    const report = new LiveReporter(written, () => clock.now);
+    storm(report, clock, () => report.frame());
+    expect(written.writes.length).toBeLessThanOrEqual(10);
+    expect(written.writes.at(-1)).toMatch(/^\r[^\n]* 90% [^\n]*$/);
+    expect(written.writes.at(-1)).toContain("\u001b[K\u001b[J");
+    report.event(DONE);
+    report.stop();
+    expect(written.writes.at(-1)).toMatch(/^\rone\.bin [^\n]*100%[^\n]*\n[^\n]*$/);
+    expect(written.writes.at(-1)?.endsWith("\u001b[K\n\u001b[J")).toBe(true);
+    const writes = written.writes.length;
+    report.event(progress(1));
+    report.stop();
+    expect(written.writes).toHaveLength(writes);
+  });
+
+  it("goes back over all rows of bars that a narrower terminal has wrapped", () => {
+    const written = new Written(80);
+    const report = new LiveReporter(written, () => 0);
+    report.event(START);
+    report.event({ ...START, file: 2 });
+    report.frame();
+    written.resize(30);
+    expect(written.writes.at(-1)).toBe("\r\u001b[5A\u001b[J");
+    report.stop();
+  });
+
+  it("begins anew below what others wrote while it was suspended", () => {
+    const written = new Written(80);
+    const report = new LiveReporter(written, () => 0);
+    report.event(START);
+    report.event({ ...START, file: 2 });
+    report.frame();
+    process.emit("SIGCONT", "SIGCONT");
+    const writes = written.writes.length;
+    report.frame();
+    expect(written.writes).toHaveLength(writes + 1);
+    expect(written.writes.at(-1)).toMatch(/^\rone\.bin/);
+    report.stop();
+    expect(process.listenerCount("SIGCONT")).toBe(0);
+  });
+
+  it("writes errors to standard error between the bars, without what could steer a terminal", () => {
+    const written = new Written(80);
+    const report = new LiveReporter(written, () => 0);
+    report.event(START);
+    report.frame();
+    report.event(FAILED);
+    report.frame();
+    expect(written.errors).toBe("/a/two\\x1b[2J: permission denied\n");
+    expect(written.writes.at(-2)).toBe("\r\u001b[J");
+    expect(written.writes.at(-1)).toContain("one.bin");
+    report.stop();
+  });
+});
+
+it("writes plain lines into a pipe", () => {
+  const written = new Written();
+  const report = new PlainReporter(written, () => 0);
+  for (const event of [START, progress(5), DONE, FAILED]) report.event(event);
+  const summary = { files: 1, failed: 1, skipped: 0, bytes: SIZE, durationMs: 2000 };
+  report.summary(summary, ["/a/two: permission denied"]);
+  report.stop();
+  expect(written.text).toBe(
+    "one.bin: done, 1.00 MB in 2.00 s (500 KB/s)\n" +
+      "1 file, 1.00 MB in 2.00 s (500 KB/s), 1 failed:\n  /a/two: permission denied\n",
+  );
+  expect(written.errors).toBe("/a/two\\x1b[2J: permission denied\n");
+});
+
+it("counts only what came over the line for the rate of a summary", () => {
+  const written = new Written();
+  const report = new PlainReporter(written, () => 0);
+  for (const event of [{ ...START, offset: 900_000 }, progress(950_000), DONE]) report.event(event);
+  report.summary({ files: 1, failed: 0, skipped: 0, bytes: SIZE, durationMs: 2000 }, []);
+  report.stop();
+  expect(written.text).toContain("1 file, 1.00 MB in 2.00 s (50.0 KB/s)\n");
+});
+
+it("writes whole milliseconds into JSON", () => {
+  const written = new Written();
+  const report = new JsonReporter(written, () => 0);
+  report.event({ ...DONE, durationMs: 1234.5678 } as TransferEvent);
+  report.summary({ files: 1, failed: 0, skipped: 0, bytes: SIZE, durationMs: 1234.4 });
+  const lines = written.text.trimEnd().split("\n");
+  expect(lines.map((line) => JSON.parse(line).durationMs)).toEqual([1235, 1234]);
+});
+
+it("writes one JSON event a line, progress ten times a second at most, nothing raw", () => {
+  const [written, clock] = [new Written(), { now: 0 }];
+  const report = new JsonReporter(written, () => clock.now);
+  storm(report, clock, () => report.notice());
+  report.event(DONE);
+  report.event({ ...FAILED, source: "\u009b\u202e" } as TransferEvent);
+  report.summary({ files: 1, failed: 1, skipped: 0, bytes: SIZE, durationMs: 1 });
+  const events = written.text
+    .trimEnd()
+    .split("\n")
+    .map((line) => JSON.parse(line));
+  expect(events.filter(({ type }) => type === "progress").length).toBeLessThanOrEqual(11);
+  expect(events.map(({ type }) => type).filter((type) => type !== "progress")).toEqual([
+    "start",
+    "done",
+    "failed",
+    "summary",
+  ]);
+  expect(events.at(-2).source).toBe("\u009b\u202e");
+  expect(written.text.replaceAll("\n", "")).not.toMatch(/[\p{Cc}\u202e]/u);
+});
+
+it("is quiet but for errors", () => {
+  const written = new Written(80);
+  const report = new QuietReporter(written);
+  for (const event of [START, DONE, FAILED]) report.event(event);
+  expect(written.text).toBe("");
+  expect(written.errors).toContain("permission denied");
+});
