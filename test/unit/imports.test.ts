@@ -97,9 +97,7 @@ const KEPT_TO: Readonly<Record<string, readonly string[]>> = {
   commander: ["src/cli/"],
   pino: ["src/log.ts"],
   "pino-pretty": ["src/log.ts"],
-  "ssh2-sftp-client": ["src/client/"],
   "ssh-config": ["src/client/"],
-  "cli-progress": ["src/cli/"],
 };
 
 /** Packages whose types may be used everywhere. */

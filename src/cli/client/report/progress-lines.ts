@@ -1,4 +1,3 @@
-import cliProgress from "cli-progress";
 import { roundSize } from "../../../config/units.ts";
 import { fitTo, shorten, visible, width } from "../text.ts";
 import {
@@ -139,14 +138,9 @@ function rowText(row: Row, places: Layout): string {
 
 /** ASCII: block characters are two columns wide in some terminals. */
 function barText(part: number, columns: number): string {
-  const barsize = columns - 2;
-  const bar = cliProgress.Format.BarFormat(part / 100, {
-    barsize,
-    barCompleteString: "#".repeat(barsize),
-    barIncompleteString: "-".repeat(barsize),
-    barGlue: "",
-  });
-  return `[${bar}]`;
+  const marks = columns - 2;
+  const done = Math.round((Math.min(100, part) / 100) * marks);
+  return `[${"#".repeat(done)}${"-".repeat(marks - done)}]`;
 }
 
 /** Lines of the screen that text takes at a width, as terminals that wrap again after a resize do. */
