@@ -1,7 +1,8 @@
 import { randomBytes } from "node:crypto";
-import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, readlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { Readable, Writable } from "node:stream";
+import { Client, type SFTPWrapper } from "ssh2";
 import SftpClient from "ssh2-sftp-client";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { tree } from "../support/desk.ts";
@@ -154,5 +155,41 @@ describe("ssh2-sftp-client against this server", () => {
     await Promise.all(names.map((name) => client.put(Buffer.from(name), name)));
     const read = await Promise.all(names.map((name) => client.get(name)));
     expect(read.map(String)).toEqual(names);
+  });
+});
+
+describe("npm's ssh2, which it and node-ssh are made of", () => {
+  let connection: Client;
+  let sftp: SFTPWrapper;
+
+  beforeEach(async () => {
+    connection = new Client();
+    const { host, port } = server;
+    const ready = new Promise((resolve, reject) => {
+      connection.once("ready", () => resolve(undefined)).once("error", reject);
+    });
+    connection.connect({ host, port, username: `user${users}`, password: "secret" });
+    await ready;
+    sftp = await new Promise((resolve, reject) => {
+      connection.sftp((error, opened) => (error ? reject(error) : resolve(opened)));
+    });
+  });
+
+  afterEach(() => {
+    connection.end();
+  });
+
+  it("makes links that point where they should, though it sends the link first", async () => {
+    await new Promise((resolve, reject) => {
+      sftp.symlink("target", "link", (error) => (error ? reject(error) : resolve(undefined)));
+    });
+    expect(readlinkSync(join(there, "link"))).toBe("target");
+  });
+
+  it("reads the text that node-ssh takes for a missing directory", async () => {
+    const failed = await new Promise<Error | undefined>((resolve) => {
+      sftp.mkdir("missing/below", (error) => resolve(error ?? undefined));
+    });
+    expect(failed?.message).toBe("No such file");
   });
 });

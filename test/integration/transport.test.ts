@@ -530,7 +530,7 @@ describe("the end of a session", () => {
     expect(view).toMatchObject({
       user: "ann",
       node: server.store.nodeId,
-      client: expect.stringContaining("SSH-2.0-ssh2js"),
+      client: expect.stringContaining("SSH-2.0-OpenSSH_9.2p1"),
       transfers: [{ path: "/listed", direction: "upload", bytes: 1_000, size: null }],
     });
     expect(server.server.kick(view?.id ?? 0, "Enough for today")).toBe(true);

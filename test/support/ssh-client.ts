@@ -69,9 +69,12 @@ export function dial(
   return { client, errors, banners, disconnects, channelPackets, closed, ready };
 }
 
+/** What the tests' packets are like; under ssh2's own name the server expects links its way. */
+const LIKE_OPENSSH = "OpenSSH_9.2p1";
+
 /** A client that is logged in. */
 export async function login(target: Target, config: ConnectConfig = {}): Promise<Client> {
-  const { client, ready } = dial(target, { password: "secret", ...config });
+  const { client, ready } = dial(target, { password: "secret", ident: LIKE_OPENSSH, ...config });
   await ready;
   return client;
 }

@@ -146,11 +146,22 @@ describe("SYMLINK", () => {
       "SSH-2.0-WinSCP_release_6.1.2",
       "SSH-2.0-SSHJ_0.38.0",
       "SSH-2.0-AsyncSSH_2.10.1",
+      "SSH-2.0-ssh2js1.17.0",
+      "SSH-2.0-libssh_0.10.6",
+      "SSH-2.0-phpseclib_3.0 (openssl, gmp)",
     ];
     for (const ident of idents) {
       expect(sendsLinkFirst(ident)).toBe(true);
     }
-    for (const ident of ["SSH-2.0-OpenSSH_9.9", "SSH-2.0-paramiko_3", "SSH-2.0-Go", "", "sftp"]) {
+    const others = [
+      "OpenSSH_9.9",
+      "paramiko_3",
+      "Go",
+      "libssh2_1.10.0",
+      "JSCH-0.1.54",
+      "x_libssh_",
+    ];
+    for (const ident of [...others.map((name) => `SSH-2.0-${name}`), "", "sftp"]) {
       expect(sendsLinkFirst(ident)).toBe(false);
     }
   });

@@ -33,13 +33,25 @@ describe("toStatus", () => {
     const node = Object.assign(new Error("ENOENT: no such file, open '/srv/secret'"), {
       code: "ENOENT",
     });
-    expect(toStatus(node)).toEqual({ code: 2, text: "No such file or directory" });
+    expect(toStatus(node)).toEqual({ code: 2, text: "No such file" });
     for (const thrown of [new Error("/srv/secret"), "/srv/secret", undefined, null, 7]) {
       expect(toStatus(thrown)).toEqual({ code: 4, text: "Input/output error" });
     }
   });
 
+  it("uses OpenSSH's texts, which clients compare, for all but FAILURE", () => {
+    const texts = FS_ERROR_CODES.map((code) => toStatus(new FsError(code, "of our own")))
+      .filter(({ code }) => code !== 4)
+      .map(({ code, text }) => `${code} ${text}`);
+    expect([...new Set(texts)].sort()).toEqual([
+      "2 No such file",
+      "3 Permission denied",
+      "5 Bad message",
+      "8 Operation unsupported",
+    ]);
+  });
+
   it("answers malformed requests with BAD_MESSAGE", () => {
-    expect(toStatus(new MalformedError()).code).toBe(5);
+    expect(toStatus(new MalformedError())).toEqual({ code: 5, text: "Bad message" });
   });
 });
