@@ -1,3 +1,5 @@
+import { escaped as asCode } from "../src/text/safe.ts";
+
 /** Text as terminals show it. All that comes from outside goes through {@link safe} first. */
 
 export type Colour = "red" | "green" | "yellow" | "cyan";
@@ -47,10 +49,7 @@ function alone(ch: string): boolean {
 
 function escaped(ch: string): string {
   if (ch === "\n") return "\\n";
-  if (ch === "\t") return "\\t";
-  const code = ch.codePointAt(0) ?? 0;
-  if (code < 0x100) return `\\x${code.toString(16).padStart(2, "0")}`;
-  return `\\u{${code.toString(16)}}`;
+  return ch === "\t" ? "\\t" : asCode(ch);
 }
 
 /** Columns that one character takes, 1 or 2. */

@@ -4,6 +4,7 @@ import { isatty } from "node:tty";
 import pino, { type Logger } from "pino";
 import { prettyFactory } from "pino-pretty";
 import type { Config } from "./config/types.ts";
+import { safeJsonText, visible } from "./text/safe.ts";
 
 const STDERR = 2;
 /** What a slow reader of the log may make us hold; further lines are dropped. */
@@ -27,7 +28,7 @@ export function createLog(config: Config["log"], root: string): Logger {
   const onTerminal = config.file === "" && isatty(STDERR);
   const pretty = config.format === "pretty" || (config.format === "auto" && onTerminal);
   const options = { level: config.level, base: { pid: process.pid } };
-  const format = pretty ? prettyFormat(onTerminal && !process.env.NO_COLOR) : asItIs;
+  const format = pretty ? prettyFormat(onTerminal && !process.env.NO_COLOR) : safeJsonText;
   const log = pino(options, {
     write(line: string) {
       // After the end a write would throw.
@@ -97,9 +98,10 @@ function prettyFormat(colour: boolean): (line: string) => string {
     ignore: "pid",
     translateTime: "SYS:yyyy-mm-dd HH:MM:ss.l",
   });
-  return (line) => prettify(JSON.parse(line));
+  return (line) => prettify(JSON.parse(line, (_key, value) => shown(value)));
 }
 
-function asItIs(line: string): string {
-  return line;
+/** Of an error's stack each line is one of its own. */
+function shown(value: unknown): unknown {
+  return typeof value === "string" ? value.split("\n").map(visible).join("\n") : value;
 }

@@ -1,6 +1,7 @@
 import { createHash, createPublicKey, type KeyObject } from "node:crypto";
 import ssh2 from "ssh2";
 import type { UserKey } from "../store/types.ts";
+import { masked } from "../text/safe.ts";
 
 /** A text that is not a public key a user may log in with. The message never quotes the text. */
 export class PublicKeyError extends Error {
@@ -100,7 +101,7 @@ function parseLine(line: string): UserKey {
     fingerprint: fingerprint(blob),
     algorithm: type,
     blob,
-    comment: comment.replace(/\p{C}/gu, "").trim().slice(0, MAX_COMMENT),
+    comment: masked(comment, "").trim().slice(0, MAX_COMMENT),
     createdAt: Date.now(),
   };
 }

@@ -1,4 +1,5 @@
 import { formatSize, roundSize } from "../config/units.ts";
+import { safeJson, visible } from "../text/safe.ts";
 import type { Io } from "./io.ts";
 
 export interface Column {
@@ -28,7 +29,7 @@ export function table(
   columns: readonly Column[],
   rows: readonly (readonly string[])[],
 ): string {
-  const cells = rows.map((row) => row.map(printable));
+  const cells = rows.map((row) => row.map(visible));
   const widths = columns.map(({ title }, index) =>
     Math.max(title.length, ...cells.map((row) => row[index]?.length ?? 0)),
   );
@@ -47,17 +48,11 @@ export function table(
 /** "name  value" lines. */
 export function fields(pairs: readonly (readonly [string, string])[]): string {
   const width = Math.max(...pairs.map(([name]) => name.length));
-  return pairs.map(([name, value]) => `${name.padEnd(width)}  ${printable(value)}\n`).join("");
+  return pairs.map(([name, value]) => `${name.padEnd(width)}  ${visible(value)}\n`).join("");
 }
 
 export function json(value: unknown): string {
-  return `${JSON.stringify(value, null, 2)}\n`;
-}
-
-/** Text from outside without what could steer a terminal. */
-export function printable(text: string): string {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what is replaced
-  return text.replace(/[\u0000-\u001f\u007f-\u009f\u2028-\u202e\u2066-\u2069]/g, "\u{FFFD}");
+  return `${safeJson(value, 2)}\n`;
 }
 
 /** @param bytes null: no limit */

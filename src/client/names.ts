@@ -38,11 +38,6 @@ export function encodeName(name: string): Buffer {
   return Buffer.concat(parts);
 }
 
-/** A name as it may be shown: what could steer a terminal, or isn't text, becomes "?". */
-export function printable(name: string): string {
-  return name.replace(/[\p{Cc}\p{Cs}\u202a-\u202e\u2066-\u2069]/gu, "?");
-}
-
 /** Joins a remote directory and a name. */
 export function joinRemote(directory: string, name: string): string {
   if (directory === "") return name;

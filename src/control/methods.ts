@@ -2,6 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { generatePassword } from "../auth/generate.ts";
 import { PublicKeyError, parsePublicKeys } from "../auth/keys.ts";
 import type { AuditEvent, UserKey } from "../store/types.ts";
+import { masked } from "../text/safe.ts";
 import { ControlError } from "./errors.ts";
 import type { ControlHost } from "./host.ts";
 import type { KeyInfo, Method, Params, Result, SessionInfo, UserInfo } from "./protocol.ts";
@@ -212,5 +213,5 @@ function record({ host, actor }: Caller, event: AuditEvent): void {
 
 /** Without what could steer a terminal. */
 function oneLine(text: string): string {
-  return text.replace(/\p{C}+/gu, " ").trim();
+  return masked(text, " ").replace(/ {2,}/g, " ").trim();
 }

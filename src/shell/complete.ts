@@ -1,3 +1,4 @@
+import { isSafe } from "../text/safe.ts";
 import { escapeWord } from "./quote.ts";
 import { decodeText, encodeText } from "./text.ts";
 
@@ -100,8 +101,8 @@ async function paths(word: Begun, scope: CompletionScope): Promise<string[]> {
     scanned += 1;
     if (scanned > MAX_SCANNED) return [];
     if (!entry.name.startsWith(begun) || (entry.name.startsWith(".") && begun === "")) continue;
-    // Control characters in the list would do things to the screen.
-    if (/\p{Cc}/u.test(entry.name)) continue;
+    // In the list they would do things to the screen.
+    if (!isSafe(entry.name)) continue;
     if (!entry.directory && OF_DIRECTORIES.has(command ?? "")) continue;
     found.push(written(value.slice(0, slash) + entry.name, entry.directory, word));
   }

@@ -1,4 +1,5 @@
 import { dateText, modeText } from "../sftp/longname.ts";
+import { masked } from "../text/safe.ts";
 import { type ByteString, display, fromText } from "../vfs/path.ts";
 import type { FileStat, Owner } from "../vfs/types.ts";
 import { humanSize } from "./sizes.ts";
@@ -22,11 +23,10 @@ export interface LongFormat {
   readonly terminal: boolean;
 }
 
-/** What is safe to print: a terminal gets "?" for each control character, others the bytes. */
+/** What is safe to print: a terminal gets "?" for what could steer it, others the bytes. */
 export function shownName(name: ByteString, terminal: boolean): ByteString {
   if (!terminal) return name;
-  const text = decodeText(name).replace(/[\p{Cc}\p{Cs}]/gu, "?");
-  return fromText(text);
+  return fromText(masked(decodeText(name), "?"));
 }
 
 /** The lines of `ls -l`, each column as wide as the widest entry, as coreutils does it. */

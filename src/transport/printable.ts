@@ -1,10 +1,8 @@
-/** What a client said about itself, for logs and the audit trail: control characters escaped. */
+import { visible } from "../text/safe.ts";
+
+/** What a client said about itself, for logs and the audit trail. */
 export function printable(text: string, maxLength: number): string {
-  const short = text.length > maxLength ? `${text.slice(0, maxLength)}…` : text;
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what must not reach a terminal
-  return short.replace(/[\u0000-\u001f\u007f-\u009f\u2028-\u202e\u2066-\u2069]/g, (c) => {
-    return `\\x${c.charCodeAt(0).toString(16).padStart(2, "0")}`;
-  });
+  return visible(text.length > maxLength ? `${text.slice(0, maxLength)}…` : text);
 }
 
 /** Address and port of a peer: "192.0.2.1:5022", "[2001:db8::1]:5022". */

@@ -1,4 +1,5 @@
 import { FsError } from "../errors.ts";
+import { visible } from "../text/safe.ts";
 
 /**
  * A path or name as the client sent it, one char per byte (latin1), so that names that are not
@@ -27,13 +28,9 @@ export function toBuffer(value: ByteString): Buffer {
   return Buffer.from(value, "latin1");
 }
 
-/** For logs and messages: the bytes read as UTF-8, what isn't replaced, control characters escaped. */
+/** For logs and messages: the bytes read as UTF-8, what isn't replaced, and made safe to show. */
 export function display(value: ByteString): string {
-  const text = toBuffer(value).toString("utf8");
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what must not reach a terminal
-  return text.replace(/[\u0000-\u001f\u007f-\u009f\u2028-\u202e\u2066-\u2069]/g, (c) => {
-    return `\\x${c.charCodeAt(0).toString(16).padStart(2, "0")}`;
-  });
+  return visible(toBuffer(value).toString("utf8"));
 }
 
 /**

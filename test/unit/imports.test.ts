@@ -20,6 +20,9 @@ const CONTRACTS = new Set([
   "src/session/screen-messages.ts",
 ]);
 
+/** The ground: pure functions on text. It knows nobody, and everybody may know it. */
+const GROUND = "text";
+
 /** The one door of control/ that the admin TUI may use. */
 const CONTROL_CLIENT = "src/control/client.ts";
 
@@ -47,6 +50,7 @@ const SEEN_BY_CLIENT = new Set([
 
 /** Rooms whose code a room may import, besides its own, the contracts and version.ts. */
 const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
+  [GROUND]: [],
   version: [],
   log: [],
   store: [],
@@ -147,6 +151,8 @@ function localViolation(file: string, { name: target, typeOnly }: Import): strin
   const from = room(file);
   const to = room(target);
   if (target.startsWith("test/")) return "test code in the program";
+  if (to === GROUND) return undefined;
+  if (from === GROUND) return "the ground knows nobody";
   if (CONTRACTS.has(file)) return CONTRACTS.has(target) ? undefined : "a contract knows a room";
   if (from === "sftp" && to !== "sftp" && !SEEN_BY_SFTP.has(target)) return "sftp knows too much";
   if (CONTRACTS.has(target) || from === to || target === "src/version.ts") return undefined;
@@ -278,6 +284,7 @@ describe("the check itself", () => {
     ["src/vfs/a.ts", 'import { Ledger } from "../quota/ledger.ts";'],
     ["src/session/a.ts", 'import { pino } from "pino";'],
     ["src/vfs/types.ts", 'import { openJail } from "./jail.ts";'],
+    ["src/text/a.ts", 'import { FsError } from "../errors.ts";'],
     ["src/log.ts", 'import { fake } from "../test/support/fake.ts";'],
     ["src/quota/a.ts", 'connection.prepare("UPDATE users SET used_bytes = 0");'],
     ["src/control/a.ts", "sql(`SELECT name\n  FROM users`);"],
@@ -293,6 +300,8 @@ describe("the check itself", () => {
   const allowed: [string, string][] = [
     ["src/sftp/a.ts", 'import type { UserFileSystem } from "../vfs/types.ts";'],
     ["src/sftp/a.ts", 'import { bytes } from "../vfs/path.ts";'],
+    ["src/vfs/path.ts", 'import { visible } from "../text/safe.ts";'],
+    ["admin/a.ts", 'import { visible } from "../src/text/safe.ts";'],
     ["src/sftp/a.ts", 'import { Reader } from "./reader.ts";'],
     ["src/quota/a.ts", 'import { toBuffer } from "../vfs/path.ts";'],
     ["src/vfs/a.ts", 'import type { Ledger } from "../quota/ledger.ts";'],

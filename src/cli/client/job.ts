@@ -1,4 +1,5 @@
 import type { Space, TransferEvent, TransferJob } from "../../client/types.ts";
+import { visible } from "../../text/safe.ts";
 import type { Connection, Engine } from "./engine.ts";
 import { messageOf } from "./exit.ts";
 import { checkFit } from "./place/fit.ts";
@@ -10,7 +11,6 @@ import { PlainReporter } from "./report/plain-reporter.ts";
 import { QuietReporter } from "./report/quiet-reporter.ts";
 import type { Reporter, ReportStyle } from "./report/reporter.ts";
 import { Cancelled, type Interrupts, unlessAborted } from "./shell/interrupts.ts";
-import { visible } from "./text.ts";
 
 /** Failures kept for the summary: the rest are counted only. */
 const MAX_KEPT = 1000;

@@ -1,9 +1,9 @@
 import { constants, openSync } from "node:fs";
 import { ReadStream, WriteStream } from "node:tty";
 import type { Prompts } from "../../client/types.ts";
+import { visible, visibleLines } from "../../text/safe.ts";
 import type { Interrupts } from "./shell/interrupts.ts";
 import { Keyboard } from "./shell/keyboard.ts";
-import { visible, visibleLines } from "./text.ts";
 
 export interface Desk {
   readonly input: ReadStream;

@@ -1,4 +1,5 @@
 import type { LoginOptions, Target } from "../../client/types.ts";
+import { safeJson, visible } from "../../text/safe.ts";
 import type { Context } from "../context.ts";
 import type { Connection, Engine } from "./engine.ts";
 import { CLIENT_EXIT, ClientExit, LOGIN_EXIT, loginFailure, messageOf } from "./exit.ts";
@@ -6,11 +7,9 @@ import type { Workplace } from "./job.ts";
 import type { LoginFlags } from "./options.ts";
 import { Person } from "./person.ts";
 import { realEngine } from "./real-engine.ts";
-import { jsonLine } from "./report/json-reporter.ts";
 import { type Output, processOutput } from "./report/output.ts";
 import { Cancelled, Interrupts, unlessAborted } from "./shell/interrupts.ts";
 import { UsageError } from "./shell/words.ts";
-import { visible } from "./text.ts";
 
 /** What a client command runs with; tests give their own. */
 export interface Surroundings {
@@ -100,7 +99,7 @@ function tell(output: Output, thrown: unknown, { json }: SessionOptions): number
             : CLIENT_EXIT.failed;
   const message = messageOf(thrown);
   if (message === "") return code;
-  if (json) output.out(jsonLine({ type: "error", failure: failure ?? null, message }));
+  if (json) output.out(`${safeJson({ type: "error", failure: failure ?? null, message })}\n`);
   output.err(`moorage: ${visible(message)}\n`);
   return code;
 }

@@ -4,8 +4,9 @@ import { PublicKeyError, parsePublicKeys } from "../../auth/keys.ts";
 import { ControlError } from "../../control/errors.ts";
 import { keyJson } from "../../control/views.ts";
 import type { UserKey } from "../../store/types.ts";
+import { visible } from "../../text/safe.ts";
 import { administer, type Context } from "../context.ts";
-import { json, printable, table, timeText } from "../format.ts";
+import { json, table, timeText } from "../format.ts";
 
 const MAX_FILE_BYTES = 1024 * 1024;
 
@@ -33,7 +34,7 @@ export function addKeyCommands(user: Command, context: Context): void {
 
 /** The public keys in a file; never quotes it, for it might be a private key. */
 export function readKeyFile(file: string): UserKey[] {
-  const shown = printable(file);
+  const shown = visible(file);
   try {
     const bytes = readFileSync(file);
     if (bytes.length > MAX_FILE_BYTES) throw new ControlError(`${shown} is too large for a key`);

@@ -6,8 +6,9 @@ import { recordJson } from "../../control/views.ts";
 import type { Store } from "../../store/store.ts";
 import type { AuditKind, AuditRecord } from "../../store/types.ts";
 import { AUDIT_KINDS } from "../../store/types.ts";
+import { safeJson, visible } from "../../text/safe.ts";
 import { type Context, withStore } from "../context.ts";
-import { json, paint, printable, timeText } from "../format.ts";
+import { json, paint, timeText } from "../format.ts";
 import type { Io } from "../io.ts";
 
 const POLL_MS = 200;
@@ -113,7 +114,7 @@ async function follow(
 }
 
 function jsonLines(records: readonly AuditRecord[]): string {
-  return records.map((record) => `${JSON.stringify(recordJson(record))}\n`).join("");
+  return records.map((record) => `${safeJson(recordJson(record))}\n`).join("");
 }
 
 const RED: ReadonlySet<AuditKind> = new Set([
@@ -143,5 +144,5 @@ function line(io: Io, record: AuditRecord): string {
   const rest = parts.filter((part) => part !== undefined && part !== "").join("  ");
   const seconds = new Date(at).toISOString().slice(17, 19);
   const shown = RED.has(kind) ? paint(io, "red", what) : what;
-  return `${timeText(at)}:${seconds}  ${shown}  ${printable(rest)}`.trimEnd();
+  return `${timeText(at)}:${seconds}  ${shown}  ${visible(rest)}`.trimEnd();
 }

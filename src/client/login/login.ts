@@ -6,8 +6,8 @@ import ssh2, {
   type ConnectConfig,
   type NextAuthHandler,
 } from "ssh2";
+import { visible } from "../../text/safe.ts";
 import { LoginError } from "../errors.ts";
-import { printable } from "../names.ts";
 import { Line } from "../remote/line.ts";
 import { ClientConnection } from "../remote/remote.ts";
 import type { LoginOptions, Prompts } from "../types.ts";
@@ -314,7 +314,7 @@ class Login {
     const answers: string[] = [];
     this.#typed = undefined;
     for (const { prompt } of prompts.slice(0, 16)) {
-      const text = `(${this.#name}) ${printable(prompt.trimEnd()).slice(0, 200)} `;
+      const text = `(${this.#name}) ${visible(prompt.trimEnd()).slice(0, 200)} `;
       const alone = prompts.length === 1;
       const answer = await this.#password(text, first && alone);
       if (answer === undefined) return [];
@@ -325,18 +325,18 @@ class Login {
   }
 
   #banner(text: string): void {
-    const lines = text.slice(0, 16_384).split(/\r?\n/).map(printable);
+    const lines = text.slice(0, 16_384).split(/\r?\n/).map(visible);
     while (lines.at(-1)?.trim() === "") lines.pop();
     for (const line of lines) this.#prompts.notice(line);
   }
 
   #refused(left: readonly string[]): LoginError {
-    const takes = left.length > 0 ? ` (the server takes ${left.map(printable).join(", ")})` : "";
+    const takes = left.length > 0 ? ` (the server takes ${left.map(visible).join(", ")})` : "";
     return new LoginError("refused", `${this.#name}: the login was refused${takes}`);
   }
 
   #protocol(message: string): LoginError {
-    const text = printable(message.split("\n")[0] ?? "").slice(0, 200);
+    const text = visible(message.split("\n")[0] ?? "").slice(0, 200);
     return new LoginError("protocol", `${this.#settings.alias}: ${text}`);
   }
 
@@ -352,7 +352,7 @@ class Login {
     const { alias, port } = this.#settings;
     // One key less: the next one is tried.
     if (error.level === "agent") {
-      this.#prompts.notice(printable(error.message));
+      this.#prompts.notice(visible(error.message));
       return;
     }
     const code = typeof error.code === "string" ? error.code : undefined;
@@ -362,7 +362,7 @@ class Login {
     } else if (error.level === "client-authentication") {
       this.#fail(this.#refused([]));
     } else if (this.#step === "the login" && typeof error.code === "number") {
-      const text = `${this.#name}: the server says: ${printable(error.message).slice(0, 200)}`;
+      const text = `${this.#name}: the server says: ${visible(error.message).slice(0, 200)}`;
       this.#fail(new LoginError("refused", text));
     } else if (/before handshake/.test(error.message)) {
       this.#fail(this.#closedEarly());

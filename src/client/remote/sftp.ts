@@ -9,6 +9,7 @@ import {
 } from "../../sftp/constants.ts";
 import { Reader } from "../../sftp/reader.ts";
 import { Writer } from "../../sftp/writer.ts";
+import { masked } from "../../text/safe.ts";
 import { RemoteError } from "../errors.ts";
 import { takeMemory } from "./memory.ts";
 
@@ -272,10 +273,7 @@ const BARE =
 
 /** A STATUS that isn't OK, as an error with the path; the server's own text where it says more. */
 export function statusError(path: string | undefined, code: number, text: string): RemoteError {
-  const said = text
-    .replace(/[\p{Cc}\s]+/gu, " ")
-    .trim()
-    .slice(0, 300);
+  const said = masked(text.replace(/\s+/g, " "), " ").trim().slice(0, 300);
   const reason = BARE.test(said) ? (TEXTS[code] ?? `the server answers status ${code}`) : said;
   return new RemoteError(path, reason, { status: code });
 }

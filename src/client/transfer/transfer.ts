@@ -1,5 +1,5 @@
+import { visible } from "../../text/safe.ts";
 import { FileError, RemoteError } from "../errors.ts";
-import { printable } from "../names.ts";
 import type { ClientConnection } from "../remote/remote.ts";
 import type { TransferEvent, TransferJob, TransferSummary } from "../types.ts";
 import { getFile } from "./get-file.ts";
@@ -289,5 +289,5 @@ function messageOf(error: unknown, source: string): string {
 }
 
 function oneLine(text: string): string {
-  return printable(text.replace(/\s+/g, " "));
+  return visible(text.replace(/\s+/g, " "));
 }

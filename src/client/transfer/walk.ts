@@ -1,7 +1,8 @@
 import { type Dirent, lstatSync, opendirSync, statSync } from "node:fs";
 import { resolve } from "node:path";
+import { visible } from "../../text/safe.ts";
 import { errnoOf, FileError, localError, RemoteError } from "../errors.ts";
-import { decodeName, encodeName, joinRemote, printable, remoteName } from "../names.ts";
+import { decodeName, encodeName, joinRemote, remoteName } from "../names.ts";
 import type { RemoteAttrs, RemoteEntry } from "../types.ts";
 import type { GetItem } from "./get-file.ts";
 import type { Context } from "./job.ts";
@@ -128,7 +129,7 @@ async function* remoteDirectory(
         if (name === "." || name === "..") continue;
         const path = joinRemote(source, name);
         if (!isPlainName(name)) {
-          const message = `${source}: the server names a file ${printable(JSON.stringify(name))}: left out`;
+          const message = `${source}: the server names a file ${visible(JSON.stringify(name))}: left out`;
           yield { type: "failed", source, message };
           continue;
         }

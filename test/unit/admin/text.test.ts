@@ -16,7 +16,7 @@ describe("safe text", () => {
     ["e\u0301", "é"],
     ["x\u0301", "x\\u{301}"],
     ["宽字", "宽字"],
-    ["\ud800", "\\u{d800}"],
+    ["\ud800", "\u{FFFD}"],
   ])("%j is shown as %s", (text, shown) => {
     expect(safe(text)).toBe(shown);
   });

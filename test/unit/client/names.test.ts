@@ -6,7 +6,6 @@ import {
   encodeName,
   joinRemote,
   partNames,
-  printable,
   remoteName,
 } from "../../../src/client/names.ts";
 
@@ -22,10 +21,6 @@ describe("names", () => {
   it("that are text are that text", () => {
     expect(decodeName(Buffer.from("grüße 🦭"))).toBe("grüße 🦭");
     expect(encodeName("grüße 🦭").equals(Buffer.from("grüße 🦭"))).toBe(true);
-  });
-
-  it("are shown without what steers a terminal", () => {
-    expect(printable("a\x1b[2J\u202eb\n")).toBe("a?[2J?b?");
   });
 
   it("of parts fit, and differ for different files", () => {

@@ -101,8 +101,7 @@ describe("a command on a channel", () => {
     await put("large", "x".repeat(8_000_000));
     const slow = new Client({ reading: false });
     exec("cat large large", {}, slow);
-    await setTimeout(50);
-    expect(slow.queuedBytes).toBeGreaterThan(500_000);
+    await vi.waitFor(() => expect(slow.queuedBytes).toBeGreaterThan(500_000));
     expect(slow.queuedBytes).toBeLessThan(1_100_000);
     slow.resume();
     await slow.done;

@@ -4,8 +4,8 @@ import { type ByteString, display } from "../../../src/vfs/path.ts";
 const bytes = (text: string): ByteString => Buffer.from(text).toString("latin1") as ByteString;
 
 test("attack: a name with direction overrides is shown as what it is", () => {
-  expect(display(bytes("invoice\u202efdp.exe"))).toBe("invoice\\x202efdp.exe");
-  expect(display(bytes("a\u2066b\u2069\u2028c"))).toBe("a\\x2066b\\x2069\\x2028c");
+  expect(display(bytes("invoice\u202efdp.exe"))).toBe("invoice\\u{202e}fdp.exe");
+  expect(display(bytes("a\u2066b\u2069\u2028c"))).toBe("a\\u{2066}b\\u{2069}\\u{2028}c");
 });
 
 test("control characters are escaped, other scripts stay", () => {

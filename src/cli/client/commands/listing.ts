@@ -3,6 +3,8 @@ import { join } from "node:path";
 import { decodeName, encodeName } from "../../../client/names.ts";
 import type { RemoteAttrs } from "../../../client/types.ts";
 import { humanSize } from "../../../shell/sizes.ts";
+import { visible } from "../../../text/safe.ts";
+import { width } from "../../../text/width.ts";
 import { timeText } from "../../format.ts";
 import { messageOf } from "../exit.ts";
 import { MAX_NAMES } from "../place/glob.ts";
@@ -10,7 +12,6 @@ import { under } from "../place/paths.ts";
 import type { Arguments, ShellCommand } from "../shell/command.ts";
 import { MANY } from "../shell/command.ts";
 import type { FileShell } from "../shell/file-shell.ts";
-import { visible, width } from "../text.ts";
 
 type Attrs = Pick<RemoteAttrs, "type" | "size" | "mode" | "mtime">;
 type Entry = Attrs & { readonly name: string };

@@ -1,8 +1,8 @@
 import { stat } from "node:fs/promises";
 import { encodeName } from "../../../client/names.ts";
+import { visible } from "../../../text/safe.ts";
 import type { ShellCommand } from "../shell/command.ts";
 import { UsageError } from "../shell/words.ts";
-import { visible } from "../text.ts";
 
 const cd: ShellCommand = {
   name: "cd",

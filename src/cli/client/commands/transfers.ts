@@ -1,5 +1,6 @@
 import type { Direction, JournalEntry, TransferJob } from "../../../client/types.ts";
 import { roundSize } from "../../../config/units.ts";
+import { visible } from "../../../text/safe.ts";
 import { CLIENT_EXIT, ClientExit } from "../exit.ts";
 import { runReported } from "../job.ts";
 import { MAX_PARALLEL, PARALLEL } from "../options.ts";
@@ -8,7 +9,6 @@ import { count, percent } from "../report/figures.ts";
 import { type Arguments, MANY, type ShellCommand } from "../shell/command.ts";
 import type { FileShell } from "../shell/file-shell.ts";
 import { UsageError } from "../shell/words.ts";
-import { visible } from "../text.ts";
 
 const OPTIONS = {
   r: { type: "boolean", short: "r" },

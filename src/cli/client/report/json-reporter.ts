@@ -1,4 +1,5 @@
 import type { Space, TransferEvent, TransferSummary } from "../../../client/types.ts";
+import { safeJson } from "../../../text/safe.ts";
 import type { Output } from "./output.ts";
 import type { Reporter } from "./reporter.ts";
 
@@ -44,19 +45,10 @@ export class JsonReporter implements Reporter {
   }
 
   #write(value: object): void {
-    this.#output.out(jsonLine(value));
+    this.#output.out(`${safeJson(value)}\n`);
   }
 }
 
 function wholeMs<T extends { readonly durationMs: number }>(value: T): T {
   return { ...value, durationMs: Math.round(value.durationMs) };
-}
-
-/** JSON on one line; what could steer a terminal is escaped, also where JSON would allow it. */
-export function jsonLine(value: object): string {
-  const text = JSON.stringify(value).replace(
-    /[\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/g,
-    (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, "0")}`,
-  );
-  return `${text}\n`;
 }

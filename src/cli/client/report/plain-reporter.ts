@@ -1,6 +1,6 @@
 import type { Space, TransferEvent, TransferSummary } from "../../../client/types.ts";
 import { roundSize } from "../../../config/units.ts";
-import { visible } from "../text.ts";
+import { visible } from "../../../text/safe.ts";
 import { average, percent, rateText, shortTime, spanText } from "./figures.ts";
 import type { Output } from "./output.ts";
 import { type Note, ProgressState } from "./progress-state.ts";

@@ -1,5 +1,6 @@
 import { roundSize } from "../../../config/units.ts";
-import { fitTo, shorten, visible, width } from "../text.ts";
+import { visible } from "../../../text/safe.ts";
+import { fitTo, shorten, width } from "../../../text/width.ts";
 import {
   average,
   percent,

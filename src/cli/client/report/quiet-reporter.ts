@@ -1,5 +1,5 @@
 import type { TransferEvent } from "../../../client/types.ts";
-import { visible } from "../text.ts";
+import { visible } from "../../../text/safe.ts";
 import type { Output } from "./output.ts";
 import type { Reporter } from "./reporter.ts";
 

@@ -1,6 +1,6 @@
 import type { Space, TransferSummary } from "../../../client/types.ts";
 import { roundSize } from "../../../config/units.ts";
-import { visible } from "../text.ts";
+import { visible } from "../../../text/safe.ts";
 import { average, count, percent, rateText, spanText } from "./figures.ts";
 
 /** Failed files named again at the end, at most. */

@@ -1,6 +1,6 @@
+import { visible } from "../../../text/safe.ts";
 import { commandNames, findCommand } from "../commands/all.ts";
 import { LOCAL_TREE, type Named, remoteTree, type Tree } from "../place/glob.ts";
-import { visible } from "../text.ts";
 import type { FileShell } from "./file-shell.ts";
 import { lastWord, type Quote, quoteWord, type Word } from "./words.ts";
 

@@ -1,10 +1,10 @@
 import type { JournalEntry, Remote } from "../../../client/types.ts";
+import { visible } from "../../../text/safe.ts";
 import type { Workplace } from "../job.ts";
 import { expand, LOCAL_TREE, remoteTree, type Tree } from "../place/glob.ts";
 import { localPath, remotePath } from "../place/paths.ts";
 import type { Output } from "../report/output.ts";
 import type { ReportStyle } from "../report/reporter.ts";
-import { visible } from "../text.ts";
 import { unlessAborted } from "./interrupts.ts";
 import type { Word } from "./words.ts";
 

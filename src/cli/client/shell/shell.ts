@@ -1,8 +1,8 @@
 import { createInterface } from "node:readline";
+import { visible } from "../../../text/safe.ts";
 import { findCommand, Leave } from "../commands/all.ts";
 import { listUnfinished, loadUnfinished } from "../commands/transfers.ts";
 import { CLIENT_EXIT, ClientExit, messageOf } from "../exit.ts";
-import { visible } from "../text.ts";
 import { helpText, parseArguments } from "./command.ts";
 import { Completion } from "./complete.ts";
 import type { FileShell } from "./file-shell.ts";

@@ -6,8 +6,8 @@ import {
   screenRows,
 } from "../../../../../src/cli/client/report/progress-lines.ts";
 import { ProgressState } from "../../../../../src/cli/client/report/progress-state.ts";
-import { width } from "../../../../../src/cli/client/text.ts";
 import type { TransferEvent } from "../../../../../src/client/types.ts";
+import { width } from "../../../../../src/text/width.ts";
 
 type Timed = readonly [now: number, event: TransferEvent];
 

@@ -1,28 +1,3 @@
-/** Control characters, line separators, and what turns the direction of text around. */
-const UNSAFE =
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what must not reach a terminal
-  /[\u0000-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]|\p{Cs}/gu;
-
-/**
- * Text from elsewhere (names, a server's messages) as one line that can't steer a terminal: what
- * could is written as `\x1b`, `\u202e`.
- */
-export function visible(text: string): string {
-  return text.replace(UNSAFE, (char) => {
-    const code = char.charCodeAt(0);
-    if (code >= 0xd800 && code <= 0xdfff) return "\u{FFFD}";
-    const hex = code.toString(16);
-    return code > 0xff ? `\\u${hex.padStart(4, "0")}` : `\\x${hex.padStart(2, "0")}`;
-  });
-}
-
-/** The same for text of several lines, such as a banner: at most `limit` of them. */
-export function visibleLines(text: string, limit = 100): string[] {
-  const lines = text.replace(/\r?\n$/, "").split(/\r?\n/, limit + 1);
-  const shown = lines.slice(0, limit).map((line) => visible(line.replaceAll("\t", "    ")));
-  return lines.length > limit ? [...shown, "..."] : shown;
-}
-
 /** East Asian Wide and Fullwidth (UAX #11) and emoji, as ranges of code points. */
 const WIDE: readonly (readonly [number, number])[] = [
   [0x1100, 0x115f],
