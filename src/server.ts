@@ -225,8 +225,8 @@ class Server {
       store,
       root,
       actor: user,
+      rule: this.#settings.config.auth,
       hash: (password) => this.#passwords.hash(password),
-      rescan: (account) => rescan(store, root, account),
     });
     try {
       if ((await this.#authenticator.verifyPassword(user, current)) === undefined) {

@@ -5,7 +5,6 @@ import type { Config } from "../config/types.ts";
 import { prepareInstance, requireInstance } from "../control/instance.ts";
 import { UserControl } from "../control/users.ts";
 import { recover } from "../quota/recover.ts";
-import { rescan } from "../quota/rescan.ts";
 import { openStore, type Store } from "../store/store.ts";
 import { VERSION } from "../version.ts";
 import type { Io } from "./io.ts";
@@ -46,8 +45,8 @@ export async function administer<T>(
         store,
         root,
         actor: cliActor(),
+        rule: config.auth,
         hash: (password) => passwords.hash(password),
-        rescan: (account) => rescan(store, root, account),
       });
       return use({ users, config });
     },

@@ -66,6 +66,12 @@ export const SETTINGS: Settings = {
     ),
   },
   auth: {
+    passwordMinLength: integer(8, [1, 128], "Characters that a new password has at least."),
+    passwordStrength: integer(
+      2,
+      [0, 4],
+      "How hard a new password must be to guess, on zxcvbn's scale: 1 takes a thousand guesses, 2 a million, 3 a hundred million, 4 ten thousand million; 0 takes every password.",
+    ),
     argon2Memory: size("64MiB", ["1MiB", "4GiB"], "Memory of one password hash (argon2id)."),
     argon2Time: integer(3, [1, 100], "Passes over that memory."),
     argon2Parallelism: integer(1, [1, 16], "Lanes of one password hash."),

@@ -37,6 +37,10 @@ export interface Config {
     readonly files: number | null;
   };
   readonly auth: {
+    /** characters of a new password */
+    readonly passwordMinLength: number;
+    /** 0 to 4: how hard a new password must be to guess; 0 takes every password */
+    readonly passwordStrength: number;
     readonly argon2Memory: number;
     readonly argon2Time: number;
     readonly argon2Parallelism: number;

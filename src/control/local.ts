@@ -39,6 +39,7 @@ export class LocalControl implements Control {
       store: host.store,
       root: host.root,
       actor,
+      rule: host.config.auth,
       hash: (password) => host.hash(password),
       rescan: (account) => this.#rescan(account),
       announced: () => host.applyChanges(),

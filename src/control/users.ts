@@ -1,11 +1,12 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { isUserName, USER_NAME_RULE } from "../auth/names.ts";
+import { type PasswordRule, refusePassword } from "../auth/password-rule.ts";
+import { rescan } from "../quota/rescan.ts";
 import type { Store } from "../store/store.ts";
 import type { Account, AuditKind, ChangeKind, Role, UserKey } from "../store/types.ts";
 import { UserExistsError } from "../store/users.ts";
 import { ControlError, EXIT } from "./errors.ts";
 import { deleteHome, emptyTrash, makeHome } from "./homes.ts";
-import { checkPassword } from "./passwords.ts";
 
 const POLL_MS = 50;
 
@@ -16,10 +17,12 @@ export interface UserControlOptions {
   readonly root: string;
   /** who acts, for the audit trail: "cli:root", an admin's name */
   readonly actor: string;
+  /** what new passwords must be */
+  readonly rule: PasswordRule;
   /** a password to an argon2 PHC string */
   hash(password: string): Promise<string>;
-  /** counts what is in the user's home and corrects the books */
-  rescan(account: Account): Promise<{ readonly bytes: number; readonly files: number }>;
+  /** counts what is in the user's home and corrects the books; without it, says nothing meanwhile */
+  rescan?(account: Account): Promise<{ readonly bytes: number; readonly files: number }>;
   /** called after each change that running servers have to apply; a server applies its own */
   announced?(): Promise<void>;
   /** how long a removal waits for the user's sessions to end, in milliseconds */
@@ -51,6 +54,16 @@ export interface Force {
 export interface UserWithKeys {
   readonly account: Account;
   readonly keys: readonly UserKey[];
+}
+
+/** Rejects with ControlError when the user can't get that password. */
+export async function checkPassword(
+  name: string,
+  password: string,
+  rule: PasswordRule,
+): Promise<void> {
+  const refusal = await refusePassword(password, name, rule);
+  if (refusal !== undefined) throw new ControlError(refusal, EXIT.usage);
 }
 
 /**
@@ -92,7 +105,7 @@ export class UserControl {
   async add(request: NewUserRequest): Promise<Account> {
     const { name, role, password, quotaBytes, quotaFiles } = request;
     await this.checkNew(name);
-    if (password !== undefined) checkPassword(password);
+    if (password !== undefined) await checkPassword(name, password, this.#options.rule);
     const passwordHash = password === undefined ? null : await this.#options.hash(password);
     const hadHome = await makeHome(this.#options.root, name);
     const added = await this.#insert({ name, role, passwordHash, quotaBytes, quotaFiles });
@@ -100,6 +113,11 @@ export class UserControl {
     for (const key of request.keys ?? []) await this.#store.keys.add(added.id, key);
     this.#record("user-add", name, `role ${role}, ${(request.keys ?? []).length} keys`);
     return this.account(name);
+  }
+
+  async #rescan(account: Account): Promise<void> {
+    const { store, root } = this.#options;
+    await (this.#options.rescan?.(account) ?? rescan(store, root, account));
   }
 
   async #insert(user: Parameters<Store["users"]["add"]>[0]): Promise<Account> {
@@ -114,7 +132,7 @@ export class UserControl {
   async #takeOver(account: Account): Promise<void> {
     await this.#store.users.setEnabled(account.id, false);
     try {
-      await this.#options.rescan(account);
+      await this.#rescan(account);
     } catch (thrown) {
       await this.#store.users.remove(account.id);
       throw thrown;
@@ -138,8 +156,8 @@ export class UserControl {
   }
 
   async setPassword(name: string, password: string): Promise<void> {
-    checkPassword(password);
     const account = await this.account(name);
+    await checkPassword(name, password, this.#options.rule);
     const hash = await this.#options.hash(password);
     if (!(await this.#store.users.setPassword(account.id, hash))) throw gone(name);
     await this.#announce("password-set", "user-passwd", account);
@@ -221,7 +239,7 @@ export class UserControl {
   /** Counts the user's home again: for files put there by other means. */
   async rescan(name: string): Promise<Account> {
     const before = await this.account(name);
-    await this.#options.rescan(before);
+    await this.#rescan(before);
     const after = await this.account(name);
     const bytes = after.usedBytes - before.usedBytes;
     const files = after.usedFiles - before.usedFiles;

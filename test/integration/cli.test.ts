@@ -32,7 +32,15 @@ let servers: Server[];
 beforeEach(() => {
   root = mkdtempSync(join(tmpdir(), "moorage-bin-"));
   // Cheap hashing, so that the tests are quick.
-  writeFileSync(join(root, "moorage.toml"), '[auth]\nargon2_memory = "1MiB"\nargon2_time = 1\n');
+  writeFileSync(
+    join(root, "moorage.toml"),
+    `[auth]
+argon2_memory = "1MiB"
+argon2_time = 1
+password_min_length = 1
+password_strength = 0
+`,
+  );
   servers = [];
 });
 

@@ -10,7 +10,6 @@ import { Passwords } from "../../src/auth/passwords.ts";
 import { loadConfig } from "../../src/config/load.ts";
 import type { Config } from "../../src/config/types.ts";
 import { UserControl } from "../../src/control/users.ts";
-import { rescan } from "../../src/quota/rescan.ts";
 import { type RunningServer, startServer } from "../../src/server.ts";
 import { openStore, type Store } from "../../src/store/store.ts";
 import type { Account, Role } from "../../src/store/types.ts";
@@ -36,7 +35,13 @@ export const TEST_PASSWORD = "secret";
 /** Hashes that cost next to nothing; everything else as by default, on a free loopback port. */
 const TEST_CONFIG: ConfigChange = {
   server: { host: "127.0.0.1", port: 0 },
-  auth: { argon2Memory: 1024 * 1024, argon2Time: 2, argon2Parallelism: 1 },
+  auth: {
+    argon2Memory: 1024 * 1024,
+    argon2Time: 2,
+    argon2Parallelism: 1,
+    passwordMinLength: 1,
+    passwordStrength: 0,
+  },
   log: { level: "silent" },
 };
 
@@ -177,8 +182,8 @@ function administer(root: string, store: Store, config: Config): TestInstance {
     store,
     root,
     actor: "test",
+    rule: config.auth,
     hash: (password) => passwords.hash(password),
-    rescan: (account) => rescan(store, root, account),
   });
   return {
     root,

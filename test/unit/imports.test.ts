@@ -95,6 +95,8 @@ const KEPT_TO: Readonly<Record<string, readonly string[]>> = {
   ssh2: ["src/transport/", "src/auth/keys.ts", "src/client/"],
   "better-sqlite3": ["src/store/"],
   argon2: ["src/auth/passwords.ts"],
+  "@zxcvbn-ts/core": ["src/auth/password-rule.ts"],
+  "@zxcvbn-ts/language-common": ["src/auth/password-rule.ts"],
   blessed: ["admin/"],
   zod: ["src/config/", "src/control/params.ts"],
   "smol-toml": ["src/config/"],

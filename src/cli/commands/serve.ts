@@ -10,7 +10,6 @@ import { emptyTrash } from "../../control/homes.ts";
 import { prepareInstance } from "../../control/instance.ts";
 import { UserControl } from "../../control/users.ts";
 import { closeLog, createLog } from "../../log.ts";
-import { rescan } from "../../quota/rescan.ts";
 import type { RunningServer, ServerOptions } from "../../server.ts";
 import { openStore, type Store } from "../../store/store.ts";
 import { VERSION } from "../../version.ts";
@@ -220,8 +219,8 @@ async function firstAdmin(root: string, config: Config, store: Store): Promise<s
     store,
     root,
     actor: "first start",
+    rule: config.auth,
     hash: (text) => passwords.hash(text),
-    rescan: (account) => rescan(store, root, account),
   });
   try {
     await users.add({

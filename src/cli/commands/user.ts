@@ -1,9 +1,9 @@
 import { type Command, Option } from "commander";
 import { generatePassword } from "../../auth/generate.ts";
+import { loadConfig } from "../../config/load.ts";
 import { ControlError, EXIT } from "../../control/errors.ts";
 import { instanceExists } from "../../control/instance.ts";
-import { checkPassword } from "../../control/passwords.ts";
-import { checkName, type UserChangeRequest } from "../../control/users.ts";
+import { checkName, checkPassword, type UserChangeRequest } from "../../control/users.ts";
 import { userJson } from "../../control/views.ts";
 import type { Role } from "../../store/types.ts";
 import { type Administration, administer, type Context } from "../context.ts";
@@ -146,7 +146,10 @@ async function add(context: Context, name: string, options: AddOptions): Promise
   else await administer(context, ({ users }) => users.checkNew(name));
   const keys = options.key === undefined ? [] : readKeyFile(options.key);
   const { password, generated } = await passwordToAdd(context, options);
-  if (password !== undefined) checkPassword(password);
+  if (password !== undefined) {
+    const { auth } = loadConfig({ root: context.root(), env: io.env });
+    await checkPassword(name, password, auth);
+  }
   const account = await administer(
     context,
     ({ users, config }) =>
@@ -228,9 +231,7 @@ async function passwd(context: Context, name: string, options: PasswdOptions): P
 
 async function newPassword({ io }: Context, options: PasswdOptions): Promise<string> {
   if (options.generate) return generatePassword();
-  const password = options.passwordStdin ? await readLine(io) : await askNewPassword(io);
-  checkPassword(password);
-  return password;
+  return options.passwordStdin ? readLine(io) : askNewPassword(io);
 }
 
 async function remove(

@@ -238,9 +238,12 @@ describe("users", () => {
   });
 
   test("a terminal is asked twice, and what is typed is not shown", async () => {
-    const good = await moorage("user add alice", { terminal: true, stdin: "secret\nsecret" });
+    const good = await moorage("user add alice", {
+      terminal: true,
+      stdin: "tern-gull-41\ntern-gull-41",
+    });
     expect(good).toMatchObject({ code: 0, err: "New password: \nThe same again: \n" });
-    expect(good.out).not.toContain("secret");
+    expect(good.out).not.toContain("tern");
     const bad = await moorage("user add bob", { terminal: true, stdin: "secret\nother" });
     expect(bad.code).toBe(1);
     expect(bad.err).toMatch(/moorage: the two passwords are not the same/);
@@ -254,6 +257,18 @@ describe("users", () => {
     await moorage("user add alice");
     const taken = await moorage("user add alice", { terminal: true, stdin: "secret\nsecret" });
     expectComplaint(taken, 1, /exists already/);
+  });
+
+  test("a password that is guessed soon is refused, and no instance is made for it", async () => {
+    for (const stdin of ["x\n", "password1\n"]) {
+      const bad = await moorage("user add alice --password-stdin", { stdin });
+      expectComplaint(
+        bad,
+        2,
+        /^moorage: the password (has 1 characters|is one that is soon guessed)/,
+      );
+    }
+    expect(existsSync(join(root, "db"))).toBe(false);
   });
 
   test("an empty password is refused", async () => {

@@ -24,7 +24,7 @@ afterEach(async () => {
 
 describe("users", () => {
   test("add, set, password, disable, enable, remove: done, applied and audited", async () => {
-    const added = await control.call("users.add", { name: "bob", password: "secret" });
+    const added = await control.call("users.add", { name: "bob", password: "tern-gull-41" });
     expect(added).toMatchObject({
       name: "bob",
       role: "user",

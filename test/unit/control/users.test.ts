@@ -33,6 +33,7 @@ beforeEach(async () => {
     store,
     root,
     actor: "cli:tester",
+    rule: { passwordMinLength: 1, passwordStrength: 0 },
     hash: async (password) => `hash of ${password.length}`,
     rescan: async (account) => {
       rescanned.push((await store.users.byId(account.id)) ?? account);
@@ -252,7 +253,8 @@ describe("the last admin that is enabled", () => {
     const other = await openStore(root, "command", "0.0.0");
     const hash = async () => "hash";
     const rescan = async () => ({ bytes: 0, files: 0 });
-    const others = new UserControl({ store: other, root, actor: "cli:other", hash, rescan });
+    const rule = { passwordMinLength: 1, passwordStrength: 0 };
+    const others = new UserControl({ store: other, root, actor: "cli:other", rule, hash, rescan });
     await add("first", { role: "admin" });
     await add("second", { role: "admin" });
     try {
