@@ -94,7 +94,6 @@ export class SshConnection implements Peer, ChannelsOwner, Stranger {
   #ended = false;
   /** what its address is charged with when it ends now */
   #offence: Offence | undefined = "no-login";
-  #received = 0;
   #roundTrip = Number.POSITIVE_INFINITY;
 
   /** @param onLoggedIn called once: the login is proven, or the connection is gone before */
@@ -138,16 +137,16 @@ export class SshConnection implements Peer, ChannelsOwner, Stranger {
     this.client = printable(info.header.identRaw, MAX_IDENT_SHOWN);
     offerAlgorithms(protocol);
     adaptHandshake(protocol);
-    const rekeying = new Rekeying(connection, this.#services.config.transport, {
-      total: () => this.#received + this.outbox.bytes,
-      done: () => this.outbox.wake(),
-      abuse: (text) => this.violation(text),
-    });
-    this.#rekeying = rekeying;
     const messages = new Messages(protocol, {
       keyExchange: () => rekeying.begins(),
       violation: (text) => this.violation(text),
     });
+    const rekeying = new Rekeying(connection, this.#services.config.transport, {
+      total: () => messages.bytes + this.outbox.bytes,
+      done: () => this.outbox.wake(),
+      abuse: (text) => this.violation(text),
+    });
+    this.#rekeying = rekeying;
     connection.on("error", (error) => this.#failed(error));
     const { authenticator, config, failedLogins, penalties } = this.#services;
     this.#authentication = new Authentication({
@@ -272,7 +271,6 @@ export class SshConnection implements Peer, ChannelsOwner, Stranger {
     if (this.#ended) return;
     this.#onInput?.();
     if (this.#ended) return;
-    this.#received += chunk.length;
     let data: Buffer | undefined;
     try {
       data = this.#gate.pass(chunk);
@@ -360,7 +358,11 @@ export class SshConnection implements Peer, ChannelsOwner, Stranger {
  * What ssh2 could not read, decrypt or understand, or the client says of what it got. Errors of the
  * socket and of our own code have a code or a name of their own.
  */
-function isProtocolError({ level, code, name }: Error & { level?: string; code?: unknown }): boolean {
+function isProtocolError({
+  level,
+  code,
+  name,
+}: Error & { level?: string; code?: unknown }): boolean {
   if (level !== undefined) return level === "protocol" || level === "handshake";
   return UNREADABLE.has(code) || (code === undefined && name === "Error");
 }

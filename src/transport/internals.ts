@@ -50,20 +50,12 @@ interface Cipher {
   allocPacket(payloadLength: number): Buffer;
 }
 
-/** The methods of logging in that ssh2's server has (USERAUTH_REQUEST in its lib/server.js). */
-export const METHODS_KNOWN: ReadonlySet<string> = new Set([
-  "none",
-  "password",
-  "publickey",
-  "keyboard-interactive",
-  "hostbased",
-]);
-
 /** @returns false: the packets after this one have other keys */
 type PayloadReader = (payload: Buffer) => unknown;
 
 interface KeyExchange {
   remoteExtInfoEnabled: boolean;
+  readonly negotiated: { readonly kex: string };
   readonly _sentNEWKEYS: boolean;
   /** on the server, once it has sent NEWKEYS: takes the new keys in both directions */
   finish(): void;
@@ -271,6 +263,11 @@ function allocateCheaply(cipher: Cipher): void {
     pad(packet, 5 + payload, padding);
     return packet;
   };
+}
+
+/** The method of the latest key exchange, by its name. */
+export function keyExchangeMethod(protocol: Protocol): string {
+  return protocol._kex?.negotiated.kex ?? "";
 }
 
 /** True while packets are held back by a key exchange. */

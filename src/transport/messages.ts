@@ -1,5 +1,5 @@
 import { Fields, MalformedMessage } from "./fields.ts";
-import { METHODS_KNOWN, type Protocol, sendUnimplemented } from "./internals.ts";
+import { type Protocol, sendUnimplemented } from "./internals.ts";
 
 /** Message numbers (RFC 4250 section 4.1.2) that this server reads itself. */
 export const Message = {
@@ -18,6 +18,15 @@ const UNDERSTOOD = numbers([1, 4], [20, 20], [80, 82], [90, 100]);
 
 /** SERVICE_REQUEST, EXT_INFO, USERAUTH_REQUEST, USERAUTH_INFO_RESPONSE. */
 const UNDERSTOOD_BEFORE_LOGIN = numbers([5, 5], [7, 7], [50, 50], [61, 61]);
+
+/** The methods that ssh2's server knows (USERAUTH_REQUEST in its lib/server.js). */
+const METHODS_KNOWN: ReadonlySet<string> = new Set([
+  "none",
+  "password",
+  "publickey",
+  "keyboard-interactive",
+  "hostbased",
+]);
 
 const AUTHENTICATION_SERVICE = "ssh-userauth";
 
@@ -38,6 +47,7 @@ export class Messages {
   readonly #protocol: Protocol;
   readonly #events: MessageEvents;
   #readers: ReadonlyMap<number, MessageReader> = new Map();
+  #bytes = 0;
 
   /** To be made before the first key exchange. */
   constructor(protocol: Protocol, events: MessageEvents) {
@@ -49,6 +59,11 @@ export class Messages {
     refuseUnknownMethods(protocol);
   }
 
+  /** Of all messages so far but those of key exchanges. */
+  get bytes(): number {
+    return this.#bytes;
+  }
+
   /** From now on these messages, by their numbers, are read by `readers` and not by ssh2. */
   take(readers: ReadonlyMap<number, MessageReader>): void {
     this.#readers = readers;
@@ -57,6 +72,10 @@ export class Messages {
   #received(payload: Buffer, pass: (payload: Buffer) => unknown): unknown {
     const type = payload[0];
     if (type === undefined) return pass(payload);
+    if (type === Message.keyExchange) {
+      return this.#events.keyExchange() ? pass(payload) : undefined;
+    }
+    this.#bytes += payload.length;
     const reader = this.#readers.get(type);
     if (reader !== undefined) {
       this.#protocol._onPacket();
@@ -69,7 +88,6 @@ export class Messages {
       sendUnimplemented(this.#protocol);
       return undefined;
     }
-    if (type === Message.keyExchange && !this.#events.keyExchange()) return undefined;
     return pass(payload);
   }
 

@@ -59,7 +59,10 @@ export class Program {
       case "exec":
         return this.#run({ type, command: bytes(fields.string()), pty: this.#terminal });
       case "shell":
-        return this.#run({ type, pty: this.#terminal && { ...this.#terminal, colour: this.#colour } });
+        return this.#run({
+          type,
+          pty: this.#terminal && { ...this.#terminal, colour: this.#colour },
+        });
       default:
         return false;
     }
@@ -77,7 +80,8 @@ export class Program {
 
   #resize(fields: Fields): boolean {
     const size = { columns: fields.u32(), rows: fields.u32() };
-    if (this.#running === undefined) this.#terminal = this.#terminal && { ...this.#terminal, ...size };
+    if (this.#running === undefined)
+      this.#terminal = this.#terminal && { ...this.#terminal, ...size };
     this.#running?.control?.resize(size);
     return true;
   }

@@ -1,7 +1,7 @@
 import type { Connection } from "ssh2";
 import type { Config } from "../config/types.ts";
 import { ExchangeBudget } from "./exchange-budget.ts";
-import { isRekeying, protocolOf } from "./internals.ts";
+import { isRekeying, keyExchangeMethod, protocolOf } from "./internals.ts";
 
 /** How long a client may take for a key exchange, in milliseconds. */
 const EXCHANGE_TIMEOUT_MS = 60_000;
@@ -26,6 +26,8 @@ export class Rekeying {
   readonly #events: RekeyingEvents;
   readonly #budget = new ExchangeBudget();
   #timeout: NodeJS.Timeout | undefined;
+  /** the exchange under way was started by the client */
+  #isClients = false;
   /** when the last exchange began, or was over */
   #bytesAtLast = 0;
   #timeOfLast = performance.now();
@@ -42,7 +44,8 @@ export class Rekeying {
   begins(): boolean {
     if (isRekeying(protocolOf(this.#connection))) return true;
     this.#earn();
-    if (this.#budget.spend()) return true;
+    this.#isClients = this.#budget.allowsOne;
+    if (this.#isClients) return true;
     this.#events.abuse("too many key exchanges");
     return false;
   }
@@ -81,6 +84,8 @@ export class Rekeying {
   #done(): void {
     this.stop();
     this.#mark();
+    if (this.#isClients) this.#budget.spend(keyExchangeMethod(protocolOf(this.#connection)));
+    this.#isClients = false;
     this.#events.done();
   }
 

@@ -105,7 +105,10 @@ export class SshChannel implements SessionChannel, Sender {
 
   write(data: Buffer, released?: (data: Buffer) => void): void {
     if (this.#closed || this.#exitStatus !== undefined || data.length === 0) return;
-    if (this.#isUnheard) return this.interrupt("PIPE");
+    if (this.#isUnheard) {
+      this.interrupt("PIPE");
+      return;
+    }
     this.#queue.push(data);
     this.#released.push(released);
     this.#queued += data.length;
@@ -115,7 +118,10 @@ export class SshChannel implements SessionChannel, Sender {
 
   writeError(data: Buffer): void {
     if (this.#closed || this.#exitStatus !== undefined || data.length === 0) return;
-    if (this.#isUnheard) return this.interrupt("PIPE");
+    if (this.#isUnheard) {
+      this.interrupt("PIPE");
+      return;
+    }
     this.#errors.push({ data, behind: this.#sent + this.#queued });
     this.#errorBytes += data.length;
     if (this.queuedBytes > DRAIN_BYTES) this.#aboveMark = true;
