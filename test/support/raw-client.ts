@@ -75,6 +75,7 @@ export class RawClient {
   readonly received: Buffer[] = [];
   readonly #inner: Inner;
   readonly #waiting = new Set<() => void>();
+  #isStranger = false;
   #isClosed = false;
 
   private constructor(target: Target, config: ConnectConfig) {
@@ -86,7 +87,9 @@ export class RawClient {
     const read = this.#inner._onPayload;
     this.#inner._onPayload = (payload) => {
       this.received.push(Buffer.from(payload));
-      const result = read(payload);
+      // ssh2's client fails at answers to requests that it has not made.
+      const isOwn = this.#isStranger && payload[0] !== Msg.DISCONNECT;
+      const result = isOwn ? undefined : read(payload);
       this.#changed();
       return result;
     };
@@ -113,8 +116,10 @@ export class RawClient {
       begin = resolve;
     });
     // ssh2 asks what to try next and waits for the answer.
-    const raw = new RawClient(target, { ...config, authHandler: () => begin() });
+    const raw = new RawClient(target, { readyTimeout: 0, ...config, authHandler: () => begin() });
     await Promise.race([begun, raw.ending.closed]);
+    raw.#isStranger = true;
+    raw.received.length = 0;
     return raw;
   }
 
@@ -203,6 +208,8 @@ export function describe(payload: Buffer): string {
   switch (payload[0]) {
     case Msg.DISCONNECT:
       return `DISCONNECT ${number(1)}`;
+    case Msg.USERAUTH_SUCCESS:
+      return "USERAUTH_SUCCESS";
     case Msg.UNIMPLEMENTED:
       return "UNIMPLEMENTED";
     case Msg.USERAUTH_FAILURE:
