@@ -132,7 +132,8 @@ export class Channels {
 
   #requested({ channel, program }: Open, fields: Fields): void {
     if (this.#isClosed) return;
-    this.#owner.answered();
+    // Later ones come when the user does something, or the client likes.
+    if (!program.isRunning) this.#owner.answered();
     const type = fields.text();
     channel.asked(fields.bool());
     channel.answer(program.request(type, fields));

@@ -1,6 +1,6 @@
 /**
  * The private parts of ssh2 1.17.0 (pinned) that its public interface lacks. But for
- * wide-packets.ts nothing else in the project touches them.
+ * wide-packets.ts and messages.ts nothing else in the project touches them.
  */
 import { createRequire } from "node:module";
 import type { Socket } from "node:net";

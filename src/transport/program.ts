@@ -27,6 +27,10 @@ export class Program {
     this.#start = start;
   }
 
+  get isRunning(): boolean {
+    return this.#running !== undefined;
+  }
+
   get hasTerminal(): boolean {
     return this.#terminal !== undefined;
   }
