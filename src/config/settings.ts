@@ -42,7 +42,11 @@ export const SETTINGS: Settings = {
     queue: integer(128, [0, 100_000], "Places for correct logins that wait while all are taken."),
     queueTimeout: duration("30s", ["0", "1h"], "How long such a login waits before it is refused."),
     maxUnauthenticated: integer(128, [1, 100_000], "Connections at once that have not logged in."),
-    loginGrace: duration("30s", ["1s", "1h"], "Time to log in after connecting."),
+    loginGrace: duration(
+      "2m",
+      ["1s", "1h"],
+      "Time to log in after connecting, 30s of it at most for the key exchange.",
+    ),
     loginTries: integer(3, [1, 100], "Wrong passwords or signatures before the connection ends."),
     idleTimeout: duration(
       "0",

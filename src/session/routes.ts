@@ -1,6 +1,6 @@
 import { serveSftp } from "../sftp/session.ts";
 import { type ServeOptions, type ShellService, serveCommand, serveShell } from "../shell/serve.ts";
-import { fromText } from "../vfs/path.ts";
+import type { ByteString } from "../vfs/path.ts";
 import type { Terminal } from "./admin.ts";
 import type { ByteChannel } from "./channel.ts";
 import type { Session } from "./session.ts";
@@ -14,7 +14,7 @@ export interface SessionChannel extends ByteChannel {
 /** What a client asks to be started on a session channel (RFC 4254 section 6.5). */
 export type ChannelRequest =
   | { readonly type: "subsystem"; readonly name: string }
-  | { readonly type: "exec"; readonly command: string; readonly pty?: PtySize | undefined }
+  | { readonly type: "exec"; readonly command: ByteString; readonly pty?: PtySize | undefined }
   | { readonly type: "shell"; readonly pty?: Terminal | undefined };
 
 /** The size of a client's terminal, in characters; 0 for what it doesn't know. */
@@ -35,14 +35,12 @@ export function route(session: Session, request: ChannelRequest): Handler | unde
     case "subsystem":
       return request.name === "sftp" ? (channel) => sftp(session, channel) : undefined;
     case "exec":
-      return (channel) => {
-        const command = fromText(request.command);
-        return keep(
+      return (channel) =>
+        keep(
           session,
           channel,
-          serveCommand(channel, command, options(session, request.pty)),
+          serveCommand(channel, request.command, options(session, request.pty)),
         );
-      };
     case "shell":
       return (channel) => keep(session, channel, shell(session, channel, request.pty));
   }

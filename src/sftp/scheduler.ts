@@ -145,8 +145,8 @@ export class Scheduler {
   }
 
   #greet(length: number): boolean {
-    const reply = this.#greeted ? undefined : greet(this.#takeFrame(length), this.#context);
-    if (reply === undefined) return this.#fail("no INIT of version 3 or later, or a second one");
+    const reply = greet(this.#takeFrame(length), this.#context);
+    if (reply === undefined) return this.#fail("no INIT, or a broken one");
     this.#greeted = true;
     this.#answer(reply);
     return true;

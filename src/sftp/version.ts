@@ -5,13 +5,13 @@ import { advertised } from "./extensions/table.ts";
 import { Writer } from "./writer.ts";
 
 /**
- * The VERSION that answers an INIT (section 4): 3 for every client that speaks 3 or more.
+ * The VERSION that answers an INIT (section 4): 3 whatever the client says, as OpenSSH's server
+ * does. A client that speaks less decides for itself; one that asks again gets it again.
  * @param frame the whole frame, length included
- * @returns undefined when it isn't an INIT or the client's version is too old
+ * @returns undefined when it isn't an INIT
  */
 export function greet(frame: Buffer, context: Context): Buffer | undefined {
   if (frame.length < 9 || frame[4] !== PacketType.INIT) return undefined;
-  if (frame.readUInt32BE(5) < VERSION) return undefined;
   const writer = new Writer(PacketType.VERSION, 512).u32(VERSION);
   for (const { name, version } of advertised(context))
     writer.bytes(fromText(name)).bytes(fromText(version));

@@ -1,115 +1,165 @@
-import type { Session as ChannelSession, Connection, ServerChannel } from "ssh2";
-import type { Terminal } from "../session/admin.ts";
-import { type ChannelRequest, route, type Started } from "../session/routes.ts";
+import type { Connection } from "ssh2";
+import { type ChannelRequest, route } from "../session/routes.ts";
 import type { Session } from "../session/session.ts";
-import { channelIdOf, closeUnused, maxPacketOf, rawChannel } from "./internals.ts";
+import type { Fields } from "./fields.ts";
+import { protocolOf } from "./internals.ts";
+import { Message, type MessageReader, type Messages } from "./messages.ts";
+import { FULL_DATA } from "./packet-memory.ts";
+import { Program, type Running } from "./program.ts";
+import { INITIAL_WINDOW } from "./receive-window.ts";
+import { ServedChannel } from "./served-channel.ts";
 import { type ChannelOwner, SMALLEST_PACKET, SshChannel } from "./ssh-channel.ts";
+import { readsWide, WIDE_DATA } from "./wide-packets.ts";
+
+/** Why a channel is not opened (RFC 4254 section 5.1). */
+const Reason = { prohibited: 1, unknownType: 3, shortage: 4 } as const;
+
+/** Types of channels that this server knows of and never opens. */
+const FORWARDING: ReadonlySet<string> = new Set([
+  "direct-tcpip",
+  "direct-streamlocal@openssh.com",
+  "tun@openssh.com",
+]);
 
 /** What the channels need of their connection. */
 export interface ChannelsOwner extends ChannelOwner {
+  /** the client's identification line */
+  readonly client: string;
   /** The client has reacted to the last thing that was sent, as clients do without their user. */
   answered(): void;
 }
 
-/** The session channels of one connection. Everything but sessions is refused by ssh2 unasked. */
+interface Open {
+  readonly channel: ServedChannel;
+  readonly program: Program;
+}
+
+/**
+ * The session channels of one connection (RFC 4254 sections 5 and 6). ssh2 knows nothing of them:
+ * its own answer no request once a program runs, and forget what came before one.
+ */
 export class Channels {
   readonly #connection: Connection;
   readonly #session: Session;
   readonly #owner: ChannelsOwner;
   readonly #max: number;
-  /** our channel numbers, with what serves them once something was started */
-  readonly #open = new Map<number, SshChannel | undefined>();
+  /** by our numbers, which clients repeat in all they say of a channel */
+  readonly #open = new Map<number, Open>();
+  #next = 0;
+  #isClosed = false;
 
   /** @param max channels open at once */
-  constructor(connection: Connection, session: Session, owner: ChannelsOwner, max: number) {
+  constructor(
+    connection: Connection,
+    messages: Messages,
+    session: Session,
+    owner: ChannelsOwner,
+    max: number,
+  ) {
     this.#connection = connection;
     this.#session = session;
     this.#owner = owner;
     this.#max = max;
-    connection.on("session", (accept, reject) => {
-      owner.answered();
-      if (this.#open.size >= this.#max) reject();
-      else this.#opened(accept() as ChannelSession);
-    });
+    // With a listener ssh2 heeds no-more-sessions@openssh.com; the rest asks for forwarding.
+    connection.on("request", (_accept, reject) => reject?.());
+    messages.take(this.#readers());
   }
 
   /** The connection is gone. */
   close(): void {
-    for (const channel of [...this.#open.values()]) channel?.closedByPeer();
+    this.#isClosed = true;
+    for (const { channel } of [...this.#open.values()]) channel.lost();
     this.#open.clear();
   }
 
-  #opened(channel: ChannelSession): void {
-    if (maxPacketOf(channel) < SMALLEST_PACKET) {
-      this.#owner.violation("the client takes too small packets");
-      return;
-    }
-    const id = channelIdOf(channel);
-    this.#open.set(id, undefined);
-    channel.on("close", () => this.#closed(id, channel));
-    channel.on("error", () => {});
-    // rclone treats a refused env as fatal, OpenSSH warns about a refused pty.
-    const accepted = (accept: (() => void) | undefined): void => {
-      this.#owner.answered();
-      accept?.();
+  #readers(): ReadonlyMap<number, MessageReader> {
+    const of = (act: (open: Open, fields: Fields) => void): MessageReader => {
+      return (fields) => {
+        // Clients speak of channels that have ended meanwhile: that is no error.
+        const open = this.#open.get(fields.u32());
+        if (open !== undefined) act(open, fields);
+      };
     };
-    let colour = true;
-    channel.on("env", (accept, _reject, { key, val }) => {
-      if (key === "NO_COLOR" && val !== "") colour = false;
-      accepted(accept);
-    });
-    let pty: Omit<Terminal, "colour"> | undefined;
-    let started: Started | undefined;
-    channel.on("pty", (accept, _reject, { cols, rows, term }) => {
-      pty = { columns: cols, rows, term };
-      accepted(accept);
-    });
-    channel.on("window-change", (accept, _reject, { cols, rows }) => {
-      accepted(accept);
-      started?.resize({ columns: cols, rows });
-    });
-    channel.on("signal", (accept, _reject, { name }) => {
-      accepted(accept);
-      started?.signal(name);
-    });
-    channel.on("subsystem", (accept, reject, { name }) => {
-      started = this.#start(id, { type: "subsystem", name }, accept, reject);
-    });
-    channel.on("exec", (accept, reject, { command }) => {
-      started = this.#start(id, { type: "exec", command, pty }, accept, reject);
-    });
-    channel.on("shell", (accept, reject) => {
-      const terminal = pty && { ...pty, colour };
-      started = this.#start(id, { type: "shell", pty: terminal }, accept, reject);
-    });
+    return new Map<number, MessageReader>([
+      [Message.channelOpen, (fields) => this.#asked(fields)],
+      [Message.channelData, of(({ channel }, fields) => channel.received(fields.string()))],
+      [Message.channelExtendedData, of((open, fields) => dropExtended(open, fields))],
+      [Message.channelWindowAdjust, of(({ channel }, fields) => channel.widened(fields.u32()))],
+      [Message.channelEof, of(({ channel }) => channel.ended())],
+      [Message.channelClose, of(({ channel, program }) => channel.closed(program.hasTerminal))],
+      [Message.channelRequest, of((open, fields) => this.#requested(open, fields))],
+    ]);
   }
 
-  /** Starts what is asked for before it returns: after the client's EOF ssh2 accepts nothing more. */
-  #start(
-    id: number,
-    request: ChannelRequest,
-    accept: () => ServerChannel | undefined,
-    reject: (() => void) | undefined,
-  ): Started | undefined {
-    this.#session.touch();
+  #asked(fields: Fields): void {
+    if (this.#isClosed) return;
     this.#owner.answered();
-    const handler = route(this.#session, request);
-    const accepted = handler && accept();
-    if (handler === undefined || accepted === undefined) {
-      reject?.();
-      return undefined;
-    }
-    accepted.on("error", () => {});
-    accepted.stderr.on("error", () => {});
-    const channel = new SshChannel(rawChannel(accepted), this.#owner);
-    this.#open.set(id, channel);
-    return handler(channel);
+    const type = fields.text();
+    const theirs = fields.u32();
+    const window = fields.u32();
+    const packetSize = fields.u32();
+    const refuse = (reason: number, text: string): void => {
+      protocolOf(this.#connection).channelOpenFail(theirs, reason, text);
+    };
+    if (FORWARDING.has(type)) refuse(Reason.prohibited, "Forwarding is not allowed");
+    else if (type !== "session") refuse(Reason.unknownType, "Unknown channel type");
+    else if (this.#connection.noMoreSessions) refuse(Reason.prohibited, "No more sessions");
+    else if (this.#open.size >= this.#max) refuse(Reason.shortage, "Too many channels");
+    else if (packetSize < SMALLEST_PACKET) refuse(Reason.shortage, "The packets are too small");
+    else this.#opened(theirs, window, packetSize);
   }
 
-  #closed(id: number, channel: ChannelSession): void {
-    const served = this.#open.get(id);
-    this.#open.delete(id);
-    if (served === undefined) closeUnused(this.#connection, channel);
-    else served.closedByPeer();
+  #opened(theirs: number, window: number, wanted: number): void {
+    const ours = this.#free();
+    const protocol = protocolOf(this.#connection);
+    const widest = takesWide(this.#owner.client) ? WIDE_DATA : FULL_DATA;
+    const packetSize = Math.min(wanted, widest);
+    const channel = new ServedChannel({ theirs, ours, window, packetSize }, protocol, () => {
+      this.#open.delete(ours);
+    });
+    const program = new Program((request) => this.#start(channel, request));
+    this.#open.set(ours, { channel, program });
+    const taken = readsWide(protocol) ? Math.max(FULL_DATA, packetSize) : FULL_DATA;
+    protocol.channelOpenConfirm(theirs, ours, INITIAL_WINDOW, taken);
   }
+
+  #free(): number {
+    while (this.#open.has(this.#next)) this.#next = (this.#next + 1) >>> 0;
+    const free = this.#next;
+    this.#next = (free + 1) >>> 0;
+    return free;
+  }
+
+  #requested({ channel, program }: Open, fields: Fields): void {
+    if (this.#isClosed) return;
+    // Later ones come when the user does something, or the client likes.
+    if (!program.isRunning) this.#owner.answered();
+    const type = fields.text();
+    channel.asked(fields.bool());
+    channel.answer(program.request(type, fields));
+  }
+
+  /** What the client is told of it comes before anything the program says. */
+  #start(served: ServedChannel, request: ChannelRequest): Running | undefined {
+    this.#session.touch();
+    const handler = route(this.#session, request);
+    if (handler === undefined) return undefined;
+    served.answer(true);
+    const channel = new SshChannel(served, this.#owner);
+    served.carry(channel);
+    const control = handler(channel);
+    served.begun();
+    return { control };
+  }
+}
+
+/** No program here reads a second stream. */
+function dropExtended({ channel }: Open, fields: Fields): void {
+  fields.u32();
+  channel.regrant(fields.string().length);
+}
+
+/** Others say they take large packets and don't: only our own client is known to. */
+function takesWide(ident: string): boolean {
+  return /^SSH-2\.0-Moorage\b/.test(ident);
 }

@@ -15,13 +15,14 @@ import { IdentGate } from "./ident-gate.ts";
 import {
   adaptHandshake,
   DisconnectReason,
-  grantWide,
+  hasSentKeys,
   offerAlgorithms,
   type Protocol,
   protocolOf,
   sendBanner,
   sendDisconnect,
 } from "./internals.ts";
+import { Messages } from "./messages.ts";
 import { Outbox } from "./outbox.ts";
 import { formatRemote, printable } from "./printable.ts";
 import type { Budget } from "./receive-window.ts";
@@ -42,6 +43,15 @@ const LINGER_MS = 2_000;
 const SHOW_MS = 500;
 
 const MAX_IDENT_SHOWN = 255;
+
+/**
+ * How long a client may take until its keys are agreed on, in milliseconds: no user is asked for
+ * that. Afterwards one may have to compare a host key, and gets the time of a login.
+ */
+const KEYS_MS = 30_000;
+
+/** Reasons of a client's DISCONNECT that say it can't read what came (RFC 4253 section 11.1). */
+const UNREADABLE: ReadonlySet<unknown> = new Set([2, 5]);
 
 /** Detects a peer that vanished while it waits or logs in; afterwards SSH's own keepalive does. */
 const TCP_KEEPALIVE_MS = 30_000;
@@ -69,7 +79,9 @@ export class SshConnection implements Peer, ChannelsOwner, Stranger {
   readonly #gone = new AbortController();
   readonly #gate = new IdentGate();
   readonly #onLoggedIn: () => void;
-  readonly #grace: NodeJS.Timeout;
+  readonly #since = performance.now();
+  #grace: NodeJS.Timeout;
+  #hasKeys = false;
   #linger: NodeJS.Timeout | undefined;
   #showing: NodeJS.Timeout | undefined;
   /** called when the client sends something */
@@ -82,7 +94,6 @@ export class SshConnection implements Peer, ChannelsOwner, Stranger {
   #ended = false;
   /** what its address is charged with when it ends now */
   #offence: Offence | undefined = "no-login";
-  #received = 0;
   #roundTrip = Number.POSITIVE_INFINITY;
 
   /** @param onLoggedIn called once: the login is proven, or the connection is gone before */
@@ -97,7 +108,8 @@ export class SshConnection implements Peer, ChannelsOwner, Stranger {
     this.outbox = new Outbox(socket);
     socket.setNoDelay(true);
     socket.setKeepAlive(true, TCP_KEEPALIVE_MS);
-    this.#grace = setTimeout(() => this.#tooSlow(), services.config.limits.loginGrace);
+    const { loginGrace } = services.config.limits;
+    this.#grace = setTimeout(() => this.#tooSlow(), Math.min(loginGrace, KEYS_MS));
     socket.on("error", (error) => this.#failed(error));
     socket.on("end", () => this.#finish());
     socket.on("close", () => this.#closed());
@@ -125,7 +137,16 @@ export class SshConnection implements Peer, ChannelsOwner, Stranger {
     this.client = printable(info.header.identRaw, MAX_IDENT_SHOWN);
     offerAlgorithms(protocol);
     adaptHandshake(protocol);
-    grantWide(connection);
+    const messages = new Messages(protocol, {
+      keyExchange: () => rekeying.begins(),
+      violation: (text) => this.violation(text),
+    });
+    const rekeying = new Rekeying(connection, this.#services.config.transport, {
+      total: () => messages.bytes + this.outbox.bytes,
+      done: () => this.outbox.wake(),
+      abuse: (text) => this.violation(text),
+    });
+    this.#rekeying = rekeying;
     connection.on("error", (error) => this.#failed(error));
     const { authenticator, config, failedLogins, penalties } = this.#services;
     this.#authentication = new Authentication({
@@ -143,15 +164,11 @@ export class SshConnection implements Peer, ChannelsOwner, Stranger {
       answered: () => {
         if (this.#ended) this.#charge();
       },
-      proven: (login) => this.#enter(connection, login),
+      proven: (login) => this.#enter(connection, messages, login),
     });
     connection.on("authentication", (context) => {
       this.answered();
       this.#authentication?.handle(context);
-    });
-    this.#rekeying = new Rekeying(connection, config.transport, {
-      done: () => this.outbox.wake(),
-      abuse: (text) => this.violation(text),
     });
   }
 
@@ -175,6 +192,7 @@ export class SshConnection implements Peer, ChannelsOwner, Stranger {
   /** Says why and closes; what the client still sends is read and dropped. */
   end(reason: DisconnectReason, text: string): void {
     if (this.#ended) return;
+    this.#ended = true;
     try {
       if (this.#protocol !== undefined) sendDisconnect(this.#protocol, reason, text);
     } finally {
@@ -207,7 +225,7 @@ export class SshConnection implements Peer, ChannelsOwner, Stranger {
   }
 
   /** The login is proven: waits for a place. False when the client is not let in. */
-  async #enter(connection: Connection, login: Login): Promise<boolean> {
+  async #enter(connection: Connection, messages: Messages, login: Login): Promise<boolean> {
     clearTimeout(this.#grace);
     this.excuse();
     this.#onLoggedIn();
@@ -215,7 +233,7 @@ export class SshConnection implements Peer, ChannelsOwner, Stranger {
       const session = await this.#services.sessions.open(login, this);
       const { channelsPerSession } = this.#services.config.limits;
       this.#touch = () => session.touch();
-      this.#channels = new Channels(connection, session, this, channelsPerSession);
+      this.#channels = new Channels(connection, messages, session, this, channelsPerSession);
       return true;
     } catch (error) {
       this.#notEntered(error);
@@ -253,7 +271,6 @@ export class SshConnection implements Peer, ChannelsOwner, Stranger {
     if (this.#ended) return;
     this.#onInput?.();
     if (this.#ended) return;
-    this.#received += chunk.length;
     let data: Buffer | undefined;
     try {
       data = this.#gate.pass(chunk);
@@ -264,8 +281,18 @@ export class SshConnection implements Peer, ChannelsOwner, Stranger {
     }
     if (data !== undefined) parse(data);
     if (this.#ended) return;
-    this.#rekeying?.moved(this.#received + this.outbox.bytes);
+    this.#awaitLogin();
+    this.#rekeying?.moved();
     if (this.#isUnread()) this.#socket.pause();
+  }
+
+  /** The keys are agreed on: from the connection's begin a login may take its time. */
+  #awaitLogin(): void {
+    if (this.#hasKeys || this.#protocol === undefined || !hasSentKeys(this.#protocol)) return;
+    this.#hasKeys = true;
+    clearTimeout(this.#grace);
+    const left = this.#services.config.limits.loginGrace - (performance.now() - this.#since);
+    this.#grace = setTimeout(() => this.#tooSlow(), left);
   }
 
   #isUnread(): boolean {
@@ -277,9 +304,13 @@ export class SshConnection implements Peer, ChannelsOwner, Stranger {
     if (this.#socket.isPaused()) this.#socket.resume();
   }
 
-  /** The socket or ssh2 gave up: ssh2 has sent DISCONNECT where that was possible. */
-  #failed(error: Error & { level?: string }): void {
+  /** The socket or ssh2 gave up, or the client said why it does. */
+  #failed(error: Error & { level?: string; code?: unknown }): void {
     if (this.#ended) return;
+    if (this.#channels !== undefined && isProtocolError(error)) {
+      this.violation(printable(error.message, MAX_IDENT_SHOWN));
+      return;
+    }
     const text = error.level === undefined ? error.name : error.message;
     this.#log.debug({ remote: this.remote, client: this.client, error: text }, "connection failed");
     this.#finish();
@@ -321,6 +352,19 @@ export class SshConnection implements Peer, ChannelsOwner, Stranger {
     this.#channels?.close();
     if (!this.#gone.signal.aborted) this.#gone.abort(new Error("the connection is gone"));
   }
+}
+
+/**
+ * What ssh2 could not read, decrypt or understand, or the client says of what it got. Errors of the
+ * socket and of our own code have a code or a name of their own.
+ */
+function isProtocolError({
+  level,
+  code,
+  name,
+}: Error & { level?: string; code?: unknown }): boolean {
+  if (level !== undefined) return level === "protocol" || level === "handshake";
+  return UNREADABLE.has(code) || (code === undefined && name === "Error");
 }
 
 function once(action: () => void): () => void {

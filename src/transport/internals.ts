@@ -1,16 +1,17 @@
 /**
  * The private parts of ssh2 1.17.0 (pinned) that its public interface lacks. But for
- * wide-packets.ts nothing else in the project touches them.
+ * wide-packets.ts and messages.ts nothing else in the project touches them.
  */
 import { createRequire } from "node:module";
 import type { Socket } from "node:net";
-import type { Channel, Connection, Session } from "ssh2";
+import type { Channel, Connection } from "ssh2";
 import { ALGORITHMS, SIGNATURE_ALGORITHMS } from "./algorithms.ts";
 import { FULL_DATA, packets, pad } from "./packet-memory.ts";
 import { readsWide, readWide, WIDE_DATA, type WideOptions } from "./wide-packets.ts";
 
 /** SSH message numbers (RFC 4253 section 12, RFC 4252 section 6, RFC 4254 section 9). */
 const MSG_DISCONNECT = 1;
+const MSG_UNIMPLEMENTED = 3;
 const MSG_EXT_INFO = 7;
 /** SSH_MSG_KEXINIT, and the last message of key exchange methods (RFC 4250 section 4.1.2). */
 const MSG_KEX_FIRST = 20;
@@ -52,16 +53,42 @@ interface Cipher {
 /** @returns false: the packets after this one have other keys */
 type PayloadReader = (payload: Buffer) => unknown;
 
+interface KeyExchange {
+  remoteExtInfoEnabled: boolean;
+  readonly negotiated: { readonly kex: string };
+  readonly _sentNEWKEYS: boolean;
+  /** on the server, once it has sent NEWKEYS: takes the new keys in both directions */
+  finish(): void;
+}
+
+/** What ssh2's server does with messages that it has parsed. */
+interface MessageHandlers {
+  SERVICE_REQUEST(self: Protocol, service: string): void;
+  USERAUTH_REQUEST(
+    self: Protocol,
+    user: string,
+    service: string,
+    method: string,
+    data: unknown,
+  ): void;
+}
+
 export interface Protocol {
+  readonly _server: boolean;
   readonly _packetRW: { readonly write: PacketWriter };
   readonly _cipher: Cipher;
-  _decipher: { _onPayload: PayloadReader };
+  /** inSeqno: the number of the next packet */
+  _decipher: { _onPayload: PayloadReader; readonly inSeqno: number };
   readonly _authenticated: boolean;
-  readonly _onPayload: PayloadReader;
+  /** reads the messages of all packets but those of a key exchange under way */
+  _onPayload: PayloadReader;
+  /** tells the keepalive that the peer lives */
+  readonly _onPacket: () => void;
+  readonly _handlers: MessageHandlers;
   /** set while a key exchange is under way: packets are queued then */
   readonly _kexinit: Buffer | undefined;
   readonly _queue: readonly unknown[] | undefined;
-  readonly _kex: { remoteExtInfoEnabled: boolean } | undefined;
+  readonly _kex: KeyExchange | undefined;
   readonly _authsQueue: string[];
   /** undefined once the connection failed: nothing may be sent any more */
   readonly _destruct: unknown;
@@ -69,11 +96,20 @@ export interface Protocol {
   _onHandshakeComplete: (...args: unknown[]) => void;
   subsystem: (channel: number, name: string, wantReply: boolean) => void;
   session: (channel: number, window: number, packet: number) => void;
-  channelOpenConfirm: (theirs: number, ours: number, window: number, packet: number) => void;
+  /** DISCONNECT with a reason and no text */
+  disconnect: (reason: number) => void;
+  serviceAccept(service: string): void;
+  channelOpenConfirm(theirs: number, ours: number, window: number, packet: number): void;
+  channelOpenFail(theirs: number, reason: number, text: string): void;
+  channelSuccess(channel: number): void;
+  channelFailure(channel: number): void;
   channelWindowAdjust(channel: number, bytes: number): void;
   channelExtData(channel: number, data: Buffer, type: number): void;
+  channelEOF(channel: number): void;
   channelClose(channel: number): void;
   exitStatus(channel: number, status: number): void;
+  /** @param name without "SIG" */
+  exitSignal(channel: number, name: string, coreDumped: boolean, text: string): void;
   /** a request that every server answers, if only by refusing it */
   ping(): void;
 }
@@ -81,22 +117,16 @@ export interface Protocol {
 interface PrivateConnection {
   readonly _protocol: Protocol;
   readonly _sock: Socket;
-  readonly _chanMgr: { get(id: number): unknown; remove(id: number): void };
 }
 
-interface ChannelEnd {
+export interface ChannelEnd {
   readonly id: number;
   window: number;
   readonly packetSize: number;
   state: "open" | "eof" | "closing" | "closed";
 }
 
-interface PrivateSession {
-  readonly _chanInfo: { readonly incoming: ChannelEnd; readonly outgoing: ChannelEnd };
-  readonly _channel: unknown;
-}
-
-/** What of a channel the ByteChannel needs; see lib/Channel.js and CHANNEL_* in lib/server.js. */
+/** What of a channel the ByteChannel needs; see lib/Channel.js and CHANNEL_* in lib/client.js. */
 export interface RawChannel {
   readonly incoming: ChannelEnd;
   readonly outgoing: ChannelEnd;
@@ -138,42 +168,9 @@ export function rawChannel(channel: Channel): RawChannel {
   return channel as unknown as RawChannel;
 }
 
-/** The largest packet the client takes on this channel, as it said in CHANNEL_OPEN. */
-export function maxPacketOf(session: Session): number {
-  return (session as unknown as PrivateSession)._chanInfo.outgoing.packetSize;
-}
-
-/** Our number of the channel; the same for two Session objects exactly when they are one. */
-export function channelIdOf(session: Session): number {
-  return (session as unknown as PrivateSession)._chanInfo.incoming.id;
-}
-
-/**
- * Answers the CLOSE of a session channel on which nothing was ever started. ssh2 neither answers
- * nor forgets such a channel.
- */
-export function closeUnused(connection: Connection, session: Session): void {
-  const { _chanInfo: info, _channel: started } = session as unknown as PrivateSession;
-  if (started !== undefined) return;
-  const { _chanMgr, _protocol } = connection as unknown as PrivateConnection;
-  _chanMgr.remove(info.incoming.id);
-  _protocol.channelClose(info.outgoing.id);
-}
-
 /** Offers our algorithms; to be called before the key exchange starts (in "connection"). */
 export function offerAlgorithms(protocol: Protocol): void {
   protocol._offer = OFFER;
-}
-
-/** Sends and takes wide packets on the channels of a client that takes them. */
-export function grantWide(connection: Connection): void {
-  const { _protocol: protocol, _chanMgr: channels } = connection as unknown as PrivateConnection;
-  const confirm = protocol.channelOpenConfirm.bind(protocol);
-  protocol.channelOpenConfirm = (theirs, ours, window, packet) => {
-    const session = channels.get(ours) as PrivateSession | undefined;
-    const taken = Math.min(session?._chanInfo.outgoing.packetSize ?? 0, WIDE_DATA);
-    confirm(theirs, ours, window, readsWide(protocol) ? Math.max(packet, taken) : packet);
-  };
 }
 
 /** Says to the server, for each channel, that wide packets are taken. */
@@ -188,6 +185,11 @@ export function askWide(protocol: Protocol): void {
 export function adaptHandshake(protocol: Protocol, options?: WideOptions): void {
   takeOthers(protocol);
   readWide(protocol, options);
+  const disconnect = protocol.disconnect.bind(protocol);
+  protocol.disconnect = (reason) => {
+    takeNewKeys(protocol);
+    disconnect(reason);
+  };
   const complete = protocol._onHandshakeComplete;
   let first = true;
   protocol._onHandshakeComplete = (...args) => {
@@ -263,6 +265,11 @@ function allocateCheaply(cipher: Cipher): void {
   };
 }
 
+/** The method of the latest key exchange, by its name. */
+export function keyExchangeMethod(protocol: Protocol): string {
+  return protocol._kex?.negotiated.kex ?? "";
+}
+
 /** True while packets are held back by a key exchange. */
 export function isRekeying(protocol: Protocol): boolean {
   return protocol._kexinit !== undefined;
@@ -288,9 +295,34 @@ function send(protocol: Protocol, payload: Buffer): void {
   protocol._cipher.encrypt(writer.finalize(packet, true));
 }
 
+/** True once the server has said all it has to in its latest key exchange: the client's turn. */
+export function hasSentKeys(protocol: Protocol): boolean {
+  return protocol._kex?._sentNEWKEYS === true;
+}
+
+/**
+ * Everything behind our NEWKEYS is under the new keys (RFC 4253 section 7.3), but ssh2's server goes
+ * on with the old ones until the client's NEWKEYS comes, and that can take as long as somebody looks
+ * at a host key. For the last words only: what the client still sends under its old keys is lost.
+ */
+function takeNewKeys(protocol: Protocol): void {
+  if (protocol._server && isRekeying(protocol) && hasSentKeys(protocol)) protocol._kex?.finish();
+}
+
 /** SSH_MSG_DISCONNECT with a text the client's user reads (RFC 4253 section 11.1). */
 export function sendDisconnect(protocol: Protocol, reason: DisconnectReason, text: string): void {
-  if (isUsable(protocol)) send(protocol, disconnectPayload(reason, text));
+  if (!isUsable(protocol)) return;
+  takeNewKeys(protocol);
+  send(protocol, disconnectPayload(reason, text));
+}
+
+/** SSH_MSG_UNIMPLEMENTED for the packet that was read last (RFC 4253 section 11.4). */
+export function sendUnimplemented(protocol: Protocol): void {
+  if (!isUsable(protocol)) return;
+  const payload = Buffer.alloc(5);
+  payload[0] = MSG_UNIMPLEMENTED;
+  payload.writeUInt32BE((protocol._decipher.inSeqno - 1) >>> 0, 1);
+  send(protocol, payload);
 }
 
 export function disconnectPayload(reason: DisconnectReason, text: string): Buffer {

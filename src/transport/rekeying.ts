@@ -1,6 +1,7 @@
 import type { Connection } from "ssh2";
 import type { Config } from "../config/types.ts";
-import { isRekeying, protocolOf } from "./internals.ts";
+import { ExchangeBudget } from "./exchange-budget.ts";
+import { isRekeying, keyExchangeMethod, protocolOf } from "./internals.ts";
 
 /** How long a client may take for a key exchange, in milliseconds. */
 const EXCHANGE_TIMEOUT_MS = 60_000;
@@ -8,11 +9,9 @@ const EXCHANGE_TIMEOUT_MS = 60_000;
 /** Packets ssh2 holds back meanwhile; a client that goes on asking instead fills this. */
 const MAX_HELD_BACK = 10_000;
 
-/** A client may ask for so many exchanges, and one more for each so many bytes. */
-const FREE_EXCHANGES = 32;
-const BYTES_PER_EXCHANGE = 64 * 1024;
-
 export interface RekeyingEvents {
+  /** Bytes read and written on the connection so far. */
+  total(): number;
   /** An exchange is over: data may be sent again. */
   done(): void;
   /** The client misuses key exchanges. */
@@ -25,11 +24,13 @@ export class Rekeying {
   readonly #bytes: number;
   readonly #interval: number;
   readonly #events: RekeyingEvents;
+  readonly #budget = new ExchangeBudget();
   #timeout: NodeJS.Timeout | undefined;
-  #total = 0;
+  /** the exchange under way was started by the client */
+  #isClients = false;
+  /** when the last exchange began, or was over */
   #bytesAtLast = 0;
   #timeOfLast = performance.now();
-  #exchanges = 0;
 
   constructor(connection: Connection, settings: Config["transport"], events: RekeyingEvents) {
     this.#connection = connection;
@@ -39,18 +40,26 @@ export class Rekeying {
     connection.on("rekey", () => this.#done());
   }
 
-  /** @param total bytes read and written on the connection so far */
-  moved(total: number): void {
-    this.#total = total;
+  /** The client's KEXINIT came: it asks for an exchange, or answers that we did. False: no more. */
+  begins(): boolean {
+    if (isRekeying(protocolOf(this.#connection))) return true;
+    this.#earn();
+    this.#isClients = this.#budget.allowsOne;
+    if (this.#isClients) return true;
+    this.#events.abuse("too many key exchanges");
+    return false;
+  }
+
+  /** Bytes came in, and answers may have gone out. */
+  moved(): void {
     if (isRekeying(protocolOf(this.#connection))) {
       this.#watch();
       return;
     }
     const due =
-      total - this.#bytesAtLast >= this.#bytes ||
-      performance.now() - this.#timeOfLast >= this.#interval;
+      this.#sinceLast >= this.#bytes || performance.now() - this.#timeOfLast >= this.#interval;
     if (!due || !this.#connection.authenticated) return;
-    this.#mark();
+    this.#earn();
     this.#connection.rekey();
     this.#watch();
   }
@@ -75,16 +84,22 @@ export class Rekeying {
   #done(): void {
     this.stop();
     this.#mark();
-    this.#exchanges += 1;
-    if (this.#exchanges > FREE_EXCHANGES + this.#total / BYTES_PER_EXCHANGE) {
-      this.#events.abuse("too many key exchanges");
-      return;
-    }
+    if (this.#isClients) this.#budget.spend(keyExchangeMethod(protocolOf(this.#connection)));
+    this.#isClients = false;
     this.#events.done();
   }
 
+  get #sinceLast(): number {
+    return this.#events.total() - this.#bytesAtLast;
+  }
+
+  #earn(): void {
+    this.#budget.earn(this.#sinceLast);
+    this.#mark();
+  }
+
   #mark(): void {
-    this.#bytesAtLast = this.#total;
+    this.#bytesAtLast = this.#events.total();
     this.#timeOfLast = performance.now();
   }
 }

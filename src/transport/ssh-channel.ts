@@ -73,6 +73,8 @@ export class SshChannel implements SessionChannel, Sender {
   #aboveMark = false;
   #ended = false;
   #exitStatus: number | undefined;
+  /** the peer has closed its end: nobody reads what is written */
+  #isUnheard = false;
   #closed = false;
 
   constructor(raw: RawChannel, owner: ChannelOwner) {
@@ -103,6 +105,10 @@ export class SshChannel implements SessionChannel, Sender {
 
   write(data: Buffer, released?: (data: Buffer) => void): void {
     if (this.#closed || this.#exitStatus !== undefined || data.length === 0) return;
+    if (this.#isUnheard) {
+      this.interrupt("PIPE");
+      return;
+    }
     this.#queue.push(data);
     this.#released.push(released);
     this.#queued += data.length;
@@ -112,6 +118,10 @@ export class SshChannel implements SessionChannel, Sender {
 
   writeError(data: Buffer): void {
     if (this.#closed || this.#exitStatus !== undefined || data.length === 0) return;
+    if (this.#isUnheard) {
+      this.interrupt("PIPE");
+      return;
+    }
     this.#errors.push({ data, behind: this.#sent + this.#queued });
     this.#errorBytes += data.length;
     if (this.queuedBytes > DRAIN_BYTES) this.#aboveMark = true;
@@ -135,7 +145,26 @@ export class SshChannel implements SessionChannel, Sender {
     queueMicrotask(() => this.onClose());
   }
 
-  /** The peer's CLOSE came, or the connection is gone. */
+  /**
+   * The peer's CLOSE came. What is served has no more input and nobody who hears it, and may still
+   * come to an exit status: net-scp looks for that behind its own CLOSE.
+   */
+  abandonedByPeer(): void {
+    if (this.#closed) return;
+    this.#isUnheard = true;
+    this.#drop();
+    this.#receive(null);
+    this.#owner.outbox.ready(this);
+  }
+
+  /** As a signal ends a program: PIPE one that writes though nobody reads, HUP one at a terminal. */
+  interrupt(signal: "HUP" | "PIPE"): void {
+    if (this.#closed) return;
+    this.#owner.protocol.exitSignal(this.#raw.outgoing.id, signal, false, "");
+    this.destroy();
+  }
+
+  /** The connection is gone. */
   closedByPeer(): void {
     if (this.#closed) return;
     this.#forget();
@@ -248,7 +277,7 @@ export class SshChannel implements SessionChannel, Sender {
 
   #finish(exitStatus: number): void {
     this.#owner.protocol.exitStatus(this.#raw.outgoing.id, exitStatus);
-    this.#raw.eof();
+    if (!this.#isUnheard) this.#raw.eof();
     this.#forget();
     this.#raw.close();
     this.onClose();
@@ -256,13 +285,17 @@ export class SshChannel implements SessionChannel, Sender {
 
   #forget(): void {
     this.#closed = true;
+    this.#drop();
+    this.#window.close();
+    this.#owner.outbox.remove(this);
+  }
+
+  #drop(): void {
     this.#queue = [];
     this.#released = [];
     this.#head = 0;
     this.#queued = 0;
     this.#errors = [];
     this.#errorBytes = 0;
-    this.#window.close();
-    this.#owner.outbox.remove(this);
   }
 }

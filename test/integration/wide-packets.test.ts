@@ -1,10 +1,11 @@
 import { randomBytes } from "node:crypto";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import ssh2, { type Client, type ClientChannel } from "ssh2";
+import ssh2, { type Client, type ClientChannel, type ConnectConfig } from "ssh2";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { adaptHandshake, askWide, protocolOf, sendData } from "../../src/transport/internals.ts";
 import { connectClient, makeClientHome, transfer } from "../support/engine.ts";
+import { FIRST_CHANNEL, Msg, RawClient } from "../support/raw-client.ts";
 import { startTestServer, type TestServer } from "../support/server.ts";
 import { frame, str, u32, u64 } from "../support/sftp-client-packets.ts";
 import {
@@ -17,6 +18,8 @@ import {
 const USERS = [{ name: "ann", password: "secret" }];
 const GCM = { cipher: ["aes128-gcm@openssh.com" as const] };
 const CHACHA = { cipher: ["chacha20-poly1305@openssh.com" as const] };
+/** That of our own client, which is known to take wide packets. */
+const IDENT = "Moorage";
 const KIB = 1024;
 const [READ, WRITE, OPEN, INIT] = [5, 6, 3, 1];
 
@@ -44,14 +47,31 @@ describe("the packets a channel is granted", () => {
     [256 * KIB, 256 * KIB, GCM],
     [2 ** 32 - 1, 256 * KIB, GCM],
     [256 * KIB, 32 * KIB, CHACHA],
-  ])("a client that takes %d bytes may send %d", async (taken, granted, algorithms) => {
-    const client = await login(server, { algorithms });
+  ])("our client, where it takes %d bytes, may send %d", async (taken, granted, algorithms) => {
+    expect(await granting(taken, { algorithms, ident: IDENT })).toBe(granted);
+  });
+
+  test("another client that announces 1 MiB is told and sent no more than 32 KiB", async () => {
+    expect(await granting(1024 * KIB, { algorithms: GCM, ident: "SecureBlackbox" })).toBe(32 * KIB);
+    const raw = await RawClient.open(server, { algorithms: GCM, ident: "SecureBlackbox" });
+    clients.push(raw.client);
+    writeFileSync(join(server.home("ann"), "large"), Buffer.alloc(300 * KIB));
+    const channel = await raw.openSession(FIRST_CHANNEL, 1024 * KIB, 1024 * KIB);
+    raw.request(channel, "exec", true, "cat large");
+    const data = (): number[] =>
+      raw.received.filter(([type]) => type === Msg.CHANNEL_DATA).map(({ length }) => length - 9);
+    await raw.until(() => data().reduce((sum, length) => sum + length, 0) === 300 * KIB);
+    expect(Math.max(...data())).toBe(32 * KIB);
+  });
+
+  async function granting(taken: number, config: ConnectConfig): Promise<number> {
+    const client = await login(server, config);
     clients.push(client);
     const protocol = protocolOfClient(client);
     const session = protocol.session.bind(protocol);
     protocol.session = (channel, window) => session(channel, window, taken);
-    expect(packetSize(await openSubsystem(client))).toBe(granted);
-  });
+    return packetSize(await openSubsystem(client));
+  }
 });
 
 /** A client of wide packets, and what came in on its channel, packet by packet. */
@@ -59,7 +79,8 @@ async function wideClient(): Promise<{ send: (data: Buffer) => void; packets: Bu
   const client = new ssh2.Client();
   clients.push(client);
   const { port } = server;
-  client.connect({ host: "127.0.0.1", port, username: "ann", password: "secret", algorithms: GCM });
+  const account = { username: "ann", password: "secret" };
+  client.connect({ host: "127.0.0.1", port, ...account, ident: IDENT, algorithms: GCM });
   const protocol = protocolOf(client as unknown as Parameters<typeof protocolOf>[0]);
   adaptHandshake(protocol);
   askWide(protocol);

@@ -20,6 +20,9 @@ import { openSocket } from "./socket.ts";
 /** How long the server may take for each step of a login, in milliseconds. */
 const STEP_MS = 30_000;
 
+/** "SSH-2.0-" and this: our server grants wide packets to clients that it knows to take them. */
+const IDENT = "Moorage";
+
 const PASSWORD_TRIES = 3;
 
 /** What was proven once and is used again when a lost connection is made anew. */
@@ -130,6 +133,7 @@ class Login {
 
   #config(): ConnectConfig {
     return {
+      ident: IDENT,
       username: this.#settings.user,
       readyTimeout: 0,
       keepaliveInterval: 0,

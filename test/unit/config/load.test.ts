@@ -43,7 +43,7 @@ describe("values", () => {
     expect(config.server).toEqual({ host: "0.0.0.0", port: 2222, banner: "" });
     expect(config.limits.maxSessions).toBe(256);
     expect(config.limits.maxSessionsPerUser).toBe(16);
-    expect(config.limits.loginGrace).toBe(30_000);
+    expect(config.limits.loginGrace).toBe(120_000);
     expect(config.limits.loginTries).toBe(3);
     expect(config.quota.default).toBe(10_240_000_000);
     expect(config.auth.argon2Memory).toBe(64 * 1024 * 1024);
