@@ -103,15 +103,13 @@ export class Place {
 
   /** Our own client, which has wide packets. */
   client(args: readonly string[]): Promise<Finished> {
-    const options = ["-F", "/dev/null", "-i", this.key, "-P", String(this.#port)];
+    const config = this.file("config");
+    const known = this.file("known");
+    // The port is another one after each start, and known_hosts keeps them apart.
+    writeFileSync(config, `IdentityFile ${this.key}\nUserKnownHostsFile ${known}\n`);
     const [command = "", ...rest] = args;
-    const pairs = [
-      "-o",
-      "StrictHostKeyChecking=no",
-      "-o",
-      `UserKnownHostsFile=${this.file("known")}`,
-    ];
-    return run(this.node.executable, [this.#main, command, ...options, ...pairs, ...rest], {
+    const options = ["-F", config, "-P", String(this.#port), "--accept-new"];
+    return run(this.node.executable, [this.#main, command, ...options, ...rest], {
       env: this.#env,
       seconds: 600,
     });
