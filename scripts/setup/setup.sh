@@ -3,7 +3,7 @@
 # installed when that is possible (root on Debian or Ubuntu); otherwise it names the one line to run.
 #
 #   setup.sh build    the compilers for the native parts of the npm packages, on Node.js 20: newer
-#                     ones get them ready-made, or do without (see scripts/native)
+#                     ones get them ready-made, or do without (see node-gyp.js)
 #   setup.sh test     the clients that the tests drive
 #   setup.sh bench    OpenSSH's server, the peer of the benchmark (not installed without asking)
 #

@@ -1,4 +1,4 @@
-// Read by the compiler before ssh2's own binding.cc (see install.js), which it makes fit for every
+// Read by the compiler before ssh2's own binding.cc (see node-gyp.js), which it makes fit for every
 // Node.js from 20 on.
 #include <node.h>
 #include <node_buffer.h>
