@@ -1,4 +1,4 @@
-import { execFileSync } from "node:child_process";
+import { execFileSync, spawnSync } from "node:child_process";
 import { mkdirSync, readdirSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -15,6 +15,12 @@ const COMPILERS =
 /** What is committed, in a directory of its own. */
 export function clone(directory: string): void {
   execFileSync("git", ["clone", "--quiet", REPOSITORY, directory], { stdio: "pipe" });
+}
+
+/** Whether this machine compiles what an install wants compiled. */
+export function hasCompiler(): boolean {
+  const programs = ["python3", "make", process.env.CXX ?? "g++"];
+  return programs.every((program) => spawnSync(program, ["--version"]).status === 0);
 }
 
 /** @returns a PATH with all programs but compilers; its links are made in `directory` */

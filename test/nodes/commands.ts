@@ -13,6 +13,8 @@ export interface RunOptions {
   readonly input?: string;
   /** after which it is killed */
   readonly seconds?: number;
+  /** whether its output is shown as it comes */
+  readonly show?: boolean;
   /** the exit code that is right */
   readonly code?: number;
 }
@@ -64,6 +66,7 @@ export async function run(
 ): Promise<Finished> {
   const child = begin(program, args, options);
   const output = collect(child);
+  if (options.show) for (const stream of [child.stdout, child.stderr]) stream?.pipe(process.stdout);
   const timer = setTimeout(() => kill(child), (options.seconds ?? 120) * 1_000);
   try {
     const [code] = (await once(child, "close")) as [number | null];

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { parseSize } from "../../src/config/units.ts";
-import { clone, install, pathWithoutCompilers } from "./clone.ts";
+import { clone, hasCompiler, install, pathWithoutCompilers } from "./clone.ts";
 import { killAll, run } from "./commands.ts";
 import { installNode } from "./node.ts";
 import { Place, type Sizes } from "./place.ts";
@@ -73,12 +73,13 @@ async function check(version: string, plan: Plan, directory: string): Promise<vo
   await timed("npm ci", () => install(node, program, path));
   if (plan.suite !== undefined) {
     const args = ["test", "--", ...plan.suite];
-    const options = { cwd: program, env: node.env(path), seconds: SUITE_SECONDS };
-    return timed("npm test", async () => say((await run("npm", args, options)).output));
+    const options = { cwd: program, env: node.env(path), seconds: SUITE_SECONDS, show: true };
+    return timed("npm test", () => run("npm", args, options));
   }
   const place = new Place(node, program, directory, path);
   place.make(plan.sizes);
-  for (const step of stepsOf(plan.compiler)) await timed(step.name, () => step.run(place));
+  const native = plan.compiler && hasCompiler();
+  for (const step of stepsOf(native)) await timed(step.name, () => step.run(place));
 }
 
 /** @returns whether all is well on this version */
