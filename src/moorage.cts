@@ -2,11 +2,21 @@
 // The program's entry. CommonJS, because loading an ES module already starts Node's thread pool,
 // whose size is fixed from then on: files and password hashes share it.
 process.env.UV_THREADPOOL_SIZE ??= "8";
+// Small buffers are cut from a pool, which stays as long as any of them. From Node.js 24 on it is eight
+// times as large: so much more can be kept by so little.
+Buffer.poolSize = 8 * 1024;
 // Transfers make much short-lived memory outside a small heap. By default V8 marks that heap over
 // and over on helper threads, which cost an upload as much CPU as all the rest.
+const MARK_AT_ONCE = "--no-incremental-marking";
+const SCAVENGE_ALONE = "--no-parallel-scavenge";
+/** By Node's major version, as `npm run bench -- nodes` measured them; newer ones get the last. */
+const FLAGS: readonly (readonly [from: number, ...flags: string[]])[] = [
+  [0, MARK_AT_ONCE, SCAVENGE_ALONE],
+];
 const v8: typeof import("node:v8") = require("node:v8");
-v8.setFlagsFromString("--no-incremental-marking");
-v8.setFlagsFromString("--no-parallel-scavenge");
+const major = Number.parseInt(process.versions.node, 10);
+const [, ...flags] = FLAGS.findLast(([from]) => from <= major) ?? [0];
+for (const flag of flags) v8.setFlagsFromString(flag);
 import("./main.ts").catch((error: unknown) => {
   const [reason] = String(error).split("\n");
   process.stderr.write(`moorage: can't start: ${reason}; install again with npm ci\n`);

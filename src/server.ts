@@ -31,6 +31,7 @@ import type { Account, Change } from "./store/types.ts";
 import { FailedLogins } from "./transport/failed-logins.ts";
 import { type Fingerprint, type HostKey, loadHostKeys } from "./transport/host-keys.ts";
 import { type Address, Listener } from "./transport/listener.ts";
+import { HAS_NATIVE_CIPHERS } from "./transport/native-ciphers.ts";
 import { addressIn } from "./transport/printable.ts";
 import { openHome } from "./vfs/home.ts";
 import type { UserFileSystem } from "./vfs/types.ts";
@@ -62,6 +63,8 @@ export interface ServerOptions {
 export interface RunningServer {
   readonly address: Address;
   readonly fingerprints: readonly Fingerprint[];
+  /** false: transfers take more of the processor */
+  readonly nativeCiphers: boolean;
   /** resolves when the server has stopped, whoever asked for it */
   readonly stopped: Promise<void>;
   /** the sessions of this process */
@@ -104,6 +107,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   return {
     address,
     fingerprints: hostKeys.map(({ algorithm, sha256 }) => ({ algorithm, sha256 })),
+    nativeCiphers: HAS_NATIVE_CIPHERS,
     stopped: server.stopped,
     sessions: () => server.sessions.list(),
     kick: (id, text) => server.sessions.kick(id, text),

@@ -2,7 +2,8 @@
 # Makes sure of the system packages that a task needs. Silent when all are there. Missing ones are
 # installed when that is possible (root on Debian or Ubuntu); otherwise it names the one line to run.
 #
-#   setup.sh build    the compilers for the native parts of the npm packages
+#   setup.sh build    the compilers for the native parts of the npm packages, on Node.js 20: newer
+#                     ones get them ready-made, or do without (see node-gyp.js)
 #   setup.sh test     the clients that the tests drive
 #   setup.sh bench    OpenSSH's server, the peer of the benchmark (not installed without asking)
 #
@@ -11,6 +12,7 @@ set -u
 
 task=${1:-}
 missing=
+hint=
 
 # need PACKAGE PROGRAM...: PACKAGE is missing when one of its programs is
 need() {
@@ -34,9 +36,11 @@ PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin
 
 case $task in
   build)
+    node -e 'process.exit(process.versions.node.startsWith("20.") ? 0 : 1)' || exit 0
     need python3 python3
     need make make
     need g++ "${CXX:-g++}"
+    hint=" (or use Node.js 22 or newer, which needs no compiler)"
     ;;
   test)
     need openssh-client ssh sftp scp ssh-keygen
@@ -73,9 +77,9 @@ stop() {
   if command -v apt-get >/dev/null 2>&1; then
     line="apt-get update && apt-get install -y --no-install-recommends$missing"
     [ "$(id -u)" -eq 0 ] || line="sudo sh -c '$line'"
-    echo "moorage: system packages are missing. Run: $line" >&2
+    echo "moorage: system packages are missing. Run: $line$hint" >&2
   else
-    echo "moorage: install these with your system's package manager:$missing" >&2
+    echo "moorage: install these with your system's package manager:$missing$hint" >&2
   fi
   exit 1
 }

@@ -29,12 +29,19 @@ export interface ByteChannel {
   destroy(): void;
 }
 
+/** From this size on a copy gets memory of its own: Node's pool is up to 64 KiB (from 24 on). */
+const POOLED = 1024;
+
 /**
  * A chunk to keep. What lies around it in memory is kept with it, and a packet can hold far more than
  * the data that counts against the window: so a small piece of something large is copied.
  */
 export function compact(chunk: Buffer): Buffer {
-  return chunk.length * 4 < chunk.buffer.byteLength ? Buffer.from(chunk) : chunk;
+  if (chunk.length * 4 >= chunk.buffer.byteLength) return chunk;
+  if (chunk.length < POOLED) return Buffer.from(chunk);
+  const kept = Buffer.allocUnsafeSlow(chunk.length);
+  kept.set(chunk);
+  return kept;
 }
 
 /** The low-water mark of {@link ByteChannel.onDrain}. */

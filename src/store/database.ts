@@ -1,6 +1,7 @@
 import { chmodSync, mkdirSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import Database from "better-sqlite3";
+import type Database from "better-sqlite3";
+import { Driver } from "./database-driver.ts";
 
 export type Connection = Database.Database;
 
@@ -13,7 +14,7 @@ const MIGRATION_NAME = /^(\d{3})_[a-z0-9_]+\.sql$/;
  */
 export function openDatabase(file: string, migrations: string): Connection {
   mkdirSync(join(file, ".."), { recursive: true, mode: 0o700 });
-  const connection = new Database(file, { timeout: BUSY_TIMEOUT_MS });
+  const connection = new Driver(file, { timeout: BUSY_TIMEOUT_MS });
   chmodSync(file, 0o600);
   connection.pragma("journal_mode = WAL");
   // NORMAL keeps every commit through a crash of the process; only a power cut can lose the last ones.

@@ -4,6 +4,8 @@
  * Touches private parts of ssh2 1.17.0 (pinned), as internals.ts does.
  */
 
+import { BLOCK, type GcmDecipher, type Opener, openerOf, TAG } from "./gcm.ts";
+
 /** The data of the widest packet, in bytes: a READ's answer or a WRITE with its header. */
 export const WIDE_DATA = 256 * 1024;
 
@@ -13,20 +15,8 @@ const WIDEST = WIDE_DATA + 512;
 /** What ssh2 takes; until the login is proven nobody costs more memory. */
 const NARROW = 35_000;
 
-/** The blocks of AES and the tag of GCM, in bytes (RFC 5647 sections 6.1 and 7.2). */
-const BLOCK = 16;
-const TAG = 16;
-
 const LENGTH_FIELD = 4;
 const MSG_CHANNEL_DATA = 94;
-
-/** ssh2's AESGCMDecipherBinding (lib/protocol/crypto.js). */
-interface GcmDecipher {
-  inSeqno: number;
-  _onPayload: (payload: Buffer) => unknown;
-  readonly _instance: { decrypt(packet: Buffer, length: number, tag: Buffer): void };
-  decrypt: (data: Buffer, from: number, to: number) => number | undefined;
-}
 
 /** What of ssh2's Protocol is needed here. */
 export interface WideProtocol {
@@ -57,22 +47,20 @@ export function readWide(protocol: WideProtocol, options: WideOptions = {}): voi
     get: () => decipher,
     set(next: unknown) {
       decipher = next;
-      if (isGcm(next)) {
+      const opener = openerOf(next);
+      if (opener !== undefined) {
         wide.add(protocol);
-        new PacketReader(protocol, next, options).takeOver();
+        new PacketReader(protocol, next as GcmDecipher, opener, options).takeOver();
       } else if (wide.has(protocol)) throw new Error("The cipher changed");
     },
   });
-}
-
-function isGcm(decipher: unknown): decipher is GcmDecipher {
-  return (decipher as object | undefined)?.constructor.name === "AESGCMDecipherBinding";
 }
 
 /** Cuts and decrypts the packets of one AES-GCM key (RFC 5647 section 7.2). */
 class PacketReader {
   readonly #protocol: WideProtocol;
   readonly #decipher: GcmDecipher;
+  readonly #opener: Opener;
   readonly #transient: WideOptions["transient"];
   readonly #head = Buffer.alloc(LENGTH_FIELD);
   #headEnd = 0;
@@ -84,9 +72,15 @@ class PacketReader {
   /** used for one packet after the other */
   #scratch: Buffer | undefined;
 
-  constructor(protocol: WideProtocol, decipher: GcmDecipher, { transient }: WideOptions) {
+  constructor(
+    protocol: WideProtocol,
+    decipher: GcmDecipher,
+    opener: Opener,
+    { transient }: WideOptions,
+  ) {
     this.#protocol = protocol;
     this.#decipher = decipher;
+    this.#opener = opener;
     this.#transient = transient;
   }
 
@@ -139,20 +133,20 @@ class PacketReader {
   /** @throws when the tag is wrong */
   #decrypt(packet: Buffer): unknown {
     const length = this.#length;
-    this.#decipher._instance.decrypt(packet.subarray(0, length), length, packet.subarray(length));
+    const body = this.#opener.open(this.#head, packet, length);
     this.#decipher.inSeqno = (this.#decipher.inSeqno + 1) >>> 0;
     this.#headEnd = 0;
     this.#packet = undefined;
     this.#end = 0;
-    const padding = packet[0] ?? 0;
+    const padding = body[0] ?? 0;
     if (1 + padding > length) throw new Error("Bad padding length");
-    const payload = packet.subarray(1, length - padding);
+    const payload = body.subarray(1, length - padding);
     return this.#decipher._onPayload(this.#keeps(payload) ? payload : Buffer.from(payload));
   }
 
   /** Whether the payload's reader may have it as it is. */
   #keeps(payload: Buffer): boolean {
-    if (this.#transient === undefined) return true;
+    if (this.#transient === undefined || !this.#opener.inPlace) return true;
     const isData = payload[0] === MSG_CHANNEL_DATA && payload.length >= 5;
     return isData && this.#transient(payload.readUInt32BE(1));
   }

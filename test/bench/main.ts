@@ -3,9 +3,10 @@ import { parseArgs } from "node:util";
 import { parseSize } from "../../src/config/units.ts";
 import { CHECKSUMS_USAGE, checksumsBenchmark, parseChecksumsPlan } from "./checksums.ts";
 import { CLIENT_USAGE, clientBenchmark, parseClientPlan } from "./client-transfer.ts";
+import { NODES_USAGE, nodesBenchmark, parseNodesPlan } from "./nodes.ts";
 import { stopAll } from "./processes.ts";
 import { summarize, table } from "./report.ts";
-import { type Kind, type Plan, transfer } from "./transfer.ts";
+import { isKind, type Plan, transfer } from "./transfer.ts";
 import type { Workspace } from "./workspace.ts";
 
 const USAGE = `usage: npm run bench -- transfer [options]
@@ -19,7 +20,7 @@ Compares this server with OpenSSH's internal-sftp, in turn, with the stock sftp 
   --json            all samples instead of the table
 
 npm run bench -- client compares the client instead; npm run bench -- checksums measures what
-checksums along with uploads cost and save.
+checksums along with uploads cost and save; npm run bench -- nodes compares versions of Node.js.
 `;
 
 const OPTIONS = {
@@ -35,15 +36,11 @@ const OPTIONS = {
 
 class UsageError extends Error {}
 
-function isKind(text: string): text is Kind {
-  return text === "get" || text === "put" || text === "small";
-}
-
 function parse(args: string[]): { plan: Plan; json: boolean } {
   try {
     const { values, positionals } = parseArgs({ args, options: OPTIONS, allowPositionals: true });
     if (positionals.join(" ") !== "transfer")
-      throw new Error("which benchmark? There are: transfer, client, checksums");
+      throw new Error("which benchmark? There are: transfer, client, checksums, nodes");
     const pairs = Number(values.pairs);
     if (!Number.isInteger(pairs) || pairs < 1) throw new Error("--pairs: a number from 1 on");
     const kinds = values.only.split(",");
@@ -99,11 +96,13 @@ async function mainOther<Plan>(other: Other<Plan>, args: readonly string[]): Pro
 
 const CLIENT = { usage: CLIENT_USAGE, parse: parseClientPlan, run: clientBenchmark };
 const CHECKSUMS = { usage: CHECKSUMS_USAGE, parse: parseChecksumsPlan, run: checksumsBenchmark };
+const NODES = { usage: NODES_USAGE, parse: parseNodesPlan, run: nodesBenchmark };
 
 async function main(): Promise<void> {
   const [name, ...args] = process.argv.slice(2);
   if (name === "client") return mainOther(CLIENT, args);
   if (name === "checksums") return mainOther(CHECKSUMS, args);
+  if (name === "nodes") return mainOther(NODES, args);
   const { plan, json } = parse(process.argv.slice(2));
   let workspace: Workspace | undefined;
   cleanUpOnSignals(() => workspace);

@@ -19,8 +19,19 @@ export interface Peer {
   stop(): Promise<void>;
 }
 
+/** How this server is run. */
+export interface Program {
+  /** a Node.js, and what of its own options it gets */
+  readonly node: readonly [executable: string, ...options: string[]];
+  /** the built program's entry */
+  readonly main: string;
+}
+
 /** The program as it is installed; this file runs from dist/test/bench. */
-const MAIN = fileURLToPath(new URL("../../src/moorage.cjs", import.meta.url));
+const BUILT: Program = {
+  node: [process.execPath],
+  main: fileURLToPath(new URL("../../src/moorage.cjs", import.meta.url)),
+};
 const PRIVSEP = "/run/sshd";
 /** How long a server may go on working for a connection whose client has ended. */
 const SETTLE_MS = 200;
@@ -38,19 +49,21 @@ export async function startMoorage(
   workspace: Workspace,
   name = "instance",
   flags: readonly string[] = [],
+  program: Program = BUILT,
 ): Promise<Peer> {
+  const [node, ...options] = program.node;
   const root = join(workspace.root, name);
   mkdirSync(root, { mode: 0o700 });
   const command = (...args: string[]) =>
-    execFileSync(process.execPath, [MAIN, "--root", root, ...args], { stdio: "pipe" });
+    execFileSync(node, [program.main, "--root", root, ...args], { stdio: "pipe" });
   command("user", "add", "bench", "--key", `${workspace.key}.pub`, "--quota", "100GiB");
   const port = await freePort();
   const log = join(workspace.root, `${name}.log`);
   const descriptor = openSync(log, "w");
   const address = ["--host", "127.0.0.1", "--port", String(port)];
   const child = start(
-    process.execPath,
-    [MAIN, "--root", root, "serve", ...address, ...flags],
+    node,
+    [...options, program.main, "--root", root, "serve", ...address, ...flags],
     descriptor,
   );
   closeSync(descriptor);

@@ -6,6 +6,10 @@ import { makeWorkspace, SMALL_FILES, type Workspace } from "./workspace.ts";
 
 export type Kind = "get" | "put" | "small";
 
+export function isKind(text: string): text is Kind {
+  return text === "get" || text === "put" || text === "small";
+}
+
 export interface Plan {
   readonly pairs: number;
   /** bytes of the large file */
@@ -31,10 +35,10 @@ export interface Measured {
   readonly series: readonly Series[];
 }
 
-type Step = (peer: Peer, cipher: string, check: boolean) => Promise<Sample>;
+export type Step = (peer: Peer, cipher: string, check: boolean) => Promise<Sample>;
 
 /** The runs that are measured. With `check` the bytes are compared afterwards, outside of the time. */
-function steps(workspace: Workspace): Record<Series["name"], Step> {
+export function steps(workspace: Workspace): Record<Series["name"], Step> {
   const { payload, small, down } = workspace;
   let turn = 0;
   const target = join(down, "got");
@@ -71,7 +75,11 @@ function steps(workspace: Workspace): Record<Series["name"], Step> {
 }
 
 /** The files that the downloads fetch. */
-async function prepare(peer: Peer, workspace: Workspace, plan: Plan): Promise<void> {
+export async function prepare(
+  peer: Peer,
+  workspace: Workspace,
+  plan: Pick<Plan, "ciphers" | "kinds">,
+): Promise<void> {
   const cipher = plan.ciphers[0] ?? "";
   const commands: string[] = [];
   if (plan.kinds.includes("get")) commands.push(`put ${workspace.payload} source`);
@@ -79,7 +87,7 @@ async function prepare(peer: Peer, workspace: Workspace, plan: Plan): Promise<vo
   if (commands.length > 0) await sftp(peer, workspace, cipher, commands);
 }
 
-function seriesOf(plan: Plan): Series[] {
+export function seriesOf(plan: Omit<Plan, "pairs">): Series[] {
   const fresh = (name: Series["name"], cipher: string, amount: number): Series => {
     return { name, cipher, amount, moorage: [], openssh: [] };
   };

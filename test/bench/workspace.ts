@@ -58,10 +58,13 @@ function writeRandom(file: string, bytes: number): void {
   closeSync(descriptor);
 }
 
-/** @param bytes size of the large file */
-export function makeWorkspace(bytes: number): Workspace {
-  // The payload here, uploaded to and kept on both servers, one more on its way, and the small files.
-  const { path, inMemory } = parent(5 * bytes + 100 * SMALL_FILES * SMALL_BYTES);
+/**
+ * @param bytes size of the large file
+ * @param servers that are compared
+ */
+export function makeWorkspace(bytes: number, servers = 2): Workspace {
+  // The payload here, uploaded to and kept on all servers, one more on its way, and the small files.
+  const { path, inMemory } = parent((2 * servers + 1) * bytes + 100 * SMALL_FILES * SMALL_BYTES);
   const root = mkdtempSync(join(path, "moorage-bench-"));
   const workspace: Workspace = {
     root,

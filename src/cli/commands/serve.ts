@@ -23,6 +23,9 @@ import { onHangup, stopSignal } from "../signals.ts";
 
 const FIRST_ADMIN = "admin";
 
+const NO_NATIVE_CIPHERS =
+  "No native ciphers: transfers take more of the processor. Install python3, make and g++, then npm ci.";
+
 const EXAMPLES = `
 Examples:
   moorage serve                                   the instance in this directory, port 2222
@@ -148,9 +151,9 @@ function openLog(config: Config, root: string): Logger {
 async function start(options: ServerOptions): Promise<RunningServer> {
   const { root, config, store, log } = options;
   emptyTrash(root).catch((err) => log.warn({ err }, "the trash in homes/ could not be emptied"));
-  // Loaded here, so that the other commands don't wait for what only the server needs.
-  const { startServer } = await import("../../server.ts");
   try {
+    // Loaded here, so that the other commands don't wait for what only the server needs.
+    const { startServer } = await import("../../server.ts");
     return await startServer(options);
   } catch (thrown) {
     throw startError(thrown, config.server, await ownServerAt(store, config.server.port));
@@ -192,6 +195,7 @@ async function announce(
     ...server.fingerprints.map(({ algorithm, sha256 }) => `  ${algorithm.padEnd(19)} ${sha256}`),
     `Users: ${users}`,
   ];
+  if (!server.nativeCiphers) lines.push(NO_NATIVE_CIPHERS);
   if (password !== undefined) {
     lines.push(
       "",

@@ -2,9 +2,9 @@ import { spawn } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import Database from "better-sqlite3";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { instanceStatus, notRunning, stopServers } from "../../../src/control/nodes.ts";
+import { Driver } from "../../../src/store/database-driver.ts";
 import { openStore, type Store } from "../../../src/store/store.ts";
 
 let root: string;
@@ -56,7 +56,7 @@ test("tells where the servers listen and counts the sessions of all", async () =
 test("stop never signals a stranger that has got a dead server's process id", async () => {
   const stranger = spawn("sleep", ["60"]);
   const ended = new Promise((resolve) => stranger.once("exit", (_, signal) => resolve(signal)));
-  const database = new Database(join(root, "db/moorage.sqlite"));
+  const database = new Driver(join(root, "db/moorage.sqlite"));
   database
     .prepare(
       `INSERT INTO nodes SELECT 'dead', 'server', ?, start_time, boot_id, '', '1', 0, 0

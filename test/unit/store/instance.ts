@@ -2,8 +2,9 @@ import { readFileSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import Database from "better-sqlite3";
+import type Database from "better-sqlite3";
 import { onTestFinished } from "vitest";
+import { Driver } from "../../../src/store/database-driver.ts";
 import { openStore, type Store } from "../../../src/store/store.ts";
 import type { NewUser } from "../../../src/store/users.ts";
 
@@ -28,7 +29,7 @@ export async function temporaryStore(): Promise<{ root: string; store: Store }> 
 
 /** The database itself, for what only another program could do to it. */
 export function rawDatabase(root: string): Database.Database {
-  const database = new Database(join(root, "db", "moorage.sqlite"), { timeout: 5_000 });
+  const database = new Driver(join(root, "db", "moorage.sqlite"), { timeout: 5_000 });
   onTestFinished(() => {
     database.close();
   });
