@@ -1,3 +1,4 @@
+import { isLossy } from "./lossy.ts";
 import { MAX_PASSWORD_BYTES } from "./passwords.ts";
 
 /** What a new password must be; fields of the `auth` settings. */
@@ -25,6 +26,7 @@ export async function refusePassword(
   if (Buffer.byteLength(password) > MAX_PASSWORD_BYTES) {
     return `the password is longer than ${MAX_PASSWORD_BYTES} bytes`;
   }
+  if (isLossy(password)) return "the password is not UTF-8 text";
   // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what is refused
   if (/[\u0000-\u001f\u007f]/.test(password)) return "the password holds a control character";
   const characters = [...password].length;

@@ -1,5 +1,6 @@
 import { randomBytes } from "node:crypto";
 import argon2 from "argon2";
+import { isLossy } from "./lossy.ts";
 
 /** How passwords are hashed; the fields of the `auth` settings. */
 export interface PasswordOptions {
@@ -127,6 +128,7 @@ export class Passwords {
     if (Buffer.byteLength(password) > MAX_PASSWORD_BYTES) {
       throw new PasswordError(`the password is longer than ${MAX_PASSWORD_BYTES} bytes`);
     }
+    if (isLossy(password)) throw new PasswordError("the password is not UTF-8 text");
     const { m, t, p } = this.#cost;
     return this.#inTurn(SELF, () =>
       argon2.hash(password, {
@@ -141,16 +143,16 @@ export class Passwords {
 
   /**
    * True when `hash` is of `password`. Without a usable hash (null, damaged, of a cost out of all
-   * proportion) or with an overlong password it does the same work and is false.
+   * proportion), with an overlong password or one that isn't UTF-8 it does the same work and is false.
    * Rejects with {@link HashQueueFull}, or with {@link NotWanted} when the asker said so.
    */
   async verify(hash: string | null, password: string, asker: Asker = SELF): Promise<boolean> {
     const usable = hash !== null && this.#isUsable(hash);
-    const tooLong = Buffer.byteLength(password) > MAX_PASSWORD_BYTES;
+    const possible = Buffer.byteLength(password) <= MAX_PASSWORD_BYTES && !isLossy(password);
     const matches = await this.#inTurn(asker, () =>
-      argon2.verify(usable ? hash : this.#dummy, tooLong ? "" : password),
+      argon2.verify(usable ? hash : this.#dummy, possible ? password : ""),
     );
-    return matches && usable && !tooLong;
+    return matches && usable && possible;
   }
 
   /** True when `hash` was made with other parameters than the ones set now. */

@@ -7,6 +7,7 @@ import { type Asker, HashQueueFull, NotWanted } from "../auth/passwords.ts";
 import { type Penalties, refusalText } from "../auth/penalties.ts";
 import { errorName } from "../errors.ts";
 import type { Login } from "../session/session.ts";
+import type { Account } from "../store/types.ts";
 import type { FailedLogins } from "./failed-logins.ts";
 import { DisconnectReason, type Protocol } from "./internals.ts";
 import { printable } from "./printable.ts";
@@ -56,6 +57,7 @@ export class Authentication {
   #requests = 0;
   #failures = 0;
   #pending = 0;
+  #hashing = 0;
 
   constructor(options: AuthenticationOptions) {
     this.#options = options;
@@ -86,6 +88,11 @@ export class Authentication {
   /** True while the client waits for an answer that takes long. */
   get busy(): boolean {
     return this.#pending > 0;
+  }
+
+  /** True while a password of it is hashed, or waits for its turn. */
+  get hashing(): boolean {
+    return this.#hashing > 0;
   }
 
   #attempt(context: AuthContext, work: Promise<void>): void {
@@ -134,11 +141,19 @@ export class Authentication {
   }
 
   async #password(context: AuthContext, password: string): Promise<void> {
-    const { authenticator } = this.#options;
-    const account = await authenticator.verifyPassword(context.username, password, this.#asker);
+    const account = await this.#verify(context.username, password);
     if (account === undefined) return this.#failed(context);
     const method = context.method === "password" ? "password" : "keyboard-interactive";
     return this.#proven(context, { account, method, key: undefined });
+  }
+
+  async #verify(name: string, password: string): Promise<Account | undefined> {
+    this.#hashing += 1;
+    try {
+      return await this.#options.authenticator.verifyPassword(name, password, this.#asker);
+    } finally {
+      this.#hashing -= 1;
+    }
   }
 
   async #publicKey(context: PublicKeyAuthContext): Promise<void> {

@@ -130,6 +130,10 @@ export class SshConnection implements Peer, ChannelsOwner, Stranger {
     return this.#authentication?.busy ?? false;
   }
 
+  get hashing(): boolean {
+    return this.#authentication?.hashing ?? false;
+  }
+
   /** ssh2 has read the client's identification; the key exchange comes next. */
   attach(connection: Connection, info: ClientInfo): void {
     const protocol = protocolOf(connection);

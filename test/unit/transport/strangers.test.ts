@@ -13,12 +13,13 @@ beforeEach(() => {
 });
 
 /** A connection that is let in; false when it is refused. */
-function arrive(name: string, address: string, busy = false): boolean {
+function arrive(name: string, address: string, busy = false, hashing = false): boolean {
   if (!strangers.hasRoom(address)) return false;
   const socket = Object.defineProperty(new Socket(), "remoteAddress", { value: address });
   let leave = (): void => {};
   const stranger: Stranger = {
     busy,
+    hashing,
     disconnect() {
       ended.push(name);
       leave();
@@ -53,6 +54,30 @@ test("nobody is ended while the server checks the password", () => {
   now += 60_000;
   expect(arrive("ann", "198.51.100.7")).toBe(false);
   expect(ended).toEqual([]);
+});
+
+test("attack: passwords guessed from many addresses leave the places to the others", () => {
+  for (let n = 0; n < 200; n += 1) {
+    expect(arrive(`guess${n}`, `192.0.2.${n % 30}`, true, true)).toBe(true);
+  }
+  for (const n of [1, 2, 3, 4]) expect(arrive(`ann${n}`, `198.51.100.${n}`)).toBe(true);
+  expect(ended).toEqual([]);
+});
+
+test("guesses that were wrong take places again, and make room for others", () => {
+  let hashing = true;
+  for (let n = 0; n < 8; n += 1) {
+    const socket = Object.defineProperty(new Socket(), "remoteAddress", { value: "192.0.2.1" });
+    expect(strangers.hasRoom("192.0.2.1")).toBe(true);
+    const stranger = { busy: false, disconnect: () => ended.push(`guess${n}`) };
+    strangers.add(
+      Object.defineProperty(stranger, "hashing", { get: () => hashing }) as unknown as Stranger,
+      socket,
+    );
+  }
+  hashing = false;
+  expect(arrive("ann", "198.51.100.7")).toBe(true);
+  expect(ended).toHaveLength(5);
 });
 
 test("many addresses with one connection each: the oldest goes, after a while", () => {
