@@ -17,6 +17,8 @@ import { ControlSocket } from "./control/socket.ts";
 import { UserControl } from "./control/users.ts";
 import { DigestService } from "./digests/service.ts";
 import { errorName } from "./errors.ts";
+import type { MemoryBudget } from "./memory/budget.ts";
+import { ProcessMemory } from "./memory/process-memory.ts";
 import { Ledger } from "./quota/ledger.ts";
 import { recover } from "./quota/recover.ts";
 import { rescan } from "./quota/rescan.ts";
@@ -66,6 +68,8 @@ export interface RunningServer {
   readonly stopped: Promise<void>;
   /** the sessions of this process */
   sessions(): Promise<SessionView[]>;
+  /** what all sessions of this process may hold, and hold, in bytes */
+  readonly memory: Pick<MemoryBudget, "bytes" | "used">;
   /** Ends a session of this process; false when there is none of that number. */
   kick(id: number, text: string): boolean;
   /** Control of this server for one who acts; `actor` is for the audit trail. */
@@ -106,6 +110,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     fingerprints: hostKeys.map(({ algorithm, sha256 }) => ({ algorithm, sha256 })),
     stopped: server.stopped,
     sessions: () => server.sessions.list(),
+    memory: server.memory.budget,
     kick: (id, text) => server.sessions.kick(id, text),
     control: (actor) => server.controlFor(actor),
     stop: (graceMs = STOP_GRACE_MS) => server.stop(graceMs),
@@ -115,6 +120,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
 /** The parts of a running server. */
 class Server {
   readonly sessions: Sessions;
+  readonly memory: ProcessMemory;
   readonly stopped: Promise<void>;
   readonly #options: ServerOptions;
   readonly #settings: LiveSettings;
@@ -152,6 +158,7 @@ class Server {
     this.stopped = new Promise((resolve) => {
       this.#onStopped = resolve;
     });
+    this.memory = new ProcessMemory(config.limits.memory);
     this.sessions = new Sessions({
       store,
       log,
@@ -160,6 +167,7 @@ class Server {
       digestsOf: (account) => this.#digests.forUser(account.id),
       loggedIn: (account) => this.#authenticator.loggedIn(account),
       limits: config.limits,
+      memory: this.memory.budget,
       commands: this.#commands(),
       counts: this.#counts,
       onChange: () => this.#control?.sessionsChanged(),
@@ -389,6 +397,7 @@ class Server {
     this.#failedLogins.flush();
     await this.#controlSocket?.close();
     await this.#control?.close();
+    this.memory.close();
     store.audit.record({ kind: "server-stop" });
     store.audit.flush();
     log.info("stopped");

@@ -1,6 +1,7 @@
 import type { Logger } from "pino";
 import type { Digests } from "../digests/types.ts";
 import { errorName } from "../errors.ts";
+import type { MemoryBudget, UserMemory } from "../memory/budget.ts";
 import { Turn } from "../sftp/turn.ts";
 import type { Store } from "../store/store.ts";
 import type { AuditEvent, Change } from "../store/types.ts";
@@ -42,6 +43,8 @@ export interface RegistryOptions {
     readonly idleTimeout: number;
     readonly handlesPerChannel: number;
   };
+  /** shared by all sessions of the process */
+  readonly memory: MemoryBudget;
   readonly commands: CommandServices;
   readonly counts: Counts;
   /** called when a session has begun or ended */
@@ -143,6 +146,7 @@ export class Sessions {
       files,
       digests: digestsOf(login.account),
       turn: this.#turnOf(login.account.id),
+      memory: this.#memoryOf(login.account.id).session(),
       limits: { handlesPerChannel },
       node: store.nodeId,
       commands: this.#commands,
@@ -159,6 +163,11 @@ export class Sessions {
   #turnOf(userId: number): Turn {
     const other = this.#open().find((session) => session.account.id === userId);
     return other?.turn ?? new Turn();
+  }
+
+  #memoryOf(userId: number): UserMemory {
+    const other = this.#open().find((session) => session.account.id === userId);
+    return other?.memory.user ?? this.#options.memory.user();
   }
 
   #whenGone(entry: Entry, session: Session): void {

@@ -3,6 +3,7 @@ import type { Terminal } from "../session/admin.ts";
 import { type ChannelRequest, route, type Started } from "../session/routes.ts";
 import type { Session } from "../session/session.ts";
 import { channelIdOf, closeUnused, maxPacketOf, rawChannel } from "./internals.ts";
+import { takeFirstWindow } from "./receive-window.ts";
 import { type ChannelOwner, SMALLEST_PACKET, SshChannel } from "./ssh-channel.ts";
 
 /** What the channels need of their connection. */
@@ -19,6 +20,10 @@ export class Channels {
   readonly #max: number;
   /** our channel numbers, with what serves them once something was started */
   readonly #open = new Map<number, SshChannel | undefined>();
+  /** by number: windows of channels on which nothing was started yet, in bytes */
+  readonly #unused = new Map<number, number>();
+  /** what the client may send on the channel that is opened last, in bytes */
+  granted: number | undefined;
 
   /** @param max channels open at once */
   constructor(connection: Connection, session: Session, owner: ChannelsOwner, max: number) {
@@ -28,8 +33,11 @@ export class Channels {
     this.#max = max;
     connection.on("session", (accept, reject) => {
       owner.answered();
-      if (this.#open.size >= this.#max) reject();
-      else this.#opened(accept() as ChannelSession);
+      const hasPlace = this.#open.size < this.#max;
+      const { user } = session.memory;
+      this.granted = hasPlace ? takeFirstWindow(user, this.#open.size === 0) : undefined;
+      if (this.granted === undefined) reject();
+      else this.#opened(accept() as ChannelSession, this.granted);
     });
   }
 
@@ -37,15 +45,17 @@ export class Channels {
   close(): void {
     for (const channel of [...this.#open.values()]) channel?.closedByPeer();
     this.#open.clear();
+    for (const id of this.#unused.keys()) this.#session.memory.user.give(this.#windowOf(id));
   }
 
-  #opened(channel: ChannelSession): void {
+  #opened(channel: ChannelSession, window: number): void {
+    const id = channelIdOf(channel);
+    this.#open.set(id, undefined);
+    this.#unused.set(id, window);
     if (maxPacketOf(channel) < SMALLEST_PACKET) {
       this.#owner.violation("the client takes too small packets");
       return;
     }
-    const id = channelIdOf(channel);
-    this.#open.set(id, undefined);
     channel.on("close", () => this.#closed(id, channel));
     channel.on("error", () => {});
     // rclone treats a refused env as fatal, OpenSSH warns about a refused pty.
@@ -101,15 +111,24 @@ export class Channels {
     }
     accepted.on("error", () => {});
     accepted.stderr.on("error", () => {});
-    const channel = new SshChannel(rawChannel(accepted), this.#owner);
+    const channel = new SshChannel(rawChannel(accepted), this.#owner, this.#windowOf(id));
     this.#open.set(id, channel);
     return handler(channel);
+  }
+
+  /** The window of a channel on which nothing was started yet, whose keeper is the caller now. */
+  #windowOf(id: number): number {
+    const window = this.#unused.get(id) ?? 0;
+    this.#unused.delete(id);
+    return window;
   }
 
   #closed(id: number, channel: ChannelSession): void {
     const served = this.#open.get(id);
     this.#open.delete(id);
-    if (served === undefined) closeUnused(this.#connection, channel);
-    else served.closedByPeer();
+    if (served === undefined) {
+      this.#session.memory.user.give(this.#windowOf(id));
+      closeUnused(this.#connection, channel);
+    } else served.closedByPeer();
   }
 }

@@ -5,17 +5,18 @@ import type { Authenticator } from "../auth/authenticator.ts";
 import type { Offence, Penalties } from "../auth/penalties.ts";
 import type { Config } from "../config/types.ts";
 import { errorName } from "../errors.ts";
+import type { SessionMemory } from "../memory/budget.ts";
 import { Refusal } from "../session/admission.ts";
 import type { Sessions } from "../session/registry.ts";
-import type { Login, Peer } from "../session/session.ts";
+import type { Login, Peer, Session } from "../session/session.ts";
 import { Authentication } from "./authentication.ts";
 import { Channels, type ChannelsOwner } from "./channels.ts";
 import type { FailedLogins } from "./failed-logins.ts";
 import { IdentGate } from "./ident-gate.ts";
 import {
   adaptHandshake,
+  adaptOpening,
   DisconnectReason,
-  grantWide,
   offerAlgorithms,
   type Protocol,
   protocolOf,
@@ -24,7 +25,6 @@ import {
 } from "./internals.ts";
 import { Outbox } from "./outbox.ts";
 import { formatRemote, printable } from "./printable.ts";
-import type { Budget } from "./receive-window.ts";
 import { Rekeying } from "./rekeying.ts";
 import type { Stranger } from "./strangers.ts";
 
@@ -53,13 +53,11 @@ export interface ConnectionServices {
   readonly sessions: Sessions;
   readonly failedLogins: FailedLogins;
   readonly penalties: Penalties;
-  readonly budget: Budget;
 }
 
 /** One TCP connection, from accept to close. */
 export class SshConnection implements Peer, ChannelsOwner, Stranger {
   readonly outbox: Outbox;
-  readonly budget: Budget;
   readonly remote: string;
   client = "";
   readonly #address: string | undefined;
@@ -77,6 +75,7 @@ export class SshConnection implements Peer, ChannelsOwner, Stranger {
   #protocol: Protocol | undefined;
   #authentication: Authentication | undefined;
   #rekeying: Rekeying | undefined;
+  #session: Session | undefined;
   #channels: Channels | undefined;
   #touch: () => void = () => {};
   #ended = false;
@@ -90,7 +89,6 @@ export class SshConnection implements Peer, ChannelsOwner, Stranger {
     this.#socket = socket;
     this.#services = services;
     this.#onLoggedIn = once(onLoggedIn);
-    this.budget = services.budget;
     this.#address = socket.remoteAddress;
     this.remote = formatRemote(socket.remoteAddress, socket.remotePort);
     this.#log = services.log;
@@ -114,6 +112,12 @@ export class SshConnection implements Peer, ChannelsOwner, Stranger {
     return this.#protocol;
   }
 
+  /** Of the session, which a connection with channels has. */
+  get memory(): SessionMemory {
+    if (this.#session === undefined) throw new Error("no session yet");
+    return this.#session.memory;
+  }
+
   get busy(): boolean {
     return this.#authentication?.busy ?? false;
   }
@@ -125,7 +129,7 @@ export class SshConnection implements Peer, ChannelsOwner, Stranger {
     this.client = printable(info.header.identRaw, MAX_IDENT_SHOWN);
     offerAlgorithms(protocol);
     adaptHandshake(protocol);
-    grantWide(connection);
+    adaptOpening(connection, () => this.#channels?.granted);
     connection.on("error", (error) => this.#failed(error));
     const { authenticator, config, failedLogins, penalties } = this.#services;
     this.#authentication = new Authentication({
@@ -213,6 +217,8 @@ export class SshConnection implements Peer, ChannelsOwner, Stranger {
     this.#onLoggedIn();
     try {
       const session = await this.#services.sessions.open(login, this);
+      this.#session = session;
+      this.outbox.chargeTo(session.memory);
       const { channelsPerSession } = this.#services.config.limits;
       this.#touch = () => session.touch();
       this.#channels = new Channels(connection, session, this, channelsPerSession);

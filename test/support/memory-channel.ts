@@ -57,8 +57,15 @@ export class MemoryChannel implements ByteChannel {
     return this.#queued;
   }
 
+  get isFull(): boolean {
+    return this.#queued > DRAIN_BYTES;
+  }
+
   write(data: Buffer, released: (data: Buffer) => void = () => {}): void {
-    if (this.closed || this.#ending) return;
+    if (this.closed || this.#ending) {
+      released(data);
+      return;
+    }
     this.writes++;
     this.written += data.length;
     this.#toClient.push({ data, released });
@@ -164,7 +171,7 @@ export class MemoryChannel implements ByteChannel {
     if (this.closed) return;
     this.closed = true;
     this.#toServer = [];
-    this.#toClient = [];
+    for (const { data, released } of this.#toClient.splice(0)) released(data);
     this.onClose();
     this.clientClose();
   }

@@ -6,6 +6,7 @@ import type { AdminServices } from "../../../src/session/admin-services.ts";
 import { type CommandServices, Commands } from "../../../src/session/commands.ts";
 import { route, type Started } from "../../../src/session/routes.ts";
 import { type Login, Session, type SessionOptions } from "../../../src/session/session.ts";
+import { plentyOfMemory } from "../../../src/memory/budget.ts";
 import { Turn } from "../../../src/sftp/turn.ts";
 import type { Account, AuditEvent } from "../../../src/store/types.ts";
 import { AuditedFileSystem } from "../../../src/vfs/audited.ts";
@@ -172,6 +173,7 @@ function shell(
     files: new AuditedFileSystem(new MemoryFs(), () => {}),
     digests: {} as Digests,
     turn: new Turn(),
+    memory: plentyOfMemory(),
     limits: { handlesPerChannel: 64 },
     node: "node",
     commands,

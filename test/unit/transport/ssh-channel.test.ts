@@ -2,14 +2,16 @@ import { once } from "node:events";
 import { connect, createServer, type Socket } from "node:net";
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { MemoryBudget, type SessionMemory } from "../../../src/memory/budget.ts";
 import { DRAIN_BYTES } from "../../../src/session/channel.ts";
 import type { Protocol, RawChannel } from "../../../src/transport/internals.ts";
 import { Outbox } from "../../../src/transport/outbox.ts";
-import { Budget, INITIAL_WINDOW } from "../../../src/transport/receive-window.ts";
+import { INITIAL_WINDOW } from "../../../src/transport/receive-window.ts";
 import { SshChannel } from "../../../src/transport/ssh-channel.ts";
 
 const ID = 7;
 const WINDOW = 100_000;
+const MEMORY = 64 * 1024 * 1024;
 
 /** What the protocol was told to send, in order; "packets" are unencrypted. */
 class FakeProtocol {
@@ -62,6 +64,7 @@ let theirs: Socket;
 let protocol: FakeProtocol;
 let raw: RawChannel;
 let channel: SshChannel;
+let memory: SessionMemory;
 let violations: string[];
 let calls: string[];
 
@@ -86,14 +89,19 @@ beforeEach(async () => {
     eof: () => protocol.sent.push("EOF"),
     close: () => protocol.sent.push("CLOSE"),
   };
-  channel = new SshChannel(raw, {
+  memory = new MemoryBudget(MEMORY).user().session();
+  memory.user.force(INITIAL_WINDOW);
+  const outbox = new Outbox(ours);
+  outbox.chargeTo(memory);
+  const owner = {
     protocol: protocol as unknown as Protocol,
-    outbox: new Outbox(ours),
-    budget: new Budget(1 << 30),
-    violation: (text) => violations.push(text),
+    outbox,
+    memory,
+    violation: (text: string) => violations.push(text),
     activity: () => {},
     roundTrip: 0,
-  });
+  };
+  channel = new SshChannel(raw, owner, INITIAL_WINDOW);
   channel.onEnd = () => calls.push("end");
   channel.onClose = () => calls.push("close");
   channel.onDrain = () => calls.push("drain");
