@@ -17,7 +17,6 @@ import { ControlSocket } from "./control/socket.ts";
 import { UserControl } from "./control/users.ts";
 import { DigestService } from "./digests/service.ts";
 import { errorName } from "./errors.ts";
-import type { MemoryBudget } from "./memory/budget.ts";
 import { ProcessMemory } from "./memory/process-memory.ts";
 import { Ledger } from "./quota/ledger.ts";
 import { recover } from "./quota/recover.ts";
@@ -26,7 +25,6 @@ import type { AdminServices } from "./session/admin-services.ts";
 import { Admission } from "./session/admission.ts";
 import { type CommandServices, WRONG_PASSWORD } from "./session/commands.ts";
 import { Sessions, STOPPING } from "./session/registry.ts";
-import type { SessionView } from "./session/session.ts";
 import { ChangeWatcher } from "./session/watcher.ts";
 import type { Store } from "./store/store.ts";
 import type { Account, Change } from "./store/types.ts";
@@ -67,9 +65,9 @@ export interface RunningServer {
   /** resolves when the server has stopped, whoever asked for it */
   readonly stopped: Promise<void>;
   /** the sessions of this process */
-  sessions(): Promise<SessionView[]>;
-  /** what all sessions of this process may hold, and hold, in bytes */
-  readonly memory: Pick<MemoryBudget, "bytes" | "used">;
+  sessions(): ReturnType<Sessions["list"]>;
+  /** what all sessions of this process may hold in memory, and hold, in bytes */
+  readonly memory: Sessions["memory"];
   /** Ends a session of this process; false when there is none of that number. */
   kick(id: number, text: string): boolean;
   /** Control of this server for one who acts; `actor` is for the audit trail. */
@@ -110,7 +108,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     fingerprints: hostKeys.map(({ algorithm, sha256 }) => ({ algorithm, sha256 })),
     stopped: server.stopped,
     sessions: () => server.sessions.list(),
-    memory: server.memory.budget,
+    memory: server.sessions.memory,
     kick: (id, text) => server.sessions.kick(id, text),
     control: (actor) => server.controlFor(actor),
     stop: (graceMs = STOP_GRACE_MS) => server.stop(graceMs),
@@ -120,7 +118,6 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
 /** The parts of a running server. */
 class Server {
   readonly sessions: Sessions;
-  readonly memory: ProcessMemory;
   readonly stopped: Promise<void>;
   readonly #options: ServerOptions;
   readonly #settings: LiveSettings;
@@ -158,7 +155,6 @@ class Server {
     this.stopped = new Promise((resolve) => {
       this.#onStopped = resolve;
     });
-    this.memory = new ProcessMemory(config.limits.memory);
     this.sessions = new Sessions({
       store,
       log,
@@ -167,7 +163,7 @@ class Server {
       digestsOf: (account) => this.#digests.forUser(account.id),
       loggedIn: (account) => this.#authenticator.loggedIn(account),
       limits: config.limits,
-      memory: this.memory.budget,
+      memory: new ProcessMemory(config.limits.memory),
       commands: this.#commands(),
       counts: this.#counts,
       onChange: () => this.#control?.sessionsChanged(),
@@ -397,7 +393,6 @@ class Server {
     this.#failedLogins.flush();
     await this.#controlSocket?.close();
     await this.#control?.close();
-    this.memory.close();
     store.audit.record({ kind: "server-stop" });
     store.audit.flush();
     log.info("stopped");

@@ -80,7 +80,8 @@ export class Slabs {
       blocks.push(block);
     }
     const place = block.free.pop() ?? block.pieces.length;
-    const piece = (block.pieces[place] ??= pieceOf(block, place));
+    const piece = block.pieces[place] ?? pieceOf(block, place);
+    block.pieces[place] = piece;
     block.out |= 1 << place;
     block.region.out += 1;
     block.region.wasUsed = true;

@@ -12,7 +12,7 @@ export interface ByteChannel {
   onEnd: () => void;
   /** The channel or its connection is gone; nothing can be written any more. Called once, last. */
   onClose: () => void;
-  /** Called when the channel is not full any more. */
+  /** Called when the channel is not full any more, after somebody has found it full. */
   onDrain: () => void;
   /** Bytes taken by write() that the kernel does not have yet (peer's window or socket full). */
   readonly queuedBytes: number;

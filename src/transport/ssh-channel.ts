@@ -72,6 +72,7 @@ export class SshChannel implements SessionChannel, Sender {
   #sent = 0;
   #errors: ErrorText[] = [];
   #errorBytes = 0;
+  /** it was found full, by a writer or by one who waits to write, and is told when it is not */
   #wasFull = false;
   #ended = false;
   #exitStatus: number | undefined;
@@ -100,13 +101,18 @@ export class SshChannel implements SessionChannel, Sender {
   }
 
   get queuedBytes(): number {
-    return this.#closed ? 0 : this.#queued + this.#errorBytes + this.#owner.outbox.pending;
+    if (this.#closed) return 0;
+    const queued = this.#queued + this.#errorBytes + this.#owner.outbox.pending;
+    // Also who has written nothing may wait for what other channels have queued.
+    if (queued > DRAIN_BYTES) this.#wasFull = true;
+    return queued;
   }
 
   get isFull(): boolean {
     const queued = this.queuedBytes;
-    if (queued > DRAIN_BYTES) return true;
-    return queued > 0 && !this.#owner.memory.mayTake(0);
+    const isFull = queued > DRAIN_BYTES || (queued > 0 && !this.#owner.memory.mayTake(0));
+    if (isFull) this.#wasFull = true;
+    return isFull;
   }
 
   write(data: Buffer, released?: (data: Buffer) => void): void {
@@ -118,7 +124,6 @@ export class SshChannel implements SessionChannel, Sender {
     this.#released.push(released);
     this.#queued += data.length;
     this.#owner.memory.force(data.length);
-    if (this.isFull) this.#wasFull = true;
     this.#owner.outbox.ready(this);
   }
 
@@ -127,7 +132,6 @@ export class SshChannel implements SessionChannel, Sender {
     this.#errors.push({ data, behind: this.#sent + this.#queued });
     this.#errorBytes += data.length;
     this.#owner.memory.force(data.length);
-    if (this.isFull) this.#wasFull = true;
     this.#owner.outbox.ready(this);
   }
 

@@ -30,10 +30,13 @@ const SEEN_BY_SFTP = new Set([
   "src/vfs/path.ts",
   "src/vfs/types.ts",
   "src/session/channel.ts",
+  "src/memory/budget.ts",
+  "src/memory/slabs.ts",
 ]);
 
 /** The two ends of SSH and SFTP share what carries bytes and frames: the client may know that. */
 const SEEN_BY_CLIENT = new Set([
+  "src/memory/budget.ts",
   "src/sftp/constants.ts",
   "src/sftp/frames.ts",
   "src/sftp/reader.ts",
@@ -49,15 +52,16 @@ const SEEN_BY_CLIENT = new Set([
 const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   version: [],
   log: [],
+  memory: [],
   store: [],
   config: [],
-  sftp: [],
+  sftp: ["memory"],
   auth: ["store"],
   quota: ["store", "vfs"],
   vfs: [],
   shell: ["sftp", "vfs"],
-  session: ["auth", "log", "quota", "sftp", "shell", "store", "vfs"],
-  transport: ["auth", "log", "session", "store"],
+  session: ["auth", "log", "memory", "quota", "sftp", "shell", "store", "vfs"],
+  transport: ["auth", "log", "memory", "session", "store"],
   control: ["auth", "config", "log", "quota", "store", "vfs"],
   client: ["log"],
   digests: [],
@@ -68,6 +72,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     "control",
     "digests",
     "log",
+    "memory",
     "quota",
     "session",
     "store",

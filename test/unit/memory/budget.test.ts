@@ -36,7 +36,7 @@ describe("the memory of all sessions", () => {
     }
   });
 
-  it("is shared evenly by users whatever number of channels they have, as it comes and goes", () => {
+  it("goes to one with ten times the channels hardly more than to others, as it comes and goes", () => {
     const budget = new MemoryBudget(BYTES);
     const users = Array.from({ length: 3 }, () => budget.user());
     const sessions = [10, 1, 1].flatMap((count, i) =>
@@ -47,7 +47,8 @@ describe("the memory of all sessions", () => {
       for (let left = sessions; left.length > 0; ) left = left.filter((one) => one.take(PIECE));
     }
     const used = users.map((user) => user.used);
-    expect(Math.max(...used)).toBeLessThan(1.1 * Math.min(...used));
+    expect(used[0]).toBeLessThan(1.5 * (used[1] as number));
+    expect(used[1]).toBe(used[2]);
   });
 
   it("always has one piece for a session that holds nothing, and so each goes on", () => {
@@ -106,7 +107,9 @@ describe("the memory of all sessions", () => {
     const session = budget.user().session();
     const held = fill(session);
     let calls = 0;
-    const resume = (): void => void (calls += 1);
+    const resume = (): void => {
+      calls += 1;
+    };
     session.wait(resume, PIECE);
     session.forget(resume);
     session.give(held);

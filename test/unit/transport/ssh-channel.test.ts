@@ -236,6 +236,35 @@ describe("what comes in", () => {
     expect(taken).toBe(INITIAL_WINDOW);
   });
 
+  test("who has written nothing is told when what others queued has gone", async () => {
+    theirs.pause();
+    ours.write(Buffer.alloc(16 * 1024 * 1024));
+    expect(channel.queuedBytes).toBeGreaterThan(DRAIN_BYTES);
+    await nextTurn();
+    expect(calls).toEqual([]);
+    theirs.resume();
+    await once(ours, "drain");
+    await until(() => calls.length > 0);
+    expect(calls).toEqual(["drain"]);
+  });
+
+  test("is full while its user has no share left, and told when it has", async () => {
+    const other = memory.user.session();
+    other.force(MEMORY);
+    raw.outgoing.window = 10;
+    expect(channel.isFull).toBe(false);
+    channel.write(pattern(100));
+    expect(channel.isFull).toBe(true);
+    await nextTurn();
+    await nextTurn();
+    expect(calls).toEqual([]);
+    other.give(MEMORY);
+    await until(() => calls.length > 0);
+    expect(calls).toEqual(["drain"]);
+    expect(channel.isFull).toBe(false);
+    expect(channel.queuedBytes).toBeGreaterThan(0);
+  });
+
   test("EOF is told once, and nothing after it", () => {
     const seen: Buffer[] = [];
     channel.onData = (chunk) => seen.push(chunk);
@@ -264,6 +293,34 @@ describe("the end", () => {
     expect(protocol.data.length).toBe(0);
     expect(protocol.sent).toEqual([]);
     expect(calls).toEqual(["close"]);
+  });
+
+  const ENDS: [string, () => void][] = [
+    ["the peer closes", () => channel.closedByPeer()],
+    ["it is destroyed", () => channel.destroy()],
+    [
+      "the connection is lost",
+      () => {
+        ours.destroy();
+        channel.closedByPeer();
+      },
+    ],
+  ];
+  test.each(ENDS)("all memory comes back when %s, whatever was sent of it", async (_, end) => {
+    const released: Buffer[] = [];
+    const pieces = [pattern(1_000), pattern(WINDOW), pattern(50_000), pattern(7)];
+    for (const piece of pieces) channel.write(piece, (data) => released.push(data));
+    channel.writeError(pattern(300));
+    expect(memory.used).toBe(WINDOW + 51_307);
+    await nextTurn();
+    expect(released).toEqual(pieces.slice(0, 1));
+    end();
+    expect(released).toEqual(pieces);
+    channel.write(pieces[0] as Buffer, (data) => released.push(data));
+    expect(released).toHaveLength(5);
+    ours.destroy();
+    await once(ours, "close");
+    expect(memory.user.used).toBe(0);
   });
 
   test("destroy closes at once, drops what is queued and tells so once, later", async () => {
