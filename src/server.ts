@@ -17,6 +17,7 @@ import { ControlSocket } from "./control/socket.ts";
 import { UserControl } from "./control/users.ts";
 import { DigestService } from "./digests/service.ts";
 import { errorName } from "./errors.ts";
+import { ProcessMemory } from "./memory/process-memory.ts";
 import { Ledger } from "./quota/ledger.ts";
 import { recover } from "./quota/recover.ts";
 import { rescan } from "./quota/rescan.ts";
@@ -24,7 +25,6 @@ import type { AdminServices } from "./session/admin-services.ts";
 import { Admission } from "./session/admission.ts";
 import { type CommandServices, WRONG_PASSWORD } from "./session/commands.ts";
 import { Sessions, STOPPING } from "./session/registry.ts";
-import type { SessionView } from "./session/session.ts";
 import { ChangeWatcher } from "./session/watcher.ts";
 import type { Store } from "./store/store.ts";
 import type { Account, Change } from "./store/types.ts";
@@ -68,7 +68,9 @@ export interface RunningServer {
   /** resolves when the server has stopped, whoever asked for it */
   readonly stopped: Promise<void>;
   /** the sessions of this process */
-  sessions(): Promise<SessionView[]>;
+  sessions(): ReturnType<Sessions["list"]>;
+  /** what all sessions of this process may hold in memory, and hold, in bytes */
+  readonly memory: Sessions["memory"];
   /** Ends a session of this process; false when there is none of that number. */
   kick(id: number, text: string): boolean;
   /** Control of this server for one who acts; `actor` is for the audit trail. */
@@ -110,6 +112,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     nativeCiphers: HAS_NATIVE_CIPHERS,
     stopped: server.stopped,
     sessions: () => server.sessions.list(),
+    memory: server.sessions.memory,
     kick: (id, text) => server.sessions.kick(id, text),
     control: (actor) => server.controlFor(actor),
     stop: (graceMs = STOP_GRACE_MS) => server.stop(graceMs),
@@ -164,6 +167,7 @@ class Server {
       digestsOf: (account) => this.#digests.forUser(account.id),
       loggedIn: (account) => this.#authenticator.loggedIn(account),
       limits: config.limits,
+      memory: new ProcessMemory(config.limits.memory),
       commands: this.#commands(),
       counts: this.#counts,
       onChange: () => this.#control?.sessionsChanged(),

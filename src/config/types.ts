@@ -29,6 +29,8 @@ export interface Config {
     readonly commandsPerUser: number;
     /** how many of a user may wait */
     readonly commandQueue: number;
+    /** bytes that all sessions of this process may hold for their clients; 0: by the machine */
+    readonly memory: number;
   };
   readonly quota: {
     /** bytes a new user gets; null: no limit */

@@ -1,6 +1,8 @@
 import type { Logger } from "pino";
 import type { Digests } from "../digests/types.ts";
 import { errorName } from "../errors.ts";
+import type { MemoryBudget, UserMemory } from "../memory/budget.ts";
+import type { ProcessMemory } from "../memory/process-memory.ts";
 import { Turn } from "../sftp/turn.ts";
 import type { Store } from "../store/store.ts";
 import type { AuditEvent, Change } from "../store/types.ts";
@@ -42,6 +44,8 @@ export interface RegistryOptions {
     readonly idleTimeout: number;
     readonly handlesPerChannel: number;
   };
+  /** shared by all sessions of the process; closed with them */
+  readonly memory: ProcessMemory;
   readonly commands: CommandServices;
   readonly counts: Counts;
   /** called when a session has begun or ended */
@@ -74,6 +78,11 @@ export class Sessions {
     const { idleTimeout } = options.limits;
     const interval = idleTimeout > 0 ? Math.min(TICK_MS, Math.ceil(idleTimeout / 4)) : TICK_MS;
     this.#tick = setInterval(() => this.#endIdle(), interval);
+  }
+
+  /** What the sessions may hold for their clients, and hold. */
+  get memory(): Pick<MemoryBudget, "bytes" | "used"> {
+    return this.#options.memory.budget;
   }
 
   /** Sessions that are let in. */
@@ -143,6 +152,7 @@ export class Sessions {
       files,
       digests: digestsOf(login.account),
       turn: this.#turnOf(login.account.id),
+      memory: this.#memoryOf(login.account.id).session(),
       limits: { handlesPerChannel },
       node: store.nodeId,
       commands: this.#commands,
@@ -159,6 +169,11 @@ export class Sessions {
   #turnOf(userId: number): Turn {
     const other = this.#open().find((session) => session.account.id === userId);
     return other?.turn ?? new Turn();
+  }
+
+  #memoryOf(userId: number): UserMemory {
+    const other = this.#open().find((session) => session.account.id === userId);
+    return other?.memory.user ?? this.#options.memory.budget.user();
   }
 
   #whenGone(entry: Entry, session: Session): void {
@@ -295,6 +310,7 @@ export class Sessions {
       await new Promise((resolve) => setTimeout(resolve, DRAIN_POLL_MS));
     }
     clearInterval(this.#tick);
+    this.#options.memory.close();
     this.#options.admission.close();
   }
 }

@@ -1,4 +1,4 @@
-import { type ByteChannel, DRAIN_BYTES } from "../session/channel.ts";
+import type { ByteChannel } from "../session/channel.ts";
 import { Interrupted } from "./errors.ts";
 import { Queue, type Sink, unlessAborted } from "./io.ts";
 
@@ -63,7 +63,7 @@ export class ChannelStreams {
   }
 
   async #drain(): Promise<void> {
-    while (this.#channel.queuedBytes > DRAIN_BYTES && !this.gone.aborted) {
+    while (this.#channel.isFull && !this.gone.aborted) {
       const drained = new Promise<void>((resolve) => this.#drained.push(resolve));
       await unlessAborted(this.gone, drained);
     }

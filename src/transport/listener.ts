@@ -7,7 +7,6 @@ import { ALGORITHMS } from "./algorithms.ts";
 import { type ConnectionServices, SshConnection } from "./connection.ts";
 import type { HostKey } from "./host-keys.ts";
 import { socketOf } from "./internals.ts";
-import { Budget, WINDOW_BUDGET } from "./receive-window.ts";
 import { Refusals } from "./refusals.ts";
 import { Strangers } from "./strangers.ts";
 
@@ -21,7 +20,7 @@ const BACKLOG = 511;
 const FULL = "Not allowed at this time\r\n";
 const REFUSED_LINGER_MS = 500;
 
-export interface ListenerOptions extends Omit<ConnectionServices, "config" | "budget"> {
+export interface ListenerOptions extends Omit<ConnectionServices, "config"> {
   readonly config: Pick<Config, "server" | "limits" | "transport">;
   readonly hostKeys: readonly HostKey[];
 }
@@ -43,7 +42,7 @@ export class Listener {
 
   constructor(options: ListenerOptions) {
     this.#options = options;
-    this.#services = { ...options, budget: new Budget(WINDOW_BUDGET) };
+    this.#services = options;
     this.#ssh = this.#sshServer();
     this.#strangers = new Strangers(() => options.config.limits.maxUnauthenticated);
     this.#net = createServer({ noDelay: true }, (socket) => void this.#accept(socket));

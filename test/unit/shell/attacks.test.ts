@@ -139,6 +139,9 @@ describe("a client that reads nothing", () => {
     onDrain = () => {};
     queuedBytes = 0;
     writes = 0;
+    get isFull(): boolean {
+      return this.queuedBytes > DRAIN_BYTES;
+    }
     write(data: Buffer): void {
       this.writes += 1;
       this.queuedBytes += data.length;
