@@ -39,6 +39,12 @@ const ALIASES: Readonly<Record<string, FsErrorCode>> = {
   ERR_OUT_OF_RANGE: "EINVAL",
 };
 
+/** What clients read when the database, which holds the quotas, can't be written. */
+const DATABASE: readonly [start: string, code: FsErrorCode, text: string][] = [
+  ["SQLITE_BUSY", "EBUSY", "The server's database is busy: try again"],
+  ["SQLITE_FULL", "ENOSPC", "The server's disk is full"],
+];
+
 /** A failed filesystem operation. The message never holds a host path and may go to the client. */
 export class FsError extends Error {
   readonly code: FsErrorCode;
@@ -61,6 +67,8 @@ export function toFsError(thrown: unknown): FsError {
   const code = (thrown as { code?: unknown } | null)?.code;
   if (typeof code !== "string") return new FsError("EIO");
   if (KNOWN.has(code)) return new FsError(code as FsErrorCode);
+  const database = DATABASE.find(([start]) => code.startsWith(start));
+  if (database !== undefined) return new FsError(database[1], database[2]);
   return new FsError(ALIASES[code] ?? "EIO");
 }
 

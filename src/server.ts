@@ -349,6 +349,7 @@ class Server {
     const { root, store } = this.#options;
     await recover(store, root);
     await this.#ledger.settleLate();
+    await store.sessions.leaveLate();
   }
 
   async #apply(change: Change): Promise<void> {
@@ -390,7 +391,7 @@ class Server {
     await this.#controlSocket?.close();
     await this.#control?.close();
     store.audit.record({ kind: "server-stop" });
-    store.audit.flush();
+    await store.audit.flush();
     log.info("stopped");
   }
 }

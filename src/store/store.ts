@@ -13,6 +13,7 @@ import { PenaltyStore } from "./penalties.ts";
 import { SessionStore } from "./sessions.ts";
 import { UserPageStore } from "./user-page.ts";
 import { UserStore } from "./users.ts";
+import { Writes } from "./writes.ts";
 
 /**
  * Everything that must be exact over all processes of an instance. All methods of the parts are
@@ -32,28 +33,35 @@ export class Store {
   readonly digests: DigestStore;
   readonly penalties: PenaltyStore;
   readonly #connection: Connection;
+  #closing: Promise<void> | undefined;
 
   constructor(connection: Connection) {
+    const writes = new Writes(connection);
+    const { nodeId } = this;
     this.#connection = connection;
-    this.users = new UserStore(connection);
-    this.keys = new KeyStore(connection);
-    this.nodes = new NodeStore(connection, this.nodeId);
+    this.users = new UserStore(connection, writes);
+    this.keys = new KeyStore(connection, writes);
+    this.nodes = new NodeStore(connection, writes, nodeId);
     this.userPages = new UserPageStore(connection, this.nodes);
-    this.sessions = new SessionStore(connection, this.nodes, this.nodeId);
-    this.changes = new ChangeStore(connection);
-    this.audit = new AuditStore(connection);
-    this.ledger = new LedgerStore(connection, this.nodeId);
-    this.digests = new DigestStore(connection, this.nodeId);
-    this.penalties = new PenaltyStore(connection);
+    this.sessions = new SessionStore(connection, writes, this.nodes, nodeId);
+    this.changes = new ChangeStore(connection, writes);
+    this.audit = new AuditStore(connection, writes);
+    this.ledger = new LedgerStore(connection, writes, nodeId);
+    this.digests = new DigestStore(connection, writes, nodeId);
+    this.penalties = new PenaltyStore(connection, writes);
   }
 
   /** Writes what is queued and takes back this process's sessions and row. Again: does nothing. */
-  async close(): Promise<void> {
-    if (!this.#connection.open) return;
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async #close(): Promise<void> {
     try {
-      this.audit.flush();
-      this.ledger.close();
-      this.nodes.unregister();
+      await this.audit.flush();
+      await this.ledger.close();
+      await this.nodes.unregister();
     } finally {
       this.#connection.close();
     }
@@ -79,7 +87,7 @@ export async function openStore(root: string, kind: NodeKind, version: string): 
   const connection = openDatabase(join(root, "db", "moorage.sqlite"), migrationsDirectory());
   try {
     const store = new Store(connection);
-    store.nodes.register(kind, version);
+    await store.nodes.register(kind, version);
     return store;
   } catch (error) {
     connection.close();

@@ -5,6 +5,7 @@ import { Ledger } from "../../src/quota/ledger.ts";
 import { openDatabase } from "../../src/store/database.ts";
 import { LedgerStore } from "../../src/store/ledger.ts";
 import type { Account } from "../../src/store/types.ts";
+import { Writes } from "../../src/store/writes.ts";
 import { openHome } from "../../src/vfs/home.ts";
 import { fromText } from "../../src/vfs/path.ts";
 import type { UserFileSystem } from "../../src/vfs/types.ts";
@@ -165,7 +166,7 @@ test.each([
     const root = instance.root;
     const migrations = new URL("../../db/migrations", import.meta.url).pathname;
     const connection = failing(openDatabase(`${root}/db/moorage.sqlite`, migrations));
-    const store = new LedgerStore(connection, instance.store.nodeId);
+    const store = new LedgerStore(connection, new Writes(connection), instance.store.nodeId);
     const ledger = new Ledger(store);
     faults.kind = kind;
     let n = 1;
@@ -181,7 +182,7 @@ test.each([
       expect({ n, ...used }).toEqual({ n, ...disk });
     }
     expect(n).toBeGreaterThan(least);
-    store.close();
+    await store.close();
     connection.close();
   },
   60_000,
