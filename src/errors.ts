@@ -61,6 +61,15 @@ export class FsError extends Error {
   }
 }
 
+/**
+ * The instance is not as it was left: its disks, its database, a home. The message is one line that
+ * says what to do about it; it is for administrators and logs, and names no path of the host above
+ * the instance but in a command to be run.
+ */
+export class InstanceError extends Error {
+  override readonly name = "InstanceError";
+}
+
 /** What any thrown value means as an FsError. Node's own message is dropped: it holds host paths. */
 export function toFsError(thrown: unknown): FsError {
   if (thrown instanceof FsError) return thrown;
@@ -72,8 +81,12 @@ export function toFsError(thrown: unknown): FsError {
   return new FsError(ALIASES[code] ?? "EIO");
 }
 
-/** What a log says of an error: its kind and code. A message may hold host paths or a client's text. */
+/**
+ * What a log says of an error: its kind and code. A message may hold host paths or a client's text,
+ * but not that of an {@link InstanceError}.
+ */
 export function errorName(thrown: unknown): string {
+  if (thrown instanceof InstanceError) return thrown.message;
   if (!(thrown instanceof Error)) return "unknown";
   const { code } = thrown as { code?: unknown };
   return typeof code === "string" ? `${thrown.name} ${code}` : thrown.name;

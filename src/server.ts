@@ -82,7 +82,9 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   const { root, store, log } = options;
   const settings = new LiveSettings(options.config, options.readSettings);
   const { config } = settings;
+  store.belongings.checkKeys();
   const hostKeys = await loadHostKeys(join(root, "keys"));
+  await store.belongings.keysLoaded();
   // Tried again every few seconds: what can't be settled must not keep the server down.
   await recover(store, root).catch((error: unknown) => {
     log.error({ error: errorName(error) }, "journals not recovered");

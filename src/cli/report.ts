@@ -1,7 +1,7 @@
 import { CommanderError } from "commander";
 import { ConfigError } from "../config/errors.ts";
 import { ControlError, EXIT } from "../control/errors.ts";
-import { FsError } from "../errors.ts";
+import { FsError, InstanceError } from "../errors.ts";
 import type { Io } from "./io.ts";
 
 const SQLITE: readonly [RegExp, string][] = [
@@ -74,7 +74,7 @@ function reportUsage(error: CommanderError, io: Io): number {
 }
 
 function known(thrown: unknown): string | undefined {
-  if (thrown instanceof FsError) return thrown.message;
+  if (thrown instanceof FsError || thrown instanceof InstanceError) return thrown.message;
   if (!(thrown instanceof Error)) return undefined;
   const { code, syscall, path } = thrown as NodeJS.ErrnoException;
   if (typeof code !== "string") return undefined;

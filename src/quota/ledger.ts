@@ -43,6 +43,11 @@ export class Ledger {
     store.setWitness((intent, user) => happened(store.root, intent, user));
   }
 
+  /** @throws InstanceError when the homes these books are of are not there */
+  requireHomes(): void {
+    this.#store.requireHomes();
+  }
+
   usage(userId: number): Promise<Usage> {
     return this.#store.usage(userId);
   }

@@ -1,7 +1,7 @@
 import { chmodSync, mkdirSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import Database from "better-sqlite3";
-import { InstanceError } from "./instance-error.ts";
+import { InstanceError } from "../errors.ts";
 
 export type Connection = Database.Database;
 

@@ -1,4 +1,5 @@
 import { dirname } from "node:path";
+import { requireHomes } from "./belongings.ts";
 import type { Connection } from "./database.ts";
 import { Deed, Intents, type Witness } from "./intents.ts";
 import { type LedgerStatements, prepareLedger, range } from "./ledger-statements.ts";
@@ -59,6 +60,11 @@ export class LedgerStore {
   /** Says who looks whether another process died between doing a thing and booking it. */
   setWitness(witness: Witness): void {
     this.#intents.setWitness(witness);
+  }
+
+  /** @throws InstanceError when the homes these books are of are not there */
+  requireHomes(): void {
+    requireHomes(this.root);
   }
 
   async usage(userId: number): Promise<Usage> {

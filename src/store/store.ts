@@ -3,6 +3,7 @@ import { existsSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { AuditStore } from "./audit.ts";
+import { Belongings, refuseOrphans } from "./belongings.ts";
 import { ChangeStore } from "./changes.ts";
 import { type Connection, openDatabase } from "./database.ts";
 import { DigestStore } from "./digests.ts";
@@ -32,6 +33,7 @@ export class Store {
   readonly ledger: LedgerStore;
   readonly digests: DigestStore;
   readonly penalties: PenaltyStore;
+  readonly belongings: Belongings;
   readonly #connection: Connection;
   #closing: Promise<void> | undefined;
 
@@ -49,6 +51,7 @@ export class Store {
     this.ledger = new LedgerStore(connection, writes, nodeId);
     this.digests = new DigestStore(connection, writes, nodeId);
     this.penalties = new PenaltyStore(connection, writes);
+    this.belongings = new Belongings(connection, writes, this.ledger.root);
   }
 
   /** Writes what is queued and takes back this process's sessions and row. Again: does nothing. */
@@ -79,14 +82,28 @@ function migrationsDirectory(): string {
   throw new Error("db/migrations is missing: the installation is not complete");
 }
 
+export interface OpenOptions {
+  /** for what has nothing to do with files, and must work when their disk is gone */
+  readonly withoutHomes?: boolean;
+}
+
 /**
  * Opens the store of the instance at `root`, making the database when there is none.
  * @param kind what this process is; `version` is the program's
+ * @throws InstanceError (rejected) when database and homes don't belong together, or a newer
+ * version of the program has made the database
  */
-export async function openStore(root: string, kind: NodeKind, version: string): Promise<Store> {
+export async function openStore(
+  root: string,
+  kind: NodeKind,
+  version: string,
+  { withoutHomes = false }: OpenOptions = {},
+): Promise<Store> {
+  if (!withoutHomes) refuseOrphans(root);
   const connection = openDatabase(join(root, "db", "moorage.sqlite"), migrationsDirectory());
   try {
     const store = new Store(connection);
+    if (!withoutHomes) await store.belongings.checkHomes();
     await store.nodes.register(kind, version);
     return store;
   } catch (error) {

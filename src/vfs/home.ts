@@ -4,19 +4,18 @@ import {
   constants,
   fstatSync,
   lutimesSync,
-  mkdirSync,
   openSync,
   unlinkSync,
   utimesSync,
 } from "node:fs";
-import { join as joinHost } from "node:path";
-import { FsError, toFsError } from "../errors.ts";
+import { FsError, InstanceError, toFsError } from "../errors.ts";
 import type { Ledger, Reservation } from "../quota/ledger.ts";
 import { copyRange } from "./copy.ts";
 import { descriptors } from "./descriptors.ts";
 import { HomeDirectory } from "./directory.ts";
 import * as entries from "./entries.ts";
 import { checkOwner, HomeFile, PERMISSIONS, toFileStat } from "./file.ts";
+import { existingHome, madeHome, ownerOf } from "./homes.ts";
 import { inodeKey, itself, Jail, O_PATH, type Place, readLinkAt } from "./jail.ts";
 import { type ByteString, components, normalize, type VirtualPath, withoutSlash } from "./path.ts";
 import { quotaStat } from "./statvfs.ts";
@@ -50,28 +49,18 @@ const OPEN_ATTEMPTS = 16;
 /** Descriptors a directory takes while it is listed: one names it, one reads it. */
 const DIRECTORY_DESCRIPTORS = 2;
 
-/** Virtual user IDs start where Linux distributions start those of people. */
-const FIRST_UID = 1000;
-
-/** The host's path of a user's home. */
-export function homeOf(root: string, name: string): string {
-  return joinHost(root, "homes", name);
-}
-
-export function ownerOf(account: { readonly id: number; readonly name: string }): Owner {
-  const uid = FIRST_UID + account.id;
-  return { uid, gid: uid, user: account.name, group: account.name };
-}
-
-/** Opens a user's home (made if missing, 0700) as a filesystem of its own. */
+/**
+ * Opens a user's home as a filesystem of its own. One without files is made if missing (0700).
+ * Rejects with InstanceError when it is not where it was, or no directory.
+ */
 export async function openHome(options: HomeOptions): Promise<UserFileSystem> {
   const { root, account, ledger, contents } = options;
   try {
-    const home = homeOf(root, account.name);
-    mkdirSync(home, { recursive: true, mode: 0o700 });
+    ledger.requireHomes();
+    const home = existingHome(root, account.name) ?? (await madeHome(options));
     return new HomeFileSystem(new Jail(home), ledger, account.id, ownerOf(account), contents);
   } catch (thrown) {
-    throw toFsError(thrown);
+    throw thrown instanceof InstanceError ? thrown : toFsError(thrown);
   }
 }
 

@@ -148,9 +148,9 @@ interface Step {
 export class Jail {
   readonly #root: number;
 
-  /** @param home the host's path of the directory; the owner of the machine may make it a link */
+  /** @param home the host's path of the directory, which is no link */
   constructor(home: string) {
-    this.#root = openSync(home, O_PATH | constants.O_DIRECTORY);
+    this.#root = openSync(home, DIRECTORY);
   }
 
   close(): void {

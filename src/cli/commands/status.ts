@@ -47,7 +47,7 @@ function graceOption(): Option {
 async function status(context: Context, options: { json?: boolean }): Promise<void> {
   const root = context.root();
   const found = instanceExists(root)
-    ? await withStore(root, (store) => instanceStatus(store, VERSION))
+    ? await withStore(root, (store) => instanceStatus(store, VERSION), { withoutHomes: true })
     : notRunning(VERSION);
   context.io.out(options.json ? json(found) : statusText(context, found));
   if (!found.running) context.exitCode = EXIT.notRunning;
@@ -89,11 +89,10 @@ async function stop(context: Context, { grace }: { grace?: number }): Promise<vo
     context.io.err(`waiting for transfers to end (pid ${pids.join(", ")})${open} …\n`);
   };
   const timeoutMs = STOP_TIMEOUT_MS + (grace ?? 0);
-  const options = { root, onWait, progressMs: PROGRESS_MS, timeoutMs };
+  const graceMs = grace === undefined ? {} : { graceMs: grace };
+  const options = { root, onWait, progressMs: PROGRESS_MS, timeoutMs, ...graceMs };
   const stopped = instanceExists(root)
-    ? await withStore(root, (store) =>
-        stopServers(store, grace === undefined ? options : { ...options, graceMs: grace }),
-      )
+    ? await withStore(root, (store) => stopServers(store, options), { withoutHomes: true })
     : [];
   if (stopped.length === 0) throw new ControlError(`no server runs on ${root}`, EXIT.notRunning);
   context.io.out(`Stopped (pid ${stopped.join(", ")}).\n`);
