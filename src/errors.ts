@@ -31,7 +31,6 @@ export type FsErrorCode = (typeof FS_ERROR_CODES)[number];
 const KNOWN: ReadonlySet<string> = new Set(FS_ERROR_CODES);
 
 const ALIASES: Readonly<Record<string, FsErrorCode>> = {
-  ENFILE: "EMFILE",
   ENOTSUP: "EOPNOTSUPP",
   ENOSYS: "EOPNOTSUPP",
   ETXTBSY: "EBUSY",
@@ -39,8 +38,10 @@ const ALIASES: Readonly<Record<string, FsErrorCode>> = {
   ERR_OUT_OF_RANGE: "EINVAL",
 };
 
-/** What clients read when the database, which holds the quotas, can't be written. */
-const DATABASE: readonly [start: string, code: FsErrorCode, text: string][] = [
+/** What clients read when it is the server that lacks something; by the start of the code. */
+const SERVERS_OWN: readonly [start: string, code: FsErrorCode, text: string][] = [
+  ["EMFILE", "EMFILE", "The server has too many files open: try again later"],
+  ["ENFILE", "EMFILE", "The server has too many files open: try again later"],
   ["SQLITE_BUSY", "EBUSY", "The server's database is busy: try again"],
   ["SQLITE_FULL", "ENOSPC", "The server's disk is full"],
 ];
@@ -75,9 +76,9 @@ export function toFsError(thrown: unknown): FsError {
   if (thrown instanceof FsError) return thrown;
   const code = (thrown as { code?: unknown } | null)?.code;
   if (typeof code !== "string") return new FsError("EIO");
+  const own = SERVERS_OWN.find(([start]) => code.startsWith(start));
+  if (own !== undefined) return new FsError(own[1], own[2]);
   if (KNOWN.has(code)) return new FsError(code as FsErrorCode);
-  const database = DATABASE.find(([start]) => code.startsWith(start));
-  if (database !== undefined) return new FsError(database[1], database[2]);
   return new FsError(ALIASES[code] ?? "EIO");
 }
 

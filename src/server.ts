@@ -20,9 +20,12 @@ import { errorName } from "./errors.ts";
 import { Ledger } from "./quota/ledger.ts";
 import { recover } from "./quota/recover.ts";
 import { rescan } from "./quota/rescan.ts";
+import { Chores } from "./server/chores.ts";
+import { DescriptorWatch } from "./server/descriptor-watch.ts";
 import type { AdminServices } from "./session/admin-services.ts";
 import { Admission } from "./session/admission.ts";
 import { type CommandServices, WRONG_PASSWORD } from "./session/commands.ts";
+import { descriptorLimit, withFittedLimits } from "./session/fitted-limits.ts";
 import { Sessions, STOPPING } from "./session/registry.ts";
 import type { SessionView } from "./session/session.ts";
 import { ChangeWatcher } from "./session/watcher.ts";
@@ -81,7 +84,10 @@ export interface RunningServer {
 export async function startServer(options: ServerOptions): Promise<RunningServer> {
   const { root, store, log } = options;
   const settings = new LiveSettings(options.config, options.readSettings);
-  const { config } = settings;
+  const limit = descriptorLimit();
+  const config = withFittedLimits(settings.config, limit);
+  const files = new DescriptorWatch(log, limit, settings.config.limits);
+  files.fit();
   store.belongings.checkKeys();
   const hostKeys = await loadHostKeys(join(root, "keys"));
   await store.belongings.keysLoaded();
@@ -90,7 +96,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     log.error({ error: errorName(error) }, "journals not recovered");
   });
   const ledger = new Ledger(store.ledger, () => recover(store, root));
-  const server = new Server({ ...options, config }, settings, ledger);
+  const server = new Server({ ...options, config }, settings, ledger, files);
   const address = await server.start(hostKeys);
   log.info({ host: address.host, port: address.port }, "listening");
   let told = 0;
@@ -100,9 +106,11 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     if (lost > 0) log.error({ lost }, "audit records lost: the database could not be written");
     return store.audit.prune(config.audit.keep, config.audit.maxRecords);
   };
-  server.every(PRUNE_MS, "audit not pruned", prune);
-  server.every(PRUNE_MS, "penalties not pruned", () => server.penalties.prune());
-  server.every(RECOVER_MS, "journals not recovered", () => server.recover());
+  const { chores } = server;
+  chores.every(PRUNE_MS, "audit not pruned", prune);
+  chores.every(PRUNE_MS, "penalties not pruned", () => server.penalties.prune());
+  chores.every(RECOVER_MS, "journals not recovered", () => server.recover());
+  chores.every(RECOVER_MS, "descriptors not looked at", () => files.look());
   return {
     address,
     fingerprints: hostKeys.map(({ algorithm, sha256 }) => ({ algorithm, sha256 })),
@@ -126,19 +134,26 @@ class Server {
   readonly #authenticator: Authenticator;
   readonly #failedLogins: FailedLogins;
   readonly penalties: Penalties;
+  readonly chores: Chores;
   readonly #digests: DigestService;
   readonly #watcher: ChangeWatcher;
-  readonly #timers: NodeJS.Timeout[] = [];
-  readonly #chores = new Set<Promise<void>>();
+  readonly #files: DescriptorWatch;
   #listener: Listener | undefined;
   #control: ControlService | undefined;
   #controlSocket: ControlSocket | undefined;
   #stopping: Promise<void> | undefined;
   #onStopped: () => void = () => {};
 
-  constructor(options: ServerOptions, settings: LiveSettings, ledger: Ledger) {
+  constructor(
+    options: ServerOptions,
+    settings: LiveSettings,
+    ledger: Ledger,
+    files: DescriptorWatch,
+  ) {
     const { config, store, log } = options;
     this.#options = options;
+    this.#files = files;
+    this.chores = new Chores(log);
     this.#settings = settings;
     this.#ledger = ledger;
     this.#passwords = new Passwords(config.auth);
@@ -254,6 +269,7 @@ class Server {
       sessions: this.sessions,
       failedLogins: this.#failedLogins,
       penalties: this.penalties,
+      maxRefused: () => this.#files.maxRefused,
     });
     try {
       const address = await this.#listener.listen();
@@ -320,30 +336,9 @@ class Server {
     const result = this.#settings.reload();
     log.level = config.log.level;
     log.info(result, "settings read again");
+    this.#files.fit();
     this.sessions.settingsChanged();
     return result;
-  }
-
-  /** Does something again and again; what fails is logged and tried again the next time. */
-  every(milliseconds: number, failure: string, work: () => Promise<unknown>): void {
-    let running = false;
-    const run = async (): Promise<void> => {
-      try {
-        await work();
-      } catch (error) {
-        this.#options.log.error({ error: errorName(error) }, failure);
-      }
-    };
-    const timer = setInterval(() => {
-      if (running) return;
-      running = true;
-      const chore = run().finally(() => {
-        running = false;
-        this.#chores.delete(chore);
-      });
-      this.#chores.add(chore);
-    }, milliseconds);
-    this.#timers.push(timer);
   }
 
   /** Brings the books in order after others died, or the database could not be written. */
@@ -387,8 +382,8 @@ class Server {
     await this.sessions.close(graceMs);
     await this.#listener?.close(STOPPING);
     await this.#digests.close();
-    for (const timer of this.#timers) clearInterval(timer);
-    await Promise.all([...this.#chores, this.#watcher.stop(), this.#authenticator.settled()]);
+    const settled = [this.chores.stop(), this.#watcher.stop(), this.#authenticator.settled()];
+    await Promise.all(settled);
     this.#failedLogins.flush();
     await this.#controlSocket?.close();
     await this.#control?.close();

@@ -60,6 +60,7 @@ export async function openHome(options: HomeOptions): Promise<UserFileSystem> {
     const home = existingHome(root, account.name) ?? (await madeHome(options));
     return new HomeFileSystem(new Jail(home), ledger, account.id, ownerOf(account), contents);
   } catch (thrown) {
+    descriptors.noticed(thrown);
     throw thrown instanceof InstanceError ? thrown : toFsError(thrown);
   }
 }
@@ -350,6 +351,7 @@ class HomeFileSystem implements UserFileSystem, entries.Home {
     try {
       return await act();
     } catch (thrown) {
+      descriptors.noticed(thrown);
       throw toFsError(thrown);
     }
   }

@@ -12,6 +12,7 @@ import {
 } from "node:fs";
 import { promisify } from "node:util";
 import { FsError, toFsError } from "../errors.ts";
+import { descriptors } from "./descriptors.ts";
 import {
   type ByteString,
   bytes,
@@ -172,6 +173,7 @@ export class Jail {
       return this.#walk(toSteps(path).reverse(), way, follow);
     } catch (thrown) {
       this.#retreat(way, 1);
+      descriptors.noticed(thrown);
       throw toFsError(thrown);
     }
   }

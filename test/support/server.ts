@@ -217,6 +217,11 @@ export interface SpawnedServer {
 
 const PROGRAM = fileURLToPath(new URL("../../dist/src/moorage.cjs", import.meta.url));
 
+export interface SpawnOptions {
+  /** file descriptors it may have */
+  readonly descriptors?: number;
+}
+
 /**
  * The built program (`npm run build`) as a child process serving `root` on a free loopback port.
  * @param settings flags such as `["--limits-max-sessions", "10"]`
@@ -224,12 +229,18 @@ const PROGRAM = fileURLToPath(new URL("../../dist/src/moorage.cjs", import.meta.
 export async function spawnServer(
   root: string,
   settings: readonly string[] = [],
+  { descriptors }: SpawnOptions = {},
 ): Promise<SpawnedServer> {
-  const child = spawn(
-    process.execPath,
-    [PROGRAM, "--root", root, "serve", "--host", "127.0.0.1", "--port", "0", ...settings],
-    { stdio: ["ignore", "pipe", "pipe"], env: { ...process.env, MOORAGE_LOG_LEVEL: "warn" } },
-  );
+  const serve = ["--root", root, "serve", "--host", "127.0.0.1", "--port", "0", ...settings];
+  const command = [process.execPath, PROGRAM, ...serve];
+  const [program = "", ...args] =
+    descriptors === undefined
+      ? command
+      : ["sh", "-c", 'ulimit -n "$0" && exec "$@"', `${descriptors}`, ...command];
+  const child = spawn(program, args, {
+    stdio: ["ignore", "pipe", "pipe"],
+    env: { ...process.env, MOORAGE_LOG_LEVEL: "warn" },
+  });
   let output = "";
   const exited = new Promise<number | null>((resolve) => child.once("exit", resolve));
   const port = await new Promise<number>((resolve, reject) => {
