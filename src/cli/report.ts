@@ -8,7 +8,7 @@ const SQLITE: readonly [RegExp, string][] = [
   [/^SQLITE_(BUSY|LOCKED)/, "the database is busy: try again"],
   [/^SQLITE_(READONLY|PERM|AUTH)/, "the database can't be written: run this as its owner"],
   [/^SQLITE_CANTOPEN/, "the database can't be opened: run this as the instance's owner"],
-  [/^SQLITE_FULL/, "the disk is full: the database can't be written"],
+  [/^SQLITE_(FULL|IOERR_SHMSIZE)/, "the disk of db/ is full: make some room on it"],
   [
     /^SQLITE_(CORRUPT|NOTADB)/,
     "the database db/moorage.sqlite is damaged: restore it from a backup",

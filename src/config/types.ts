@@ -29,6 +29,8 @@ export interface Config {
     readonly commandsPerUser: number;
     /** how many of a user may wait */
     readonly commandQueue: number;
+    /** bytes of a disk that new data leaves free; of a small disk at most a hundredth */
+    readonly freeSpaceFloor: number;
   };
   readonly quota: {
     /** bytes a new user gets; null: no limit */

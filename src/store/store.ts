@@ -11,10 +11,11 @@ import { KeyStore } from "./keys.ts";
 import { LedgerStore } from "./ledger.ts";
 import { type NodeKind, NodeStore } from "./nodes.ts";
 import { PenaltyStore } from "./penalties.ts";
+import { Reserve } from "./reserve.ts";
 import { SessionStore } from "./sessions.ts";
 import { UserPageStore } from "./user-page.ts";
 import { UserStore } from "./users.ts";
-import { Writes } from "./writes.ts";
+import { isDiskFull, Writes } from "./writes.ts";
 
 /**
  * Everything that must be exact over all processes of an instance. All methods of the parts are
@@ -34,13 +35,16 @@ export class Store {
   readonly digests: DigestStore;
   readonly penalties: PenaltyStore;
   readonly belongings: Belongings;
+  /** room that is kept for the database */
+  readonly reserve: Reserve;
   readonly #connection: Connection;
   #closing: Promise<void> | undefined;
 
-  constructor(connection: Connection) {
-    const writes = new Writes(connection);
+  constructor(connection: Connection, reserve: Reserve) {
+    const writes = new Writes(connection, reserve);
     const { nodeId } = this;
     this.#connection = connection;
+    this.reserve = reserve;
     this.users = new UserStore(connection, writes);
     this.keys = new KeyStore(connection, writes);
     this.nodes = new NodeStore(connection, writes, nodeId);
@@ -67,6 +71,7 @@ export class Store {
       await this.nodes.unregister();
     } finally {
       this.#connection.close();
+      this.reserve.refill();
     }
   }
 }
@@ -100,14 +105,28 @@ export async function openStore(
   { withoutHomes = false }: OpenOptions = {},
 ): Promise<Store> {
   if (!withoutHomes) refuseOrphans(root);
-  const connection = openDatabase(join(root, "db", "moorage.sqlite"), migrationsDirectory());
+  const reserve = new Reserve(join(root, "db"));
+  const file = join(root, "db", "moorage.sqlite");
+  const connection = openWithRoom(file, reserve);
   try {
-    const store = new Store(connection);
+    const store = new Store(connection, reserve);
     if (!withoutHomes) await store.belongings.checkHomes();
     await store.nodes.register(kind, version);
+    if (kind === "server") reserve.lengthenLog(`${file}-wal`);
     return store;
   } catch (error) {
     connection.close();
     throw error;
+  }
+}
+
+/** On a full disk it needs some room for the files that SQLite has beside the database. */
+function openWithRoom(file: string, reserve: Reserve): Connection {
+  for (;;) {
+    try {
+      return openDatabase(file, migrationsDirectory());
+    } catch (thrown) {
+      if (!isDiskFull(thrown) || !reserve.release()) throw thrown;
+    }
   }
 }

@@ -20,6 +20,7 @@ import {
   toBuffer,
   withoutSlash,
 } from "./path.ts";
+import type { Disk } from "./space.ts";
 import type { ContentWatch } from "./watch.ts";
 
 /** What the operations on directory entries need. */
@@ -28,6 +29,7 @@ export interface Home {
   readonly ledger: Ledger;
   readonly userId: number;
   readonly contents: ContentWatch | undefined;
+  readonly disk: Disk;
 }
 
 /** Another session changed what stands at a name between looking and acting: look again. */
@@ -155,6 +157,7 @@ function make(
     if (place.name === "" || place.target !== undefined) throw new FsError("EEXIST");
     if (endsInDirectory(path) && !directory) throw new FsError("ENOENT");
     checkWritable(place);
+    home.disk.expectRoom();
     await home.ledger.createEntry(home.userId, place.path, () => {
       if (place.current() !== undefined) throw new FsError("EEXIST");
       perform(place);

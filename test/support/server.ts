@@ -220,6 +220,8 @@ const PROGRAM = fileURLToPath(new URL("../../dist/src/moorage.cjs", import.meta.
 export interface SpawnOptions {
   /** file descriptors it may have */
   readonly descriptors?: number;
+  /** a command in front of its own */
+  readonly within?: readonly string[];
 }
 
 /**
@@ -229,14 +231,15 @@ export interface SpawnOptions {
 export async function spawnServer(
   root: string,
   settings: readonly string[] = [],
-  { descriptors }: SpawnOptions = {},
+  { descriptors, within = [] }: SpawnOptions = {},
 ): Promise<SpawnedServer> {
   const serve = ["--root", root, "serve", "--host", "127.0.0.1", "--port", "0", ...settings];
   const command = [process.execPath, PROGRAM, ...serve];
-  const [program = "", ...args] =
+  const limited =
     descriptors === undefined
       ? command
       : ["sh", "-c", 'ulimit -n "$0" && exec "$@"', `${descriptors}`, ...command];
+  const [program = "", ...args] = [...within, ...limited];
   const child = spawn(program, args, {
     stdio: ["ignore", "pipe", "pipe"],
     env: { ...process.env, MOORAGE_LOG_LEVEL: "warn" },
@@ -264,4 +267,14 @@ export async function spawnServer(
 /** Runs the built program on an instance: `moorage(root, "usage", "--json")`. */
 export function moorage(root: string, ...args: readonly string[]): Promise<CommandResult> {
   return command(process.execPath, [PROGRAM, "--root", root, ...args]);
+}
+
+/** The same behind another command. */
+export function moorageWithin(
+  within: readonly string[],
+  root: string,
+  ...args: readonly string[]
+): Promise<CommandResult> {
+  const [program = "", ...more] = [...within, process.execPath, PROGRAM, "--root", root, ...args];
+  return command(program, more);
 }

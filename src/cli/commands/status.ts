@@ -1,5 +1,5 @@
 import { type Command, InvalidArgumentError, Option } from "commander";
-import { parseDuration, UnitError } from "../../config/units.ts";
+import { parseDuration, roundSize, UnitError } from "../../config/units.ts";
 import { ControlError, EXIT } from "../../control/errors.ts";
 import { instanceExists } from "../../control/instance.ts";
 import {
@@ -11,6 +11,7 @@ import {
 import { VERSION } from "../../version.ts";
 import { type Context, withStore } from "../context.ts";
 import { json, paint, table } from "../format.ts";
+import type { Io } from "../io.ts";
 
 const PROGRESS_MS = 2_000;
 const STOP_TIMEOUT_MS = 60_000;
@@ -47,7 +48,7 @@ function graceOption(): Option {
 async function status(context: Context, options: { json?: boolean }): Promise<void> {
   const root = context.root();
   const found = instanceExists(root)
-    ? await withStore(root, (store) => instanceStatus(store, VERSION), { withoutHomes: true })
+    ? await withStore(root, (store) => instanceStatus(store, VERSION, root), { withoutHomes: true })
     : notRunning(VERSION);
   context.io.out(options.json ? json(found) : statusText(context, found));
   if (!found.running) context.exitCode = EXIT.notRunning;
@@ -70,7 +71,13 @@ function statusText({ io, root }: Context, found: InstanceStatus): string {
     node.version,
   ]);
   const waiting = found.waiting > 0 ? `${found.waiting} logins wait for a free place.\n` : "";
-  return `${paint(io, "green", "Running.")}\n${table(io, columns, rows)}${waiting}`;
+  return `${paint(io, "green", "Running.")}\n${table(io, columns, rows)}${waiting}${diskText(io, found)}`;
+}
+
+function diskText(io: Io, { disk }: InstanceStatus): string {
+  if (!disk?.full) return "";
+  const text = `The disk is full: new data is refused (${roundSize(disk.freeBytes)} of ${roundSize(disk.totalBytes)} free).`;
+  return `${paint(io, "red", text)}\n`;
 }
 
 function uptimeText(seconds: number): string {
