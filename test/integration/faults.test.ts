@@ -187,3 +187,40 @@ test.each([
   },
   60_000,
 );
+
+test.each([
+  ["statement", 7],
+  ["commit", 1],
+] as const)(
+  "when room can be made after each few a full disk for a %s is noticed by nobody",
+  async (kind, each) => {
+    const instance = await TestInstance.create();
+    onTestFinished(() => instance.close());
+    const { root } = instance;
+    const migrations = new URL("../../db/migrations", import.meta.url).pathname;
+    const connection = failing(openDatabase(`${root}/db/moorage.sqlite`, migrations));
+    let released = 0;
+    const spare = {
+      release(): boolean {
+        released += 1;
+        faults.count = 0;
+        return true;
+      },
+    };
+    const writes = new Writes(connection, spare);
+    const store = new LedgerStore(connection, writes, instance.store.nodeId);
+    const ledger = new Ledger(store);
+    const account = await instance.addUser("ann", 1_000_000);
+    const home = await openHome({ root, account, ledger });
+    // So many succeed after room was made, and the next one finds none again.
+    Object.assign(faults, { kind, count: 0, failAt: each + 1, failing: true });
+    for (const step of script(home)) await step();
+    faults.failing = false;
+    expect(released).toBeGreaterThan(10);
+    await home.close();
+    const [used, disk] = await balanced(instance, ledger, account);
+    expect(used).toEqual(disk);
+    await store.close();
+    connection.close();
+  },
+);
