@@ -1,32 +1,29 @@
 import { hostname } from "node:os";
 import { join } from "node:path";
-import type { Logger } from "pino";
 import { Authenticator } from "./auth/authenticator.ts";
 import { HashQueueFull, Passwords } from "./auth/passwords.ts";
 import { Penalties } from "./auth/penalties.ts";
-import type { EffectiveSetting } from "./config/load.ts";
-import type { Config } from "./config/types.ts";
 import { ControlError } from "./control/errors.ts";
 import type { ControlHost } from "./control/host.ts";
 import { LocalControl } from "./control/local.ts";
 import { STOP_GRACE_MS } from "./control/methods.ts";
 import type { Control, ReloadResult } from "./control/protocol.ts";
 import { ControlService } from "./control/service.ts";
-import { LiveSettings } from "./control/settings.ts";
 import { ControlSocket } from "./control/socket.ts";
 import { UserControl } from "./control/users.ts";
 import { DigestService } from "./digests/service.ts";
 import { errorName } from "./errors.ts";
 import { ProcessMemory } from "./memory/process-memory.ts";
-import { Ledger } from "./quota/ledger.ts";
 import { recover } from "./quota/recover.ts";
 import { rescan } from "./quota/rescan.ts";
+import { Chores } from "./server/chores.ts";
+import { LOOK_MS } from "./server/disk-watch.ts";
+import { makeParts, type Parts, type PartsOptions } from "./server/parts.ts";
 import type { AdminServices } from "./session/admin-services.ts";
 import { Admission } from "./session/admission.ts";
 import { type CommandServices, WRONG_PASSWORD } from "./session/commands.ts";
 import { Sessions, STOPPING } from "./session/registry.ts";
 import { ChangeWatcher } from "./session/watcher.ts";
-import type { Store } from "./store/store.ts";
 import type { Account, Change } from "./store/types.ts";
 import { FailedLogins } from "./transport/failed-logins.ts";
 import { type Fingerprint, type HostKey, loadHostKeys } from "./transport/host-keys.ts";
@@ -47,17 +44,10 @@ const ADMIN_PROGRAM = new URL("../admin/over-ssh.js", import.meta.url);
 /** Among so many of a user's uploads those that broke off are looked for. */
 const RECENT_UPLOADS = 1_000;
 
-export interface ServerOptions {
-  /** the instance's directory */
-  readonly root: string;
-  readonly config: Config;
-  /** stays the caller's: close it after `stop` */
-  readonly store: Store;
-  readonly log: Logger;
+/** The store stays the caller's: close it after `stop`. */
+export interface ServerOptions extends PartsOptions {
   /** draws admin screens over SSH, in threads; without it the one of the built program */
   readonly adminProgram?: URL;
-  /** the settings as their sources have them now; without it a reload changes nothing */
-  readonly readSettings?: () => readonly EffectiveSetting[];
 }
 
 export interface RunningServer {
@@ -85,15 +75,18 @@ export interface RunningServer {
 /** Starts everything. Rejects when it can't listen or a host key can't be used. */
 export async function startServer(options: ServerOptions): Promise<RunningServer> {
   const { root, store, log } = options;
-  const settings = new LiveSettings(options.config, options.readSettings);
-  const { config } = settings;
+  const parts = makeParts(options);
+  const { config, descriptors, disks } = parts;
+  descriptors.fit();
+  store.belongings.checkKeys();
   const hostKeys = await loadHostKeys(join(root, "keys"));
+  await store.belongings.keysLoaded();
   // Tried again every few seconds: what can't be settled must not keep the server down.
   await recover(store, root).catch((error: unknown) => {
     log.error({ error: errorName(error) }, "journals not recovered");
   });
-  const ledger = new Ledger(store.ledger, () => recover(store, root));
-  const server = new Server({ ...options, config }, settings, ledger);
+  await disks.look();
+  const server = new Server({ ...options, config }, parts);
   const address = await server.start(hostKeys);
   log.info({ host: address.host, port: address.port }, "listening");
   let told = 0;
@@ -103,9 +96,12 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     if (lost > 0) log.error({ lost }, "audit records lost: the database could not be written");
     return store.audit.prune(config.audit.keep, config.audit.maxRecords);
   };
-  server.every(PRUNE_MS, "audit not pruned", prune);
-  server.every(PRUNE_MS, "penalties not pruned", () => server.penalties.prune());
-  server.every(RECOVER_MS, "journals not recovered", () => server.recover());
+  const { chores } = server;
+  chores.every(PRUNE_MS, "audit not pruned", prune);
+  chores.every(PRUNE_MS, "penalties not pruned", () => server.penalties.prune());
+  chores.every(RECOVER_MS, "journals not recovered", () => server.recover());
+  chores.every(RECOVER_MS, "descriptors not looked at", () => descriptors.look());
+  chores.every(LOOK_MS, "disks not looked at", () => disks.look());
   return {
     address,
     fingerprints: hostKeys.map(({ algorithm, sha256 }) => ({ algorithm, sha256 })),
@@ -119,33 +115,31 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   };
 }
 
-/** The parts of a running server. */
+/** A running server. */
 class Server {
   readonly sessions: Sessions;
   readonly stopped: Promise<void>;
   readonly #options: ServerOptions;
-  readonly #settings: LiveSettings;
   readonly #counts = { bytesIn: 0, bytesOut: 0, logins: 0, refusals: 0 };
-  readonly #ledger: Ledger;
   readonly #passwords: Passwords;
   readonly #authenticator: Authenticator;
   readonly #failedLogins: FailedLogins;
   readonly penalties: Penalties;
+  readonly chores: Chores;
   readonly #digests: DigestService;
   readonly #watcher: ChangeWatcher;
-  readonly #timers: NodeJS.Timeout[] = [];
-  readonly #chores = new Set<Promise<void>>();
+  readonly #parts: Parts;
   #listener: Listener | undefined;
   #control: ControlService | undefined;
   #controlSocket: ControlSocket | undefined;
   #stopping: Promise<void> | undefined;
   #onStopped: () => void = () => {};
 
-  constructor(options: ServerOptions, settings: LiveSettings, ledger: Ledger) {
+  constructor(options: ServerOptions, parts: Parts) {
     const { config, store, log } = options;
     this.#options = options;
-    this.#settings = settings;
-    this.#ledger = ledger;
+    this.#parts = parts;
+    this.chores = new Chores(log);
     this.#passwords = new Passwords(config.auth);
     this.#authenticator = new Authenticator(store, this.#passwords, log);
     this.#failedLogins = new FailedLogins((event) => store.audit.record(event));
@@ -186,7 +180,7 @@ class Server {
       host: hostname().split(".")[0] ?? "",
       startedAt: Date.now(),
       limits: () => config.limits,
-      usage: (userId) => this.#ledger.exactUsage(userId),
+      usage: (userId) => this.#parts.ledger.exactUsage(userId),
       uploads: (user) => store.audit.query({ user, kind: "upload", limit: RECENT_UPLOADS }),
       async sessions(userId) {
         const all = await store.sessions.list();
@@ -200,7 +194,8 @@ class Server {
 
   #openHome(account: Account): Promise<UserFileSystem> {
     const { root } = this.#options;
-    return openHome({ root, account, ledger: this.#ledger, contents: this.#digests });
+    const { ledger, space } = this.#parts;
+    return openHome({ root, account, ledger, contents: this.#digests, space });
   }
 
   /** What admin screens over SSH need. */
@@ -233,7 +228,7 @@ class Server {
       store,
       root,
       actor: user,
-      rule: this.#settings.config.auth,
+      rule: this.#options.config.auth,
       hash: (password) => this.#passwords.hash(password),
     });
     try {
@@ -260,6 +255,7 @@ class Server {
       sessions: this.sessions,
       failedLogins: this.#failedLogins,
       penalties: this.penalties,
+      maxRefused: () => this.#parts.descriptors.maxRefused,
     });
     try {
       const address = await this.#listener.listen();
@@ -297,6 +293,7 @@ class Server {
       startedAt: Date.now(),
       hostKeys: hostKeys.map(({ algorithm, sha256 }) => ({ algorithm, sha256 })),
       penalties: this.penalties,
+      isDiskFull: () => this.#parts.disks.isFull,
       counts: () => ({ ...this.#counts, failedLogins: this.#failedLogins.count }),
       sessions: () => this.sessions.list(),
       kick: (id, text) => this.sessions.kick(id, text),
@@ -304,7 +301,7 @@ class Server {
       hash: (password) => this.#passwords.hash(password),
       rescan: (account, onProgress) => rescan(store, root, account, onProgress),
       applyChanges: () => this.#watcher.check(),
-      settings: () => this.#settings.list(),
+      settings: () => this.#parts.settings.list(),
       reload: () => this.#reload(),
       stop: (graceMs) => this.#stopAsTold(graceMs),
       stopping: () => ({
@@ -323,47 +320,27 @@ class Server {
 
   #reload(): ReloadResult {
     const { log, config } = this.#options;
-    const result = this.#settings.reload();
+    const result = this.#parts.settings.reload();
     log.level = config.log.level;
     log.info(result, "settings read again");
+    this.#parts.descriptors.fit();
     this.sessions.settingsChanged();
     return result;
-  }
-
-  /** Does something again and again; what fails is logged and tried again the next time. */
-  every(milliseconds: number, failure: string, work: () => Promise<unknown>): void {
-    let running = false;
-    const run = async (): Promise<void> => {
-      try {
-        await work();
-      } catch (error) {
-        this.#options.log.error({ error: errorName(error) }, failure);
-      }
-    };
-    const timer = setInterval(() => {
-      if (running) return;
-      running = true;
-      const chore = run().finally(() => {
-        running = false;
-        this.#chores.delete(chore);
-      });
-      this.#chores.add(chore);
-    }, milliseconds);
-    this.#timers.push(timer);
   }
 
   /** Brings the books in order after others died, or the database could not be written. */
   async recover(): Promise<void> {
     const { root, store } = this.#options;
     await recover(store, root);
-    await this.#ledger.settleLate();
+    await this.#parts.ledger.settleLate();
+    await store.sessions.leaveLate();
   }
 
   async #apply(change: Change): Promise<void> {
     if (change.kind === "stop") this.#stopAsTold(Number(change.detail || STOP_GRACE_MS));
     if (change.kind === "reload") this.#reloadToo();
     this.sessions.apply(change);
-    await this.#ledger.onChange(change);
+    await this.#parts.ledger.onChange(change);
   }
 
   /** Another process of the instance was told to. */
@@ -392,13 +369,13 @@ class Server {
     await this.sessions.close(graceMs);
     await this.#listener?.close(STOPPING);
     await this.#digests.close();
-    for (const timer of this.#timers) clearInterval(timer);
-    await Promise.all([...this.#chores, this.#watcher.stop(), this.#authenticator.settled()]);
+    const settled = [this.chores.stop(), this.#watcher.stop(), this.#authenticator.settled()];
+    await Promise.all(settled);
     this.#failedLogins.flush();
     await this.#controlSocket?.close();
     await this.#control?.close();
     store.audit.record({ kind: "server-stop" });
-    store.audit.flush();
+    await store.audit.flush();
     log.info("stopped");
   }
 }

@@ -1,14 +1,14 @@
 import { CommanderError } from "commander";
 import { ConfigError } from "../config/errors.ts";
 import { ControlError, EXIT } from "../control/errors.ts";
-import { FsError } from "../errors.ts";
+import { FsError, InstanceError } from "../errors.ts";
 import type { Io } from "./io.ts";
 
 const SQLITE: readonly [RegExp, string][] = [
   [/^SQLITE_(BUSY|LOCKED)/, "the database is busy: try again"],
   [/^SQLITE_(READONLY|PERM|AUTH)/, "the database can't be written: run this as its owner"],
   [/^SQLITE_CANTOPEN/, "the database can't be opened: run this as the instance's owner"],
-  [/^SQLITE_FULL/, "the disk is full: the database can't be written"],
+  [/^SQLITE_(FULL|IOERR_SHMSIZE)/, "the disk of db/ is full: make some room on it"],
   [
     /^SQLITE_(CORRUPT|NOTADB)/,
     "the database db/moorage.sqlite is damaged: restore it from a backup",
@@ -74,7 +74,7 @@ function reportUsage(error: CommanderError, io: Io): number {
 }
 
 function known(thrown: unknown): string | undefined {
-  if (thrown instanceof FsError) return thrown.message;
+  if (thrown instanceof FsError || thrown instanceof InstanceError) return thrown.message;
   if (!(thrown instanceof Error)) return undefined;
   const { code, syscall, path } = thrown as NodeJS.ErrnoException;
   if (typeof code !== "string") return undefined;

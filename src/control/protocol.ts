@@ -94,6 +94,14 @@ export interface Sample {
   readonly refusals: number;
 }
 
+/** The disk that homes/ is on. */
+export interface DiskInfo {
+  readonly totalBytes: number;
+  readonly freeBytes: number;
+  /** new data is refused: this disk or the database's has too little room left */
+  readonly full: boolean;
+}
+
 /** Of the process that was asked, but for `sessions` and `users`: those of all processes. */
 export interface Overview {
   readonly version: string;
@@ -112,7 +120,7 @@ export interface Overview {
     readonly bytesIn: number;
     readonly bytesOut: number;
   };
-  readonly disk: { readonly totalBytes: number; readonly freeBytes: number };
+  readonly disk: DiskInfo;
   readonly memoryBytes: number;
   readonly topUsers: readonly UserInfo[];
   /** oldest first */

@@ -43,6 +43,11 @@ export class Ledger {
     store.setWitness((intent, user) => happened(store.root, intent, user));
   }
 
+  /** @throws InstanceError when the homes these books are of are not there */
+  requireHomes(): void {
+    this.#store.requireHomes();
+  }
+
   usage(userId: number): Promise<Usage> {
     return this.#store.usage(userId);
   }
@@ -83,26 +88,29 @@ export class Ledger {
     if (made === undefined) throw await this.#tooManyFiles(userId);
   }
 
-  /** @param target what is removed: its inode, and the bytes that frees if no other name is left */
+  /** @param inspect what is removed: its inode, and the bytes that frees if no other name is left */
   remove(
     userId: number,
     path: VirtualPath,
-    target: Inspected,
+    inspect: () => Inspected,
     perform: () => Removed | undefined,
   ): Promise<void> {
-    return this.#store.remove(userId, toBuffer(path), target, perform);
+    return this.#store.remove(userId, toBuffer(path), inspect, perform);
   }
 
-  /** @param moved the inode that gets another name */
+  /**
+   * @param moved the inode that gets another name
+   * @param inspect what stands there and is replaced
+   */
   rename(
     userId: number,
     from: VirtualPath,
     to: VirtualPath,
     moved: string,
-    victim: Inspected | undefined,
+    inspect: () => Inspected | undefined,
     perform: () => Removed | undefined,
   ): Promise<void> {
-    return this.#store.rename(userId, toBuffer(from), toBuffer(to), moved, victim, perform);
+    return this.#store.rename(userId, toBuffer(from), toBuffer(to), moved, inspect, perform);
   }
 
   /** Another process wants the room, or the quota was changed. */

@@ -1,7 +1,8 @@
-import { existsSync, fstatSync } from "node:fs";
+import { fstatSync } from "node:fs";
 import { toFsError } from "../errors.ts";
+import { requireHomes } from "../store/belongings.ts";
 import type { Intent, JournalRow, LedgerStore, Outcome } from "../store/ledger.ts";
-import { homeOf } from "../vfs/home.ts";
+import { existingHome } from "../vfs/homes.ts";
 import { inodeKey, Jail } from "../vfs/jail.ts";
 import { type ByteString, bytes } from "../vfs/path.ts";
 import { walk } from "../vfs/walk.ts";
@@ -48,7 +49,7 @@ export function outcome(root: string, row: JournalRow): Outcome {
   const found = standing?.inode === row.inode ? standing : undefined;
   if (found !== undefined) return { size: found.size, linked: true };
   // Removed; or moved by another process just as this one died: then only a search can tell.
-  return row.unlinked ? gone : (search(homeOf(root, row.userName), row.inode) ?? gone);
+  return row.unlinked ? gone : (search(root, row) ?? gone);
 }
 
 interface Standing {
@@ -57,8 +58,10 @@ interface Standing {
 }
 
 function inHome<T>(root: string, user: string, act: (jail: Jail) => T): T | undefined {
-  const home = homeOf(root, user);
-  if (!existsSync(home)) return undefined;
+  // Where no homes are, nothing says what became of what was in them.
+  requireHomes(root);
+  const home = existingHome(root, user);
+  if (home === undefined) return undefined;
   const jail = new Jail(home);
   try {
     return act(jail);
@@ -84,8 +87,9 @@ function look(jail: Jail, path: ByteString): Standing | undefined {
   }
 }
 
-function search(home: string, inode: string): Outcome | undefined {
-  if (!existsSync(home)) return undefined;
+function search(root: string, { inode, userName }: JournalRow): Outcome | undefined {
+  const home = existingHome(root, userName);
+  if (home === undefined) return undefined;
   for (const stat of walk(home)) {
     if (inodeKey(stat) === inode) return { size: Number(stat.size), linked: true };
   }

@@ -1,8 +1,7 @@
-import { existsSync } from "node:fs";
 import { setImmediate as turn } from "node:timers/promises";
 import { FsError } from "../errors.ts";
 import type { LedgerStore } from "../store/ledger.ts";
-import { homeOf } from "../vfs/home.ts";
+import { existingHome } from "../vfs/homes.ts";
 import { inodeKey } from "../vfs/jail.ts";
 import { walk } from "../vfs/walk.ts";
 
@@ -24,7 +23,9 @@ export async function rescan(
   for (let attempt = 0; attempt < ATTEMPTS; attempt += 1) {
     const mark = await store.ledger.mark(account.id);
     const held = await store.ledger.held(account.id);
-    const { bytes, files } = await measure(homeOf(root, account.name), held, onProgress);
+    store.ledger.requireHomes();
+    const home = existingHome(root, account.name);
+    const { bytes, files } = await measure(home, held, onProgress);
     if (await store.ledger.correct(account.id, mark, bytes, files)) return { bytes, files };
   }
   throw new FsError("EBUSY", `the files of ${account.name} keep changing: try again later`);
@@ -32,14 +33,14 @@ export async function rescan(
 
 /** @param held what open files are charged, by inode: they count with that, removed ones too */
 async function measure(
-  home: string,
+  home: string | undefined,
   held: Map<string, number>,
   onProgress?: (entries: number, bytes: number) => void,
 ): Promise<{ bytes: number; files: number }> {
   const seen = new Set<string>();
   let bytes = 0;
   let files = 0;
-  for (const stat of existsSync(home) ? walk(home) : []) {
+  for (const stat of home === undefined ? [] : walk(home)) {
     files += 1;
     if (files % ENTRIES_PER_TURN === 0) {
       onProgress?.(files, bytes);

@@ -1,4 +1,4 @@
-import { errorName } from "../errors.ts";
+import { errorName, InstanceError } from "../errors.ts";
 import { Chunks } from "../shell/chunks.ts";
 import type { ShellContext } from "../shell/context.ts";
 import type { ShellService } from "../shell/serve.ts";
@@ -164,7 +164,8 @@ export class AdminShell implements ShellService {
     try {
       await this.#runShellOf(name);
     } catch (error) {
-      problem = error instanceof NoShell ? error.message : "the file shell could not be opened";
+      const isForAdmins = error instanceof NoShell || error instanceof InstanceError;
+      problem = isForAdmins ? error.message : "the file shell could not be opened";
       if (!(error instanceof NoShell)) this.#log(error);
     }
     if (this.#over || this.#screen === undefined) return;

@@ -4,7 +4,7 @@ import type { ClientInfo, Connection } from "ssh2";
 import type { Authenticator } from "../auth/authenticator.ts";
 import type { Offence, Penalties } from "../auth/penalties.ts";
 import type { Config } from "../config/types.ts";
-import { errorName } from "../errors.ts";
+import { errorName, InstanceError } from "../errors.ts";
 import type { SessionMemory } from "../memory/budget.ts";
 import { Refusal } from "../session/admission.ts";
 import type { Sessions } from "../session/registry.ts";
@@ -52,6 +52,10 @@ const KEYS_MS = 30_000;
 
 /** Reasons of a client's DISCONNECT that say it can't read what came (RFC 4253 section 11.1). */
 const UNREADABLE: ReadonlySet<unknown> = new Set([2, 5]);
+
+/** For a client that is not let in though its login is right. */
+const NOT_STARTED = "The session could not be started: try again later";
+const NO_FILES = "Your files can't be reached now: the server's log tells its administrator why";
 
 /** Detects a peer that vanished while it waits or logs in; afterwards SSH's own keepalive does. */
 const TCP_KEEPALIVE_MS = 30_000;
@@ -257,7 +261,7 @@ export class SshConnection implements Peer, ChannelsOwner, Stranger {
     } else if (!this.#ended) {
       const fields = { remote: this.remote, error: errorName(error) };
       this.#log.error(fields, "session not started");
-      this.disconnect("The session could not be started: try again later");
+      this.disconnect(error instanceof InstanceError ? NO_FILES : NOT_STARTED);
     }
   }
 

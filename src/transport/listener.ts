@@ -17,12 +17,13 @@ const IDENT = "Moorage";
 const NEVER_MS = 2 ** 31 - 1;
 
 const BACKLOG = 511;
-const FULL = "Not allowed at this time\r\n";
-const REFUSED_LINGER_MS = 500;
+const FULL = "Not allowed at this time";
 
 export interface ListenerOptions extends Omit<ConnectionServices, "config"> {
   readonly config: Pick<Config, "server" | "limits" | "transport">;
   readonly hostKeys: readonly HostKey[];
+  /** how many connections are read why they are refused, at once; others are closed */
+  readonly maxRefused: () => number;
 }
 
 export interface Address {
@@ -38,12 +39,13 @@ export class Listener {
   readonly #net: NetServer;
   readonly #connections = new Map<Socket, SshConnection>();
   readonly #strangers: Strangers;
-  readonly #refusals = new Refusals(IDENT);
+  readonly #refusals: Refusals;
 
   constructor(options: ListenerOptions) {
     this.#options = options;
     this.#services = options;
     this.#ssh = this.#sshServer();
+    this.#refusals = new Refusals(IDENT, options.maxRefused);
     this.#strangers = new Strangers(() => options.config.limits.maxUnauthenticated);
     this.#net = createServer({ noDelay: true }, (socket) => void this.#accept(socket));
     this.#net.on("error", (error) => {
@@ -126,7 +128,7 @@ export class Listener {
       return;
     }
     if (!this.#strangers.hasRoom(socket.remoteAddress)) {
-      refuse(socket);
+      this.#refusals.refuseByLine(socket, FULL);
       return;
     }
     let leave = (): void => {};
@@ -151,11 +153,4 @@ export class Listener {
       socket.off("error", ignore);
     }
   }
-}
-
-function refuse(socket: Socket): void {
-  socket.on("error", () => {});
-  socket.resume();
-  socket.end(FULL);
-  setTimeout(() => socket.destroy(), REFUSED_LINGER_MS);
 }

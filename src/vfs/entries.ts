@@ -20,6 +20,7 @@ import {
   toBuffer,
   withoutSlash,
 } from "./path.ts";
+import type { Disk } from "./space.ts";
 import type { ContentWatch } from "./watch.ts";
 
 /** What the operations on directory entries need. */
@@ -28,6 +29,7 @@ export interface Home {
   readonly ledger: Ledger;
   readonly userId: number;
   readonly contents: ContentWatch | undefined;
+  readonly disk: Disk;
 }
 
 /** Another session changed what stands at a name between looking and acting: look again. */
@@ -86,6 +88,18 @@ function inspect(stat: BigIntStats): Inspected {
   return { inode: inodeKey(stat), size: frees ? Number(stat.size) : 0 };
 }
 
+/**
+ * What removing the place's name would free, as it is when that is asked: others may have changed
+ * it while this waited for the database.
+ */
+function standing(place: Place): () => Inspected {
+  return () => {
+    const found = inspect(fstatSync(place.existing, { bigint: true }));
+    if (place.current() !== found.inode) throw new Stale();
+    return found;
+  };
+}
+
 /** What became of a file whose name is gone; undefined for what has no bytes to give back. */
 function aftermath(fd: number): Removed | undefined {
   const stat = fstatSync(fd, { bigint: true });
@@ -107,10 +121,8 @@ export function remove(home: Home, path: ByteString): Promise<void> {
       if (endsInDirectory(path)) throw new FsError(stat.isDirectory() ? "EISDIR" : "ENOTDIR");
       checkWritable(place);
       if (stat.isDirectory()) throw new FsError("EISDIR");
-      const found = inspect(stat);
       const forgotten = goes(home, stat);
-      await home.ledger.remove(home.userId, place.path, found, () => {
-        if (place.current() !== found.inode) throw new Stale();
+      await home.ledger.remove(home.userId, place.path, standing(place), () => {
         unlinkSync(place.host);
         return aftermath(target);
       });
@@ -126,9 +138,7 @@ export function removeDirectory(home: Home, path: ByteString): Promise<void> {
       const stat = fstatSync(place.existing, { bigint: true });
       checkWritable(place);
       if (!stat.isDirectory()) throw new FsError("ENOTDIR");
-      const found = inspect(stat);
-      await home.ledger.remove(home.userId, place.path, found, () => {
-        if (place.current() !== found.inode) throw new Stale();
+      await home.ledger.remove(home.userId, place.path, standing(place), () => {
         rmdirSync(place.host);
         return undefined;
       });
@@ -147,6 +157,7 @@ function make(
     if (place.name === "" || place.target !== undefined) throw new FsError("EEXIST");
     if (endsInDirectory(path) && !directory) throw new FsError("ENOENT");
     checkWritable(place);
+    home.disk.expectRoom();
     await home.ledger.createEntry(home.userId, place.path, () => {
       if (place.current() !== undefined) throw new FsError("EEXIST");
       perform(place);
@@ -211,9 +222,8 @@ async function move(
   if (victimFd !== undefined && !replace) throw new FsError("EEXIST");
   if (named[1] && !before.isDirectory()) throw new FsError("ENOTDIR");
   const replaced = victimFd === undefined ? undefined : fstatSync(victimFd, { bigint: true });
-  const victim = replaced && inspect(replaced);
   // POSIX: two names of one file stay as they are.
-  if (victim?.inode === moved) return;
+  if (replaced !== undefined && inodeKey(replaced) === moved) return;
   if (target.path.startsWith(`${source.path}/`)) throw new FsError("EINVAL");
   if (source.path.startsWith(`${target.path}/`)) throw new FsError("ENOTEMPTY");
   checkWritable(source);
@@ -222,8 +232,13 @@ async function move(
     checkMovable(before, source, target);
   const forgotten = replaced && goes(home, replaced);
   const { userId, ledger } = home;
-  await ledger.rename(userId, source.path, target.path, moved, victim, () => {
-    if (source.current() !== moved || target.current() !== victim?.inode) throw new Stale();
+  const inspectVictim = (): Inspected | undefined => {
+    if (source.current() !== moved) throw new Stale();
+    if (victimFd !== undefined) return standing(target)();
+    if (target.current() !== undefined) throw new Stale();
+    return undefined;
+  };
+  await ledger.rename(userId, source.path, target.path, moved, inspectVictim, () => {
     renameSync(source.host, target.host);
     return victimFd === undefined ? undefined : aftermath(victimFd);
   });

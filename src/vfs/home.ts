@@ -4,21 +4,22 @@ import {
   constants,
   fstatSync,
   lutimesSync,
-  mkdirSync,
   openSync,
+  statSync,
   unlinkSync,
   utimesSync,
 } from "node:fs";
-import { join as joinHost } from "node:path";
-import { FsError, toFsError } from "../errors.ts";
+import { FsError, InstanceError, toFsError } from "../errors.ts";
 import type { Ledger, Reservation } from "../quota/ledger.ts";
 import { copyRange } from "./copy.ts";
 import { descriptors } from "./descriptors.ts";
 import { HomeDirectory } from "./directory.ts";
 import * as entries from "./entries.ts";
 import { checkOwner, HomeFile, PERMISSIONS, toFileStat } from "./file.ts";
+import { existingHome, madeHome, ownerOf } from "./homes.ts";
 import { inodeKey, itself, Jail, O_PATH, type Place, readLinkAt } from "./jail.ts";
 import { type ByteString, components, normalize, type VirtualPath, withoutSlash } from "./path.ts";
+import { type Disk, Space } from "./space.ts";
 import { quotaStat } from "./statvfs.ts";
 import type {
   FileStat,
@@ -39,7 +40,12 @@ export interface HomeOptions {
   readonly ledger: Ledger;
   /** is told what becomes of the contents of files */
   readonly contents?: ContentWatch;
+  /** the room that is left for new data; without it all there is */
+  readonly space?: Space;
 }
+
+/** Where nobody says how much room must be left. */
+const ALL_ROOM = new Space(() => 0);
 
 const DEFAULT_FILE_MODE = 0o666;
 const DEFAULT_DIRECTORY_MODE = 0o777;
@@ -50,28 +56,20 @@ const OPEN_ATTEMPTS = 16;
 /** Descriptors a directory takes while it is listed: one names it, one reads it. */
 const DIRECTORY_DESCRIPTORS = 2;
 
-/** Virtual user IDs start where Linux distributions start those of people. */
-const FIRST_UID = 1000;
-
-/** The host's path of a user's home. */
-export function homeOf(root: string, name: string): string {
-  return joinHost(root, "homes", name);
-}
-
-export function ownerOf(account: { readonly id: number; readonly name: string }): Owner {
-  const uid = FIRST_UID + account.id;
-  return { uid, gid: uid, user: account.name, group: account.name };
-}
-
-/** Opens a user's home (made if missing, 0700) as a filesystem of its own. */
+/**
+ * Opens a user's home as a filesystem of its own. One without files is made if missing (0700).
+ * Rejects with InstanceError when it is not where it was, or no directory.
+ */
 export async function openHome(options: HomeOptions): Promise<UserFileSystem> {
-  const { root, account, ledger, contents } = options;
+  const { root, account, ledger, contents, space = ALL_ROOM } = options;
   try {
-    const home = homeOf(root, account.name);
-    mkdirSync(home, { recursive: true, mode: 0o700 });
-    return new HomeFileSystem(new Jail(home), ledger, account.id, ownerOf(account), contents);
+    ledger.requireHomes();
+    const home = existingHome(root, account.name) ?? (await madeHome(options));
+    const disk = space.disk(statSync(home).dev, home);
+    return new HomeFileSystem(new Jail(home), ledger, account.id, ownerOf(account), contents, disk);
   } catch (thrown) {
-    throw toFsError(thrown);
+    descriptors.noticed(thrown);
+    throw thrown instanceof InstanceError ? thrown : toFsError(thrown);
   }
 }
 
@@ -81,6 +79,7 @@ class HomeFileSystem implements UserFileSystem, entries.Home {
   readonly userId: number;
   readonly owner: Owner;
   readonly contents: ContentWatch | undefined;
+  readonly disk: Disk;
   /** with the descriptors each takes */
   readonly #open = new Map<OpenFile | OpenDirectory, number>();
   readonly #forget = (closed: OpenFile | OpenDirectory): void => {
@@ -96,8 +95,10 @@ class HomeFileSystem implements UserFileSystem, entries.Home {
     userId: number,
     owner: Owner,
     contents: ContentWatch | undefined,
+    disk: Disk,
   ) {
     this.jail = jail;
+    this.disk = disk;
     this.ledger = ledger;
     this.userId = userId;
     this.owner = owner;
@@ -245,6 +246,7 @@ class HomeFileSystem implements UserFileSystem, entries.Home {
 
   async #createAt(place: Place, flags: OpenFlags, mode: number): Promise<OpenFile | undefined> {
     entries.checkWritable(place);
+    this.disk.expectRoom();
     const { O_CREAT, O_EXCL, O_NOFOLLOW } = constants;
     let fd: number | undefined;
     let booked = false;
@@ -274,6 +276,8 @@ class HomeFileSystem implements UserFileSystem, entries.Home {
     if (!stat.isFile()) throw new FsError("EACCES");
     const wanted = (flags.read ? OWNER_READ : 0) | (flags.write ? OWNER_WRITE : 0);
     if ((stat.mode & wanted) !== wanted) throw new FsError("EACCES");
+    // It would be emptied, and not be filled again.
+    if (flags.truncate && flags.write && stat.size > 0) this.disk.expectRoom();
     const reservation = await this.ledger.open(this.userId, place.path, () => {
       const now = fstatSync(target, { bigint: true });
       if (now.nlink === 0n) throw new FsError("ENOENT");
@@ -308,7 +312,7 @@ class HomeFileSystem implements UserFileSystem, entries.Home {
     const watch = flags.write
       ? await contents?.opened(userId, reservation.inode, fd, fresh)
       : undefined;
-    const file = new HomeFile(fd, path, flags, owner, reservation, this.#forget, watch);
+    const file = new HomeFile(fd, path, flags, owner, reservation, this.#forget, watch, this.disk);
     if (this.#closed) {
       await file.close();
       throw new FsError("EBADF");
@@ -361,6 +365,7 @@ class HomeFileSystem implements UserFileSystem, entries.Home {
     try {
       return await act();
     } catch (thrown) {
+      descriptors.noticed(thrown);
       throw toFsError(thrown);
     }
   }

@@ -12,6 +12,7 @@ import {
 } from "node:fs";
 import { promisify } from "node:util";
 import { FsError, toFsError } from "../errors.ts";
+import { descriptors } from "./descriptors.ts";
 import {
   type ByteString,
   bytes,
@@ -148,9 +149,9 @@ interface Step {
 export class Jail {
   readonly #root: number;
 
-  /** @param home the host's path of the directory; the owner of the machine may make it a link */
+  /** @param home the host's path of the directory, which is no link */
   constructor(home: string) {
-    this.#root = openSync(home, O_PATH | constants.O_DIRECTORY);
+    this.#root = openSync(home, DIRECTORY);
   }
 
   close(): void {
@@ -172,6 +173,7 @@ export class Jail {
       return this.#walk(toSteps(path).reverse(), way, follow);
     } catch (thrown) {
       this.#retreat(way, 1);
+      descriptors.noticed(thrown);
       throw toFsError(thrown);
     }
   }

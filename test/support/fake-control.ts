@@ -201,7 +201,7 @@ export class FakeControl implements Control {
         bytesIn: 81 * GB,
         bytesOut: 24 * GB,
       },
-      disk: { totalBytes: 500 * GB, freeBytes: 123 * GB },
+      disk: { totalBytes: 500 * GB, freeBytes: 123 * GB, full: false },
       memoryBytes: 95_000_000,
       topUsers: all.slice(0, 10),
       samples: this.#samples,

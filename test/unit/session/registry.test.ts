@@ -24,7 +24,7 @@ test("a session is kicked while its home is being opened: it is not let in", asy
     openHome,
     digestsOf: () => ({}) as Digests,
     loggedIn: async () => {},
-    memory: { budget: new MemoryBudget(2 ** 30) },
+    memory: { budget: new MemoryBudget(2 ** 30), close() {} },
     limits: { idleTimeout: 0, handlesPerChannel: 64 },
     commands: {} as CommandServices,
     counts: { bytesIn: 0, bytesOut: 0, logins: 0, refusals: 0 },

@@ -1,0 +1,42 @@
+import { expect, test } from "vitest";
+import { loadConfig } from "../../../src/config/load.ts";
+import { planDescriptors, withFittedLimits } from "../../../src/session/fitted-limits.ts";
+
+const config = loadConfig({ root: "/nowhere", env: {} });
+const { limits } = config;
+
+test.each([1, 64, 81, 100, 256, 1024, 4096, 1_000_000])(
+  "of %i descriptors all kinds get some, and all together no more than there are",
+  (limit) => {
+    const plan = planDescriptors(limit, limits);
+    const { maxSessions, queue, maxUnauthenticated, refused, files } = plan;
+    for (const some of [maxSessions, queue, maxUnauthenticated, files]) {
+      expect(some).toBeGreaterThanOrEqual(1);
+    }
+    const taken = 2 * maxSessions + queue + maxUnauthenticated + refused + files;
+    if (limit > 100) expect(taken).toBeLessThan(limit);
+    expect(maxSessions).toBeLessThanOrEqual(limits.maxSessions);
+    expect(plan.isShort).toBe(limit < 4096);
+  },
+);
+
+test("where there are enough the limits are those that are set", () => {
+  const { maxSessions, queue, maxUnauthenticated } = limits;
+  expect(planDescriptors(20_000, limits)).toMatchObject({
+    maxSessions,
+    queue,
+    maxUnauthenticated,
+    isShort: false,
+  });
+});
+
+test("limits are fitted to few descriptors, and follow the settings", () => {
+  const live = structuredClone(config);
+  const fitted = withFittedLimits(live, 256);
+  expect(fitted.limits.maxSessions).toBe(planDescriptors(256, limits).maxSessions);
+  expect(fitted.limits.idleTimeout).toBe(limits.idleTimeout);
+  expect(fitted.quota).toBe(live.quota);
+  Object.assign(live.limits, { maxSessions: 3, idleTimeout: 77 });
+  expect(fitted.limits).toMatchObject({ maxSessions: 3 });
+  expect(fitted.limits.idleTimeout).toBe(77);
+});
