@@ -2,9 +2,10 @@ import { randomBytes } from "node:crypto";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { promisify } from "node:util";
-import Database from "better-sqlite3";
 import type { Client, FileEntry, SFTPWrapper, Stats } from "ssh2";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
+import type { Connection } from "../../src/store/database.ts";
+import { Driver as Database } from "../../src/store/database-driver.ts";
 import { startTestServer, type TestServer } from "../support/server.ts";
 import { login } from "../support/ssh-client.ts";
 
@@ -12,7 +13,7 @@ const SIZE = 3 * 1024 * 1024;
 const CHUNK = 32 * 1024;
 
 let server: TestServer;
-let other: Database.Database;
+let other: Connection;
 let clients: Client[];
 const big = randomBytes(SIZE);
 

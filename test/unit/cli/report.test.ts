@@ -44,7 +44,7 @@ describe("report", () => {
     ["SQLITE_BUSY_SNAPSHOT", /busy: try again/],
     ["SQLITE_READONLY_DIRECTORY", /can't be written/],
     ["SQLITE_CANTOPEN", /can't be opened/],
-    ["SQLITE_FULL", /disk is full/],
+    ["SQLITE_FULL", /disk of db\/ is full/],
     ["SQLITE_NOTADB", /damaged/],
   ])("%s says what to do", (code, text) => {
     expect(reported(systemError({ code })).err).toMatch(text);

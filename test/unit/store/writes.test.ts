@@ -1,12 +1,13 @@
 import { join } from "node:path";
-import Database from "better-sqlite3";
 import { expect, onTestFinished, test } from "vitest";
+import type { Connection } from "../../../src/store/database.ts";
+import { Driver as Database } from "../../../src/store/database-driver.ts";
 import { DatabaseBusy, Writes } from "../../../src/store/writes.ts";
 import { rawDatabase, temporaryStore } from "./instance.ts";
 
 interface World {
-  readonly connection: Database.Database;
-  readonly other: Database.Database;
+  readonly connection: Connection;
+  readonly other: Connection;
   /** how often an `act` ran, and what stands in the table */
   readonly stored: () => unknown[];
 }
@@ -24,7 +25,7 @@ async function world(): Promise<World> {
   return { connection, other, stored: () => stored.all() };
 }
 
-function inserting(connection: Database.Database): (value: unknown) => number {
+function inserting(connection: Connection): (value: unknown) => number {
   const insert = connection.prepare("INSERT INTO t VALUES (?)");
   return (value) => insert.run(value).changes;
 }
