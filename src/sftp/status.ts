@@ -1,4 +1,4 @@
-import { type FsError, type FsErrorCode, toFsError } from "../errors.ts";
+import { type FsErrorCode, toFsError } from "../errors.ts";
 import { StatusCode } from "./constants.ts";
 import { MalformedError } from "./reader.ts";
 
@@ -8,37 +8,61 @@ export interface Status {
   readonly text: string;
 }
 
-/** The one map from failed file operations to SFTP version 3. */
-const STATUSES: Readonly<Record<FsErrorCode, Status>> = {
-  ENOENT: { code: StatusCode.NO_SUCH_FILE, text: "No such file or directory" },
-  ENOTDIR: { code: StatusCode.NO_SUCH_FILE, text: "A part of the path is not a directory" },
-  ELOOP: { code: StatusCode.NO_SUCH_FILE, text: "Too many links in the path" },
-  EACCES: { code: StatusCode.PERMISSION_DENIED, text: "Permission denied" },
-  EPERM: { code: StatusCode.PERMISSION_DENIED, text: "Operation not permitted" },
-  EROFS: { code: StatusCode.PERMISSION_DENIED, text: "Read-only" },
-  EINVAL: { code: StatusCode.BAD_MESSAGE, text: "Invalid argument" },
-  ENAMETOOLONG: { code: StatusCode.BAD_MESSAGE, text: "Name too long" },
-  EOPNOTSUPP: { code: StatusCode.OP_UNSUPPORTED, text: "Operation not supported" },
-  EEXIST: { code: StatusCode.FAILURE, text: "File already exists" },
-  ENOTEMPTY: { code: StatusCode.FAILURE, text: "Directory not empty" },
-  EISDIR: { code: StatusCode.FAILURE, text: "Is a directory" },
-  EBADF: { code: StatusCode.FAILURE, text: "Bad handle" },
-  ENOSPC: { code: StatusCode.FAILURE, text: "No space left on the server's disk" },
-  EDQUOT: { code: StatusCode.FAILURE, text: "Quota exceeded" },
-  EXDEV: { code: StatusCode.FAILURE, text: "Not on the same filesystem" },
-  EMLINK: { code: StatusCode.FAILURE, text: "Too many links to the file" },
-  EMFILE: { code: StatusCode.FAILURE, text: "Too many open handles" },
-  EBUSY: { code: StatusCode.FAILURE, text: "File is busy" },
-  EFBIG: { code: StatusCode.FAILURE, text: "File too large" },
-  EIO: { code: StatusCode.FAILURE, text: "Input/output error" },
+/**
+ * The texts of OpenSSH's server, for there are clients that go by the text: node-ssh makes missing
+ * directories only after "No such file". Only FAILURE, which says nothing, has others in its place.
+ */
+export const TEXTS: Readonly<Record<StatusCode, string>> = {
+  [StatusCode.OK]: "Success",
+  [StatusCode.EOF]: "End of file",
+  [StatusCode.NO_SUCH_FILE]: "No such file",
+  [StatusCode.PERMISSION_DENIED]: "Permission denied",
+  [StatusCode.FAILURE]: "Failure",
+  [StatusCode.BAD_MESSAGE]: "Bad message",
+  [StatusCode.NO_CONNECTION]: "No connection",
+  [StatusCode.CONNECTION_LOST]: "Connection lost",
+  [StatusCode.OP_UNSUPPORTED]: "Operation unsupported",
+};
+
+/** The codes for failed file operations that SFTP version 3 has one of its own for. */
+const CODES: Readonly<Partial<Record<FsErrorCode, StatusCode>>> = {
+  ENOENT: StatusCode.NO_SUCH_FILE,
+  ENOTDIR: StatusCode.NO_SUCH_FILE,
+  ELOOP: StatusCode.NO_SUCH_FILE,
+  EACCES: StatusCode.PERMISSION_DENIED,
+  EPERM: StatusCode.PERMISSION_DENIED,
+  EROFS: StatusCode.PERMISSION_DENIED,
+  EINVAL: StatusCode.BAD_MESSAGE,
+  ENAMETOOLONG: StatusCode.BAD_MESSAGE,
+  EOPNOTSUPP: StatusCode.OP_UNSUPPORTED,
+};
+
+/** What FAILURE says for the others. */
+const FAILURES: Readonly<Partial<Record<FsErrorCode, string>>> = {
+  EEXIST: "File already exists",
+  ENOTEMPTY: "Directory not empty",
+  EISDIR: "Is a directory",
+  EBADF: "Bad handle",
+  ENOSPC: "No space left on the server's disk",
+  EDQUOT: "Quota exceeded",
+  EXDEV: "Not on the same filesystem",
+  EMLINK: "Too many links to the file",
+  EMFILE: "Too many open handles",
+  EBUSY: "File is busy",
+  EFBIG: "File too large",
+  EIO: "Input/output error",
 };
 
 /** The status that answers whatever an operation threw. */
 export function toStatus(thrown: unknown): Status {
-  if (thrown instanceof MalformedError) {
-    return { code: StatusCode.BAD_MESSAGE, text: "Malformed request" };
-  }
-  const error: FsError = toFsError(thrown);
-  const status = STATUSES[error.code];
-  return error.message === error.code ? status : { code: status.code, text: error.message };
+  if (thrown instanceof MalformedError) return status(StatusCode.BAD_MESSAGE);
+  const { code, message } = toFsError(thrown);
+  const own = CODES[code];
+  if (own !== undefined) return status(own);
+  const text = message === code ? FAILURES[code] : message;
+  return { code: StatusCode.FAILURE, text: text ?? TEXTS[StatusCode.FAILURE] };
+}
+
+function status(code: StatusCode): Status {
+  return { code, text: TEXTS[code] };
 }

@@ -17,8 +17,3 @@ export function greet(frame: Buffer, context: Context): Buffer | undefined {
     writer.bytes(fromText(name)).bytes(fromText(version));
   return writer.finish();
 }
-
-/** Clients that send SYMLINK as the draft says it, and not as OpenSSH's server reads it. */
-export function sendsLinkFirst(clientIdent: string): boolean {
-  return /winscp|sshj|asyncssh/i.test(clientIdent);
-}
