@@ -228,6 +228,21 @@ export interface ControlMethods {
     params: { readonly name: string; readonly deleteHome?: boolean; readonly force?: boolean };
     result: { readonly homeDeleted: boolean };
   };
+  /**
+   * Ends all sessions of a user, and logins that wait. Resolves to their numbers when they are gone,
+   * whichever process has them. Rejects when there are none, unless the account is disabled, too.
+   * @param disable also disable the account (`force`: that of the last admin, too)
+   * @param reason what the user is told
+   */
+  "users.kick": {
+    params: {
+      readonly name: string;
+      readonly disable?: boolean;
+      readonly force?: boolean;
+      readonly reason?: string;
+    };
+    result: { readonly ended: readonly number[] };
+  };
   "users.rescan": { params: { readonly name: string }; result: UserInfo };
   /** @param text what `ssh-keygen` wrote into a .pub file */
   "keys.add": {

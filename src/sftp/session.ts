@@ -8,8 +8,8 @@ import { Handles } from "./handles.ts";
 import { ownerColumns } from "./longname.ts";
 import { Scheduler } from "./scheduler.ts";
 import { toStatus } from "./status.ts";
+import { sendsLinkFirst } from "./symlink-order.ts";
 import { Turn } from "./turn.ts";
-import { sendsLinkFirst } from "./version.ts";
 
 export interface SftpOptions {
   /** open handles at once, 64 or more: OpenSSH's client takes less as its number of requests */

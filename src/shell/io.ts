@@ -15,6 +15,11 @@ export interface Sink {
    * change afterwards. Rejects when nobody takes the bytes any more.
    */
   write(data: Buffer): Promise<void>;
+  /**
+   * Resolves when all that was written is in packets: what is written next is in another one. Sinks
+   * without packets leave it out.
+   */
+  packed?(): Promise<void>;
 }
 
 /** A terminal on the other side. */
@@ -176,5 +181,11 @@ export class Output {
     this.#pieces = [];
     this.#length = 0;
     await unlessAborted(this.#signal, this.#sink.write(data));
+  }
+
+  /** {@link Sink.packed} for what was printed and written. */
+  async packed(): Promise<void> {
+    await this.flush();
+    if (this.#sink.packed !== undefined) await unlessAborted(this.#signal, this.#sink.packed());
   }
 }

@@ -295,6 +295,10 @@ export function wireCases(name: string, start: StartWireServer): void {
         ["SSH-2.0-paramiko_3.4.0", false],
         ["SSH-2.0-WinSCP_release_6.3", true],
         ["SSH-2.0-SSHJ_0.38.0", true],
+        ["SSH-2.0-ssh2js1.17.0", true],
+        ["SSH-2.0-libssh_0.10.6", true],
+        ["SSH-2.0-libssh2_1.11.1", false],
+        ["SSH-2.0-phpseclib_3.0 (openssl)", true],
       ];
       for (const [ident, linkFirst] of idents) {
         await begin({ ident });

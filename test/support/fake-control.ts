@@ -290,6 +290,13 @@ const IMPLEMENTED: Partial<Methods> = {
     control.users.delete(name);
     return { homeDeleted: deleteHome };
   },
+  "users.kick": (control, { name, disable = false }) => {
+    control.user(name);
+    const ended = control.sessions.filter(({ user }) => user === name).map(({ id }) => id);
+    control.sessions = control.sessions.filter(({ user }) => user !== name);
+    if (disable) control.change(name, { enabled: false });
+    return { ended };
+  },
   "users.rescan": (control, { name }) => control.user(name),
   "keys.check": (_, { text }) => {
     if (!text.startsWith("ssh-")) throw new FakeError("that is not a public key");
