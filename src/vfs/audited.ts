@@ -192,18 +192,22 @@ export class AuditedFileSystem implements UserFileSystem {
     length: number,
     target: OpenFile,
     targetPosition: number,
+    told?: (bytes: number) => void,
   ): Promise<number> {
     const from = source instanceof AuditedFile ? source.inner : source;
     const to = target instanceof AuditedFile ? target.inner : target;
-    for (const file of [source, target]) {
-      if (file instanceof AuditedFile && file.ended !== undefined) throw file.ended;
-    }
+    const progress = (bytes: number): void => {
+      if (target instanceof AuditedFile) target.bytesWritten += bytes;
+      for (const file of [source, target]) {
+        if (file instanceof AuditedFile && file.ended !== undefined) throw file.ended;
+      }
+      told?.(bytes);
+    };
     this.#copies += 1;
     try {
-      const work = this.#inner.copy(from, sourcePosition, length, to, targetPosition);
-      const copied = await this.#noted(target.path, work);
-      if (target instanceof AuditedFile) target.bytesWritten += copied;
-      return copied;
+      progress(0);
+      const work = this.#inner.copy(from, sourcePosition, length, to, targetPosition, progress);
+      return await this.#noted(target.path, work);
     } finally {
       this.#copies -= 1;
     }

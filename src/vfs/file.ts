@@ -157,6 +157,24 @@ export class HomeFile implements OpenFile {
   }
 
   /**
+   * Runs `act`, which writes up to `end` bytes, when there is room for all of them. What it has not
+   * used is given back.
+   * @throws FsError EDQUOT before anything is done
+   */
+  withRoom<T>(end: number, act: () => Promise<T>): Promise<T> {
+    return this.#run(async () => {
+      await this.#reservation.reserve(end);
+      try {
+        return await act();
+      } finally {
+        // The source may have become shorter, or nobody wants the rest.
+        if (fstatSync(this.#fd).size < end) await this.#reservation.failed();
+        else this.#reservation.release();
+      }
+    });
+  }
+
+  /**
    * Copies the whole of `source`, which can't grow meanwhile, into this file, which is empty.
    * @param copy does it from one path to the other; false: it did nothing
    * @returns false, with nothing done, when the source may be growing

@@ -221,8 +221,10 @@ class HomeFileSystem implements UserFileSystem, entries.Home {
     length: number,
     target: OpenFile,
     targetPosition: number,
+    progress?: (bytes: number) => void,
   ): Promise<number> {
-    return this.#run(() => copyRange(source, sourcePosition, length, target, targetPosition));
+    const range = { source, sourcePosition, length, target, targetPosition, progress };
+    return this.#run(() => copyRange(range));
   }
 
   async close(): Promise<void> {

@@ -128,8 +128,10 @@ export interface UserFileSystem {
   realPath(path: ByteString): Promise<VirtualPath>;
   fileSystemStat(): Promise<FileSystemStat>;
   /**
-   * Copies `length` bytes (0: to the end of the source) between two open files, within the quota.
-   * Resolves to the bytes copied. (copy-data of draft-ietf-secsh-filexfer-extensions-00)
+   * Copies `length` bytes (0: to the end of the source as it is now) between two open files, within
+   * the quota. Resolves to the bytes copied: less where the source gets shorter meanwhile. Closing
+   * either file ends it. (copy-data of draft-ietf-secsh-filexfer-extensions-00)
+   * @param progress told of each piece when it is copied, in bytes; what it throws ends the copy
    */
   copy(
     source: OpenFile,
@@ -137,6 +139,7 @@ export interface UserFileSystem {
     length: number,
     target: OpenFile,
     targetPosition: number,
+    progress?: (bytes: number) => void,
   ): Promise<number>;
   /** Closes everything still open; what was written stays. */
   close(): Promise<void>;

@@ -220,15 +220,20 @@ const PROGRAM = fileURLToPath(new URL("../../dist/src/moorage.cjs", import.meta.
 /**
  * The built program (`npm run build`) as a child process serving `root` on a free loopback port.
  * @param settings flags such as `["--limits-max-sessions", "10"]`
+ * @param env variables besides those of this process
  */
 export async function spawnServer(
   root: string,
   settings: readonly string[] = [],
+  env: NodeJS.ProcessEnv = {},
 ): Promise<SpawnedServer> {
   const child = spawn(
     process.execPath,
     [PROGRAM, "--root", root, "serve", "--host", "127.0.0.1", "--port", "0", ...settings],
-    { stdio: ["ignore", "pipe", "pipe"], env: { ...process.env, MOORAGE_LOG_LEVEL: "warn" } },
+    {
+      stdio: ["ignore", "pipe", "pipe"],
+      env: { ...process.env, MOORAGE_LOG_LEVEL: "warn", ...env },
+    },
   );
   let output = "";
   const exited = new Promise<number | null>((resolve) => child.once("exit", resolve));
