@@ -46,8 +46,8 @@ export function toFileStat(stat: Stats): FileStat {
 
 /** @throws FsError EPERM when the change would give the file to another */
 export function checkOwner(change: StatChange, owner: Owner): void {
-  if (change.owner === undefined) return;
-  if (change.owner.uid !== owner.uid || change.owner.gid !== owner.gid) throw new FsError("EPERM");
+  const { uid = owner.uid, gid = owner.gid } = change.owner ?? {};
+  if (uid !== owner.uid || gid !== owner.gid) throw new FsError("EPERM");
 }
 
 /** One chain of appends for each inode: the next one starts where the last one ended. */

@@ -22,7 +22,8 @@ export interface StatChange {
   readonly size?: number;
   readonly permissions?: number;
   readonly times?: { readonly atime: number; readonly mtime: number };
-  readonly owner?: { readonly uid: number; readonly gid: number };
+  /** of these, too, an absent one stays */
+  readonly owner?: { readonly uid?: number; readonly gid?: number };
 }
 
 /** How to open, bit by bit as the client asked (SSH_FXF_*). */

@@ -258,9 +258,8 @@ export class MemoryFs implements UserFileSystem, MemoryDisk {
       this.resize(node, change.size);
       node.mtime = CLOCK + 1;
     }
-    if (change.owner !== undefined && change.owner.uid !== this.owner.uid) {
-      throw new FsError("EPERM");
-    }
+    const { uid = this.owner.uid, gid = this.owner.gid } = change.owner ?? {};
+    if (uid !== this.owner.uid || gid !== this.owner.gid) throw new FsError("EPERM");
     if (change.permissions !== undefined) node.mode = (node.mode & 0o170000) | change.permissions;
     if (change.times !== undefined) Object.assign(node, change.times);
   }
