@@ -89,11 +89,12 @@ export class LedgerStore {
     path: Buffer,
     ahead: number,
     perform: () => Inspected | undefined,
+    inside?: string,
   ): Promise<{ readonly opened: OpenedRow | undefined } | undefined> {
     return this.#changing(() => {
       const usage = this.#usage(userId);
       if (usage.quotaFiles !== null && usage.usedFiles >= usage.quotaFiles) return undefined;
-      const made = this.#intend({ kind: "create", userId, path }, perform);
+      const made = this.#intend({ kind: "create", userId, path, inside }, perform);
       const slack = made === undefined ? 0 : Math.min(ahead, slackFor(freeBytes(usage)));
       this.#sql.add.run({ userId, bytes: slack, files: 1 });
       if (made === undefined) return { opened: undefined };
@@ -197,10 +198,10 @@ export class LedgerStore {
     path: Buffer,
     victim: Inspected,
     perform: () => Removed | undefined,
+    inside?: string,
   ): Promise<void> {
-    this.#changing(() => {
-      this.#removed(userId, this.#intend({ kind: "remove", userId, path, victim }, perform));
-    });
+    const intent = { kind: "remove", userId, path, inside, victim } as const;
+    this.#changing(() => this.#removed(userId, this.#intend(intent, perform)));
   }
 
   /**

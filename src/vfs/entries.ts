@@ -12,7 +12,7 @@ import { FsError } from "../errors.ts";
 import type { Ledger } from "../quota/ledger.ts";
 import type { Inspected, Removed } from "../store/ledger.ts";
 import { PERMISSIONS } from "./file.ts";
-import { inodeKey, type Jail, type Place } from "./jail.ts";
+import type { Place, Places } from "./jail.ts";
 import {
   type ByteString,
   endsInDirectory,
@@ -20,11 +20,12 @@ import {
   toBuffer,
   withoutSlash,
 } from "./path.ts";
+import { inodeKey } from "./proc.ts";
 import type { ContentWatch } from "./watch.ts";
 
 /** What the operations on directory entries need. */
 export interface Home {
-  readonly jail: Jail;
+  readonly places: Places;
   readonly ledger: Ledger;
   readonly userId: number;
   readonly contents: ContentWatch | undefined;
@@ -59,7 +60,7 @@ async function settled<T>(act: () => Promise<T>): Promise<T> {
  * not with a slash behind it: an entry that is removed or moved is the one that was named.
  */
 async function at<T>(home: Home, path: ByteString, act: (place: Place) => Promise<T>): Promise<T> {
-  const place = home.jail.locate(withoutSlash(path), false);
+  const place = home.places.locate(withoutSlash(path), false);
   try {
     return await act(place);
   } finally {
@@ -109,7 +110,7 @@ export function remove(home: Home, path: ByteString): Promise<void> {
       if (stat.isDirectory()) throw new FsError("EISDIR");
       const found = inspect(stat);
       const forgotten = goes(home, stat);
-      await home.ledger.remove(home.userId, place.path, found, () => {
+      await home.ledger.remove(home.userId, place, found, () => {
         if (place.current() !== found.inode) throw new Stale();
         unlinkSync(place.host);
         return aftermath(target);
@@ -127,7 +128,7 @@ export function removeDirectory(home: Home, path: ByteString): Promise<void> {
       checkWritable(place);
       if (!stat.isDirectory()) throw new FsError("ENOTDIR");
       const found = inspect(stat);
-      await home.ledger.remove(home.userId, place.path, found, () => {
+      await home.ledger.remove(home.userId, place, found, () => {
         if (place.current() !== found.inode) throw new Stale();
         rmdirSync(place.host);
         return undefined;
@@ -147,7 +148,7 @@ function make(
     if (place.name === "" || place.target !== undefined) throw new FsError("EEXIST");
     if (endsInDirectory(path) && !directory) throw new FsError("ENOENT");
     checkWritable(place);
-    await home.ledger.createEntry(home.userId, place.path, () => {
+    await home.ledger.createEntry(home.userId, place, () => {
       if (place.current() !== undefined) throw new FsError("EEXIST");
       perform(place);
     });
@@ -188,6 +189,8 @@ export function rename(
   return settled(() =>
     at(home, from, (source) =>
       at(home, to, (target) => {
+        // Open files follow by their paths, which a cursor's names don't have.
+        if (source.inside ?? target.inside) throw new FsError("EINVAL");
         const directories = [endsInDirectory(from), endsInDirectory(to)] as const;
         return move(home, source, target, replace, directories);
       }),

@@ -19,8 +19,8 @@ import { promisify } from "node:util";
 import { FsError, toFsError } from "../errors.ts";
 import type { Reservation } from "../quota/ledger.ts";
 import { INLINE_BYTES, inline } from "./inline.ts";
-import { itself } from "./jail.ts";
 import type { VirtualPath } from "./path.ts";
+import { itself } from "./proc.ts";
 import type { FileStat, OpenFile, OpenFlags, Owner, StatChange } from "./types.ts";
 import type { WriteWatch } from "./watch.ts";
 

@@ -104,6 +104,25 @@ export interface OpenDirectory {
 }
 
 /**
+ * Stands in a directory, goes down into what is in it and back up, in a tree of any depth: paths have
+ * a length. Rejects with FsError only.
+ */
+export interface Cursor {
+  /**
+   * The home as it is seen from here: a path is one that begins with a slash, or one name in the
+   * directory where this stands now, "." being the directory itself.
+   */
+  readonly fs: UserFileSystem;
+  /** @param follow whether a link to a directory is one to go into */
+  enter(name: ByteString, follow?: boolean): Promise<void>;
+  /** Goes back to where it was before the last `enter`: EBUSY when that was moved elsewhere. */
+  leave(): Promise<void>;
+  /** The path of a name here, for people: what would be too long has its middle left out. */
+  where(name: ByteString): VirtualPath;
+  close(): Promise<void>;
+}
+
+/**
  * A user's home as a filesystem of its own: jail and quota included. Paths are what the client
  * sent: absolute or relative to the home. Each method takes effect at once when called in sequence
  * and rejects with FsError only.
@@ -128,6 +147,8 @@ export interface UserFileSystem {
   /** The canonical path; what does not exist keeps its text, normalised (as OpenSSH's server does). */
   realPath(path: ByteString): Promise<VirtualPath>;
   fileSystemStat(): Promise<FileSystemStat>;
+  /** A cursor that stands in a directory. */
+  walkFrom(path: ByteString): Promise<Cursor>;
   /**
    * Copies `length` bytes (0: to the end of the source as it is now) between two open files, within
    * the quota. Resolves to the bytes copied: less where the source gets shorter meanwhile. Closing

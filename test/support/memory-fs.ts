@@ -9,6 +9,7 @@ import {
   type VirtualPath,
 } from "../../src/vfs/path.ts";
 import type {
+  Cursor,
   DirectoryEntry,
   FileStat,
   FileSystemStat,
@@ -38,6 +39,8 @@ export interface MemoryFsOptions {
   /** a code makes the operation fail instead */
   readonly fail?: (operation: string) => FsErrorCode | undefined;
 }
+
+import { PathCursor } from "./path-cursor.ts";
 
 const TYPE = { file: 0o100000, directory: 0o040000, link: 0o120000 } as const;
 const CLOCK = 1_700_000_000;
@@ -226,6 +229,13 @@ export class MemoryFs implements UserFileSystem, MemoryDisk {
       const piece = Buffer.from(data.subarray(sourcePosition, end));
       if (piece.length > 0) this.put((target as MemoryFile).node, [piece], targetPosition);
       return piece.length;
+    });
+  }
+
+  walkFrom(path: ByteString): Promise<Cursor> {
+    return this.run("walkFrom", () => {
+      if (this.#find(path, true).kind !== "directory") throw new FsError("ENOTDIR");
+      return new PathCursor(this, normalize(path));
     });
   }
 
