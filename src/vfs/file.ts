@@ -19,8 +19,8 @@ import { promisify } from "node:util";
 import { FsError, toFsError } from "../errors.ts";
 import type { Reservation } from "../quota/ledger.ts";
 import { INLINE_BYTES, inline } from "./inline.ts";
-import { itself } from "./jail.ts";
 import type { VirtualPath } from "./path.ts";
+import { itself } from "./proc.ts";
 import { type Disk, diskFull } from "./space.ts";
 import type { FileStat, OpenFile, OpenFlags, Owner, StatChange } from "./types.ts";
 import type { WriteWatch } from "./watch.ts";
@@ -50,8 +50,8 @@ export function toFileStat(stat: Stats): FileStat {
 
 /** @throws FsError EPERM when the change would give the file to another */
 export function checkOwner(change: StatChange, owner: Owner): void {
-  if (change.owner === undefined) return;
-  if (change.owner.uid !== owner.uid || change.owner.gid !== owner.gid) throw new FsError("EPERM");
+  const { uid = owner.uid, gid = owner.gid } = change.owner ?? {};
+  if (uid !== owner.uid || gid !== owner.gid) throw new FsError("EPERM");
 }
 
 /** One chain of appends for each inode: the next one starts where the last one ended. */
@@ -159,6 +159,24 @@ export class HomeFile implements OpenFile {
       }
       if (change.times !== undefined) {
         futimesSync(this.#fd, change.times.atime, change.times.mtime);
+      }
+    });
+  }
+
+  /**
+   * Runs `act`, which writes up to `end` bytes, when there is room for all of them. What it has not
+   * used is given back.
+   * @throws FsError EDQUOT before anything is done
+   */
+  withRoom<T>(end: number, act: () => Promise<T>): Promise<T> {
+    return this.#run(async () => {
+      await this.#reservation.reserve(end);
+      try {
+        return await act();
+      } finally {
+        // The source may have become shorter, or nobody wants the rest.
+        if (fstatSync(this.#fd).size < end) await this.#reservation.failed();
+        else this.#reservation.release();
       }
     });
   }

@@ -108,6 +108,24 @@ describe("a mount by sshfs", () => {
     expect(readdirSync(join(server.home("ann"), "in/side"))).toEqual(["new"]);
   });
 
+  test("lets chown and chgrp name one's own, and nobody else", { timeout: TIMEOUT }, async () => {
+    const mount = await mounted();
+    const [uid, gid] = [`${process.getuid?.()}`, `${process.getgid?.()}`];
+    await runOk("touch", [mount.at("file")]);
+    await runOk("chown", [uid, mount.at("file")]);
+    await runOk("chgrp", [gid, mount.at("file")]);
+    await runOk("chown", [`${uid}:${gid}`, mount.at("file")]);
+    await runOk("install", ["-g", gid, "-m", "640", mount.at("file"), mount.at("installed")]);
+    expect(await runOk("stat", ["-c", "%a", mount.at("installed")])).toBe("640\n");
+    for (const name of ["chown", "chgrp"]) {
+      const { code, stderr } = await run(name, ["12345", mount.at("file")]);
+      expect({ code, stderr }).toEqual({
+        code: 1,
+        stderr: expect.stringMatching(/: (Permission denied|Operation not permitted)\n$/),
+      });
+    }
+  });
+
   test("holds a git repository", { timeout: TIMEOUT }, async () => {
     const mount = await mounted();
     const git = (...args: string[]): Promise<string> => runOk("git", args, { cwd: desk, env: GIT });

@@ -333,6 +333,30 @@ describe("large directories", () => {
     expect(fs.openDirectories).toBe(0);
   });
 
+  it("are read once, not once for each batch of names", async () => {
+    const fs = new MemoryFs();
+    const names = Array.from({ length: 20_000 }, (_, index) => `f${(index * 7919) % 20_000}`);
+    for (const name of names) await fs.makeDirectory(fromText(name));
+    const opened = vi.spyOn(fs, "openDirectory");
+    const call = callOf(new Shell(contextOf(fs)));
+    const compare = (a: { name: ByteString }, b: { name: ByteString }) =>
+      a.name < b.name ? -1 : a.name > b.name ? 1 : 0;
+    // Again and again, also left early: the room for so many names is given back each time.
+    for (let round = 1; round <= 16; round += 1) {
+      const found: string[] = [];
+      for await (const entries of sortedEntries(call, fromText("/"), {
+        compare,
+        wanted: () => true,
+      })) {
+        found.push(...entries.map(({ name }) => name));
+        if (round % 2 === 0) break;
+      }
+      expect(opened).toHaveBeenCalledTimes(round);
+      expect(found).toEqual([...names].sort().slice(0, found.length));
+      expect(found.length).toBeGreaterThanOrEqual(round % 2 === 0 ? 1 : 20_000);
+    }
+  });
+
   it("don't keep a walk from saying what is too deep", async () => {
     const fs = new MemoryFs();
     let path = "";
