@@ -21,6 +21,7 @@ import type { Reservation } from "../quota/ledger.ts";
 import { INLINE_BYTES, inline } from "./inline.ts";
 import type { VirtualPath } from "./path.ts";
 import { itself } from "./proc.ts";
+import { after } from "./slices.ts";
 import { type Disk, diskFull } from "./space.ts";
 import type { FileStat, OpenFile, OpenFlags, Owner, StatChange } from "./types.ts";
 import type { WriteWatch } from "./watch.ts";
@@ -387,18 +388,4 @@ export class HomeFile implements OpenFile {
 
 function badHandle(): FsError {
   return new FsError("EBADF");
-}
-
-/** What is left of `slices` after `count` bytes. */
-function after(slices: readonly Buffer[], count: number): Buffer[] {
-  const rest: Buffer[] = [];
-  let skip = count;
-  for (const slice of slices) {
-    if (skip >= slice.length) skip -= slice.length;
-    else {
-      rest.push(skip === 0 ? slice : slice.subarray(skip));
-      skip = 0;
-    }
-  }
-  return rest;
 }
