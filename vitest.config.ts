@@ -1,5 +1,9 @@
 import { defineConfig } from "vitest/config";
 
+// Another system's clients in place of this machine's (test/clients/suite/system.ts).
+const { CLIENTS_FROM, PATH } = process.env;
+if (CLIENTS_FROM !== undefined) process.env.PATH = `${CLIENTS_FROM}/bin:${PATH}`;
+
 export default defineConfig({
   test: {
     include: ["test/**/*.test.ts"],

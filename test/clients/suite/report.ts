@@ -4,7 +4,7 @@ import { join } from "node:path";
 import type { TestProject } from "vitest/node";
 import { DOCUMENT, INTRO, WRITING } from "./document.ts";
 import { CLIENTS, ROWS } from "./rows.ts";
-import { type Column, fromMarkdown, toMarkdown, toText } from "./table.ts";
+import { type Column, clientFaults, fromMarkdown, toMarkdown, toText } from "./table.ts";
 
 declare module "vitest" {
   interface ProvidedContext {
@@ -23,7 +23,8 @@ export default function setup(project: TestProject): () => void {
       .sort(inOrder);
     rmSync(directory, { recursive: true });
     if (columns.length === 0) return;
-    process.stdout.write(`\n${toText(ROWS, columns)}\n\n`);
+    const texts = [toText(ROWS, columns), clientFaults(columns)].filter((text) => text !== "");
+    process.stdout.write(`\n${texts.join("\n\n")}\n\n`);
     if (!WRITING) return;
     // Columns that were not measured this time stay.
     const before = existsSync(DOCUMENT) ? fromMarkdown(readFileSync(DOCUMENT, "utf8")) : [];

@@ -1,4 +1,4 @@
-import type { Feature } from "./client.ts";
+import type { Client, Feature } from "./client.ts";
 
 /** The columns, in their order. */
 export const CLIENTS: readonly string[] = [
@@ -109,3 +109,33 @@ export const ROWS = [
 
 export type Title = (typeof ROWS)[number]["title"];
 export type Row = (typeof ROWS)[number];
+
+/**
+ * Steps that are judged by themselves, and why: OpenSSH's server has nothing of the kind, so that its
+ * word means nothing. When one fails, the suite fails.
+ */
+export const ALONE: Readonly<Partial<Record<Title, string>>> = {
+  "free space is the quota's": "OpenSSH's server has no quota",
+  "checksum by the server": "OpenSSH's server has no checksums",
+  "quota in mid-upload: message and exit code": "OpenSSH's server has no quota",
+  "quota in mid-upload: what fitted is kept": "OpenSSH's server has no quota",
+  "quota in mid-upload: the connection goes on": "OpenSSH's server has no quota",
+};
+
+/** Steps for which OpenSSH's server needs users of its own: with passwords, and refused like anybody. */
+export const NEEDS_OWN_USERS: ReadonlySet<Title> = new Set([
+  "by password",
+  "a wrong password is refused",
+  "a file that may not be read",
+  "a directory that may not be written",
+] as const);
+
+/** Why the client doesn't do the step; undefined: it does. */
+export function reasonNot({ lacks }: Client, { needs }: Row): string | undefined {
+  const either = (features: readonly Feature[]): string | undefined =>
+    features.some((feature) => lacks[feature] === undefined)
+      ? undefined
+      : lacks[features[0] as Feature];
+  const reasons = needs.map((need) => (typeof need === "string" ? lacks[need] : either(need)));
+  return reasons.find((reason) => reason !== undefined);
+}
