@@ -6,7 +6,7 @@ import type { Venue } from "./suite/host.ts";
 import { attempt, judge, TEST_TIMEOUT } from "./suite/judge.ts";
 import { noOwnUsers, openssh } from "./suite/openssh-host.ts";
 import { MissingProgram } from "./suite/program.ts";
-import { ALONE, NEEDS_OWN_USERS, ROWS, reasonNot } from "./suite/rows.ts";
+import { ALONE, type Alone, NEEDS_OWN_USERS, ROWS, reasonNot } from "./suite/rows.ts";
 
 const timeout = TEST_TIMEOUT;
 
@@ -81,12 +81,20 @@ describe("a step that failed with ours", () => {
     });
   });
 
-  test("is ours when it is about what OpenSSH's server doesn't have", async () => {
-    for (const title of Object.keys(ALONE) as (keyof typeof ALONE)[]) {
-      expect(await judge(sftp, title, failure)).toEqual({
-        fault: "server",
-        note: `judged by itself: ${ALONE[title]}`,
-      });
+  const alone = Object.entries(ALONE) as [keyof typeof ALONE, Alone][];
+
+  test.each(alone)("is ours when it is: %s", { timeout }, async (title, { why }) => {
+    const note = `judged by itself: ${why}`;
+    expect(await judge(sftp, title, failure)).toEqual({ fault: "server", note });
+  });
+
+  test("is the client's when it does nothing at all", { timeout }, async () => {
+    for (const title of [
+      "checksum by the server",
+      "quota in mid-upload: what fitted is kept",
+    ] as const) {
+      const client: Client = { ...sftp, start: broken };
+      expect(await judge(client, title, failure)).toMatchObject({ fault: "client" });
     }
   });
 

@@ -217,9 +217,10 @@ export class Bench {
 }
 
 /** The first line is for a table, the rest for who looks into it. */
-function wrong(what: string, { text }: Outcome): Error {
+export function wrong(what: string, { text }: Outcome): Error {
   const said = text.trim();
-  return new Error(`${what}: ${said.slice(said.lastIndexOf("\n") + 1)}\nAll it said:\n${said}`);
+  const last = said.split(/\s*\n\s*/).slice(-2);
+  return new Error(`${what}: ${last.join(" / ")}\nAll it said:\n${said}`);
 }
 
 export async function sha256(path: string): Promise<string> {

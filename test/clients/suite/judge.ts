@@ -75,8 +75,6 @@ export async function judge(
 ): Promise<Verdict> {
   const server = (note: string): Verdict => ({ fault: "server", note });
   if (failure instanceof MissingProgram) return server("a client that is missing proves nothing");
-  const alone = ALONE[title];
-  if (alone !== undefined) return server(`judged by itself: ${alone}`);
   const limit = NEEDS_OWN_USERS.has(title) ? noOwnUsers() : undefined;
   if (limit !== undefined) {
     return server(`OpenSSH's server can have no users of its own here to compare (${limit})`);
@@ -89,6 +87,7 @@ export async function judge(
 }
 
 async function compare(client: Client, title: Title, venue: Venue): Promise<Verdict> {
+  const alone = ALONE[title];
   const place = await openPlace(client, venue);
   try {
     // A server that serves nobody would find fault with every client.
@@ -98,9 +97,12 @@ async function compare(client: Client, title: Title, venue: Venue): Promise<Verd
         throw new Error(`its own sftp fails: ${inOneLine(failure, place)}`);
     }
     const name = await identOf(place.host.port);
-    const failure = await attempt(client, place, title, "ann");
-    if (failure === undefined) return { fault: "server", note: `it passes with ${name}` };
-    return { fault: "client", openssh: inOneLine(failure, place), server: name };
+    const failure = await attempt(client, place, alone?.instead ?? title, "ann");
+    if (failure !== undefined) {
+      return { fault: "client", openssh: inOneLine(failure, place), server: name };
+    }
+    const note = alone === undefined ? `it passes with ${name}` : `judged by itself: ${alone.why}`;
+    return { fault: "server", note };
   } finally {
     await place.close();
   }

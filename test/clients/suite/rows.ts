@@ -110,16 +110,25 @@ export const ROWS = [
 export type Title = (typeof ROWS)[number]["title"];
 export type Row = (typeof ROWS)[number];
 
+/** Why OpenSSH's server can't be asked about a step, and the step that it is asked about instead. */
+export interface Alone {
+  readonly why: string;
+  readonly instead: Title;
+}
+
+const NO_QUOTA: Alone = { why: "OpenSSH's server has no quota", instead: "put 5 MiB" };
+
 /**
- * Steps that are judged by themselves, and why: OpenSSH's server has nothing of the kind, so that its
- * word means nothing. When one fails, the suite fails.
+ * Steps that are judged by themselves: OpenSSH's server has nothing of the kind, so that its word means
+ * nothing. When one fails the suite fails, unless the client fails at something as plain as the other
+ * step, too: such a client can't be driven here at all.
  */
-export const ALONE: Readonly<Partial<Record<Title, string>>> = {
-  "free space is the quota's": "OpenSSH's server has no quota",
-  "checksum by the server": "OpenSSH's server has no checksums",
-  "quota in mid-upload: message and exit code": "OpenSSH's server has no quota",
-  "quota in mid-upload: what fitted is kept": "OpenSSH's server has no quota",
-  "quota in mid-upload: the connection goes on": "OpenSSH's server has no quota",
+export const ALONE: Readonly<Partial<Record<Title, Alone>>> = {
+  "free space is the quota's": { why: "OpenSSH's server has no quota", instead: "by key" },
+  "checksum by the server": { why: "OpenSSH's server has no checksums", instead: "by key" },
+  "quota in mid-upload: message and exit code": NO_QUOTA,
+  "quota in mid-upload: what fitted is kept": NO_QUOTA,
+  "quota in mid-upload: the connection goes on": NO_QUOTA,
 };
 
 /** Steps for which OpenSSH's server needs users of its own: with passwords, and refused like anybody. */

@@ -1,3 +1,4 @@
+import { spawnSync } from "node:child_process";
 import { dirname } from "node:path";
 import { OPENSSH_OPTIONS } from "../../../support/ssh-client.ts";
 import type { Client, Login, Messages, Op, Outcome, Running } from "../client.ts";
@@ -138,7 +139,7 @@ const SCP_FLAGS: Partial<Record<Op["do"], readonly string[]>> = {
 
 function scpClient(
   name: string,
-  mode: string,
+  mode: () => readonly string[],
   quote: (path: string, isSource: boolean) => string,
   says: Messages,
 ): Client {
@@ -159,7 +160,7 @@ function scpClient(
         ? [...heres, remote(target, false)]
         : [remote(op.there, true), op.here];
       const flags = SCP_FLAGS[op.do] ?? [];
-      return openssh("scp", [mode, ...flags, "-P", String(login.port), "--", ...paths], login);
+      return openssh("scp", [...mode(), ...flags, "-P", String(login.port), "--", ...paths], login);
     },
   };
 }
@@ -167,7 +168,7 @@ function scpClient(
 /** Sources on the server are patterns. */
 export const scp = scpClient(
   "scp",
-  "-s",
+  () => ["-s"],
   (path, isSource) => (isSource ? path.replace(/[\\*?[]/g, "\\$&") : path),
   SAYS,
 );
@@ -185,7 +186,14 @@ function oldWord(path: string): string {
   return path.replace(/[^\w./@%+=:,\u0080-\uffff-]/g, "\\$&");
 }
 
-const old = scpClient("scp -O", "-O", oldWord, { ...SAYS, quota: /Quota exceeded/ });
+/** Before 8.7 scp knows the old protocol only, and no flag for it. */
+function oldMode(): readonly string[] {
+  const { stderr } = spawnSync("ssh", ["-V"], { encoding: "utf8" });
+  const [, major, minor] = /^OpenSSH_(\d+)\.(\d+)/.exec(stderr ?? "") ?? [];
+  return Number(major) < 8 || (Number(major) === 8 && Number(minor) < 7) ? [] : ["-O"];
+}
+
+const old = scpClient("scp -O", oldMode, oldWord, { ...SAYS, quota: /Quota exceeded/ });
 
 export const scpOld: Client = {
   ...old,
