@@ -7,6 +7,7 @@ if (CLIENTS_FROM !== undefined) process.env.PATH = `${CLIENTS_FROM}/bin:${PATH}`
 export default defineConfig({
   test: {
     include: ["test/**/*.test.ts"],
+    setupFiles: ["test/support/surroundings.ts"],
     globalSetup: ["test/clients/suite/report.ts"],
     testTimeout: 30_000,
     hookTimeout: 30_000,

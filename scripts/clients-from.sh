@@ -12,7 +12,7 @@ set -eu
 
 packages="openssh-client openssh-sftp-server sshpass rclone lftp curl putty-tools python3
   python3-paramiko python3-asyncssh sshfs fuse3 ca-certificates"
-programs="ssh sftp scp sshpass rclone lftp curl psftp pscp puttygen sshfs fusermount3 python3"
+programs="bash ssh sftp scp sshpass rclone lftp curl psftp pscp puttygen sshfs fusermount3 python3"
 mirror=${MIRROR:-http://deb.debian.org/debian}
 checkout=$(cd "$(dirname "$0")/.." && pwd -P)
 temporary=$(cd "${TMPDIR:-/tmp}" && pwd -P)

@@ -135,7 +135,10 @@ describe("an upload that reaches the quota", () => {
       `reput ${second}`,
     ]);
     expect(session.code).toBe(0);
-    expect(session.stderr.trim()).toBe('write remote "/second": Failure');
+    // From OpenSSH 10 on a resumed upload that failed is also set to the size that was sent.
+    expect(session.stderr.trim()).toMatch(
+      /^write remote "\/second": Failure(\r?\nremote fsetstat: Failure)?$/,
+    );
     expect(readFileSync(back).equals(readFileSync(first))).toBe(true);
     expect(readFileSync(stored("second")).equals(bytes)).toBe(true);
     await exact();
