@@ -6,7 +6,7 @@ import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { onDisk } from "../support/instance.ts";
 import { startTestServer, TEST_PASSWORD, type TestServer } from "../support/server.ts";
 import { makeKey } from "../support/ssh-client.ts";
-import { Mount, type MountOptions, noMounts, run, runOk } from "../support/sshfs.ts";
+import { Mount, type MountOptions, run, runOk } from "../support/sshfs.ts";
 import { PYTHON } from "./suite/system.ts";
 
 /** For a busy machine; alone each test takes a few seconds. */
@@ -90,8 +90,7 @@ const WAYS: readonly (readonly [string, MountOptions])[] = [
   ["several connections and no waiting for writes", { options: ["max_conns=3"] }],
 ];
 
-// The report says why, where they are skipped.
-describe.skipIf(noMounts() !== undefined)("a mount by sshfs", () => {
+describe("a mount by sshfs", () => {
   test.each(WAYS)("with %s", { timeout: TIMEOUT }, async (_, options) => {
     const mount = await mounted(options);
     for (const name of ["editors", "open_files", "tree"]) await use(name, mount);

@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { closeSync, mkdirSync, openSync, readFileSync } from "node:fs";
+import { mkdirSync, readFileSync } from "node:fs";
 import { basename, join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { OPENSSH_OPTIONS, type Target } from "./ssh-client.ts";
@@ -79,23 +79,6 @@ export interface MountOptions {
   readonly options?: readonly string[];
   /** what is mounted; default: the whole home */
   readonly directory?: string;
-}
-
-/** The number of CAP_SYS_ADMIN (capabilities(7)), which fusermount3 mounts with. */
-const SYS_ADMIN = 21n;
-
-/** Why nothing can be mounted on this machine, as in most containers; undefined: it can. */
-export function noMounts(): string | undefined {
-  try {
-    closeSync(openSync("/dev/fuse", "r+"));
-  } catch (thrown) {
-    const { code } = thrown as NodeJS.ErrnoException;
-    return `/dev/fuse can't be opened (${code}): modprobe fuse; in a container --device /dev/fuse`;
-  }
-  const status = readFileSync("/proc/self/status", "utf8");
-  const bounding = BigInt(`0x${/^CapBnd:\s*([0-9a-f]+)$/m.exec(status)?.[1] ?? "0"}`);
-  if ((bounding >> SYS_ADMIN) & 1n) return undefined;
-  return "nobody may mount here: in a container --cap-add SYS_ADMIN";
 }
 
 /**

@@ -2,7 +2,7 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSy
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { TestProject } from "vitest/node";
-import { noMounts } from "../../support/sshfs.ts";
+import { notTestedHere } from "../../support/machine.ts";
 import { DOCUMENT, INTRO, WRITING } from "./document.ts";
 import { CLIENTS, ROWS } from "./rows.ts";
 import { type Column, clientFaults, fromMarkdown, toMarkdown, toText } from "./table.ts";
@@ -19,8 +19,9 @@ export default function setup(project: TestProject): () => void {
   const directory = mkdtempSync(join(tmpdir(), "moorage-clients-"));
   project.provide("clientResults", directory);
   return () => {
-    const reason = noMounts();
-    if (reason !== undefined) process.stdout.write(`\nNOT TESTED HERE, sshfs: ${reason}\n`);
+    for (const { files, why } of notTestedHere()) {
+      process.stdout.write(`\nNOT TESTED HERE: ${files.join(", ")}: ${why}\n`);
+    }
     const columns = readdirSync(directory)
       .map((name) => JSON.parse(readFileSync(join(directory, name), "utf8")) as Column)
       .sort(inOrder);

@@ -1,5 +1,5 @@
-import { spawnSync } from "node:child_process";
 import { dirname } from "node:path";
+import { opensshVersion } from "../../../support/machine.ts";
 import { OPENSSH_OPTIONS } from "../../../support/ssh-client.ts";
 import type { Client, Login, Messages, Op, Outcome, Running } from "../client.ts";
 import { lines, start, unsupported, version } from "../program.ts";
@@ -42,7 +42,7 @@ function openssh(program: string, args: readonly string[], login: Login, how: Ho
   return start(first, rest, login, { input, env });
 }
 
-const opensshVersion = (): Promise<string> => version("ssh", ["-V"], /^OpenSSH_([^ ,]+)/);
+const tellVersion = (): Promise<string> => version("ssh", ["-V"], /^OpenSSH_([^ ,]+)/);
 
 /** As sftp reads a word. */
 function word(text: string): string {
@@ -104,7 +104,7 @@ export const sftp: Client = {
     newline: "a command is one line; directories as a whole carry such names",
     checksum: "sftp compares no checksums: use ssh and sha256sum",
   },
-  version: opensshVersion,
+  version: tellVersion,
   start(login, ops, { goOn = false } = {}) {
     const commands = ops.map((op) => `${goOn ? "-" : ""}${sftpCommand(op)}`);
     const args = ["-b", "-", "-P", String(login.port), `${login.user}@127.0.0.1`];
@@ -147,7 +147,7 @@ function scpClient(
     name,
     says,
     lacks: SCP_LACKS,
-    version: opensshVersion,
+    version: tellVersion,
     start(login, ops) {
       const [op] = ops as [Op];
       if (!("here" in op)) throw unsupported(name, op.do);
@@ -188,9 +188,7 @@ function oldWord(path: string): string {
 
 /** Before 8.7 scp knows the old protocol only, and no flag for it. */
 function oldMode(): readonly string[] {
-  const { stderr } = spawnSync("ssh", ["-V"], { encoding: "utf8" });
-  const [, major, minor] = /^OpenSSH_(\d+)\.(\d+)/.exec(stderr ?? "") ?? [];
-  return Number(major) < 8 || (Number(major) === 8 && Number(minor) < 7) ? [] : ["-O"];
+  return opensshVersion() < 8.7 ? [] : ["-O"];
 }
 
 const old = scpClient("scp -O", oldMode, oldWord, { ...SAYS, quota: /Quota exceeded/ });
@@ -255,7 +253,7 @@ export const ssh: Client = {
     chmod: "the command channel has no chmod: sftp does",
     newline: "ls prints one name a line: which newline is a name's can't be told",
   },
-  version: opensshVersion,
+  version: tellVersion,
   start(login, ops) {
     const [op] = ops as [Op];
     const args = ["-p", String(login.port), `${login.user}@127.0.0.1`, sshCommand(op)];
