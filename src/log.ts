@@ -78,7 +78,8 @@ function openDestination(target: number | string): Destination {
 function withoutWaiting(fd: number): number {
   const { O_WRONLY, O_NONBLOCK, O_NOCTTY } = constants;
   try {
-    if (!isatty(fd) && !fstatSync(fd).isFIFO()) return fd;
+    // In bigints: cli/background.ts says why.
+    if (!isatty(fd) && !fstatSync(fd, { bigint: true }).isFIFO()) return fd;
     return openSync(`/proc/self/fd/${fd}`, O_WRONLY | O_NONBLOCK | O_NOCTTY);
   } catch {
     return fd;

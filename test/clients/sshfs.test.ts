@@ -7,6 +7,7 @@ import { onDisk } from "../support/instance.ts";
 import { startTestServer, TEST_PASSWORD, type TestServer } from "../support/server.ts";
 import { makeKey } from "../support/ssh-client.ts";
 import { Mount, type MountOptions, run, runOk } from "../support/sshfs.ts";
+import { PYTHON } from "./suite/system.ts";
 
 /** For a busy machine; alone each test takes a few seconds. */
 const TIMEOUT = 180_000;
@@ -16,8 +17,6 @@ const QUOTA = 200_000_000;
 /** Random operations, and the sequence of chances. */
 const OPERATIONS = process.env.SSHFS_OPERATIONS ?? "3000";
 const SEED = process.env.SSHFS_SEED ?? "1";
-
-const PYTHON = "/usr/bin/python3";
 
 let server: TestServer;
 let desk: string;
