@@ -4,12 +4,9 @@ import { errnoOf, FileError, localError, RemoteError } from "./errors.ts";
 import type { GetItem } from "./get-file.ts";
 import type { Context } from "./job.ts";
 import { inDirectory, isDirectory, isPlainName, isThere } from "./local.ts";
-import { decodeName, encodeName, joinRemote, printable, remoteName } from "./names.ts";
+import { DEEPEST, decodeName, encodeName, joinRemote, printable, remoteName } from "./names.ts";
 import type { PutItem } from "./put-place.ts";
 import type { RemoteAttrs, RemoteEntry } from "./types.ts";
-
-/** Deeper trees are loops, or meant to harm. */
-const DEEPEST = 128;
 
 /** Names of a directory that are read before the first of its files is fetched. */
 const MOST_HELD = 100_000;
