@@ -1,6 +1,12 @@
 import { isUtf8 } from "node:buffer";
 import { createHash } from "node:crypto";
 
+/**
+ * Directories one inside the other that are gone into: as deep as a path of Moorage's leads. Deeper
+ * trees are loops, or meant to harm.
+ */
+export const DEEPEST = 256;
+
 /** Bytes that are not UTF-8 are kept as lone low surrogates, which no valid text has. */
 const ESCAPE = 0xdc00;
 

@@ -5,6 +5,7 @@ import type { Shell } from "./context.ts";
 import { interruption } from "./errors.ts";
 import { type Input, Output, type Sink, type Terminal, unlessAborted } from "./io.ts";
 import { shownName } from "./listing.ts";
+import { lookAt } from "./tree.ts";
 
 export interface Command {
   readonly name: string;
@@ -64,15 +65,7 @@ export class Call {
 
   /** Metadata of what an operand names; undefined when there is nothing. */
   async look(operand: ByteString, follow: boolean): Promise<FileStat | undefined> {
-    try {
-      const path = this.path(operand);
-      return await (follow ? this.fs.stat(path) : this.fs.lstat(path));
-    } catch (thrown) {
-      if (thrown instanceof FsError && (thrown.code === "ENOENT" || thrown.code === "ENOTDIR")) {
-        return undefined;
-      }
-      throw thrown;
-    }
+    return operand === "" ? undefined : lookAt(this.fs, this.path(operand), follow);
   }
 
   /** A name as the output may show it: control characters in it would act on a terminal. */

@@ -1,5 +1,5 @@
 import type { ByteString } from "../vfs/path.ts";
-import type { OpenFile, OpenFlags } from "../vfs/types.ts";
+import type { OpenFile, OpenFlags, UserFileSystem } from "../vfs/types.ts";
 import type { Call } from "./call.ts";
 
 const NONE: OpenFlags = {
@@ -24,16 +24,16 @@ export async function withOperand<T>(
   act: (file: OpenFile | undefined) => Promise<T>,
 ): Promise<T> {
   if (operand === STDIN) return act(undefined);
-  return withFile(call, call.path(operand), READING, act);
+  return withFile(call.fs, call.path(operand), READING, act);
 }
 
 export async function withFile<T>(
-  call: Call,
+  fs: Pick<UserFileSystem, "open">,
   path: ByteString,
   flags: OpenFlags,
   act: (file: OpenFile) => Promise<T>,
 ): Promise<T> {
-  const file = await call.fs.open(path, flags);
+  const file = await fs.open(path, flags);
   try {
     return await act(file);
   } finally {

@@ -1,5 +1,5 @@
 import type { ByteString } from "../vfs/path.ts";
-import type { DirectoryEntry } from "../vfs/types.ts";
+import type { DirectoryEntry, UserFileSystem } from "../vfs/types.ts";
 import type { Call } from "./call.ts";
 import { type Compare, Runs } from "./runs.ts";
 import { listEntries } from "./tree.ts";
@@ -21,6 +21,8 @@ export interface SortedOptions {
   /** a total order */
   readonly compare: Compare;
   readonly wanted: (name: ByteString) => boolean;
+  /** what the path is one of; absent: the user's home */
+  readonly fs?: UserFileSystem;
   readonly batch?: number;
 }
 
@@ -32,7 +34,7 @@ export interface SortedOptions {
 export async function* sortedEntries(
   call: Call,
   path: ByteString,
-  { compare, wanted, batch = BATCH }: SortedOptions,
+  { compare, wanted, fs, batch = BATCH }: SortedOptions,
 ): AsyncGenerator<DirectoryEntry[]> {
   const room = new Room(batch);
   let last: DirectoryEntry | undefined;
@@ -40,7 +42,7 @@ export async function* sortedEntries(
     for (let more = true; more; ) {
       more = false;
       let kept = new Runs(compare);
-      for await (const entry of listEntries(call, path)) {
+      for await (const entry of listEntries(call, path, fs)) {
         if (!wanted(entry.name)) continue;
         if (last !== undefined && compare(entry, last) <= 0) continue;
         kept.add(entry);

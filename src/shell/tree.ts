@@ -1,17 +1,14 @@
+import { FsError } from "../errors.ts";
 import { type ByteString, join, type VirtualPath } from "../vfs/path.ts";
 import {
   type DirectoryEntry,
   type FileStat,
-  type OpenDirectory,
   S_IFDIR,
   S_IFLNK,
   S_IFMT,
+  type UserFileSystem,
 } from "../vfs/types.ts";
 import type { Call } from "./call.ts";
-import { CommandError } from "./errors.ts";
-
-/** Directories one inside the other that a command goes into: each costs open descriptors. */
-export const MAX_DEPTH = 128;
 
 const PAGE = 128;
 
@@ -49,8 +46,12 @@ function endOfName(path: ByteString): number {
 }
 
 /** The entries of a directory but "." and "..". Closes it when left early, too. */
-export async function* listEntries(call: Call, path: ByteString): AsyncGenerator<DirectoryEntry> {
-  const directory = await call.fs.openDirectory(path);
+export async function* listEntries(
+  call: Call,
+  path: ByteString,
+  fs: UserFileSystem = call.fs,
+): AsyncGenerator<DirectoryEntry> {
+  const directory = await fs.openDirectory(path);
   try {
     for (;;) {
       const page = await directory.next(PAGE);
@@ -65,76 +66,18 @@ export async function* listEntries(call: Call, path: ByteString): AsyncGenerator
   }
 }
 
-/** Something in a tree, with its path as the user would write it. */
-export interface Visit {
-  readonly path: ByteString;
-  readonly name: ByteString;
-  readonly stat: FileStat;
-  /** 0 for the start */
-  readonly depth: number;
-}
-
-/** What is done at each step of a walk. Links are visited and not followed. */
-export interface Visitor {
-  /** anything that is not a directory */
-  other(visit: Visit): Promise<void>;
-  /** a directory, before what is in it; false leaves that out */
-  enter(visit: Visit): Promise<boolean>;
-  /** a directory, after what is in it */
-  leave?(visit: Visit): Promise<void>;
-  /** something that can't be read; the walk goes on */
-  failed(path: ByteString, thrown: unknown): Promise<void>;
-}
-
-interface Level {
-  readonly visit: Visit;
-  readonly directory: OpenDirectory;
-  page: DirectoryEntry[];
-}
-
-/** Walks a tree depth first, in the order of its directories, holding one page for each level. */
-export async function walk(call: Call, start: Visit, visitor: Visitor): Promise<void> {
-  const levels: Level[] = [];
-  const visit = async (found: Visit): Promise<void> => {
-    await call.step();
-    if (!isDirectory(found.stat)) return visitor.other(found);
-    if (!(await visitor.enter(found))) return;
-    try {
-      if (levels.length >= MAX_DEPTH) {
-        throw new CommandError(`more than ${MAX_DEPTH} directories deep`);
-      }
-      const directory = await call.fs.openDirectory(call.path(found.path));
-      levels.push({ visit: found, directory, page: [] });
-    } catch (thrown) {
-      if (call.signal.aborted) throw thrown;
-      await visitor.failed(found.path, thrown);
-    }
-  };
+/** Metadata of a path; undefined when there is nothing. */
+export async function lookAt(
+  fs: UserFileSystem,
+  path: ByteString,
+  follow: boolean,
+): Promise<FileStat | undefined> {
   try {
-    await visit(start);
-    for (let level = levels.at(-1); level !== undefined; level = levels.at(-1)) {
-      const entry = await nextEntry(level);
-      if (entry !== undefined) {
-        const { visit: parent } = level;
-        const path = below(parent.path, entry.name);
-        await visit({ path, name: entry.name, stat: entry.stat, depth: parent.depth + 1 });
-        continue;
-      }
-      levels.pop();
-      await level.directory.close();
-      await visitor.leave?.(level.visit);
+    return await (follow ? fs.stat(path) : fs.lstat(path));
+  } catch (thrown) {
+    if (thrown instanceof FsError && (thrown.code === "ENOENT" || thrown.code === "ENOTDIR")) {
+      return undefined;
     }
-  } finally {
-    for (const level of levels) await level.directory.close();
-  }
-}
-
-async function nextEntry(level: Level): Promise<DirectoryEntry | undefined> {
-  for (;;) {
-    const entry = level.page.shift();
-    if (entry === undefined) {
-      level.page = await level.directory.next(PAGE);
-      if (level.page.length === 0) return undefined;
-    } else if (entry.name !== "." && entry.name !== "..") return entry;
+    throw thrown;
   }
 }

@@ -11,8 +11,11 @@ export const CURSOR_DESCRIPTORS = 16;
 /** Stands for the directories that are left out of a path that would be too long. */
 const LEFT_OUT = fromText("…");
 
-/** Paths up to here are kept whole: what is behind it has room for a name. */
-const WHOLE = MAX_PATH_BYTES - 264;
+/** Bytes of a name, on Linux. */
+const NAME_MAX = 255;
+
+/** What is left of such a path at its beginning: it is written down for each file. */
+const BEGINNING = 256;
 
 /** Where a cursor stands, as a path. */
 interface Spot {
@@ -78,8 +81,8 @@ export class HomeCursor implements Cursor, Places {
 
   where(name: ByteString): VirtualPath {
     const { path, beyond } = this.#spot;
-    if (name === ".") return beyond === 0 ? path : join(path, LEFT_OUT);
-    return join(beyond === 0 ? path : join(path, LEFT_OUT), name);
+    const here = beyond === 0 ? path : join(beginning(path), LEFT_OUT);
+    return name === "." ? here : join(here, name);
   }
 
   /** A path from the home, or one name in the directory where it stands. */
@@ -123,7 +126,8 @@ export class HomeCursor implements Cursor, Places {
   #down(place: Place, name: ByteString): void {
     this.#go(place, true);
     const { path, beyond } = this.#spot;
-    const whole = beyond === 0 && path.length + name.length < WHOLE;
+    // A path that is kept whole leaves room for one more name.
+    const whole = beyond === 0 && path.length + name.length < MAX_PATH_BYTES - NAME_MAX - 1;
     this.#spot = whole ? { path: join(path, name), beyond } : { path, beyond: beyond + 1 };
   }
 
@@ -141,4 +145,9 @@ export class HomeCursor implements Cursor, Places {
   #check(): void {
     if (this.#closed) throw new FsError("EBADF");
   }
+}
+
+function beginning(path: VirtualPath): VirtualPath {
+  const end = path.lastIndexOf("/", BEGINNING);
+  return path.slice(0, Math.max(1, end)) as VirtualPath;
 }

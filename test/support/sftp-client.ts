@@ -121,9 +121,10 @@ export class SftpClient {
   }
 
   /** @throws when the answer isn't OK */
-  async ok(request: Buffer): Promise<void> {
-    const reply = await this.call(request);
-    if (reply.code !== 0) throw new Error(`STATUS ${reply.code} ${reply.text}`);
+  async ok(...requests: Buffer[]): Promise<void> {
+    for (const reply of await this.all(...requests)) {
+      if (reply.code !== 0) throw new Error(`STATUS ${reply.code} ${reply.text}`);
+    }
   }
 
   /** Makes a file of `data`. */

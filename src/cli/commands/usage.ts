@@ -1,6 +1,9 @@
 import type { Command } from "commander";
 import { roundSize } from "../../config/units.ts";
+import { EXIT } from "../../control/errors.ts";
+import type { UserControl } from "../../control/users.ts";
 import { usageJson } from "../../control/views.ts";
+import { errorName, FsError } from "../../errors.ts";
 import type { Account } from "../../store/types.ts";
 import { administer, type Context } from "../context.ts";
 import { json, paint, quotaText, table } from "../format.ts";
@@ -34,7 +37,8 @@ async function usage(
         name === undefined ? (await users.list()).map(({ account }) => account.name) : [name];
       const found: Account[] = [];
       for (const one of names) {
-        found.push(await (options.rescan ? users.rescan(one) : users.account(one)));
+        if (options.rescan) await rescanned(context, users, one, name === undefined);
+        found.push(await users.account(one));
       }
       return found;
     },
@@ -43,6 +47,23 @@ async function usage(
   const list = accounts.map(usageJson);
   if (options.json) io.out(json(name === undefined ? list : list[0]));
   else io.out(usageTable(io, accounts));
+}
+
+/** @param goOn what fails with one of many is said, and the others have their turn */
+async function rescanned(
+  context: Context,
+  users: UserControl,
+  name: string,
+  goOn: boolean,
+): Promise<void> {
+  try {
+    await users.rescan(name);
+  } catch (thrown) {
+    if (!goOn) throw thrown;
+    const why = thrown instanceof FsError ? thrown.message : errorName(thrown);
+    context.io.err(`moorage: ${name} not counted again, the old figures hold: ${why}\n`);
+    context.exitCode = EXIT.failed;
+  }
 }
 
 function usageTable(io: Io, accounts: readonly Account[]): string {

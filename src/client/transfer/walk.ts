@@ -2,15 +2,12 @@ import { type Dirent, lstatSync, opendirSync, statSync } from "node:fs";
 import { resolve } from "node:path";
 import { visible } from "../../text/safe.ts";
 import { errnoOf, FileError, localError, RemoteError } from "../errors.ts";
-import { decodeName, encodeName, joinRemote, remoteName } from "../names.ts";
+import { DEEPEST, decodeName, encodeName, joinRemote, remoteName } from "../names.ts";
 import type { RemoteAttrs, RemoteEntry } from "../types.ts";
 import type { GetItem } from "./get-file.ts";
 import type { Context } from "./job.ts";
 import { inDirectory, isDirectory, isPlainName, isThere } from "./local.ts";
 import type { PutItem } from "./put-place.ts";
-
-/** Deeper trees are loops, or meant to harm. */
-const DEEPEST = 128;
 
 /** Names of a directory that are read before the first of its files is fetched. */
 const MOST_HELD = 100_000;

@@ -1,14 +1,14 @@
 import { FsError } from "../../errors.ts";
 import type { ByteString } from "../../vfs/path.ts";
-import type { FileStat, OpenFile } from "../../vfs/types.ts";
-import { S_IFMT, S_IFREG } from "../../vfs/types.ts";
+import { type Cursor, S_IFMT, S_IFREG, type UserFileSystem } from "../../vfs/types.ts";
 import type { Call, Command } from "../call.ts";
 import { CommandError, reason } from "../errors.ts";
 import { KEEPING, READING, withFile } from "../files.ts";
 import { unlessAborted } from "../io.ts";
 import { type Options, parseOptions } from "../options.ts";
 import { named } from "../quote.ts";
-import { baseName, isDirectory, isLink, type Visit, type Visitor, walk } from "../tree.ts";
+import { baseName, isDirectory, isLink, lookAt } from "../tree.ts";
+import { type Visit, type Visitor, walk } from "../walk.ts";
 import { each, isExpected, type Pair, pairs, placeOf } from "./operands.ts";
 
 const PERMISSIONS = 0o777;
@@ -65,16 +65,28 @@ async function copyOperand(call: Call, { from, to }: Pair, options: Options): Pr
     }
   }
   const copier = new Copier(call, options, from, to);
-  await walk(call, { path: from, name: baseName(from), stat, depth: 0 }, copier);
+  try {
+    await walk(call, { path: from, name: baseName(from), stat }, copier);
+  } finally {
+    await copier.close();
+  }
   return copier.failures;
 }
 
+/** Where a copy goes: `at` is its path in `fs`. */
+interface Target {
+  readonly fs: UserFileSystem;
+  readonly at: ByteString;
+}
+
+/** Copies what a walk visits. Its cursor is always where the walk is, in the copy. */
 class Copier implements Visitor {
   readonly #call: Call;
   readonly #options: Options;
   readonly #keep: boolean;
   readonly #from: ByteString;
   readonly #to: ByteString;
+  #cursor: Cursor | undefined;
   failures = 0;
 
   constructor(call: Call, options: Options, from: ByteString, to: ByteString) {
@@ -85,97 +97,120 @@ class Copier implements Visitor {
     this.#to = to;
   }
 
-  /** Where a thing goes: the same way below the target as below the source. */
-  #target(path: ByteString): ByteString {
+  async close(): Promise<void> {
+    await this.#cursor?.close();
+  }
+
+  #target({ depth, name }: Visit): Target {
+    const { fs } = this.#cursor ?? this.#call;
+    return { fs, at: depth === 0 ? this.#call.path(this.#to) : name };
+  }
+
+  /** Where a thing goes, for people: the same way below the target as below the source. */
+  #shown(path: ByteString): ByteString {
     return (this.#to + path.slice(this.#from.length)) as ByteString;
   }
 
   async other(visit: Visit): Promise<void> {
-    const to = this.#target(visit.path);
+    const target = this.#target(visit);
     try {
-      const there = await this.#call.look(to, false);
+      const there = await lookAt(target.fs, target.at, false);
       if (there !== undefined && this.#options.has("n")) return;
       if (isDirectory(there)) {
+        const to = named(this.#shown(visit.path));
         throw new CommandError(
-          `cannot overwrite directory ${named(to)} with non-directory ${named(visit.path)}`,
+          `cannot overwrite directory ${to} with non-directory ${named(visit.path)}`,
         );
       }
-      await this.#say(visit.path, to);
-      if (isLink(visit.stat)) await this.#link(visit.path, to, there);
-      else if ((visit.stat.mode & S_IFMT) === S_IFREG) await this.#file(visit, to);
+      if (this.#options.has("v")) await this.#say(visit);
+      if (isLink(visit.stat)) await copyLink(visit, target, there !== undefined);
+      else if ((visit.stat.mode & S_IFMT) === S_IFREG) await this.#file(visit, target);
       else throw new FsError("EOPNOTSUPP");
     } catch (thrown) {
-      await this.failed(visit.path, thrown);
+      await this.#complain(visit, thrown);
     }
   }
 
-  async enter({ path, stat }: Visit): Promise<boolean> {
-    const to = this.#target(path);
-    const { fs } = this.#call;
+  async enter(visit: Visit): Promise<boolean> {
+    const { stat, depth } = visit;
+    const { fs, at } = this.#target(visit);
     try {
-      const there = await this.#call.look(to, true);
+      // A link below the target is not one to go through: it may lead into the source.
+      const there = await lookAt(fs, at, depth === 0);
       if (there === undefined) {
-        await this.#say(path, to);
+        if (this.#options.has("v")) await this.#say(visit);
         // Whatever its permissions will be, first it is filled.
-        await fs.makeDirectory(this.#call.path(to), (stat.mode & PERMISSIONS) | 0o700);
+        await fs.makeDirectory(at, (stat.mode & PERMISSIONS) | 0o700);
       } else if (!isDirectory(there)) {
+        const to = named(this.#shown(visit.path));
         throw new CommandError(
-          `cannot overwrite non-directory ${named(to)} with directory ${named(path)}`,
+          `cannot overwrite non-directory ${to} with directory ${named(visit.path)}`,
         );
       }
+      if (this.#cursor === undefined) this.#cursor = await fs.walkFrom(at);
+      else await this.#cursor.enter(at);
       return true;
     } catch (thrown) {
-      await this.failed(path, thrown);
+      await this.#complain(visit, thrown);
       return false;
     }
   }
 
-  async leave({ path, stat }: Visit): Promise<void> {
+  async leave(visit: Visit): Promise<void> {
+    await this.#up(visit);
     if (!this.#keep) return;
-    const change = { permissions: stat.mode & PERMISSIONS, times: stat };
+    const { fs, at } = this.#target(visit);
+    const change = { permissions: visit.stat.mode & PERMISSIONS, times: visit.stat };
     try {
-      await this.#call.fs.setStat(this.#call.path(this.#target(path)), change, true);
+      await fs.setStat(at, change, true);
     } catch (thrown) {
-      await this.failed(path, thrown);
+      await this.#complain(visit, thrown);
     }
   }
 
-  async failed(path: ByteString, thrown: unknown): Promise<void> {
+  async failed(visit: Visit, thrown: unknown): Promise<void> {
+    await this.#up(visit);
+    await this.#complain(visit, thrown);
+  }
+
+  async #up({ depth }: Visit): Promise<void> {
+    if (depth > 0) return this.#cursor?.leave();
+    await this.#cursor?.close();
+    this.#cursor = undefined;
+  }
+
+  async #complain(visit: Visit, thrown: unknown): Promise<void> {
     if (this.#call.signal.aborted || !isExpected(thrown)) throw thrown;
     this.failures += 1;
     const known = thrown instanceof CommandError;
     await this.#call.complain(
-      known ? thrown.message : `cannot copy ${named(path)}: ${reason(thrown)}`,
+      known ? thrown.message : `cannot copy ${named(visit.path)}: ${reason(thrown)}`,
     );
   }
 
-  async #say(from: ByteString, to: ByteString): Promise<void> {
-    if (this.#options.has("v"))
-      await this.#call.out.print(`'${this.#call.shown(from)}' -> '${this.#call.shown(to)}'\n`);
+  async #say({ path }: { readonly path: ByteString }): Promise<void> {
+    const to = this.#call.shown(this.#shown(path));
+    await this.#call.out.print(`'${this.#call.shown(path)}' -> '${to}'\n`);
   }
 
-  async #link(from: ByteString, to: ByteString, there: FileStat | undefined): Promise<void> {
-    const { fs } = this.#call;
-    const target = await fs.readLink(this.#call.path(from));
-    if (there !== undefined) await fs.remove(this.#call.path(to));
-    await fs.symlink(target, this.#call.path(to));
-  }
-
-  async #file({ path, stat }: Visit, to: ByteString): Promise<void> {
-    const call = this.#call;
-    const { signal } = call;
-    await withFile(call, call.path(path), READING, async (source) => {
-      const mode = stat.mode & PERMISSIONS;
-      const target = await this.#create(to, mode);
+  async #file(visit: Visit, { fs, at }: Target): Promise<void> {
+    const { signal } = this.#call;
+    await withFile(visit.fs, visit.at, READING, async (source) => {
+      const mode = visit.stat.mode & PERMISSIONS;
+      const target = await fs.open(at, KEEPING, mode).catch((thrown) => {
+        const name = named(this.#shown(visit.path));
+        throw new CommandError(`cannot create regular file ${name}: ${reason(thrown)}`);
+      });
       let copying: Promise<unknown> = Promise.resolve();
       try {
         if (source.inode === target.inode) {
-          throw new CommandError(`${named(path)} and ${named(to)} are the same file`);
+          const name = named(this.#shown(visit.path));
+          throw new CommandError(`${named(visit.path)} and ${name} are the same file`);
         }
         await target.setStat({ size: 0 });
-        copying = call.fs.copy(source, 0, 0, target, 0);
+        copying = this.#call.fs.copy(source, 0, 0, target, 0);
         await unlessAborted(signal, copying);
-        if (this.#keep) await target.setStat({ permissions: mode, times: stat });
+        if (this.#keep) await target.setStat({ permissions: mode, times: visit.stat });
       } finally {
         // Closing waits for what is under way; nobody waits for it once interrupted.
         const closed = copying.catch(() => {}).then(() => target.close());
@@ -184,12 +219,10 @@ class Copier implements Visitor {
       }
     });
   }
+}
 
-  async #create(to: ByteString, mode: number): Promise<OpenFile> {
-    try {
-      return await this.#call.fs.open(this.#call.path(to), KEEPING, mode);
-    } catch (thrown) {
-      throw new CommandError(`cannot create regular file ${named(to)}: ${reason(thrown)}`);
-    }
-  }
+async function copyLink({ fs, at }: Visit, target: Target, replace: boolean): Promise<void> {
+  const text = await fs.readLink(at);
+  if (replace) await target.fs.remove(target.at);
+  await target.fs.symlink(text, target.at);
 }

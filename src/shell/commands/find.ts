@@ -5,7 +5,8 @@ import { CommandError, reason } from "../errors.ts";
 import { HelpRequest } from "../options.ts";
 import { Pattern } from "../pattern.ts";
 import { named } from "../quote.ts";
-import { baseName, listEntries, type Visit, walk } from "../tree.ts";
+import { baseName, listEntries } from "../tree.ts";
+import { type Visit, walk } from "../walk.ts";
 import { isExpected } from "./operands.ts";
 
 /** What a path must fulfil; all of a call's tests must. */
@@ -49,14 +50,14 @@ All TESTs must be fulfilled; '!' in front of one means that it must not.
     for (const path of query.starts) {
       try {
         const stat = await call.fs.lstat(call.path(path));
-        const start = { path, name: baseName(path) || path, stat, depth: 0 };
+        const start = { path, name: baseName(path) || path, stat };
         await walk(call, start, {
           other: (visit) => consider(call, query, visit),
           async enter(visit) {
             await consider(call, query, visit);
             return visit.depth < query.max;
           },
-          failed,
+          failed: (visit, thrown) => failed(visit.path, thrown),
         });
       } catch (thrown) {
         await failed(path, thrown);
@@ -205,11 +206,11 @@ async function newerTest(call: Call, reference: ByteString): Promise<Test> {
   return (visit) => visit.stat.mtime > stat.mtime;
 }
 
-async function isEmpty(call: Call, { path, stat }: Visit): Promise<boolean> {
+async function isEmpty(call: Call, { fs, at, stat }: Visit): Promise<boolean> {
   const type = stat.mode & S_IFMT;
   if (type === TYPES.f) return stat.size === 0;
   if (type !== TYPES.d) return false;
-  for await (const _ of listEntries(call, call.path(path))) return false;
+  for await (const _ of listEntries(call, at, fs)) return false;
   return true;
 }
 

@@ -1,5 +1,11 @@
 import type { ByteString } from "../../vfs/path.ts";
-import { type FileStat, S_IFMT, S_IFREG } from "../../vfs/types.ts";
+import {
+  type Cursor,
+  type FileStat,
+  S_IFMT,
+  S_IFREG,
+  type UserFileSystem,
+} from "../../vfs/types.ts";
 import type { Call, Command } from "../call.ts";
 import { CommandError, reason } from "../errors.ts";
 import { inColumns, type Listed, type LongFormat, longLines, shownName } from "../listing.ts";
@@ -7,7 +13,8 @@ import { type Options, parseOptions } from "../options.ts";
 import { named } from "../quote.ts";
 import { humanSize } from "../sizes.ts";
 import { type Compare, sortedEntries } from "../sorted.ts";
-import { below, isDirectory, isLink, MAX_DEPTH } from "../tree.ts";
+import { below, isDirectory, isLink } from "../tree.ts";
+import { MAX_LEVELS } from "../walk.ts";
 
 /** Two problems of `ls`: something below could not be read; an operand could not. */
 const MINOR = 1;
@@ -17,6 +24,21 @@ const LAYOUTS = "l1C";
 
 /** Directories that -R still has to list, at most. */
 const MAX_WAITING = 100_000;
+
+const HERE = "." as ByteString;
+
+/** A directory to list: `at` is its path in `fs`, `path` what the user would write. */
+interface Listable {
+  readonly fs: UserFileSystem;
+  readonly at: ByteString;
+  readonly path: ByteString;
+}
+
+/** A directory that -R is in, with the names of those in it that are still to be listed. */
+interface Level {
+  readonly path: ByteString;
+  readonly names: ByteString[];
+}
 
 /** One `ls` as it runs. */
 class Listing {
@@ -53,7 +75,7 @@ class Listing {
       if (found === undefined) continue;
       (isDirectory(found.stat) && !this.#options.has("d") ? directories : files).push(found);
     }
-    if (files.length > 0) await this.#print(files.sort(this.compare), "" as ByteString);
+    if (files.length > 0) await this.#print(files.sort(this.compare));
     this.#blocks = files.length > 0;
     const titled = operands.length > 1 || this.#options.has("R");
     for (const { name } of directories.sort(this.compare)) await this.#directory(name, titled);
@@ -76,59 +98,110 @@ class Listing {
   }
 
   /** Lists a directory and with -R all below it. Only the names of directories are kept. */
-  async #directory(start: ByteString, titled: boolean): Promise<void> {
-    const waiting: { path: ByteString; depth: number }[] = [{ path: start, depth: 0 }];
-    for (let next = waiting.pop(); next !== undefined; next = waiting.pop()) {
-      const { path, depth } = next;
-      try {
-        if (depth > MAX_DEPTH) throw new CommandError(`more than ${MAX_DEPTH} directories deep`);
-        const found: { path: ByteString; depth: number }[] = [];
-        for await (const batch of this.#batches(path, titled)) {
-          if (!this.#options.has("R")) continue;
-          for (const { name, stat } of batch) {
-            if (isDirectory(stat) && name !== "." && name !== "..") {
-              found.push({ path: below(path, name), depth: depth + 1 });
-            }
-          }
-        }
-        if (waiting.length + found.length > MAX_WAITING) {
-          throw new CommandError(`more than ${MAX_WAITING} directories to go through`);
-        }
-        for (let last = found.pop(); last !== undefined; last = found.pop()) waiting.push(last);
-      } catch (thrown) {
-        if (this.#call.signal.aborted) throw thrown;
-        const why = thrown instanceof CommandError ? thrown.message : reason(thrown);
-        await this.#call.complain(`cannot open directory ${named(path)}: ${why}`);
-        this.status = Math.max(this.status, depth === 0 ? SERIOUS : MINOR);
-      }
+  async #directory(path: ByteString, titled: boolean): Promise<void> {
+    const call = this.#call;
+    if (!this.#options.has("R")) {
+      await this.#listed({ fs: call.fs, at: call.path(path), path }, titled, SERIOUS);
+      return;
+    }
+    let cursor: Cursor;
+    try {
+      cursor = await call.fs.walkFrom(call.path(path));
+    } catch (thrown) {
+      return this.#failed(path, thrown, SERIOUS);
+    }
+    try {
+      await this.#below(cursor, path);
+    } finally {
+      await cursor.close();
     }
   }
 
-  async *#batches(path: ByteString, titled: boolean): AsyncGenerator<Listed[]> {
+  /** Lists the directory where the cursor stands, then each one in it with all below. */
+  async #below(cursor: Cursor, start: ByteString): Promise<void> {
+    const here = (path: ByteString) => ({ fs: cursor.fs, at: HERE, path });
+    const levels: Level[] = [];
+    let waiting = 0;
+    const list = async (path: ByteString, grave: number): Promise<void> => {
+      const found = await this.#listed(here(path), true, grave);
+      const names = waiting + found.length > MAX_WAITING ? [] : found;
+      levels.push({ path, names: names.reverse() });
+      waiting += names.length;
+      if (names.length === found.length) return;
+      const why = new CommandError(`more than ${MAX_WAITING} directories to go through`);
+      await this.#failed(path, why, MINOR);
+    };
+    await list(start, SERIOUS);
+    for (let level = levels.at(-1); level !== undefined; level = levels.at(-1)) {
+      const name = level.names.pop();
+      if (name === undefined) {
+        levels.pop();
+        if (levels.length > 0) await cursor.leave();
+        continue;
+      }
+      waiting -= 1;
+      const path = below(level.path, name);
+      try {
+        if (levels.length > MAX_LEVELS) {
+          throw new CommandError(`more than ${MAX_LEVELS} directories deep`);
+        }
+        await cursor.enter(name);
+      } catch (thrown) {
+        await this.#failed(path, thrown, MINOR);
+        continue;
+      }
+      await list(path, MINOR);
+    }
+  }
+
+  /** Lists one directory. @returns the names of the directories in it, where those are wanted */
+  async #listed(place: Listable, titled: boolean, grave: number): Promise<ByteString[]> {
+    const found: ByteString[] = [];
+    try {
+      for await (const batch of this.#batches(place, titled)) {
+        if (!this.#options.has("R")) continue;
+        for (const { name, stat } of batch) {
+          if (isDirectory(stat) && name !== "." && name !== "..") found.push(name);
+        }
+      }
+    } catch (thrown) {
+      await this.#failed(place.path, thrown, grave);
+    }
+    return found;
+  }
+
+  async #failed(path: ByteString, thrown: unknown, grave: number): Promise<void> {
+    if (this.#call.signal.aborted) throw thrown;
+    const why = thrown instanceof CommandError ? thrown.message : reason(thrown);
+    await this.#call.complain(`cannot open directory ${named(path)}: ${why}`);
+    this.status = Math.max(this.status, grave);
+  }
+
+  async *#batches(place: Listable, titled: boolean): AsyncGenerator<Listed[]> {
     const call = this.#call;
-    const absolute = call.path(path);
     let first = true;
-    const options = { compare: this.compare, wanted: this.#wanted };
-    for await (const entries of sortedEntries(call, absolute, options)) {
+    const options = { compare: this.compare, wanted: this.#wanted, fs: place.fs };
+    for await (const entries of sortedEntries(call, place.at, options)) {
       const batch: Listed[] = entries;
       if (first) {
-        if (this.#options.has("a")) await this.#addDots(absolute, batch);
+        if (this.#options.has("a")) await this.#addDots(place, batch);
         const gap = this.#blocks ? "\n" : "";
-        if (titled) await call.out.print(`${gap}${this.#shown(path)}:\n`);
+        if (titled) await call.out.print(`${gap}${this.#shown(place.path)}:\n`);
         if (this.#long) await call.out.print(`total ${this.#total(batch)}\n`);
         this.#blocks = true;
         first = false;
       }
-      await this.#print(batch, absolute);
+      await this.#print(batch, place);
       yield batch;
     }
   }
 
-  async #addDots(path: ByteString, batch: Listed[]): Promise<void> {
-    const { fs } = this.#call;
-    for (const name of [".", ".."] as ByteString[]) {
-      batch.push({ name, stat: await fs.stat(below(path, name)) });
-    }
+  async #addDots({ fs, at, path }: Listable, batch: Listed[]): Promise<void> {
+    const own = await fs.stat(at);
+    // Of a directory deep in a tree the one above it can't be named.
+    const above = this.#call.path(below(path, ".." as ByteString));
+    const parent = await this.#call.fs.stat(above).catch(() => own);
+    batch.push({ name: HERE, stat: own }, { name: ".." as ByteString, stat: parent });
     batch.sort(this.compare);
   }
 
@@ -141,10 +214,11 @@ class Listing {
     return this.#options.has("h") ? humanSize(kib * 1024) : String(kib);
   }
 
-  async #print(entries: readonly Listed[], directory: ByteString): Promise<void> {
+  /** @param place the directory that holds them; absent: their names are paths */
+  async #print(entries: readonly Listed[], place?: Listable): Promise<void> {
     const { out, terminal } = this.#call;
     let lines: Iterable<string>;
-    if (this.#long) lines = longLines(await this.#withTargets(entries, directory), this.#format);
+    if (this.#long) lines = longLines(await this.#withTargets(entries, place), this.#format);
     else {
       const names = entries.map(({ name }) => this.#shown(name));
       const layout = this.#options.last(LAYOUTS) ?? (terminal === undefined ? "1" : "C");
@@ -156,16 +230,18 @@ class Listing {
     }
   }
 
-  async #withTargets(entries: readonly Listed[], directory: ByteString): Promise<Listed[]> {
+  async #withTargets(entries: readonly Listed[], place?: Listable): Promise<Listed[]> {
     const call = this.#call;
     const found: Listed[] = [];
     for (const entry of entries) {
       await call.step();
-      const path = directory === "" ? call.path(entry.name) : below(directory, entry.name);
-      const target = isLink(entry.stat)
-        ? await call.fs.readLink(path).catch(() => undefined)
-        : undefined;
-      found.push({ ...entry, target });
+      if (!isLink(entry.stat)) {
+        found.push(entry);
+        continue;
+      }
+      const { fs, at } = place ?? { fs: call.fs, at: call.shell.directory };
+      const path = at === HERE || entry.name.startsWith("/") ? entry.name : below(at, entry.name);
+      found.push({ ...entry, target: await fs.readLink(path).catch(() => undefined) });
     }
     return found;
   }

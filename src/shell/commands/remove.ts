@@ -4,7 +4,8 @@ import type { Call, Command } from "../call.ts";
 import { CommandError, reason } from "../errors.ts";
 import { type Options, parseOptions } from "../options.ts";
 import { named } from "../quote.ts";
-import { baseName, isDirectory, type Visitor, walk } from "../tree.ts";
+import { baseName, isDirectory } from "../tree.ts";
+import { type Visit, type Visitor, walk } from "../walk.ts";
 import { each, endsInDots, isExpected, needOperands } from "./operands.ts";
 
 export const rm: Command = {
@@ -55,8 +56,7 @@ async function removeOperand(call: Call, operand: ByteString, options: Options):
     throw new CommandError("refusing to remove the home itself (its content: rm -r /*)");
   }
   const remover = new Remover(call, options.has("v"));
-  const start = { path: operand, name: baseName(operand), stat, depth: 0 };
-  await walk(call, start, remover);
+  await walk(call, { path: operand, name: baseName(operand), stat }, remover);
   return remover.failures;
 }
 
@@ -70,10 +70,10 @@ class Remover implements Visitor {
     this.#verbose = verbose;
   }
 
-  other({ path }: { path: ByteString }): Promise<void> {
-    return this.#try(path, async () => {
-      await this.#call.fs.remove(this.#call.path(path));
-      if (this.#verbose) await this.#call.out.print(`removed '${this.#call.shown(path)}'\n`);
+  other(visit: Visit): Promise<void> {
+    return this.#try(visit, async () => {
+      await visit.fs.remove(visit.at);
+      if (this.#verbose) await this.#call.out.print(`removed '${this.#call.shown(visit.path)}'\n`);
     });
   }
 
@@ -81,26 +81,26 @@ class Remover implements Visitor {
     return true;
   }
 
-  leave({ path }: { path: ByteString }): Promise<void> {
-    return this.#try(path, async () => {
-      await this.#call.fs.removeDirectory(this.#call.path(path));
+  leave(visit: Visit): Promise<void> {
+    return this.#try(visit, async () => {
+      await visit.fs.removeDirectory(visit.at);
       if (this.#verbose)
-        await this.#call.out.print(`removed directory '${this.#call.shown(path)}'\n`);
+        await this.#call.out.print(`removed directory '${this.#call.shown(visit.path)}'\n`);
     });
   }
 
-  async failed(path: ByteString, thrown: unknown): Promise<void> {
+  async failed({ path }: Visit, thrown: unknown): Promise<void> {
     if (this.#call.signal.aborted || !isExpected(thrown)) throw thrown;
     const why = thrown instanceof CommandError ? thrown.message : reason(thrown);
     this.failures += 1;
     await this.#call.complain(`cannot remove ${named(path)}: ${why}`);
   }
 
-  async #try(path: ByteString, act: () => Promise<void>): Promise<void> {
+  async #try(visit: Visit, act: () => Promise<void>): Promise<void> {
     try {
       await act();
     } catch (thrown) {
-      await this.failed(path, thrown);
+      await this.failed(visit, thrown);
     }
   }
 }

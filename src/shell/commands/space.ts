@@ -1,5 +1,5 @@
 import { type ByteString, display } from "../../vfs/path.ts";
-import { S_IFMT, S_IFREG } from "../../vfs/types.ts";
+import { S_IFMT, S_IFREG, type UserFileSystem } from "../../vfs/types.ts";
 import type { Call, Command } from "../call.ts";
 import type { QuotaUsage } from "../context.ts";
 import { CommandError, reason, UsageError } from "../errors.ts";
@@ -7,7 +7,8 @@ import { READING, withFile } from "../files.ts";
 import { type Options, parseOptions } from "../options.ts";
 import { named } from "../quote.ts";
 import { humanSize } from "../sizes.ts";
-import { baseName, type Visit, walk } from "../tree.ts";
+import { baseName } from "../tree.ts";
+import { type Visit, walk } from "../walk.ts";
 import { each, isExpected } from "./operands.ts";
 
 const KIB = 1024;
@@ -46,7 +47,7 @@ Sizes are those of the files' content, as the quota counts them, in KiB, rounded
       (operand) => `cannot access ${named(operand)}`,
       async (path) => {
         const stat = await call.fs.lstat(call.path(path));
-        await walk(call, { path, name: baseName(path), stat, depth: 0 }, tally);
+        await walk(call, { path, name: baseName(path), stat }, tally);
       },
     );
     if (options.has("c")) await tally.print(tally.total, "total" as ByteString);
@@ -92,20 +93,21 @@ class Tally {
     return true;
   }
 
-  async leave({ path, depth }: Visit): Promise<void> {
+  async leave(visit: Visit): Promise<void> {
     const sum = this.#sums.pop() as number;
     this.#add(sum);
-    if (depth <= this.#most) await this.print(sum, path);
+    if (visit.depth <= this.#most) await this.print(sum, visit.path);
   }
 
-  async failed(path: ByteString, thrown: unknown): Promise<void> {
+  async failed({ path, depth }: Visit, thrown: unknown): Promise<void> {
     if (this.#call.signal.aborted || !isExpected(thrown)) throw thrown;
     const why = thrown instanceof CommandError ? thrown.message : reason(thrown);
     await this.#call.complain(`cannot read directory ${named(path)}: ${why}`);
     this.status = 1;
     // No leave() follows.
     const sum = this.#sums.pop() as number;
-    await this.print(sum, path);
+    this.#add(sum);
+    if (depth <= this.#most) await this.print(sum, path);
   }
 
   async print(size: number, name: ByteString): Promise<void> {
@@ -123,23 +125,22 @@ class Tally {
   }
 
   /** undefined when it was counted under another name */
-  async #size({ path, stat }: Visit): Promise<number | undefined> {
+  async #size({ fs, at, stat }: Visit): Promise<number | undefined> {
     if ((stat.mode & S_IFMT) !== S_IFREG) return 0;
     if (stat.nlink === 1 || this.#linked.size >= MAX_LINKED) return stat.size;
-    const inode = await this.#inode(path);
+    const inode = await inodeOf(fs, at);
     if (inode === undefined) return stat.size;
     if (this.#linked.has(inode)) return undefined;
     this.#linked.add(inode);
     return stat.size;
   }
+}
 
-  async #inode(path: ByteString): Promise<string | undefined> {
-    const call = this.#call;
-    try {
-      return await withFile(call, call.path(path), READING, async (file) => file.inode);
-    } catch {
-      return undefined;
-    }
+async function inodeOf(fs: UserFileSystem, path: ByteString): Promise<string | undefined> {
+  try {
+    return await withFile(fs, path, READING, async (file) => file.inode);
+  } catch {
+    return undefined;
   }
 }
 

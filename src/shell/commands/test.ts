@@ -143,6 +143,6 @@ async function isSame(call: Call, left: ByteString, right: ByteString): Promise<
   if (paths[0] === paths[1]) return true;
   if (isDirectory(a) || isDirectory(b)) return false;
   const inode = (path: ByteString) =>
-    withFile(call, call.path(path), READING, async (file) => file.inode);
+    withFile(call.fs, call.path(path), READING, async (file) => file.inode);
   return (await inode(left)) === (await inode(right));
 }

@@ -77,7 +77,7 @@ async function touchOne(
   const stat = await call.look(operand, true);
   if (stat === undefined) {
     if (options.has("c")) return;
-    await withFile(call, path, KEEPING, (file) => file.setStat({ times: { atime, mtime } }));
+    await withFile(call.fs, path, KEEPING, (file) => file.setStat({ times: { atime, mtime } }));
     return;
   }
   const both = options.has("a") === options.has("m");

@@ -1,10 +1,10 @@
 import { FsError } from "../../errors.ts";
-import { type ByteString, display } from "../../vfs/path.ts";
+import { type ByteString, display, MAX_DEPTH } from "../../vfs/path.ts";
 import type { OpenFile } from "../../vfs/types.ts";
 import type { Call } from "../call.ts";
 import { CommandError, reason } from "../errors.ts";
 import { KEEPING } from "../files.ts";
-import { below, isDirectory, MAX_DEPTH } from "../tree.ts";
+import { below, isDirectory } from "../tree.ts";
 import {
   type ControlRecord,
   isPlainName,

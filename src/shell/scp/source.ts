@@ -1,30 +1,14 @@
 import { FsError } from "../../errors.ts";
 import { type ByteString, display } from "../../vfs/path.ts";
-import {
-  type DirectoryEntry,
-  type FileStat,
-  type OpenDirectory,
-  type OpenFile,
-  S_IFMT,
-  S_IFREG,
-} from "../../vfs/types.ts";
+import { type FileStat, type OpenFile, S_IFMT, S_IFREG } from "../../vfs/types.ts";
 import type { Call } from "../call.ts";
 import { CommandError, reason } from "../errors.ts";
 import { READING } from "../files.ts";
-import { baseName, below, isDirectory, MAX_DEPTH } from "../tree.ts";
+import { baseName, isLink } from "../tree.ts";
+import { type Visit, type Visitor, walk } from "../walk.ts";
 import { inLine, isPlainName, ScpChannel, type ScpOptions } from "./protocol.ts";
 
-/** A directory that is being sent. */
-interface Level {
-  readonly path: ByteString;
-  /** where it really is: links are followed, but not in circles */
-  readonly real: ByteString;
-  readonly directory: OpenDirectory;
-  page: DirectoryEntry[];
-}
-
 const PIECE = 256 * 1024;
-const PAGE = 128;
 const PERMISSIONS = 0o777;
 
 /** `scp -f PATH...`: sends files. Resolves to the exit code. */
@@ -32,11 +16,21 @@ export async function send(call: Call, paths: readonly ByteString[], options: Sc
   return new Sender(call, options).run(paths);
 }
 
-class Sender {
+/** A part of the way without links. */
+interface Stretch {
+  /** where it begins */
+  readonly real: ByteString;
+  /** of the directories below that one */
+  readonly names: ByteString[];
+}
+
+/** Sends what a walk visits, links as what they lead to. */
+class Sender implements Visitor {
   readonly #call: Call;
   readonly #options: ScpOptions;
   readonly #channel: ScpChannel;
-  readonly #levels: Level[] = [];
+  /** the way to where the walk is: links must not lead in circles */
+  readonly #stretches: Stretch[] = [];
 
   constructor(call: Call, options: ScpOptions) {
     this.#call = call;
@@ -46,90 +40,82 @@ class Sender {
 
   async run(paths: readonly ByteString[]): Promise<number> {
     await this.#channel.answer();
-    try {
-      for (const path of paths) {
-        await this.#one(path);
-        await this.#below();
+    for (const path of paths) {
+      await this.#call.step();
+      try {
+        const absolute = this.#call.path(path);
+        const stat = await this.#call.fs.stat(absolute);
+        const name = await this.#nameOf(path, absolute);
+        await walk(this.#call, { path, name, stat }, this, { follow: true });
+      } catch (thrown) {
+        await this.#fail(thrown, path);
+        this.#stretches.length = 0;
       }
-    } finally {
-      for (const level of this.#levels) await level.directory.close();
     }
     return this.#channel.status;
   }
 
-  /** Sends a file, or goes into a directory. */
-  async #one(path: ByteString): Promise<void> {
-    await this.#call.step();
+  async other(visit: Visit): Promise<void> {
     try {
-      const absolute = this.#call.path(path);
-      const stat = await this.#call.fs.stat(absolute);
-      const name = await this.#nameOf(path, absolute);
-      if (isDirectory(stat)) await this.#enter(path, absolute, name, stat);
-      else if ((stat.mode & S_IFMT) === S_IFREG) await this.#file(path, absolute, name, stat);
-      else throw new CommandError("not a regular file");
+      const { fs, at } = visit;
+      // A link here leads nowhere: the system says why.
+      const stat = isLink(visit.stat) ? await fs.stat(at) : visit.stat;
+      if ((stat.mode & S_IFMT) !== S_IFREG) throw new CommandError("not a regular file");
+      await this.#file(visit, this.#sendable(visit.name), stat);
     } catch (thrown) {
-      await this.#fail(thrown, path);
+      await this.#fail(thrown, visit.path);
     }
   }
 
-  /** What the client is to call it: for "." and ".." the directory's own name. */
+  async enter(visit: Visit): Promise<boolean> {
+    const { name, stat } = visit;
+    try {
+      if (!this.#options.recursive) throw new CommandError("not a regular file");
+      const real = await this.#behindLink(visit);
+      if (!(await this.#announce(`D${mode(stat)} 0 ${this.#sendable(name)}`, stat))) return false;
+      if (real === undefined) this.#stretches.at(-1)?.names.push(name);
+      else this.#stretches.push({ real, names: [] });
+      return true;
+    } catch (thrown) {
+      await this.#fail(thrown, visit.path);
+      return false;
+    }
+  }
+
+  async leave(): Promise<void> {
+    if (this.#stretches.at(-1)?.names.pop() === undefined) this.#stretches.pop();
+    await this.#channel.send("E\n");
+    await this.#channel.answer();
+  }
+
+  async failed({ path }: Visit, thrown: unknown): Promise<void> {
+    await this.#fail(thrown, path);
+    await this.leave();
+  }
+
+  /** What the client is to call an operand: for "." and ".." the directory's own name. */
   async #nameOf(path: ByteString, absolute: ByteString): Promise<ByteString> {
     const name = baseName(path);
     const moves = name === "" || name === "." || name === "..";
-    const real = moves ? baseName(await this.#call.fs.realPath(absolute)) : name;
-    if (!isPlainName(real)) throw new CommandError("the home itself has no name: take /*");
-    return inLine(real);
+    return moves ? baseName(await this.#call.fs.realPath(absolute)) : name;
   }
 
-  async #enter(
-    path: ByteString,
-    absolute: ByteString,
-    name: ByteString,
-    stat: FileStat,
-  ): Promise<void> {
-    if (!this.#options.recursive) throw new CommandError("not a regular file");
-    const real = await this.#call.fs.realPath(absolute);
-    if (this.#levels.some((level) => level.real === real)) {
-      throw new CommandError("a link leads back to where it is");
-    }
-    if (this.#levels.length >= MAX_DEPTH) {
-      throw new CommandError(`more than ${MAX_DEPTH} directories deep`);
-    }
-    const directory = await this.#call.fs.openDirectory(absolute);
-    this.#levels.push({ path, real, directory, page: [] });
-    if (await this.#announce(`D${mode(stat)} 0 ${name}`, stat)) return;
-    this.#levels.pop();
-    await directory.close();
+  #sendable(name: ByteString): ByteString {
+    if (isPlainName(name)) return inLine(name);
+    throw new CommandError(
+      name === "" ? "the home itself has no name: take /*" : "the name can't be sent",
+    );
   }
 
-  /** Sends all that is in the directories entered. */
-  async #below(): Promise<void> {
-    for (let level = this.#levels.at(-1); level !== undefined; level = this.#levels.at(-1)) {
-      const entry = await this.#next(level);
-      if (entry !== undefined) {
-        await this.#one(below(level.path, entry.name));
-        continue;
-      }
-      this.#levels.pop();
-      await level.directory.close();
-      await this.#channel.send("E\n");
-      await this.#channel.answer();
-    }
-  }
-
-  async #next(level: Level): Promise<DirectoryEntry | undefined> {
-    try {
-      for (;;) {
-        const entry = level.page.shift();
-        if (entry === undefined) {
-          level.page = await level.directory.next(PAGE);
-          if (level.page.length === 0) return undefined;
-        } else if (entry.name !== "." && entry.name !== "..") return entry;
-      }
-    } catch (thrown) {
-      await this.#fail(thrown, level.path);
-      return undefined;
-    }
+  /**
+   * Where the start, or what a link leads to, really is; undefined for any other directory.
+   * @throws CommandError for a link that leads back to a directory on the way to it
+   */
+  async #behindLink({ depth, fs, at }: Visit): Promise<ByteString | undefined> {
+    if (depth > 0 && !isLink(await fs.lstat(at))) return undefined;
+    const real = await fs.realPath(at);
+    if (!this.#stretches.some((stretch) => leadsThrough(stretch, real))) return real;
+    throw new CommandError("a link leads back to where it is");
   }
 
   /** False when the client does not want it. */
@@ -144,13 +130,8 @@ class Sender {
     return channel.answer();
   }
 
-  async #file(
-    path: ByteString,
-    absolute: ByteString,
-    name: ByteString,
-    stat: FileStat,
-  ): Promise<void> {
-    const file = await this.#call.fs.open(absolute, READING);
+  async #file({ fs, at, path }: Visit, name: ByteString, stat: FileStat): Promise<void> {
+    const file = await fs.open(at, READING);
     try {
       const { size } = await file.stat();
       if (!(await this.#announce(`C${mode(stat)} ${size} ${name}`, stat))) return;
@@ -208,4 +189,13 @@ class Sender {
 
 function mode(stat: FileStat): string {
   return (stat.mode & PERMISSIONS).toString(8).padStart(4, "0");
+}
+
+function leadsThrough({ real, names }: Stretch, path: ByteString): boolean {
+  const start = real === "/" ? real : `${real}/`;
+  if (path === real || !path.startsWith(start)) return path === real;
+  return path
+    .slice(start.length)
+    .split("/")
+    .every((name, at) => names[at] === name);
 }

@@ -1,3 +1,4 @@
+import { DEEPEST } from "../../../client/names.ts";
 import { messageOf } from "../exit.ts";
 import { remoteParent, under } from "../place/paths.ts";
 import { baseName } from "../report/progress-state.ts";
@@ -73,7 +74,13 @@ const rm: ShellCommand = {
 };
 
 /** Links in it are removed, not followed. What can't be removed is told, the rest goes. */
-async function removeTree(shell: FileShell, path: string, signal: AbortSignal): Promise<void> {
+async function removeTree(
+  shell: FileShell,
+  path: string,
+  signal: AbortSignal,
+  depth = 0,
+): Promise<void> {
+  if (depth > DEEPEST) throw new Error(`${path}: too deep`);
   const names: [name: string, directory: boolean][] = [];
   for await (const batch of shell.remote.list(path)) {
     for (const { name, type } of batch) names.push([name, type === "directory"]);
@@ -83,8 +90,9 @@ async function removeTree(shell: FileShell, path: string, signal: AbortSignal): 
     // Names come from the server: one that leads elsewhere is none.
     if (name === "." || name === ".." || name.includes("/")) continue;
     const below = under(name, path);
-    if (directory) await removeTree(shell, below, signal);
-    else await each(shell, () => shell.remote.remove(below));
+    await each(shell, () =>
+      directory ? removeTree(shell, below, signal, depth + 1) : shell.remote.remove(below),
+    );
   }
   await each(shell, () => shell.remote.rmdir(path));
 }

@@ -1,7 +1,7 @@
 import type { Dirent } from "node:fs";
 import { lstat, opendir, stat } from "node:fs/promises";
 import { basename, join, posix, resolve } from "node:path";
-import { decodeName, encodeName } from "../../../client/names.ts";
+import { DEEPEST, decodeName, encodeName } from "../../../client/names.ts";
 import type { JournalEntry, Remote, Space, TransferJob } from "../../../client/types.ts";
 import { roundSize } from "../../../config/units.ts";
 import { remoteParent, under } from "./paths.ts";
@@ -80,26 +80,43 @@ async function sumSources(job: TransferJob, signal: AbortSignal): Promise<Sum> {
   return { bytes, files: files.length > MAX_LOOKED_UP ? undefined : files };
 }
 
-/** The regular files of a source; what can't be read fails later, by name. */
+/** The regular files of a source; what can't be read, or is too deep, fails later, by name. */
 async function* walk(source: string, name: string, recursive: boolean): AsyncGenerator<Upload> {
   const found = await stat(encodeName(source)).catch(() => undefined);
   if (found?.isFile()) yield { source, path: name, size: found.size };
-  if (found?.isDirectory() && recursive) yield* walkDirectory(source, name);
+  if (!found?.isDirectory() || !recursive) return;
+  const waiting: Place[] = [{ source, path: name, depth: 0 }];
+  for (let place = waiting.pop(); place !== undefined; place = waiting.pop()) {
+    if (place.depth > DEEPEST) continue;
+    for await (const entry of entriesOf(place)) {
+      if (entry.directory) waiting.push(entry);
+      else {
+        const file = await lstat(encodeName(entry.source)).catch(() => undefined);
+        if (file?.isFile()) yield { source: entry.source, path: entry.path, size: file.size };
+      }
+    }
+  }
 }
 
-async function* walkDirectory(directory: string, name: string): AsyncGenerator<Upload> {
+interface Place {
+  readonly source: string;
+  /** below the target */
+  readonly path: string;
+  readonly depth: number;
+}
+
+/** Regular files and directories in a directory; none when it can't be read. */
+async function* entriesOf({ source, path, depth }: Place) {
   // Its types know neither a name nor an encoding of bytes.
-  const entries = await opendir(encodeName(directory) as unknown as string, {
+  const entries = await opendir(encodeName(source) as unknown as string, {
     encoding: "buffer" as BufferEncoding,
   }).catch(() => undefined);
   if (entries === undefined) return;
   for await (const entry of entries) {
-    const entryName = decodeName((entry as unknown as Dirent<Buffer>).name);
-    const [path, below] = [join(directory, entryName), `${name}/${entryName}`];
-    if (entry.isDirectory()) yield* walkDirectory(path, below);
-    if (!entry.isFile()) continue;
-    const found = await lstat(encodeName(path)).catch(() => undefined);
-    if (found !== undefined) yield { source: path, path: below, size: found.size };
+    const name = decodeName((entry as unknown as Dirent<Buffer>).name);
+    const place = { source: join(source, name), path: `${path}/${name}`, depth: depth + 1 };
+    const directory = entry.isDirectory();
+    if (directory || entry.isFile()) yield { ...place, directory };
   }
 }
 
