@@ -1,6 +1,14 @@
 import { execFileSync } from "node:child_process";
 import { randomBytes } from "node:crypto";
-import { mkdirSync, readdirSync, readFileSync, statSync, utimesSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  utimesSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { ClientConnection } from "../../src/client/remote/remote.ts";
@@ -141,6 +149,7 @@ describe.each<Direction>(["up", "down"])(
         expect(summary).toMatchObject({ files: 1, bytes: bytes.length });
         expect(only(events, "done")[0]?.bytes).toBe(bytes.length);
         // What an earlier version left empty is no reason to leave it out.
+        chmodSync(target, 0o644);
         writeFileSync(target, "");
         const again = await transfer(home, connection, { ...job, sources: [odd], resume: true });
         expect(again.summary).toMatchObject({ files: 1, skipped: 0 });

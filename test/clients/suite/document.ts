@@ -32,4 +32,12 @@ sftp and less with the others. To write the page anew:
 \`\`\`sh
 MOORAGE_WRITE_CLIENTS=1 npm run test:clients
 \`\`\`
+
+The clients of another Debian release, in a directory of its own (as root, with \`debootstrap\`):
+
+\`\`\`sh
+scripts/clients-from.sh make trixie /var/tmp/trixie
+CLIENTS_FROM=/var/tmp/trixie npm run test:clients
+scripts/clients-from.sh remove /var/tmp/trixie
+\`\`\`
 `;
