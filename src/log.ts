@@ -98,10 +98,11 @@ function prettyFormat(colour: boolean): (line: string) => string {
     ignore: "pid",
     translateTime: "SYS:yyyy-mm-dd HH:MM:ss.l",
   });
-  return (line) => prettify(JSON.parse(line, (_key, value) => shown(value)));
+  return (line) => prettify(JSON.parse(line, shown));
 }
 
-/** Of an error's stack each line is one of its own. */
-function shown(value: unknown): unknown {
-  return typeof value === "string" ? value.split("\n").map(visible).join("\n") : value;
+/** Of an error's stack each line is one of its own; nothing else begins a line. */
+function shown(key: string, value: unknown): unknown {
+  if (typeof value !== "string") return value;
+  return key === "stack" ? value.split("\n").map(visible).join("\n") : visible(value);
 }

@@ -1,5 +1,6 @@
 import { formatSize, roundSize } from "../config/units.ts";
 import { safeJson, visible } from "../text/safe.ts";
+import { width as columnsOf, padTo } from "../text/width.ts";
 import type { Io } from "./io.ts";
 
 export interface Column {
@@ -31,13 +32,13 @@ export function table(
 ): string {
   const cells = rows.map((row) => row.map(visible));
   const widths = columns.map(({ title }, index) =>
-    Math.max(title.length, ...cells.map((row) => row[index]?.length ?? 0)),
+    Math.max(title.length, ...cells.map((row) => columnsOf(row[index] ?? ""))),
   );
   const line = (texts: readonly string[]) =>
     columns
       .map(({ right }, index) => {
         const [text, width] = [texts[index] ?? "", widths[index] ?? 0];
-        return right ? text.padStart(width) : text.padEnd(width);
+        return padTo(text, width, right ? "right" : "left");
       })
       .join("  ")
       .trimEnd();

@@ -2,6 +2,7 @@ import { CommanderError } from "commander";
 import { ConfigError } from "../config/errors.ts";
 import { ControlError, EXIT } from "../control/errors.ts";
 import { FsError, InstanceError } from "../errors.ts";
+import { visible, visibleLines } from "../text/safe.ts";
 import type { Io } from "./io.ts";
 
 const SQLITE: readonly [RegExp, string][] = [
@@ -86,7 +87,8 @@ function known(thrown: unknown): string | undefined {
 function reportUnexpected(thrown: unknown, io: Io): void {
   const level = io.env.MOORAGE_LOG_LEVEL;
   if (level === "debug" || level === "trace") {
-    io.err(`${thrown instanceof Error ? (thrown.stack ?? thrown.message) : String(thrown)}\n`);
+    const whole = thrown instanceof Error ? (thrown.stack ?? thrown.message) : String(thrown);
+    io.err(`${visibleLines(whole).join("\n")}\n`);
     return;
   }
   const text = thrown instanceof Error ? thrown.message : String(thrown);
@@ -94,5 +96,5 @@ function reportUnexpected(thrown: unknown, io: Io): void {
 }
 
 function complain(io: Io, text: string): void {
-  io.err(`moorage: ${text.replace(/\s*\n\s*/g, " ").trim()}\n`);
+  io.err(`moorage: ${visible(text.replace(/\s*\n\s*/g, " ").trim())}\n`);
 }

@@ -7,12 +7,16 @@
  * - Cc, Zl, Zp: control characters (C0, DEL, C1) and the separators of lines and paragraphs. They
  *   steer a terminal or begin a new line in a log.
  * - Cs: surrogates that stand alone. They are no text; here they stand for bytes that aren't UTF-8.
- * - Bidi_Control: turns the direction of what stands beside it (U+061C, U+200E, U+202E, U+2066 …).
- * - Characters that nobody sees: with one of them a name looks like another. The joiners U+200C and
- *   U+200D and the variation selectors stay, for Persian, Indic scripts and emoji are written with them.
+ * - Cf: format characters. Some turn the direction of what stands beside them (U+061C, U+200E, U+202E,
+ *   U+2066 …), some hide text, or a difference between two names (U+00AD, U+200B, U+FEFF, tags).
+ * - What Unicode says is to be ignored where it is unknown: invisible, too, such as the Hangul fillers,
+ *   of which a name can be made that looks empty.
+ *
+ * The joiners U+200C and U+200D and the variation selectors stay, for Persian, Indic scripts and emoji
+ * are written with them. Private and unassigned characters do nothing.
  */
 const UNSAFE =
-  /[\p{Cc}\p{Cs}\p{Zl}\p{Zp}\p{Bidi_Control}\u00ad\u180e\u200b\u2060-\u206f\ufeff\ufff9-\ufffb\u{e0000}-\u{e007f}]/gu;
+  /(?!\u200c|\u200d|\p{Variation_Selector})[\p{Cc}\p{Cs}\p{Zl}\p{Zp}\p{Cf}\p{Default_Ignorable_Code_Point}]/gu;
 
 const ASCII = /^[ -~]*$/;
 

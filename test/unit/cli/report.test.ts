@@ -31,6 +31,11 @@ describe("report", () => {
     );
   });
 
+  test("what somebody else named steers no terminal", () => {
+    const { err } = reported(new ControlError("no user \u001b[2J\u202ean\u2028n"));
+    expect(err).toBe("moorage: no user \\x1b[2J\\u{202e}an\\u{2028}n\n");
+  });
+
   test("the stack is for those who ask for it", () => {
     const { err } = reported(new TypeError("x"), { MOORAGE_LOG_LEVEL: "debug" });
     expect(err).toMatch(/^TypeError: x\n +at /);
