@@ -68,8 +68,9 @@ export interface RunningServer {
   /**
    * Accepts nobody any more, lets transfers end for `graceMs` milliseconds, ends all sessions and
    * closes their files. Again: the same promise; the shorter time holds.
+   * @returns false when something does not end: then only the end of the process ends it
    */
-  stop(graceMs?: number): Promise<void>;
+  stop(graceMs?: number): Promise<boolean>;
 }
 
 /** Starts everything. Rejects when it can't listen or a host key can't be used. */
@@ -132,7 +133,7 @@ class Server {
   #listener: Listener | undefined;
   #control: ControlService | undefined;
   #controlSocket: ControlSocket | undefined;
-  #stopping: Promise<void> | undefined;
+  #stopping: Promise<boolean> | undefined;
   #onStopped: () => void = () => {};
 
   constructor(options: ServerOptions, parts: Parts) {
@@ -357,13 +358,14 @@ class Server {
     void this.stop(graceMs);
   }
 
-  stop(graceMs: number): Promise<void> {
+  stop(graceMs: number): Promise<boolean> {
     if (this.#stopping !== undefined) this.sessions.hurry(graceMs);
-    this.#stopping ??= this.#stop(graceMs).finally(() => this.#onStopped());
+    const inTime = () => Promise.race([this.#stop(graceMs), this.sessions.overdue()]);
+    this.#stopping ??= inTime().finally(() => this.#onStopped());
     return this.#stopping;
   }
 
-  async #stop(graceMs: number): Promise<void> {
+  async #stop(graceMs: number): Promise<true> {
     const { store, log } = this.#options;
     this.#listener?.stopAccepting();
     await this.sessions.close(graceMs);
@@ -377,5 +379,6 @@ class Server {
     store.audit.record({ kind: "server-stop" });
     await store.audit.flush();
     log.info("stopped");
+    return true;
   }
 }

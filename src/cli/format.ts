@@ -1,6 +1,6 @@
 import { formatSize, roundSize } from "../config/units.ts";
 import { safeJson, visible } from "../text/safe.ts";
-import { width as columnsOf, padTo } from "../text/width.ts";
+import { padTo, width } from "../text/width.ts";
 import type { Io } from "./io.ts";
 
 export interface Column {
@@ -32,13 +32,12 @@ export function table(
 ): string {
   const cells = rows.map((row) => row.map(visible));
   const widths = columns.map(({ title }, index) =>
-    Math.max(title.length, ...cells.map((row) => columnsOf(row[index] ?? ""))),
+    Math.max(title.length, ...cells.map((row) => width(row[index] ?? ""))),
   );
   const line = (texts: readonly string[]) =>
     columns
       .map(({ right }, index) => {
-        const [text, width] = [texts[index] ?? "", widths[index] ?? 0];
-        return padTo(text, width, right ? "right" : "left");
+        return padTo(texts[index] ?? "", widths[index] ?? 0, right ? "right" : "left");
       })
       .join("  ")
       .trimEnd();
@@ -48,8 +47,8 @@ export function table(
 
 /** "name  value" lines. */
 export function fields(pairs: readonly (readonly [string, string])[]): string {
-  const width = Math.max(...pairs.map(([name]) => name.length));
-  return pairs.map(([name, value]) => `${name.padEnd(width)}  ${visible(value)}\n`).join("");
+  const widest = Math.max(...pairs.map(([name]) => name.length));
+  return pairs.map(([name, value]) => `${name.padEnd(widest)}  ${visible(value)}\n`).join("");
 }
 
 export function json(value: unknown): string {

@@ -16,6 +16,8 @@ import { type Login, type Peer, Session, type SessionView } from "./session.ts";
 /** Milliseconds between two looks at which sessions are idle. */
 const TICK_MS = 1_000;
 const DRAIN_POLL_MS = 50;
+/** How long files may take to close once nobody uses them any more. */
+const CLOSING_MS = 10_000;
 
 /** What clients are told while the server stops. */
 export const STOPPING = "The server is stopping: try again later";
@@ -289,6 +291,14 @@ export class Sessions {
   hurry(graceMs: number): void {
     if (this.#deadline === undefined) return;
     this.#deadline = Math.min(this.#deadline, performance.now() + graceMs);
+  }
+
+  /** Resolves to false when {@link close} is not through long after its time: a disk may hang. */
+  async overdue(): Promise<false> {
+    while (performance.now() < (this.#deadline ?? Number.POSITIVE_INFINITY) + CLOSING_MS) {
+      await new Promise((resolve) => setTimeout(resolve, DRAIN_POLL_MS).unref());
+    }
+    return false;
   }
 
   /**

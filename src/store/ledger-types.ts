@@ -63,6 +63,8 @@ export interface Intent {
   readonly kind: "create" | "remove" | "rename";
   /** what is made or removed, or where a rename leads */
   readonly path: Buffer;
+  /** the inode of the directory that holds it, where the path may not lead there */
+  readonly inside?: string | undefined;
   /** rename: where it comes from, and the inode that moves */
   readonly from?: Buffer;
   readonly moved?: string;

@@ -89,13 +89,17 @@ export class LedgerStore {
     path: Buffer,
     ahead: number,
     perform: () => Inspected | undefined,
+    inside?: string,
   ): Promise<{ readonly opened: OpenedRow | undefined } | undefined> {
     const making = new Deed(perform);
     return this.#changing(making, () => {
       const usage = this.#usage(userId);
       const full = usage.quotaFiles !== null && usage.usedFiles >= usage.quotaFiles;
       if (full && !making.isDone) return undefined;
-      const made = this.#intents.carryOut({ kind: "create", userId, path }, making);
+      const made = this.#intents.carryOut(
+        { kind: "create", userId, path, inside } as const,
+        making,
+      );
       const slack = made === undefined ? 0 : Math.min(ahead, slackFor(freeBytes(usage)));
       this.#sql.add.run({ userId, bytes: slack, files: 1 });
       if (made === undefined) return { opened: undefined };
@@ -214,12 +218,13 @@ export class LedgerStore {
     path: Buffer,
     inspect: () => Inspected,
     perform: () => Removed | undefined,
+    inside?: string,
   ): Promise<void> {
     const removal = new Deed(perform);
     let victim: Inspected | undefined;
     await this.#changing(removal, () => {
       victim ??= inspect();
-      const intent = { kind: "remove", userId, path, victim } as const;
+      const intent = { kind: "remove", userId, path, inside, victim } as const;
       this.#removed(userId, this.#intents.carryOut(intent, removal));
     });
   }

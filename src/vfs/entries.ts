@@ -12,7 +12,7 @@ import { FsError } from "../errors.ts";
 import type { Ledger } from "../quota/ledger.ts";
 import type { Inspected, Removed } from "../store/ledger.ts";
 import { PERMISSIONS } from "./file.ts";
-import { inodeKey, type Jail, type Place } from "./jail.ts";
+import type { Place, Places } from "./jail.ts";
 import {
   type ByteString,
   endsInDirectory,
@@ -20,12 +20,13 @@ import {
   toBuffer,
   withoutSlash,
 } from "./path.ts";
+import { inodeKey } from "./proc.ts";
 import type { Disk } from "./space.ts";
 import type { ContentWatch } from "./watch.ts";
 
 /** What the operations on directory entries need. */
 export interface Home {
-  readonly jail: Jail;
+  readonly places: Places;
   readonly ledger: Ledger;
   readonly userId: number;
   readonly contents: ContentWatch | undefined;
@@ -61,7 +62,7 @@ async function settled<T>(act: () => Promise<T>): Promise<T> {
  * not with a slash behind it: an entry that is removed or moved is the one that was named.
  */
 async function at<T>(home: Home, path: ByteString, act: (place: Place) => Promise<T>): Promise<T> {
-  const place = home.jail.locate(withoutSlash(path), false);
+  const place = home.places.locate(withoutSlash(path), false);
   try {
     return await act(place);
   } finally {
@@ -122,7 +123,7 @@ export function remove(home: Home, path: ByteString): Promise<void> {
       checkWritable(place);
       if (stat.isDirectory()) throw new FsError("EISDIR");
       const forgotten = goes(home, stat);
-      await home.ledger.remove(home.userId, place.path, standing(place), () => {
+      await home.ledger.remove(home.userId, place, standing(place), () => {
         unlinkSync(place.host);
         return aftermath(target);
       });
@@ -138,7 +139,7 @@ export function removeDirectory(home: Home, path: ByteString): Promise<void> {
       const stat = fstatSync(place.existing, { bigint: true });
       checkWritable(place);
       if (!stat.isDirectory()) throw new FsError("ENOTDIR");
-      await home.ledger.remove(home.userId, place.path, standing(place), () => {
+      await home.ledger.remove(home.userId, place, standing(place), () => {
         rmdirSync(place.host);
         return undefined;
       });
@@ -158,7 +159,7 @@ function make(
     if (endsInDirectory(path) && !directory) throw new FsError("ENOENT");
     checkWritable(place);
     home.disk.expectRoom();
-    await home.ledger.createEntry(home.userId, place.path, () => {
+    await home.ledger.createEntry(home.userId, place, () => {
       if (place.current() !== undefined) throw new FsError("EEXIST");
       perform(place);
     });
@@ -199,6 +200,8 @@ export function rename(
   return settled(() =>
     at(home, from, (source) =>
       at(home, to, (target) => {
+        // Open files follow by their paths, which a cursor's names don't have.
+        if (source.inside ?? target.inside) throw new FsError("EINVAL");
         const directories = [endsInDirectory(from), endsInDirectory(to)] as const;
         return move(home, source, target, replace, directories);
       }),

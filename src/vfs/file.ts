@@ -19,8 +19,9 @@ import { promisify } from "node:util";
 import { FsError, toFsError } from "../errors.ts";
 import type { Reservation } from "../quota/ledger.ts";
 import { INLINE_BYTES, inline } from "./inline.ts";
-import { itself } from "./jail.ts";
 import type { VirtualPath } from "./path.ts";
+import { itself } from "./proc.ts";
+import { after } from "./slices.ts";
 import { type Disk, diskFull } from "./space.ts";
 import type { FileStat, OpenFile, OpenFlags, Owner, StatChange } from "./types.ts";
 import type { WriteWatch } from "./watch.ts";
@@ -50,8 +51,8 @@ export function toFileStat(stat: Stats): FileStat {
 
 /** @throws FsError EPERM when the change would give the file to another */
 export function checkOwner(change: StatChange, owner: Owner): void {
-  if (change.owner === undefined) return;
-  if (change.owner.uid !== owner.uid || change.owner.gid !== owner.gid) throw new FsError("EPERM");
+  const { uid = owner.uid, gid = owner.gid } = change.owner ?? {};
+  if (uid !== owner.uid || gid !== owner.gid) throw new FsError("EPERM");
 }
 
 /** One chain of appends for each inode: the next one starts where the last one ended. */
@@ -159,6 +160,24 @@ export class HomeFile implements OpenFile {
       }
       if (change.times !== undefined) {
         futimesSync(this.#fd, change.times.atime, change.times.mtime);
+      }
+    });
+  }
+
+  /**
+   * Runs `act`, which writes up to `end` bytes, when there is room for all of them. What it has not
+   * used is given back.
+   * @throws FsError EDQUOT before anything is done
+   */
+  withRoom<T>(end: number, act: () => Promise<T>): Promise<T> {
+    return this.#run(async () => {
+      await this.#reservation.reserve(end);
+      try {
+        return await act();
+      } finally {
+        // The source may have become shorter, or nobody wants the rest.
+        if (fstatSync(this.#fd).size < end) await this.#reservation.failed();
+        else this.#reservation.release();
       }
     });
   }
@@ -369,18 +388,4 @@ export class HomeFile implements OpenFile {
 
 function badHandle(): FsError {
   return new FsError("EBADF");
-}
-
-/** What is left of `slices` after `count` bytes. */
-function after(slices: readonly Buffer[], count: number): Buffer[] {
-  const rest: Buffer[] = [];
-  let skip = count;
-  for (const slice of slices) {
-    if (skip >= slice.length) skip -= slice.length;
-    else {
-      rest.push(skip === 0 ? slice : slice.subarray(skip));
-      skip = 0;
-    }
-  }
-  return rest;
 }

@@ -1,24 +1,18 @@
-import {
-  chmodSync,
-  closeSync,
-  constants,
-  fstatSync,
-  lutimesSync,
-  openSync,
-  statSync,
-  unlinkSync,
-  utimesSync,
-} from "node:fs";
+import { closeSync, constants, fstatSync, openSync, statSync, unlinkSync } from "node:fs";
 import { FsError, InstanceError, toFsError } from "../errors.ts";
 import type { Ledger, Reservation } from "../quota/ledger.ts";
+import { changeAttributes } from "./attributes.ts";
 import { copyRange } from "./copy.ts";
+import { CURSOR_DESCRIPTORS, HomeCursor } from "./cursor.ts";
 import { descriptors } from "./descriptors.ts";
 import { HomeDirectory } from "./directory.ts";
 import * as entries from "./entries.ts";
 import { checkOwner, HomeFile, PERMISSIONS, toFileStat } from "./file.ts";
 import { existingHome, madeHome, ownerOf } from "./homes.ts";
-import { inodeKey, itself, Jail, O_PATH, type Place, readLinkAt } from "./jail.ts";
+import { Jail, type Place, type Places, readLinkAt } from "./jail.ts";
+import { OpenThings } from "./open-things.ts";
 import { type ByteString, components, normalize, type VirtualPath, withoutSlash } from "./path.ts";
+import { inodeKey, itself } from "./proc.ts";
 import { type Disk, Space } from "./space.ts";
 import { quotaStat } from "./statvfs.ts";
 import type {
@@ -65,44 +59,46 @@ export async function openHome(options: HomeOptions): Promise<UserFileSystem> {
   try {
     ledger.requireHomes();
     const home = existingHome(root, account.name) ?? (await madeHome(options));
-    const disk = space.disk(statSync(home).dev, home);
-    return new HomeFileSystem(new Jail(home), ledger, account.id, ownerOf(account), contents, disk);
+    return new HomeFileSystem({
+      jail: new Jail(home),
+      ledger,
+      userId: account.id,
+      owner: ownerOf(account),
+      contents,
+      disk: space.disk(statSync(home).dev, home),
+    });
   } catch (thrown) {
     descriptors.noticed(thrown);
     throw thrown instanceof InstanceError ? thrown : toFsError(thrown);
   }
 }
 
-class HomeFileSystem implements UserFileSystem, entries.Home {
+/** What a home's filesystem works with. */
+interface Parts extends Omit<entries.Home, "places"> {
   readonly jail: Jail;
+  readonly owner: Owner;
+}
+
+class HomeFileSystem implements UserFileSystem, entries.Home {
+  readonly places: Places;
   readonly ledger: Ledger;
   readonly userId: number;
   readonly owner: Owner;
   readonly contents: ContentWatch | undefined;
   readonly disk: Disk;
-  /** with the descriptors each takes */
-  readonly #open = new Map<OpenFile | OpenDirectory, number>();
-  readonly #forget = (closed: OpenFile | OpenDirectory): void => {
-    const taken = this.#open.get(closed);
-    if (taken !== undefined) descriptors.give(this.userId, taken);
-    this.#open.delete(closed);
-  };
-  #closed = false;
+  readonly #parts: Parts;
+  readonly #open: OpenThings;
 
-  constructor(
-    jail: Jail,
-    ledger: Ledger,
-    userId: number,
-    owner: Owner,
-    contents: ContentWatch | undefined,
-    disk: Disk,
-  ) {
-    this.jail = jail;
-    this.disk = disk;
-    this.ledger = ledger;
-    this.userId = userId;
-    this.owner = owner;
-    this.contents = contents;
+  /** @param from where relative paths begin, and with what it is open together; else the home */
+  constructor(parts: Parts, from?: { readonly places: Places; readonly open: OpenThings }) {
+    this.#parts = parts;
+    this.places = from?.places ?? parts.jail;
+    this.ledger = parts.ledger;
+    this.userId = parts.userId;
+    this.owner = parts.owner;
+    this.contents = parts.contents;
+    this.disk = parts.disk;
+    this.#open = from?.open ?? new OpenThings(parts.userId);
   }
 
   open(path: ByteString, flags: OpenFlags, mode = DEFAULT_FILE_MODE): Promise<OpenFile> {
@@ -112,7 +108,7 @@ class HomeFileSystem implements UserFileSystem, entries.Home {
       const name = flags.create ? withoutSlash(path) : path;
       const follow = !(flags.create && (flags.exclusive || name !== path));
       for (let attempt = 0; attempt < OPEN_ATTEMPTS; attempt += 1) {
-        const place = this.jail.locate(name, follow);
+        const place = this.places.locate(name, follow);
         try {
           if (name !== path) throw new FsError("EISDIR");
           const file = await this.#openAt(place, flags, mode);
@@ -131,10 +127,10 @@ class HomeFileSystem implements UserFileSystem, entries.Home {
       if (!stat.isDirectory()) throw new FsError("ENOTDIR");
       if ((stat.mode & OWNER_READ) === 0) throw new FsError("EACCES");
       descriptors.check(this.userId, DIRECTORY_DESCRIPTORS);
-      const fd = openSync(itself(place.existing), O_PATH | constants.O_DIRECTORY);
+      const fd = place.reopen();
       try {
-        const directory = new HomeDirectory(fd, place.path, this.#forget);
-        this.#keep(directory, DIRECTORY_DESCRIPTORS);
+        const directory = new HomeDirectory(fd, place.path, this.#open.forget);
+        this.#open.add(directory, DIRECTORY_DESCRIPTORS);
         return directory;
       } catch (thrown) {
         closeSync(fd);
@@ -199,7 +195,11 @@ class HomeFileSystem implements UserFileSystem, entries.Home {
     return this.#run(() => {
       try {
         // Also of a file with a slash behind it.
-        const place = this.jail.locate(components(path).join("/") as ByteString, true);
+        const names = components(path).join("/") || ".";
+        const place = this.places.locate(
+          (path.startsWith("/") ? `/${names}` : names) as ByteString,
+          true,
+        );
         place.close();
         return place.path;
       } catch (thrown) {
@@ -212,7 +212,7 @@ class HomeFileSystem implements UserFileSystem, entries.Home {
 
   fileSystemStat(): Promise<FileSystemStat> {
     return this.#run(async () => {
-      return quotaStat(await this.ledger.exactUsage(this.userId), this.jail.disk());
+      return quotaStat(await this.ledger.exactUsage(this.userId), this.#parts.jail.disk());
     });
   }
 
@@ -222,16 +222,35 @@ class HomeFileSystem implements UserFileSystem, entries.Home {
     length: number,
     target: OpenFile,
     targetPosition: number,
+    progress?: (bytes: number) => void,
   ): Promise<number> {
-    return this.#run(() => copyRange(source, sourcePosition, length, target, targetPosition));
+    const range = { source, sourcePosition, length, target, targetPosition, progress };
+    return this.#run(() => copyRange(range));
   }
 
+  walkFrom(path: ByteString): Promise<HomeCursor> {
+    return this.#at(path, true, (place) => {
+      if (!fstatSync(place.existing).isDirectory()) throw new FsError("ENOTDIR");
+      descriptors.check(this.userId, CURSOR_DESCRIPTORS);
+      const parts = this.#parts;
+      const open = this.#open;
+      const cursor = new HomeCursor({
+        jail: parts.jail,
+        fd: place.reopen(),
+        path: place.path,
+        view: (places) => new HomeFileSystem(parts, { places, open }),
+        onClose: open.forget,
+      });
+      open.add(cursor, CURSOR_DESCRIPTORS);
+      return cursor;
+    });
+  }
+
+  /** Of a cursor's view: closes the whole home. */
   async close(): Promise<void> {
-    if (this.#closed) return;
-    this.#closed = true;
-    const closing = [...this.#open.keys()].map((open) => open.close());
-    await Promise.allSettled(closing);
-    this.jail.close();
+    if (this.#open.closed) return;
+    await this.#open.close();
+    this.#parts.jail.close();
   }
 
   /** undefined: what stands there changed meanwhile, look again. */
@@ -251,7 +270,7 @@ class HomeFileSystem implements UserFileSystem, entries.Home {
     let fd: number | undefined;
     let booked = false;
     try {
-      const reservation = await this.ledger.createFile(this.userId, place.path, () => {
+      const reservation = await this.ledger.createFile(this.userId, place, () => {
         const how = access(flags) | O_CREAT | O_EXCL | O_NOFOLLOW;
         fd = openSync(place.host, how, mode & PERMISSIONS);
         return { inode: inodeKey(fstatSync(fd, { bigint: true })), size: 0 };
@@ -312,18 +331,22 @@ class HomeFileSystem implements UserFileSystem, entries.Home {
     const watch = flags.write
       ? await contents?.opened(userId, reservation.inode, fd, fresh)
       : undefined;
-    const file = new HomeFile(fd, path, flags, owner, reservation, this.#forget, watch, this.disk);
-    if (this.#closed) {
+    const file = new HomeFile(
+      fd,
+      path,
+      flags,
+      owner,
+      reservation,
+      this.#open.forget,
+      watch,
+      this.disk,
+    );
+    if (this.#open.closed) {
       await file.close();
       throw new FsError("EBADF");
     }
-    this.#keep(file, 1);
+    this.#open.add(file, 1);
     return file;
-  }
-
-  #keep(open: OpenFile | OpenDirectory, taken: number): void {
-    descriptors.take(this.userId, taken);
-    this.#open.set(open, taken);
   }
 
   #change(place: Place, change: StatChange): Promise<void> | undefined {
@@ -351,7 +374,7 @@ class HomeFileSystem implements UserFileSystem, entries.Home {
 
   #at<T>(path: ByteString, follow: boolean, act: (place: Place) => T): Promise<T> {
     return this.#run(() => {
-      const place = this.jail.locate(path, follow);
+      const place = this.places.locate(path, follow);
       try {
         return act(place);
       } finally {
@@ -361,7 +384,7 @@ class HomeFileSystem implements UserFileSystem, entries.Home {
   }
 
   async #run<T>(act: () => T | Promise<T>): Promise<T> {
-    if (this.#closed) throw new FsError("EBADF");
+    if (this.#open.closed) throw new FsError("EBADF");
     try {
       return await act();
     } catch (thrown) {
@@ -374,21 +397,4 @@ class HomeFileSystem implements UserFileSystem, entries.Home {
 function access(flags: OpenFlags): number {
   if (!flags.write) return constants.O_RDONLY;
   return flags.read ? constants.O_RDWR : constants.O_WRONLY;
-}
-
-function changeAttributes(place: Place, change: StatChange): void {
-  const target = place.existing;
-  const stat = fstatSync(target);
-  const link = stat.isSymbolicLink();
-  if (change.permissions !== undefined) {
-    // Linux has no permissions on links.
-    if (link) throw new FsError("EOPNOTSUPP");
-    const permissions = change.permissions & PERMISSIONS;
-    chmodSync(itself(target), stat.isDirectory() ? permissions | entries.OWN_WAY : permissions);
-  }
-  if (change.times !== undefined) {
-    const { atime, mtime } = change.times;
-    if (link) lutimesSync(place.host, atime, mtime);
-    else utimesSync(itself(target), atime, mtime);
-  }
 }

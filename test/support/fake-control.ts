@@ -40,6 +40,7 @@ export class FakeControl implements Control {
   readonly keys = new Map<string, KeyInfo[]>();
   sessions: SessionInfo[];
   records: AuditRecord[];
+  diskIsFull = false;
   securityState: Security = { penalties: [], failures: [] };
   now = FAKE_NOW;
   version = "0.1.0";
@@ -201,7 +202,11 @@ export class FakeControl implements Control {
         bytesIn: 81 * GB,
         bytesOut: 24 * GB,
       },
-      disk: { totalBytes: 500 * GB, freeBytes: 123 * GB, full: false },
+      disk: {
+        totalBytes: 500 * GB,
+        freeBytes: this.diskIsFull ? 0 : 123 * GB,
+        full: this.diskIsFull,
+      },
       memoryBytes: 95_000_000,
       topUsers: all.slice(0, 10),
       samples: this.#samples,

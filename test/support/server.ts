@@ -227,16 +227,18 @@ export interface SpawnOptions {
   readonly descriptors?: number;
   /** a command in front of its own */
   readonly within?: readonly string[];
+  readonly env?: NodeJS.ProcessEnv;
 }
 
 /**
  * The built program (`npm run build`) as a child process serving `root` on a free loopback port.
  * @param settings flags such as `["--limits-max-sessions", "10"]`
+ * @param env variables besides those of this process
  */
 export async function spawnServer(
   root: string,
   settings: readonly string[] = [],
-  { descriptors, within = [] }: SpawnOptions = {},
+  { descriptors, within = [], env = {} }: SpawnOptions = {},
 ): Promise<SpawnedServer> {
   const serve = ["--root", root, "serve", "--host", "127.0.0.1", "--port", "0", ...settings];
   const command = [process.execPath, PROGRAM, ...serve];
@@ -247,7 +249,7 @@ export async function spawnServer(
   const [program = "", ...args] = [...within, ...limited];
   const child = spawn(program, args, {
     stdio: ["ignore", "pipe", "pipe"],
-    env: { ...process.env, MOORAGE_LOG_LEVEL: "warn" },
+    env: { ...process.env, MOORAGE_LOG_LEVEL: "warn", ...env },
   });
   let output = "";
   const exited = new Promise<number | null>((resolve) => child.once("exit", resolve));

@@ -37,8 +37,8 @@ export class SmallDisk {
 
   /** @param directory what is there is copied to the disk first */
   static async on(directory: string, bytes: number): Promise<SmallDisk> {
-    const script = `mkdir "$0.disk" && mount -t tmpfs -o size=${bytes},mode=700 tmpfs "$0.disk" &&
-      cp -a "$0/." "$0.disk/" && mount --move "$0.disk" "$0" && rmdir "$0.disk" && echo ready && exec cat`;
+    const script = `cp -a "$0" "$0.was" && mount -t tmpfs -o size=${bytes},mode=700 tmpfs "$0" &&
+      cp -a "$0.was/." "$0/" && rm -r "$0.was" && echo ready && exec cat`;
     const args = [...UNSHARE, "--propagation", "private", "sh", "-c", script, directory];
     const holder = spawn("unshare", args, { stdio: ["pipe", "pipe", "inherit"] });
     await once(createInterface({ input: holder.stdout as NodeJS.ReadableStream }), "line");
