@@ -1,4 +1,5 @@
-import { charWidth, type Line, type Style } from "./text.ts";
+import { charWidth } from "../src/text/width.ts";
+import type { Line, Style } from "./text.ts";
 
 /** What a click somewhere means. */
 export type Target =

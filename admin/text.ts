@@ -1,4 +1,5 @@
-import { escaped as asCode } from "../src/text/safe.ts";
+import { escaped as asCode, isSafe } from "../src/text/safe.ts";
+import { charWidth } from "../src/text/width.ts";
 
 /** Text as terminals show it. All that comes from outside goes through {@link safe} first. */
 
@@ -28,10 +29,6 @@ const STANDS_ALONE = /^[\p{L}\p{N}\p{P}\p{S} ]$/u;
 /** Combine with what comes before or after them, each terminal in its own way. */
 const COMBINES = /[\u1160-\u11ff\ud7b0-\ud7ff\u{1f1e6}-\u{1f1ff}\u{1f3fb}-\u{1f3ff}]/u;
 
-/** East Asian wide and fullwidth characters (UAX #11), and emoji shown as pictures. */
-const WIDE =
-  /[\u1100-\u115f\u2e80-\u303e\u3041-\u33ff\u3400-\u4dbf\u4e00-\u9fff\ua000-\ua4cf\ua960-\ua97f\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff01-\uff60\uffe0-\uffe6\u{16fe0}-\u{18aff}\u{1b000}-\u{1b2ff}\u{20000}-\u{3fffd}]|\p{Emoji_Presentation}/u;
-
 /**
  * Text without anything that could steer a terminal or move what stands beside it: control and
  * format characters, and marks that combine, are written as their code: `\x1b`, `\u{202e}`.
@@ -44,17 +41,12 @@ export function safe(text: string): string {
 }
 
 function alone(ch: string): boolean {
-  return STANDS_ALONE.test(ch) && !COMBINES.test(ch);
+  return isSafe(ch) && STANDS_ALONE.test(ch) && !COMBINES.test(ch);
 }
 
 function escaped(ch: string): string {
   if (ch === "\n") return "\\n";
   return ch === "\t" ? "\\t" : asCode(ch);
-}
-
-/** Columns that one character takes, 1 or 2. */
-export function charWidth(ch: string): 1 | 2 {
-  return ch > "\u10ff" && WIDE.test(ch) ? 2 : 1;
 }
 
 /** Columns that safe text takes. */

@@ -1,6 +1,6 @@
 import { formatSize, roundSize } from "../config/units.ts";
 import { safeJson, visible } from "../text/safe.ts";
-import { width } from "../text/width.ts";
+import { padTo, width } from "../text/width.ts";
 import type { Io } from "./io.ts";
 
 export interface Column {
@@ -37,9 +37,7 @@ export function table(
   const line = (texts: readonly string[]) =>
     columns
       .map(({ right }, index) => {
-        const text = texts[index] ?? "";
-        const pad = " ".repeat((widths[index] ?? 0) - width(text));
-        return right ? pad + text : text + pad;
+        return padTo(texts[index] ?? "", widths[index] ?? 0, right ? "right" : "left");
       })
       .join("  ")
       .trimEnd();

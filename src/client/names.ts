@@ -1,48 +1,11 @@
-import { isUtf8 } from "node:buffer";
 import { createHash } from "node:crypto";
+import { encodeName } from "../text/names.ts";
 
 /**
  * Directories one inside the other that are gone into: as deep as a path of Moorage's leads. Deeper
  * trees are loops, or meant to harm.
  */
 export const DEEPEST = 256;
-
-/** Bytes that are not UTF-8 are kept as lone low surrogates, which no valid text has. */
-const ESCAPE = 0xdc00;
-
-/** A file name's bytes as a string that {@link encodeName} turns into the same bytes. */
-export function decodeName(bytes: Buffer): string {
-  if (isUtf8(bytes)) return bytes.toString("utf8");
-  let text = "";
-  for (let at = 0; at < bytes.length; ) {
-    const length = characterLength(bytes, at);
-    text +=
-      length === 0
-        ? String.fromCharCode(ESCAPE + (bytes[at] as number))
-        : bytes.toString("utf8", at, at + length);
-    at += length || 1;
-  }
-  return text;
-}
-
-/** Bytes of the valid UTF-8 character at `at`, 0 when there is none. */
-function characterLength(bytes: Buffer, at: number): number {
-  for (let length = 1; length <= 4 && at + length <= bytes.length; length++) {
-    if (isUtf8(bytes.subarray(at, at + length))) return length;
-  }
-  return 0;
-}
-
-export function encodeName(name: string): Buffer {
-  if (!/[\ud800-\udfff]/.test(name)) return Buffer.from(name, "utf8");
-  const parts: Buffer[] = [];
-  for (const character of name) {
-    const code = character.charCodeAt(0);
-    const escaped = character.length === 1 && code >= ESCAPE + 0x80 && code <= ESCAPE + 0xff;
-    parts.push(escaped ? Buffer.from([code - ESCAPE]) : Buffer.from(character, "utf8"));
-  }
-  return Buffer.concat(parts);
-}
 
 /** Joins a remote directory and a name. */
 export function joinRemote(directory: string, name: string): string {

@@ -1,6 +1,7 @@
 import { dateText, modeText } from "../sftp/longname.ts";
 import { masked } from "../text/safe.ts";
-import { type ByteString, display, fromText } from "../vfs/path.ts";
+import { width as columnsOf } from "../text/width.ts";
+import { type ByteString, fromText } from "../vfs/path.ts";
 import type { FileStat, Owner } from "../vfs/types.ts";
 import { humanSize } from "./sizes.ts";
 import { decodeText } from "./text.ts";
@@ -71,7 +72,7 @@ export function zone(date: Date): string {
 
 /** Columns down the page, as `ls` on a terminal: as many as fit. */
 export function inColumns(names: readonly string[], width: number): string[] {
-  const lengths = names.map((name) => [...display(name as ByteString)].length);
+  const lengths = names.map((name) => columnsOf(decodeText(name as ByteString)));
   for (
     let most = Math.min(names.length, Math.floor((width + GAP) / (1 + GAP)));
     most > 1;

@@ -39,8 +39,7 @@ afterEach(() => {
 });
 
 async function sftpOf(username: string): Promise<SftpClient> {
-  // A name of its own: npm's ssh2 is known to send a link before its target, and these requests do not.
-  const client = await login(server, { username, privateKey: key.private, ident: "wire" });
+  const client = await login(server, { username, privateKey: key.private });
   client.on("error", () => {});
   clients.push(client);
   const wire = new SftpClient(duplexWire(await openSubsystem(client)));

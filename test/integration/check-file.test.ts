@@ -30,8 +30,7 @@ afterAll(async () => {
 
 beforeEach(async () => {
   connection?.end();
-  // Not ssh2's own name, which is known to send a link before its target.
-  connection = await login(server, { ident: "wire" });
+  connection = await login(server);
   connection.on("error", () => {});
   client = new SftpClient(duplexWire(await openSubsystem(connection)));
   await client.init();

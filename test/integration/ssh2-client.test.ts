@@ -12,7 +12,7 @@ import { promisify } from "node:util";
 import type { Client, SFTPWrapper } from "ssh2";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { startTestServer, type TestServer } from "../support/server.ts";
-import { login } from "../support/ssh-client.ts";
+import { dial } from "../support/ssh-client.ts";
 
 // npm's ssh2 as it is, and what programs do that are built on it.
 
@@ -33,7 +33,10 @@ beforeEach(async () => {
   const username = `user${++users}`;
   await server.addUser({ name: username });
   there = server.home(username);
-  client = await login(server, { username });
+  // Under ssh2's own name, which the server knows.
+  const dialled = dial(server, { username, password: "secret" });
+  client = dialled.client;
+  await dialled.ready;
   sftp = await promisify<SFTPWrapper>((done) => client.sftp(done))();
 });
 

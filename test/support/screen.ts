@@ -1,7 +1,7 @@
 import { EventEmitter } from "node:events";
 import { PassThrough, Writable } from "node:stream";
-import { charWidth } from "../../admin/text.ts";
 import type { AdminTerminal } from "../../admin/types.ts";
+import { charWidth } from "../../src/text/width.ts";
 
 const COMMAND =
   // biome-ignore lint/suspicious/noControlCharactersInRegex: what terminals understand begins with one

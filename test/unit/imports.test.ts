@@ -97,6 +97,7 @@ const MAY_IMPORT_TYPES: Readonly<Record<string, readonly string[]>> = {
 
 /** Packages that are kept to one place, by the start of the paths that may import them. */
 const KEPT_TO: Readonly<Record<string, readonly string[]>> = {
+  "get-east-asian-width": ["src/text/"],
   ssh2: ["src/transport/", "src/auth/keys.ts", "src/client/"],
   "better-sqlite3": ["src/store/"],
   "moorage-sqlite-node20": ["src/store/database-driver.ts"],

@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
+import { encodeName } from "../../text/names.ts";
 import { LateError, RemoteError } from "../errors.ts";
-import { encodeName } from "../names.ts";
 import type { HashName, HashOptions } from "../types.ts";
 import type { Line } from "./line.ts";
 import type { Operations } from "./operations.ts";

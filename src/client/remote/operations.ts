@@ -1,8 +1,8 @@
 import { AttrFlag, MAX_DATA, PacketType, StatusCode } from "../../sftp/constants.ts";
 import type { Reader } from "../../sftp/reader.ts";
 import { Writer } from "../../sftp/writer.ts";
+import { decodeName, encodeName } from "../../text/names.ts";
 import { RemoteError } from "../errors.ts";
-import { decodeName, encodeName } from "../names.ts";
 import type { RemoteAttrs, RemoteEntry, Space } from "../types.ts";
 import { type Reply, type SftpClientChannel, statusError } from "./sftp.ts";
 

@@ -15,8 +15,8 @@ import {
   type Stats,
   statSync,
 } from "node:fs";
+import { encodeName } from "../../text/names.ts";
 import { FileError } from "../errors.ts";
-import { encodeName } from "../names.ts";
 
 const { O_CREAT, O_DIRECTORY, O_EXCL, O_NOFOLLOW, O_NONBLOCK, O_RDONLY, O_RDWR } = constants;
 

@@ -1,8 +1,9 @@
 import { type Dirent, lstatSync, opendirSync, statSync } from "node:fs";
 import { resolve } from "node:path";
+import { decodeName, encodeName } from "../../text/names.ts";
 import { visible } from "../../text/safe.ts";
 import { errnoOf, FileError, localError, RemoteError } from "../errors.ts";
-import { DEEPEST, decodeName, encodeName, joinRemote, remoteName } from "../names.ts";
+import { DEEPEST, joinRemote, remoteName } from "../names.ts";
 import type { RemoteAttrs, RemoteEntry } from "../types.ts";
 import type { GetItem } from "./get-file.ts";
 import type { Context } from "./job.ts";

@@ -15,6 +15,7 @@ describe("safe text", () => {
     ["a\u200db", "a\\u{200d}b"],
     ["e\u0301", "é"],
     ["x\u0301", "x\\u{301}"],
+    ["a\u3164b", "a\\u{3164}b"],
     ["宽字", "宽字"],
     ["\ud800", "\u{FFFD}"],
   ])("%j is shown as %s", (text, shown) => {

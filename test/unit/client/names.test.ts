@@ -1,28 +1,8 @@
-import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import {
-  corruptName,
-  decodeName,
-  encodeName,
-  joinRemote,
-  partNames,
-  remoteName,
-} from "../../../src/client/names.ts";
+import { corruptName, joinRemote, partNames, remoteName } from "../../../src/client/names.ts";
+import { encodeName } from "../../../src/text/names.ts";
 
 describe("names", () => {
-  it("keep every byte, whatever they are", () => {
-    fc.assert(
-      fc.property(fc.uint8Array({ maxLength: 40 }), (bytes) => {
-        expect(encodeName(decodeName(Buffer.from(bytes))).equals(Buffer.from(bytes))).toBe(true);
-      }),
-    );
-  });
-
-  it("that are text are that text", () => {
-    expect(decodeName(Buffer.from("grüße 🦭"))).toBe("grüße 🦭");
-    expect(encodeName("grüße 🦭").equals(Buffer.from("grüße 🦭"))).toBe(true);
-  });
-
   it("of parts fit, and differ for different files", () => {
     const id = "0123456789ab";
     expect(partNames("a", id, true)).toEqual({ plain: "a.part", own: `.${id}.part` });

@@ -14,6 +14,11 @@ const UNSAFE = [
   "\u0085",
   "\u009b",
   "\u00ad",
+  "\u034f",
+  "\u115f",
+  "\u1160",
+  "\u3164",
+  "\uffa0",
   "\u061c",
   "\u180e",
   "\u200b",
@@ -28,6 +33,8 @@ const UNSAFE = [
   "\u2069",
   "\ufeff",
   "\ufffb",
+  "\u2063",
+  "\u{1d173}",
   "\u{e0041}",
   "\udcfc",
 ];
@@ -46,7 +53,16 @@ describe("text that is shown", () => {
   );
 
   it("keeps what people write", () => {
-    const texts = ["plain ~", "Zoë", "日本", "می\u200cخواهم", "👩\u200d👧 \u2764\ufe0f", "a\u0301"];
+    const texts = [
+      "plain ~",
+      "Zoë",
+      "日本",
+      "می\u200cخواهم",
+      "👩\u200d👧 \u2764\ufe0f",
+      "a\u0301",
+      "葛\u{e0100}",
+      "\ue0b0\u00a0",
+    ];
     for (const text of texts) {
       expect(visible(text)).toBe(text);
       expect(isSafe(text)).toBe(true);

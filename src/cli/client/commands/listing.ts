@@ -1,8 +1,8 @@
 import { lstat, readdir, readlink } from "node:fs/promises";
 import { join } from "node:path";
-import { decodeName, encodeName } from "../../../client/names.ts";
 import type { RemoteAttrs } from "../../../client/types.ts";
 import { humanSize } from "../../../shell/sizes.ts";
+import { decodeName, encodeName } from "../../../text/names.ts";
 import { visible } from "../../../text/safe.ts";
 import { width } from "../../../text/width.ts";
 import { timeText } from "../../format.ts";

@@ -1,5 +1,5 @@
 import { stat } from "node:fs/promises";
-import { encodeName } from "../../../client/names.ts";
+import { encodeName } from "../../../text/names.ts";
 import { visible } from "../../../text/safe.ts";
 import type { ShellCommand } from "../shell/command.ts";
 import { UsageError } from "../shell/words.ts";

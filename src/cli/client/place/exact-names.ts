@@ -1,5 +1,5 @@
 import { readFileSync } from "node:fs";
-import { decodeName } from "../../../client/names.ts";
+import { decodeName } from "../../../text/names.ts";
 
 /** What Node.js makes of bytes that aren't UTF-8. */
 const LOST = "\u{FFFD}";

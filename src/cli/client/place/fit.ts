@@ -1,9 +1,10 @@
 import type { Dirent } from "node:fs";
 import { lstat, opendir, stat } from "node:fs/promises";
 import { basename, join, posix, resolve } from "node:path";
-import { DEEPEST, decodeName, encodeName } from "../../../client/names.ts";
+import { DEEPEST } from "../../../client/names.ts";
 import type { JournalEntry, Remote, Space, TransferJob } from "../../../client/types.ts";
 import { roundSize } from "../../../config/units.ts";
+import { decodeName, encodeName } from "../../../text/names.ts";
 import { remoteParent, under } from "./paths.ts";
 
 /** Files looked for on the server to see what they would replace; more would take too long. */

@@ -1,8 +1,8 @@
 import { readdir, stat } from "node:fs/promises";
-import { decodeName, encodeName } from "../../../client/names.ts";
 import type { Remote } from "../../../client/types.ts";
 import { Pattern } from "../../../shell/pattern.ts";
 import { encodeText } from "../../../shell/text.ts";
+import { decodeName, encodeName } from "../../../text/names.ts";
 import { UsageError, type Word } from "../shell/words.ts";
 
 export interface Named {

@@ -1,6 +1,6 @@
 import { expect, it } from "vitest";
 import { exactNames } from "../../../../../src/cli/client/place/exact-names.ts";
-import { encodeName } from "../../../../../src/client/names.ts";
+import { encodeName } from "../../../../../src/text/names.ts";
 
 it("names of the command line keep their bytes", () => {
   const given = ["plain", "caf\xe9", "caf\xe8", "h:"].map((name) => Buffer.from(name, "latin1"));
