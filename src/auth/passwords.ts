@@ -1,5 +1,6 @@
 import { randomBytes } from "node:crypto";
 import argon2 from "argon2";
+import { isUnambiguous } from "../text/utf8.ts";
 
 /** How passwords are hashed; the fields of the `auth` settings. */
 export interface PasswordOptions {
@@ -33,6 +34,23 @@ export const DEFAULT_PASSWORD_OPTIONS: PasswordOptions = {
 
 /** Longer passwords are never hashed: they count as wrong. */
 export const MAX_PASSWORD_BYTES = 1024;
+
+export const NOT_UTF8 =
+  "the password is not UTF-8: set the terminal (or the file it comes from) to UTF-8, or take other characters";
+
+/**
+ * Why no account can have this password, as one line that does not quote it; undefined when one can.
+ * Such a password is never hashed and never right: passwords are compared byte by byte, and text
+ * that stands for several strings of bytes would let in whoever knows any of them.
+ */
+export function impossiblePassword(password: string): string | undefined {
+  if (password === "") return "the password is empty";
+  if (Buffer.byteLength(password) > MAX_PASSWORD_BYTES) {
+    return `the password is longer than ${MAX_PASSWORD_BYTES} bytes`;
+  }
+  if (!isUnambiguous(password)) return NOT_UTF8;
+  return undefined;
+}
 
 /** So many hashes wait already that another one is refused; the login may be tried again later. */
 export class HashQueueFull extends Error {
@@ -123,10 +141,8 @@ export class Passwords {
 
   /** The PHC string of a new password. Rejects with {@link PasswordError} or {@link HashQueueFull}. */
   async hash(password: string): Promise<string> {
-    if (password === "") throw new PasswordError("the password is empty");
-    if (Buffer.byteLength(password) > MAX_PASSWORD_BYTES) {
-      throw new PasswordError(`the password is longer than ${MAX_PASSWORD_BYTES} bytes`);
-    }
+    const problem = impossiblePassword(password);
+    if (problem !== undefined) throw new PasswordError(problem);
     const { m, t, p } = this.#cost;
     return this.#inTurn(SELF, () =>
       argon2.hash(password, {
@@ -141,16 +157,16 @@ export class Passwords {
 
   /**
    * True when `hash` is of `password`. Without a usable hash (null, damaged, of a cost out of all
-   * proportion) or with an overlong password it does the same work and is false.
+   * proportion) or with a password that no account can have it does the same work and is false.
    * Rejects with {@link HashQueueFull}, or with {@link NotWanted} when the asker said so.
    */
   async verify(hash: string | null, password: string, asker: Asker = SELF): Promise<boolean> {
     const usable = hash !== null && this.#isUsable(hash);
-    const tooLong = Buffer.byteLength(password) > MAX_PASSWORD_BYTES;
+    const possible = impossiblePassword(password) === undefined;
     const matches = await this.#inTurn(asker, () =>
-      argon2.verify(usable ? hash : this.#dummy, tooLong ? "" : password),
+      argon2.verify(usable ? hash : this.#dummy, possible ? password : ""),
     );
-    return matches && usable && !tooLong;
+    return matches && usable && possible;
   }
 
   /** True when `hash` was made with other parameters than the ones set now. */
