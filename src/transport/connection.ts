@@ -27,7 +27,7 @@ import { Outbox } from "./outbox.ts";
 import { formatRemote, printable } from "./printable.ts";
 import type { Budget } from "./receive-window.ts";
 import { Rekeying } from "./rekeying.ts";
-import type { Stranger } from "./strangers.ts";
+import type { Place, Stranger } from "./strangers.ts";
 
 /** Replies a client doesn't read: above this nothing more is read from it, in bytes. */
 const MAX_UNREAD = 8 * 1024 * 1024;
@@ -78,7 +78,7 @@ export class SshConnection implements Peer, ChannelsOwner, Stranger {
   readonly #log: Logger;
   readonly #gone = new AbortController();
   readonly #gate = new IdentGate();
-  readonly #onLoggedIn: () => void;
+  readonly #place: Place;
   readonly #since = performance.now();
   #grace: NodeJS.Timeout;
   #hasKeys = false;
@@ -96,11 +96,11 @@ export class SshConnection implements Peer, ChannelsOwner, Stranger {
   #offence: Offence | undefined = "no-login";
   #roundTrip = Number.POSITIVE_INFINITY;
 
-  /** @param onLoggedIn called once: the login is proven, or the connection is gone before */
-  constructor(socket: Socket, services: ConnectionServices, onLoggedIn: () => void) {
+  /** @param place left when the login is proven, or the connection is gone before */
+  constructor(socket: Socket, services: ConnectionServices, place: Place) {
     this.#socket = socket;
     this.#services = services;
-    this.#onLoggedIn = once(onLoggedIn);
+    this.#place = place;
     this.budget = services.budget;
     this.#address = socket.remoteAddress;
     this.remote = formatRemote(socket.remoteAddress, socket.remotePort);
@@ -159,6 +159,7 @@ export class SshConnection implements Peer, ChannelsOwner, Stranger {
       gone: this.gone,
       tries: config.limits.loginTries,
       protocol,
+      place: this.#place,
       disconnect: (reason, text) => this.end(reason, text),
       excuse: () => this.excuse(),
       answered: () => {
@@ -228,7 +229,7 @@ export class SshConnection implements Peer, ChannelsOwner, Stranger {
   async #enter(connection: Connection, messages: Messages, login: Login): Promise<boolean> {
     clearTimeout(this.#grace);
     this.excuse();
-    this.#onLoggedIn();
+    this.#place.leave();
     try {
       const session = await this.#services.sessions.open(login, this);
       const { channelsPerSession } = this.#services.config.limits;
@@ -348,7 +349,7 @@ export class SshConnection implements Peer, ChannelsOwner, Stranger {
     clearTimeout(this.#showing);
     this.#charge();
     this.#rekeying?.stop();
-    this.#onLoggedIn();
+    this.#place.leave();
     this.#channels?.close();
     if (!this.#gone.signal.aborted) this.#gone.abort(new Error("the connection is gone"));
   }
@@ -365,13 +366,4 @@ function isProtocolError({
 }: Error & { level?: string; code?: unknown }): boolean {
   if (level !== undefined) return level === "protocol" || level === "handshake";
   return UNREADABLE.has(code) || (code === undefined && name === "Error");
-}
-
-function once(action: () => void): () => void {
-  let done = false;
-  return () => {
-    if (done) return;
-    done = true;
-    action();
-  };
 }

@@ -9,7 +9,7 @@ import type { HostKey } from "./host-keys.ts";
 import { socketOf } from "./internals.ts";
 import { Budget, WINDOW_BUDGET } from "./receive-window.ts";
 import { Refusals } from "./refusals.ts";
-import { Strangers } from "./strangers.ts";
+import { type Stranger, Strangers } from "./strangers.ts";
 
 /** "SSH-2.0-" and this: no version of ours or of node. */
 const IDENT = "Moorage";
@@ -22,7 +22,7 @@ const FULL = "Not allowed at this time\r\n";
 const REFUSED_LINGER_MS = 500;
 
 export interface ListenerOptions extends Omit<ConnectionServices, "config" | "budget"> {
-  readonly config: Pick<Config, "server" | "limits" | "transport">;
+  readonly config: Pick<Config, "server" | "limits" | "transport" | "auth">;
   readonly hostKeys: readonly HostKey[];
 }
 
@@ -45,7 +45,11 @@ export class Listener {
     this.#options = options;
     this.#services = { ...options, budget: new Budget(WINDOW_BUDGET) };
     this.#ssh = this.#sshServer();
-    this.#strangers = new Strangers(() => options.config.limits.maxUnauthenticated);
+    const { auth, limits } = options.config;
+    this.#strangers = new Strangers({
+      places: () => limits.maxUnauthenticated,
+      waiting: () => auth.hashQueue + auth.hashConcurrency,
+    });
     this.#net = createServer({ noDelay: true }, (socket) => void this.#accept(socket));
     this.#net.on("error", (error) => {
       // A failed start rejects listen() and is told there.
@@ -130,9 +134,14 @@ export class Listener {
       refuse(socket);
       return;
     }
-    let leave = (): void => {};
-    const connection = new SshConnection(socket, this.#services, () => leave());
-    leave = this.#strangers.add(connection, socket);
+    const stranger: Stranger = {
+      get busy() {
+        return connection.busy;
+      },
+      disconnect: (text) => connection.disconnect(text),
+    };
+    const place = this.#strangers.add(stranger, socket);
+    const connection = new SshConnection(socket, this.#services, place);
     this.#connections.set(socket, connection);
     socket.once("close", () => this.#connections.delete(socket));
     this.#ssh.injectSocket(socket);
