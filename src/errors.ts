@@ -31,13 +31,20 @@ export type FsErrorCode = (typeof FS_ERROR_CODES)[number];
 const KNOWN: ReadonlySet<string> = new Set(FS_ERROR_CODES);
 
 const ALIASES: Readonly<Record<string, FsErrorCode>> = {
-  ENFILE: "EMFILE",
   ENOTSUP: "EOPNOTSUPP",
   ENOSYS: "EOPNOTSUPP",
   ETXTBSY: "EBUSY",
   ERR_INVALID_ARG_VALUE: "EINVAL",
   ERR_OUT_OF_RANGE: "EINVAL",
 };
+
+/** What clients read when it is the server that lacks something; by the start of the code. */
+const SERVERS_OWN: readonly [start: string, code: FsErrorCode, text: string][] = [
+  ["EMFILE", "EMFILE", "The server has too many files open: try again later"],
+  ["ENFILE", "EMFILE", "The server has too many files open: try again later"],
+  ["SQLITE_BUSY", "EBUSY", "The server's database is busy: try again"],
+  ["SQLITE_FULL", "ENOSPC", "The server's disk is full"],
+];
 
 /** A failed filesystem operation. The message never holds a host path and may go to the client. */
 export class FsError extends Error {
@@ -55,17 +62,32 @@ export class FsError extends Error {
   }
 }
 
+/**
+ * The instance is not as it was left: its disks, its database, a home. The message is one line that
+ * says what to do about it; it is for administrators and logs, and names no path of the host above
+ * the instance but in a command to be run.
+ */
+export class InstanceError extends Error {
+  override readonly name = "InstanceError";
+}
+
 /** What any thrown value means as an FsError. Node's own message is dropped: it holds host paths. */
 export function toFsError(thrown: unknown): FsError {
   if (thrown instanceof FsError) return thrown;
   const code = (thrown as { code?: unknown } | null)?.code;
   if (typeof code !== "string") return new FsError("EIO");
+  const own = SERVERS_OWN.find(([start]) => code.startsWith(start));
+  if (own !== undefined) return new FsError(own[1], own[2]);
   if (KNOWN.has(code)) return new FsError(code as FsErrorCode);
   return new FsError(ALIASES[code] ?? "EIO");
 }
 
-/** What a log says of an error: its kind and code. A message may hold host paths or a client's text. */
+/**
+ * What a log says of an error: its kind and code. A message may hold host paths or a client's text,
+ * but not that of an {@link InstanceError}.
+ */
 export function errorName(thrown: unknown): string {
+  if (thrown instanceof InstanceError) return thrown.message;
   if (!(thrown instanceof Error)) return "unknown";
   const { code } = thrown as { code?: unknown };
   return typeof code === "string" ? `${thrown.name} ${code}` : thrown.name;

@@ -78,7 +78,8 @@ function openDestination(target: number | string): Destination {
 function withoutWaiting(fd: number): number {
   const { O_WRONLY, O_NONBLOCK, O_NOCTTY } = constants;
   try {
-    if (!isatty(fd) && !fstatSync(fd).isFIFO()) return fd;
+    // In bigints: cli/background.ts says why.
+    if (!isatty(fd) && !fstatSync(fd, { bigint: true }).isFIFO()) return fd;
     return openSync(`/proc/self/fd/${fd}`, O_WRONLY | O_NONBLOCK | O_NOCTTY);
   } catch {
     return fd;
@@ -98,10 +99,11 @@ function prettyFormat(colour: boolean): (line: string) => string {
     ignore: "pid",
     translateTime: "SYS:yyyy-mm-dd HH:MM:ss.l",
   });
-  return (line) => prettify(JSON.parse(line, (_key, value) => shown(value)));
+  return (line) => prettify(JSON.parse(line, shown));
 }
 
-/** Of an error's stack each line is one of its own. */
-function shown(value: unknown): unknown {
-  return typeof value === "string" ? value.split("\n").map(visible).join("\n") : value;
+/** Whatever a caller logged, a value steers no terminal and, but for a stack, begins no line. */
+function shown(key: string, value: unknown): unknown {
+  if (typeof value !== "string") return value;
+  return key === "stack" ? value.split("\n").map(visible).join("\n") : visible(value);
 }

@@ -1,32 +1,29 @@
 import { hostname } from "node:os";
 import { join } from "node:path";
-import type { Logger } from "pino";
 import { Authenticator } from "./auth/authenticator.ts";
 import { HashQueueFull, Passwords } from "./auth/passwords.ts";
 import { Penalties } from "./auth/penalties.ts";
-import type { EffectiveSetting } from "./config/load.ts";
-import type { Config } from "./config/types.ts";
 import { ControlError } from "./control/errors.ts";
 import type { ControlHost } from "./control/host.ts";
 import { LocalControl } from "./control/local.ts";
 import { STOP_GRACE_MS } from "./control/methods.ts";
 import type { Control, ReloadResult } from "./control/protocol.ts";
 import { ControlService } from "./control/service.ts";
-import { LiveSettings } from "./control/settings.ts";
 import { ControlSocket } from "./control/socket.ts";
 import { UserControl } from "./control/users.ts";
 import { DigestService } from "./digests/service.ts";
 import { errorName } from "./errors.ts";
-import { Ledger } from "./quota/ledger.ts";
+import { ProcessMemory } from "./memory/process-memory.ts";
 import { recover } from "./quota/recover.ts";
 import { rescan } from "./quota/rescan.ts";
+import { Chores } from "./server/chores.ts";
+import { LOOK_MS } from "./server/disk-watch.ts";
+import { makeParts, type Parts, type PartsOptions } from "./server/parts.ts";
 import type { AdminServices } from "./session/admin-services.ts";
 import { Admission } from "./session/admission.ts";
 import { type CommandServices, WRONG_PASSWORD } from "./session/commands.ts";
 import { Sessions, STOPPING } from "./session/registry.ts";
-import type { SessionView } from "./session/session.ts";
 import { ChangeWatcher } from "./session/watcher.ts";
-import type { Store } from "./store/store.ts";
 import type { Account, Change } from "./store/types.ts";
 import { FailedLogins } from "./transport/failed-logins.ts";
 import { type Fingerprint, type HostKey, loadHostKeys } from "./transport/host-keys.ts";
@@ -47,17 +44,10 @@ const ADMIN_PROGRAM = new URL("../admin/over-ssh.js", import.meta.url);
 /** Among so many of a user's uploads those that broke off are looked for. */
 const RECENT_UPLOADS = 1_000;
 
-export interface ServerOptions {
-  /** the instance's directory */
-  readonly root: string;
-  readonly config: Config;
-  /** stays the caller's: close it after `stop` */
-  readonly store: Store;
-  readonly log: Logger;
+/** The store stays the caller's: close it after `stop`. */
+export interface ServerOptions extends PartsOptions {
   /** draws admin screens over SSH, in threads; without it the one of the built program */
   readonly adminProgram?: URL;
-  /** the settings as their sources have them now; without it a reload changes nothing */
-  readonly readSettings?: () => readonly EffectiveSetting[];
 }
 
 export interface RunningServer {
@@ -68,7 +58,9 @@ export interface RunningServer {
   /** resolves when the server has stopped, whoever asked for it */
   readonly stopped: Promise<void>;
   /** the sessions of this process */
-  sessions(): Promise<SessionView[]>;
+  sessions(): ReturnType<Sessions["list"]>;
+  /** what all sessions of this process may hold in memory, and hold, in bytes */
+  readonly memory: Sessions["memory"];
   /** Ends a session of this process; false when there is none of that number. */
   kick(id: number, text: string): boolean;
   /** Control of this server for one who acts; `actor` is for the audit trail. */
@@ -76,22 +68,26 @@ export interface RunningServer {
   /**
    * Accepts nobody any more, lets transfers end for `graceMs` milliseconds, ends all sessions and
    * closes their files. Again: the same promise; the shorter time holds.
+   * @returns false when something does not end: then only the end of the process ends it
    */
-  stop(graceMs?: number): Promise<void>;
+  stop(graceMs?: number): Promise<boolean>;
 }
 
 /** Starts everything. Rejects when it can't listen or a host key can't be used. */
 export async function startServer(options: ServerOptions): Promise<RunningServer> {
   const { root, store, log } = options;
-  const settings = new LiveSettings(options.config, options.readSettings);
-  const { config } = settings;
+  const parts = makeParts(options);
+  const { config, descriptors, disks } = parts;
+  descriptors.fit();
+  store.belongings.checkKeys();
   const hostKeys = await loadHostKeys(join(root, "keys"));
+  await store.belongings.keysLoaded();
   // Tried again every few seconds: what can't be settled must not keep the server down.
   await recover(store, root).catch((error: unknown) => {
     log.error({ error: errorName(error) }, "journals not recovered");
   });
-  const ledger = new Ledger(store.ledger, () => recover(store, root));
-  const server = new Server({ ...options, config }, settings, ledger);
+  await disks.look();
+  const server = new Server({ ...options, config }, parts);
   const address = await server.start(hostKeys);
   log.info({ host: address.host, port: address.port }, "listening");
   let told = 0;
@@ -101,48 +97,50 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     if (lost > 0) log.error({ lost }, "audit records lost: the database could not be written");
     return store.audit.prune(config.audit.keep, config.audit.maxRecords);
   };
-  server.every(PRUNE_MS, "audit not pruned", prune);
-  server.every(PRUNE_MS, "penalties not pruned", () => server.penalties.prune());
-  server.every(RECOVER_MS, "journals not recovered", () => server.recover());
+  const { chores } = server;
+  chores.every(PRUNE_MS, "audit not pruned", prune);
+  chores.every(PRUNE_MS, "penalties not pruned", () => server.penalties.prune());
+  chores.every(RECOVER_MS, "journals not recovered", () => server.recover());
+  chores.every(RECOVER_MS, "descriptors not looked at", () => descriptors.look());
+  chores.every(LOOK_MS, "disks not looked at", () => disks.look());
   return {
     address,
     fingerprints: hostKeys.map(({ algorithm, sha256 }) => ({ algorithm, sha256 })),
     nativeCiphers: HAS_NATIVE_CIPHERS,
     stopped: server.stopped,
     sessions: () => server.sessions.list(),
+    memory: server.sessions.memory,
     kick: (id, text) => server.sessions.kick(id, text),
     control: (actor) => server.controlFor(actor),
     stop: (graceMs = STOP_GRACE_MS) => server.stop(graceMs),
   };
 }
 
-/** The parts of a running server. */
+/** A running server. */
 class Server {
   readonly sessions: Sessions;
   readonly stopped: Promise<void>;
   readonly #options: ServerOptions;
-  readonly #settings: LiveSettings;
   readonly #counts = { bytesIn: 0, bytesOut: 0, logins: 0, refusals: 0 };
-  readonly #ledger: Ledger;
   readonly #passwords: Passwords;
   readonly #authenticator: Authenticator;
   readonly #failedLogins: FailedLogins;
   readonly penalties: Penalties;
+  readonly chores: Chores;
   readonly #digests: DigestService;
   readonly #watcher: ChangeWatcher;
-  readonly #timers: NodeJS.Timeout[] = [];
-  readonly #chores = new Set<Promise<void>>();
+  readonly #parts: Parts;
   #listener: Listener | undefined;
   #control: ControlService | undefined;
   #controlSocket: ControlSocket | undefined;
-  #stopping: Promise<void> | undefined;
+  #stopping: Promise<boolean> | undefined;
   #onStopped: () => void = () => {};
 
-  constructor(options: ServerOptions, settings: LiveSettings, ledger: Ledger) {
+  constructor(options: ServerOptions, parts: Parts) {
     const { config, store, log } = options;
     this.#options = options;
-    this.#settings = settings;
-    this.#ledger = ledger;
+    this.#parts = parts;
+    this.chores = new Chores(log);
     this.#passwords = new Passwords(config.auth);
     this.#authenticator = new Authenticator(store, this.#passwords, log);
     this.#failedLogins = new FailedLogins((event) => store.audit.record(event));
@@ -164,6 +162,7 @@ class Server {
       digestsOf: (account) => this.#digests.forUser(account.id),
       loggedIn: (account) => this.#authenticator.loggedIn(account),
       limits: config.limits,
+      memory: new ProcessMemory(config.limits.memory),
       commands: this.#commands(),
       counts: this.#counts,
       onChange: () => this.#control?.sessionsChanged(),
@@ -182,7 +181,7 @@ class Server {
       host: hostname().split(".")[0] ?? "",
       startedAt: Date.now(),
       limits: () => config.limits,
-      usage: (userId) => this.#ledger.exactUsage(userId),
+      usage: (userId) => this.#parts.ledger.exactUsage(userId),
       uploads: (user) => store.audit.query({ user, kind: "upload", limit: RECENT_UPLOADS }),
       async sessions(userId) {
         const all = await store.sessions.list();
@@ -196,7 +195,8 @@ class Server {
 
   #openHome(account: Account): Promise<UserFileSystem> {
     const { root } = this.#options;
-    return openHome({ root, account, ledger: this.#ledger, contents: this.#digests });
+    const { ledger, space } = this.#parts;
+    return openHome({ root, account, ledger, contents: this.#digests, space });
   }
 
   /** What admin screens over SSH need. */
@@ -229,7 +229,7 @@ class Server {
       store,
       root,
       actor: user,
-      rule: this.#settings.config.auth,
+      rule: this.#options.config.auth,
       hash: (password) => this.#passwords.hash(password),
     });
     try {
@@ -256,6 +256,7 @@ class Server {
       sessions: this.sessions,
       failedLogins: this.#failedLogins,
       penalties: this.penalties,
+      maxRefused: () => this.#parts.descriptors.maxRefused,
     });
     try {
       const address = await this.#listener.listen();
@@ -293,6 +294,7 @@ class Server {
       startedAt: Date.now(),
       hostKeys: hostKeys.map(({ algorithm, sha256 }) => ({ algorithm, sha256 })),
       penalties: this.penalties,
+      isDiskFull: () => this.#parts.disks.isFull,
       counts: () => ({ ...this.#counts, failedLogins: this.#failedLogins.count }),
       sessions: () => this.sessions.list(),
       kick: (id, text) => this.sessions.kick(id, text),
@@ -300,7 +302,7 @@ class Server {
       hash: (password) => this.#passwords.hash(password),
       rescan: (account, onProgress) => rescan(store, root, account, onProgress),
       applyChanges: () => this.#watcher.check(),
-      settings: () => this.#settings.list(),
+      settings: () => this.#parts.settings.list(),
       reload: () => this.#reload(),
       stop: (graceMs) => this.#stopAsTold(graceMs),
       stopping: () => ({
@@ -319,47 +321,27 @@ class Server {
 
   #reload(): ReloadResult {
     const { log, config } = this.#options;
-    const result = this.#settings.reload();
+    const result = this.#parts.settings.reload();
     log.level = config.log.level;
     log.info(result, "settings read again");
+    this.#parts.descriptors.fit();
     this.sessions.settingsChanged();
     return result;
-  }
-
-  /** Does something again and again; what fails is logged and tried again the next time. */
-  every(milliseconds: number, failure: string, work: () => Promise<unknown>): void {
-    let running = false;
-    const run = async (): Promise<void> => {
-      try {
-        await work();
-      } catch (error) {
-        this.#options.log.error({ error: errorName(error) }, failure);
-      }
-    };
-    const timer = setInterval(() => {
-      if (running) return;
-      running = true;
-      const chore = run().finally(() => {
-        running = false;
-        this.#chores.delete(chore);
-      });
-      this.#chores.add(chore);
-    }, milliseconds);
-    this.#timers.push(timer);
   }
 
   /** Brings the books in order after others died, or the database could not be written. */
   async recover(): Promise<void> {
     const { root, store } = this.#options;
     await recover(store, root);
-    await this.#ledger.settleLate();
+    await this.#parts.ledger.settleLate();
+    await store.sessions.leaveLate();
   }
 
   async #apply(change: Change): Promise<void> {
     if (change.kind === "stop") this.#stopAsTold(Number(change.detail || STOP_GRACE_MS));
     if (change.kind === "reload") this.#reloadToo();
     this.sessions.apply(change);
-    await this.#ledger.onChange(change);
+    await this.#parts.ledger.onChange(change);
   }
 
   /** Another process of the instance was told to. */
@@ -376,25 +358,27 @@ class Server {
     void this.stop(graceMs);
   }
 
-  stop(graceMs: number): Promise<void> {
+  stop(graceMs: number): Promise<boolean> {
     if (this.#stopping !== undefined) this.sessions.hurry(graceMs);
-    this.#stopping ??= this.#stop(graceMs).finally(() => this.#onStopped());
+    const inTime = () => Promise.race([this.#stop(graceMs), this.sessions.overdue()]);
+    this.#stopping ??= inTime().finally(() => this.#onStopped());
     return this.#stopping;
   }
 
-  async #stop(graceMs: number): Promise<void> {
+  async #stop(graceMs: number): Promise<true> {
     const { store, log } = this.#options;
     this.#listener?.stopAccepting();
     await this.sessions.close(graceMs);
     await this.#listener?.close(STOPPING);
     await this.#digests.close();
-    for (const timer of this.#timers) clearInterval(timer);
-    await Promise.all([...this.#chores, this.#watcher.stop(), this.#authenticator.settled()]);
+    const settled = [this.chores.stop(), this.#watcher.stop(), this.#authenticator.settled()];
+    await Promise.all(settled);
     this.#failedLogins.flush();
     await this.#controlSocket?.close();
     await this.#control?.close();
     store.audit.record({ kind: "server-stop" });
-    store.audit.flush();
+    await store.audit.flush();
     log.info("stopped");
+    return true;
   }
 }

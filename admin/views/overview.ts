@@ -61,6 +61,7 @@ function stateLines(overview: Overview, { now, link }: Model): Line[] {
       span(bar(used, 10), { fg: used >= 0.95 ? "red" : used >= 0.8 ? "yellow" : "cyan" }),
       span(` ${sizeText(disk.freeBytes)} free`, { bold: true }),
       span(` of ${sizeText(disk.totalBytes)}`),
+      ...(disk.full ? [span("  FULL: new data refused", { bold: true, fg: "red" })] : []),
       ...pairs(["   Logins", countText(totals.logins)]),
       span(`, ${countText(totals.failedLogins)} failed, ${countText(totals.refusals)} refused`),
     ],

@@ -91,10 +91,14 @@ function openLog({ root, logFile }: Start): number {
   }
 }
 
-/** True in a process that {@link startInBackground} made. */
+/**
+ * True in a process that {@link startInBackground} made. It asks in bigints, as everything here does
+ * that may meet a pipe or a socket: when the last plain stat of a process was of one, Node 20 does
+ * not follow the symbolic links on the way to the next module, and that module comes out empty.
+ */
 export function isInBackground(args: readonly string[]): boolean {
   try {
-    return args.includes(BACKGROUND_FLAG) && fstatSync(REPORT_FD).isSocket();
+    return args.includes(BACKGROUND_FLAG) && fstatSync(REPORT_FD, { bigint: true }).isSocket();
   } catch {
     return false;
   }

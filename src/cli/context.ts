@@ -5,7 +5,7 @@ import type { Config } from "../config/types.ts";
 import { prepareInstance, requireInstance } from "../control/instance.ts";
 import { UserControl } from "../control/users.ts";
 import { recover } from "../quota/recover.ts";
-import { openStore, type Store } from "../store/store.ts";
+import { type OpenOptions, openStore, type Store } from "../store/store.ts";
 import { VERSION } from "../version.ts";
 import type { Io } from "./io.ts";
 
@@ -50,18 +50,21 @@ export async function administer<T>(
       });
       return use({ users, config });
     },
-    create,
+    { create },
   );
 }
 
-/** Opens the store of an instance that is there (or may be made) for the time of `use`. */
+/**
+ * Opens the store of an instance for the time of `use`.
+ * @param options.create also of one that is still to be made
+ */
 export async function withStore<T>(
   root: string,
   use: (store: Store) => Promise<T>,
-  create = false,
+  { create = false, ...options }: OpenOptions & { readonly create?: boolean } = {},
 ): Promise<T> {
   if (!create) requireInstance(root);
-  const store = await openStore(root, "command", VERSION);
+  const store = await openStore(root, "command", VERSION, options);
   try {
     return await use(store);
   } finally {

@@ -1,5 +1,6 @@
 import { formatSize, roundSize } from "../config/units.ts";
 import { safeJson, visible } from "../text/safe.ts";
+import { width } from "../text/width.ts";
 import type { Io } from "./io.ts";
 
 export interface Column {
@@ -31,13 +32,14 @@ export function table(
 ): string {
   const cells = rows.map((row) => row.map(visible));
   const widths = columns.map(({ title }, index) =>
-    Math.max(title.length, ...cells.map((row) => row[index]?.length ?? 0)),
+    Math.max(title.length, ...cells.map((row) => width(row[index] ?? ""))),
   );
   const line = (texts: readonly string[]) =>
     columns
       .map(({ right }, index) => {
-        const [text, width] = [texts[index] ?? "", widths[index] ?? 0];
-        return right ? text.padStart(width) : text.padEnd(width);
+        const text = texts[index] ?? "";
+        const pad = " ".repeat((widths[index] ?? 0) - width(text));
+        return right ? pad + text : text + pad;
       })
       .join("  ")
       .trimEnd();
@@ -47,8 +49,8 @@ export function table(
 
 /** "name  value" lines. */
 export function fields(pairs: readonly (readonly [string, string])[]): string {
-  const width = Math.max(...pairs.map(([name]) => name.length));
-  return pairs.map(([name, value]) => `${name.padEnd(width)}  ${visible(value)}\n`).join("");
+  const widest = Math.max(...pairs.map(([name]) => name.length));
+  return pairs.map(([name, value]) => `${name.padEnd(widest)}  ${visible(value)}\n`).join("");
 }
 
 export function json(value: unknown): string {

@@ -1,14 +1,15 @@
 import { CommanderError } from "commander";
 import { ConfigError } from "../config/errors.ts";
 import { ControlError, EXIT } from "../control/errors.ts";
-import { FsError } from "../errors.ts";
+import { FsError, InstanceError } from "../errors.ts";
+import { visible, visibleLines } from "../text/safe.ts";
 import type { Io } from "./io.ts";
 
 const SQLITE: readonly [RegExp, string][] = [
   [/^SQLITE_(BUSY|LOCKED)/, "the database is busy: try again"],
   [/^SQLITE_(READONLY|PERM|AUTH)/, "the database can't be written: run this as its owner"],
   [/^SQLITE_CANTOPEN/, "the database can't be opened: run this as the instance's owner"],
-  [/^SQLITE_FULL/, "the disk is full: the database can't be written"],
+  [/^SQLITE_(FULL|IOERR_SHMSIZE)/, "the disk of db/ is full: make some room on it"],
   [
     /^SQLITE_(CORRUPT|NOTADB)/,
     "the database db/moorage.sqlite is damaged: restore it from a backup",
@@ -74,7 +75,7 @@ function reportUsage(error: CommanderError, io: Io): number {
 }
 
 function known(thrown: unknown): string | undefined {
-  if (thrown instanceof FsError) return thrown.message;
+  if (thrown instanceof FsError || thrown instanceof InstanceError) return thrown.message;
   if (!(thrown instanceof Error)) return undefined;
   const { code, syscall, path } = thrown as NodeJS.ErrnoException;
   if (typeof code !== "string") return undefined;
@@ -86,7 +87,8 @@ function known(thrown: unknown): string | undefined {
 function reportUnexpected(thrown: unknown, io: Io): void {
   const level = io.env.MOORAGE_LOG_LEVEL;
   if (level === "debug" || level === "trace") {
-    io.err(`${thrown instanceof Error ? (thrown.stack ?? thrown.message) : String(thrown)}\n`);
+    const whole = thrown instanceof Error ? (thrown.stack ?? thrown.message) : String(thrown);
+    io.err(`${visibleLines(whole).join("\n")}\n`);
     return;
   }
   const text = thrown instanceof Error ? thrown.message : String(thrown);
@@ -94,5 +96,5 @@ function reportUnexpected(thrown: unknown, io: Io): void {
 }
 
 function complain(io: Io, text: string): void {
-  io.err(`moorage: ${text.replace(/\s*\n\s*/g, " ").trim()}\n`);
+  io.err(`moorage: ${visible(text.replace(/\s*\n\s*/g, " ").trim())}\n`);
 }

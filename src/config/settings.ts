@@ -65,6 +65,16 @@ export const SETTINGS: Settings = {
       "Commands of one user that run at once, in a server process; further ones wait.",
     ),
     commandQueue: integer(64, [0, 100_000], "How many of a user may wait; more are refused."),
+    memory: size(
+      "0",
+      ["0", "1TiB"],
+      "What all sessions of a process may hold for their clients, in memory; 0 for a quarter of the machine's, 64 to 512 MiB.",
+    ),
+    freeSpaceFloor: size(
+      "256MiB",
+      ["0", "1PiB"],
+      "Room on the disk that new data leaves free; at most a hundredth of the disk.",
+    ),
   },
   quota: {
     default: sizeOrNone(10_240_000_000, "Bytes that a new user may store; `none` for no limit."),

@@ -29,6 +29,10 @@ export interface Config {
     readonly commandsPerUser: number;
     /** how many of a user may wait */
     readonly commandQueue: number;
+    /** bytes that all sessions of this process may hold for their clients; 0: by the machine */
+    readonly memory: number;
+    /** bytes of a disk that new data leaves free; of a small disk at most a hundredth */
+    readonly freeSpaceFloor: number;
   };
   readonly quota: {
     /** bytes a new user gets; null: no limit */

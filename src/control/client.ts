@@ -82,11 +82,13 @@ function notAllowed(root: string): ControlError {
 /** @returns undefined when nobody listens there: a process that was killed left it behind */
 async function open(directory: SocketDirectory, name: string): Promise<Socket | undefined> {
   const path = directory.path(name);
-  const found = lstatSync(path, { throwIfNoEntry: false });
+  // In bigints: cli/background.ts says why.
+  const found = lstatSync(path, { bigint: true, throwIfNoEntry: false });
   if (found === undefined) return undefined;
+  const uid = Number(found.uid);
   // Passwords go through it: a stranger's socket in its place gets none.
-  const own = process.getuid?.() ?? found.uid;
-  if (found.uid !== own && found.uid !== 0 && own !== 0) throw notAllowed(name);
+  const own = process.getuid?.() ?? uid;
+  if (uid !== own && uid !== 0 && own !== 0) throw notAllowed(name);
   const socket = connect(path);
   try {
     await new Promise<void>((resolve, reject) => {

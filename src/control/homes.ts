@@ -2,7 +2,7 @@ import { randomBytes } from "node:crypto";
 import type { Dirent } from "node:fs";
 import { chmod, lstat, mkdir, opendir, readdir, rename, rmdir, unlink } from "node:fs/promises";
 import { join } from "node:path";
-import { homeOf } from "../vfs/home.ts";
+import { homeOf } from "../vfs/homes.ts";
 import { ControlError } from "./errors.ts";
 
 /** Names of users begin with a letter or digit, so nothing of theirs is ever called so. */
@@ -14,7 +14,6 @@ const TRASH_PREFIX = ".trash-";
  */
 export async function makeHome(root: string, name: string): Promise<boolean> {
   const path = homeOf(root, name);
-  await mkdir(join(root, "homes"), { recursive: true, mode: 0o700 });
   try {
     await mkdir(path, { mode: 0o700 });
     return false;

@@ -61,6 +61,8 @@ export interface ControlHost {
   readonly startedAt: number;
   readonly hostKeys: readonly HostKeyInfo[];
   readonly penalties: PenaltyBook;
+  /** true: new data is refused */
+  isDiskFull(): boolean;
   counts(): ServerCounts;
   sessions(): Promise<readonly LiveSession[]>;
   /** False when the session is not in this process. */

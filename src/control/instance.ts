@@ -35,10 +35,14 @@ export function requireInstance(root: string): void {
   );
 }
 
-/** Makes the directories of an instance that are missing, and checks that they can be written. */
+/**
+ * Makes the directories of an instance that are missing, and checks that they can be written. Of
+ * one that has a database homes/ is not made anew: it may be a disk that is not mounted.
+ */
 export function prepareInstance(root: string): void {
   makeWritable(root, undefined);
-  for (const name of ["keys", "homes", "db"]) makeWritable(join(root, name), 0o700);
+  const made = instanceExists(root) ? ["keys", "db"] : ["keys", "homes", "db"];
+  for (const name of made) makeWritable(join(root, name), 0o700);
 }
 
 function makeWritable(directory: string, mode: number | undefined): void {

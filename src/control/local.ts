@@ -1,6 +1,6 @@
 import { HashQueueFull } from "../auth/passwords.ts";
 import { ConfigError } from "../config/errors.ts";
-import { errorName, FsError } from "../errors.ts";
+import { errorName, FsError, InstanceError, toFsError } from "../errors.ts";
 import { ControlError, EXIT } from "./errors.ts";
 import { type Caller, METHODS } from "./methods.ts";
 import { checkMethod, checkTopic, isMethod, isTopic } from "./params.ts";
@@ -148,5 +148,9 @@ function toControlError(thrown: unknown): ControlError | undefined {
   if (thrown instanceof HashQueueFull) {
     return new ControlError("the server is busy with logins: try again");
   }
-  return thrown instanceof FsError ? new ControlError(thrown.message) : undefined;
+  const known = thrown instanceof FsError || thrown instanceof InstanceError;
+  if (known) return new ControlError(thrown.message);
+  // The database is busy, or its disk full: in the words that clients read, too.
+  const error = toFsError(thrown);
+  return error.message === error.code ? undefined : new ControlError(error.message);
 }

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { generatePassword } from "../auth/generate.ts";
 import { PublicKeyError, parsePublicKeys } from "../auth/keys.ts";
+import type { StoredSession } from "../store/sessions.ts";
 import type { AuditEvent, UserKey } from "../store/types.ts";
 import { masked } from "../text/safe.ts";
 import { ControlError } from "./errors.ts";
@@ -64,6 +65,7 @@ export const METHODS: Methods = {
     service.feeds.users.poke();
     return removed;
   },
+  "users.kick": kickUser,
   "users.rescan": async (caller, { name }) => {
     await caller.users.rescan(name);
     return changed(caller, name);
@@ -131,27 +133,56 @@ function toKeyInfo({ fingerprint, algorithm, comment, createdAt }: UserKey): Key
 
 /** Ends a session, or a login that waits, wherever it is. */
 async function kick(caller: Caller, params: Params<"sessions.kick">): Promise<null> {
-  const { host, users } = caller;
   const { id, disable = false, force = false, reason } = params;
-  const session = (await host.store.sessions.list()).find((one) => one.id === id);
+  const session = (await caller.host.store.sessions.list()).find((one) => one.id === id);
   if (session === undefined) throw noSession(id);
-  const text = reason === undefined ? KICKED : `${KICKED}: ${oneLine(reason)}`;
-  const told = host.kick(id, text);
-  if (!told) await host.store.changes.add("kick", session.userId, `${id} ${text}`);
-  const detail = reason === undefined ? {} : { detail: oneLine(reason) };
-  const { user, remote } = session;
-  record(caller, { kind: "session-kick", user, remote, session: id, ...detail });
-  if (disable) await users.disable(user, { force });
-  await gone(caller, id);
+  await tellToEnd(caller, session, reason);
+  if (disable) await caller.users.disable(session.user, { force });
+  await gone(caller, [id]);
   return null;
 }
 
-/** Waits until the session's files are closed and its place is free. */
-async function gone({ host }: Caller, id: number): Promise<void> {
+/** Ends what a user has: sessions and logins that wait, wherever they are. */
+async function kickUser(
+  caller: Caller,
+  params: Params<"users.kick">,
+): Promise<Result<"users.kick">> {
+  const { name, disable = false, force = false, reason } = params;
+  const account = await caller.users.account(name);
+  const all = await caller.host.store.sessions.list();
+  const sessions = all.filter(({ userId }) => userId === account.id);
+  if (sessions.length === 0 && !disable) {
+    throw new ControlError(`${name} has no session: \`moorage sessions\` shows all`);
+  }
+  for (const session of sessions) await tellToEnd(caller, session, reason);
+  if (disable) await caller.users.disable(name, { force });
+  const ended = sessions.map(({ id }) => id);
+  await gone(caller, ended);
+  return { ended };
+}
+
+async function tellToEnd(
+  caller: Caller,
+  session: StoredSession,
+  reason: string | undefined,
+): Promise<void> {
+  const { host } = caller;
+  const { id, userId, user, remote } = session;
+  const text = reason === undefined ? KICKED : `${KICKED}: ${oneLine(reason)}`;
+  const told = host.kick(id, text);
+  if (!told) await host.store.changes.add("kick", userId, `${id} ${text}`);
+  const detail = reason === undefined ? {} : { detail: oneLine(reason) };
+  record(caller, { kind: "session-kick", user, remote, session: id, ...detail });
+}
+
+/** Waits until the sessions' files are closed and their places are free. */
+async function gone({ host }: Caller, ids: readonly number[]): Promise<void> {
   const deadline = Date.now() + KICK_TIMEOUT_MS;
-  while ((await host.store.sessions.list()).some((one) => one.id === id)) {
+  for (;;) {
+    const left = (await host.store.sessions.list()).find(({ id }) => ids.includes(id));
+    if (left === undefined) return;
     if (Date.now() > deadline) {
-      throw new ControlError(`session ${id} was told to end, and is still closing its files`);
+      throw new ControlError(`session ${left.id} was told to end, and is still closing its files`);
     }
     await sleep(POLL_MS);
   }

@@ -3,7 +3,7 @@ import type { StoreNode } from "../store/nodes.ts";
 import type { Store } from "../store/store.ts";
 import { connectNode } from "./client.ts";
 import { ControlError } from "./errors.ts";
-import type { Control } from "./protocol.ts";
+import type { Control, DiskInfo } from "./protocol.ts";
 
 const POLL_MS = 50;
 
@@ -28,6 +28,8 @@ export interface InstanceStatus {
   readonly version: string;
   readonly uptimeSeconds: number | null;
   readonly nodes: readonly NodeStatus[];
+  /** as the server sees it; null: it does not run, or can't be asked */
+  readonly disk: DiskInfo | null;
 }
 
 /** @param version the asking program's, given when nothing runs */
@@ -41,10 +43,16 @@ export function notRunning(version: string): InstanceStatus {
     version,
     uptimeSeconds: null,
     nodes: [],
+    disk: null,
   };
 }
 
-export async function instanceStatus(store: Store, version: string): Promise<InstanceStatus> {
+/** @param root the instance's directory: its servers are asked over their sockets */
+export async function instanceStatus(
+  store: Store,
+  version: string,
+  root: string,
+): Promise<InstanceStatus> {
   const sessions = await store.sessions.list();
   const servers = await runningServers(store);
   const nodes = servers.map((node) => ({
@@ -54,11 +62,27 @@ export async function instanceStatus(store: Store, version: string): Promise<Ins
     version: node.version,
     uptimeSeconds: Math.max(0, Math.floor((Date.now() - node.startedAt) / 1000)),
   }));
-  const first = nodes[0];
+  const [first] = nodes;
   if (first === undefined) return notRunning(version);
+  const disk = await diskOf(root, servers);
   const active = nodes.reduce((sum, node) => sum + node.sessions, 0);
   const waiting = sessions.filter((s) => s.state === "waiting").length;
-  return { running: true, ...first, sessions: active, waiting, nodes };
+  return { running: true, ...first, sessions: active, waiting, nodes, disk };
+}
+
+/** As the first server tells it that answers. */
+async function diskOf(root: string, servers: readonly StoreNode[]): Promise<DiskInfo | null> {
+  for (const { id } of servers) {
+    const control = await reach(root, id);
+    try {
+      if (control !== undefined) return (await control.call("overview", {})).disk;
+    } catch {
+      // It may have ended meanwhile.
+    } finally {
+      control?.close();
+    }
+  }
+  return null;
 }
 
 /**

@@ -16,6 +16,7 @@ const quota = whole.nullable().exactOptional();
 const flag = z.boolean().exactOptional();
 const who = z.strictObject({ name });
 const kind = z.enum(AUDIT_KINDS);
+const kicking = { disable: flag, force: flag, reason: z.string().max(MAX_TEXT).exactOptional() };
 
 const userQuery = z.strictObject({
   filter: z.string().max(MAX_TEXT).exactOptional(),
@@ -58,6 +59,7 @@ const METHODS: { readonly [M in Method]: z.ZodType<Params<M>> } = {
   "users.password": z.strictObject({ name, password: z.string().max(4096) }),
   "users.generatePassword": who,
   "users.enable": who,
+  "users.kick": z.strictObject({ name, ...kicking }),
   "users.disable": z.strictObject({ name, force: flag }),
   "users.remove": z.strictObject({ name, deleteHome: flag, force: flag }),
   "users.rescan": who,
@@ -66,12 +68,7 @@ const METHODS: { readonly [M in Method]: z.ZodType<Params<M>> } = {
   "keys.remove": z.strictObject({ name, fingerprint: z.string().max(MAX_TEXT) }),
   "sessions.list": none,
   "sessions.own": none,
-  "sessions.kick": z.strictObject({
-    id: whole,
-    disable: flag,
-    force: flag,
-    reason: z.string().max(MAX_TEXT).exactOptional(),
-  }),
+  "sessions.kick": z.strictObject({ id: whole, ...kicking }),
   "transfers.end": z.strictObject({ session: whole, transfer: whole }),
   security: none,
   "penalties.lift": z.strictObject({ address: z.string().max(MAX_TEXT) }),

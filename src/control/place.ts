@@ -29,10 +29,11 @@ export class SocketDirectory {
   sockets(): { readonly name: string; readonly nodeId: string }[] {
     const found = readdirSync(this.path("")).flatMap((name) => {
       const nodeId = SOCKET.exec(name)?.[1];
-      const stat = lstatSync(this.path(name), { throwIfNoEntry: false });
-      return nodeId === undefined || !stat?.isSocket() ? [] : [{ name, nodeId, at: stat.mtimeMs }];
+      // In bigints: cli/background.ts says why.
+      const stat = lstatSync(this.path(name), { bigint: true, throwIfNoEntry: false });
+      return nodeId === undefined || !stat?.isSocket() ? [] : [{ name, nodeId, at: stat.mtimeNs }];
     });
-    return found.sort((a, b) => a.at - b.at || a.name.localeCompare(b.name));
+    return found.sort((a, b) => Number(a.at - b.at) || a.name.localeCompare(b.name));
   }
 
   close(): void {

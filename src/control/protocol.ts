@@ -94,6 +94,14 @@ export interface Sample {
   readonly refusals: number;
 }
 
+/** The disk that homes/ is on. */
+export interface DiskInfo {
+  readonly totalBytes: number;
+  readonly freeBytes: number;
+  /** new data is refused: this disk or the database's has too little room left */
+  readonly full: boolean;
+}
+
 /** Of the process that was asked, but for `sessions` and `users`: those of all processes. */
 export interface Overview {
   readonly version: string;
@@ -112,7 +120,7 @@ export interface Overview {
     readonly bytesIn: number;
     readonly bytesOut: number;
   };
-  readonly disk: { readonly totalBytes: number; readonly freeBytes: number };
+  readonly disk: DiskInfo;
   readonly memoryBytes: number;
   readonly topUsers: readonly UserInfo[];
   /** oldest first */
@@ -219,6 +227,21 @@ export interface ControlMethods {
   "users.remove": {
     params: { readonly name: string; readonly deleteHome?: boolean; readonly force?: boolean };
     result: { readonly homeDeleted: boolean };
+  };
+  /**
+   * Ends all sessions of a user, and logins that wait. Resolves to their numbers when they are gone,
+   * whichever process has them. Rejects when there are none, unless the account is disabled, too.
+   * @param disable also disable the account (`force`: that of the last admin, too)
+   * @param reason what the user is told
+   */
+  "users.kick": {
+    params: {
+      readonly name: string;
+      readonly disable?: boolean;
+      readonly force?: boolean;
+      readonly reason?: string;
+    };
+    result: { readonly ended: readonly number[] };
   };
   "users.rescan": { params: { readonly name: string }; result: UserInfo };
   /** @param text what `ssh-keygen` wrote into a .pub file */

@@ -105,7 +105,11 @@ export class ControlService {
       sessions: { ...(await store.sessions.counts()), max: config.limits.maxSessions },
       users: top.total,
       totals: { logins, failedLogins, refusals, bytesIn, bytesOut },
-      disk: { totalBytes: disk.blocks * disk.bsize, freeBytes: disk.bavail * disk.bsize },
+      disk: {
+        totalBytes: disk.blocks * disk.bsize,
+        freeBytes: disk.bavail * disk.bsize,
+        full: host.isDiskFull(),
+      },
       memoryBytes: process.memoryUsage.rss(),
       topUsers: top.rows,
       samples: this.#samples.all,

@@ -107,6 +107,7 @@ export class UserControl {
     await this.checkNew(name);
     if (password !== undefined) await checkPassword(name, password, this.#options.rule);
     const passwordHash = password === undefined ? null : await this.#options.hash(password);
+    this.#store.ledger.requireHomes();
     const hadHome = await makeHome(this.#options.root, name);
     const added = await this.#insert({ name, role, passwordHash, quotaBytes, quotaFiles });
     if (hadHome) await this.#takeOver(added);
@@ -184,6 +185,7 @@ export class UserControl {
     { force, deleteHome: alsoHome }: Force & { readonly deleteHome?: boolean } = {},
   ): Promise<{ homeDeleted: boolean }> {
     const account = await this.account(name);
+    if (alsoHome) this.#store.ledger.requireHomes();
     await this.#setDisabled(account, "remove", force);
     await this.#change("user-removed", account, name);
     await this.#sessionsEnded(account);

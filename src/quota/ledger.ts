@@ -4,6 +4,14 @@ import { FsError } from "../errors.ts";
 import type { Charge, Inspected, LedgerStore, OpenedRow, Removed, Usage } from "../store/ledger.ts";
 import type { Change } from "../store/types.ts";
 import { toBuffer, type VirtualPath } from "../vfs/path.ts";
+
+/** A name in a directory. */
+export interface Entry {
+  readonly path: VirtualPath;
+  /** the directory's inode, where the path may not lead there: then this is what tells it */
+  readonly inside?: string | undefined;
+}
+
 import { happened, outcome } from "./recover.ts";
 
 /** A new file is charged this much at once, so that most small files need no further booking. */
@@ -43,6 +51,11 @@ export class Ledger {
     store.setWitness((intent, user) => happened(store.root, intent, user));
   }
 
+  /** @throws InstanceError when the homes these books are of are not there */
+  requireHomes(): void {
+    this.#store.requireHomes();
+  }
+
   usage(userId: number): Promise<Usage> {
     return this.#store.usage(userId);
   }
@@ -66,43 +79,45 @@ export class Ledger {
   /** Counts and makes a file, journaled as open. */
   async createFile(
     userId: number,
-    path: VirtualPath,
+    { path, inside }: Entry,
     perform: () => Inspected,
   ): Promise<Reservation> {
-    const made = await this.#store.create(userId, toBuffer(path), AHEAD_AT_CREATION, perform);
+    const ahead = AHEAD_AT_CREATION;
+    const made = await this.#store.create(userId, toBuffer(path), ahead, perform, inside);
     if (made?.opened === undefined) throw await this.#tooManyFiles(userId);
     return this.#hold(userId, made.opened);
   }
 
   /** Counts and makes a directory or link. */
-  async createEntry(userId: number, path: VirtualPath, perform: () => void): Promise<void> {
-    const made = await this.#store.create(userId, toBuffer(path), 0, () => {
-      perform();
-      return undefined;
-    });
+  async createEntry(userId: number, { path, inside }: Entry, perform: () => void): Promise<void> {
+    const make = (): undefined => void perform();
+    const made = await this.#store.create(userId, toBuffer(path), 0, make, inside);
     if (made === undefined) throw await this.#tooManyFiles(userId);
   }
 
-  /** @param target what is removed: its inode, and the bytes that frees if no other name is left */
+  /** @param inspect what is removed: its inode, and the bytes that frees if no other name is left */
   remove(
     userId: number,
-    path: VirtualPath,
-    target: Inspected,
+    { path, inside }: Entry,
+    inspect: () => Inspected,
     perform: () => Removed | undefined,
   ): Promise<void> {
-    return this.#store.remove(userId, toBuffer(path), target, perform);
+    return this.#store.remove(userId, toBuffer(path), inspect, perform, inside);
   }
 
-  /** @param moved the inode that gets another name */
+  /**
+   * @param moved the inode that gets another name
+   * @param inspect what stands there and is replaced
+   */
   rename(
     userId: number,
     from: VirtualPath,
     to: VirtualPath,
     moved: string,
-    victim: Inspected | undefined,
+    inspect: () => Inspected | undefined,
     perform: () => Removed | undefined,
   ): Promise<void> {
-    return this.#store.rename(userId, toBuffer(from), toBuffer(to), moved, victim, perform);
+    return this.#store.rename(userId, toBuffer(from), toBuffer(to), moved, inspect, perform);
   }
 
   /** Another process wants the room, or the quota was changed. */

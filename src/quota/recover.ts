@@ -1,10 +1,12 @@
-import { existsSync, fstatSync } from "node:fs";
+import { type BigIntStats, closeSync, fstatSync, lstatSync, openSync } from "node:fs";
 import { toFsError } from "../errors.ts";
+import { requireHomes } from "../store/belongings.ts";
 import type { Intent, JournalRow, LedgerStore, Outcome } from "../store/ledger.ts";
-import { homeOf } from "../vfs/home.ts";
-import { inodeKey, Jail } from "../vfs/jail.ts";
+import { existingHome } from "../vfs/homes.ts";
+import { Jail } from "../vfs/jail.ts";
 import { type ByteString, bytes } from "../vfs/path.ts";
-import { walk } from "../vfs/walk.ts";
+import { below, DIRECTORY, inodeKey } from "../vfs/proc.ts";
+import { type Found, walk } from "../vfs/walk.ts";
 
 interface Journals {
   readonly ledger: LedgerStore;
@@ -35,7 +37,7 @@ export async function recover(store: Journals, root: string): Promise<void> {
 
 /** Whether an intent was carried out: the entry was made, moved, or is gone. */
 export function happened(root: string, intent: Intent, user: string): boolean {
-  const standing = inHome(root, user, (jail) => look(jail, bytes(intent.path)));
+  const standing = inHome(root, user, (jail, home) => standingAt(jail, home, intent));
   if (intent.kind === "create") return standing !== undefined;
   if (intent.kind === "rename") return standing?.inode === intent.moved;
   return standing?.inode !== intent.victim?.inode;
@@ -47,23 +49,47 @@ export function outcome(root: string, row: JournalRow): Outcome {
   const standing = inHome(root, row.userName, (jail) => look(jail, bytes(row.path)));
   const found = standing?.inode === row.inode ? standing : undefined;
   if (found !== undefined) return { size: found.size, linked: true };
-  // Removed; or moved by another process just as this one died: then only a search can tell.
-  return row.unlinked ? gone : (search(homeOf(root, row.userName), row.inode) ?? gone);
+  // Removed; or its path was not the whole one, or another process moved it just as this one died:
+  // then only a search can tell.
+  return row.unlinked ? gone : (searchFile(root, row) ?? gone);
 }
 
 interface Standing {
   readonly inode: string;
   readonly size: number;
+  /** the inode of the directory that holds it */
+  readonly inside: string;
 }
 
-function inHome<T>(root: string, user: string, act: (jail: Jail) => T): T | undefined {
-  const home = homeOf(root, user);
-  if (!existsSync(home)) return undefined;
+function inHome<T>(
+  root: string,
+  user: string,
+  act: (jail: Jail, home: string) => T,
+): T | undefined {
+  // Where no homes are, nothing says what became of what was in them.
+  requireHomes(root);
+  const home = existingHome(root, user);
+  if (home === undefined) return undefined;
   const jail = new Jail(home);
   try {
-    return act(jail);
+    return act(jail, home);
   } finally {
     jail.close();
+  }
+}
+
+/** What stands at an intent's name. Where its path is not sure, its directory is looked for. */
+function standingAt(jail: Jail, home: string, { path, inside }: Intent): Standing | undefined {
+  const standing = look(jail, bytes(path));
+  if (inside === undefined || standing?.inside === inside) return standing;
+  const directory = search(home, inside, ({ host }) => openSync(host, DIRECTORY));
+  if (directory === undefined) return undefined;
+  try {
+    const name = bytes(path.subarray(path.lastIndexOf("/") + 1));
+    const stat = lstatSync(below(directory, name), { bigint: true, throwIfNoEntry: false });
+    return stat && standingOf(stat, inside);
+  } finally {
+    closeSync(directory);
   }
 }
 
@@ -72,22 +98,38 @@ function look(jail: Jail, path: ByteString): Standing | undefined {
     const place = jail.locate(path, false);
     try {
       if (place.target === undefined) return undefined;
-      const stat = fstatSync(place.target, { bigint: true });
-      return { inode: inodeKey(stat), size: stat.isFile() ? Number(stat.size) : 0 };
+      const inside = inodeKey(fstatSync(place.parent, { bigint: true }));
+      return standingOf(fstatSync(place.target, { bigint: true }), inside);
     } finally {
       place.close();
     }
   } catch (thrown) {
     const { code } = toFsError(thrown);
-    if (code === "ENOENT" || code === "ENOTDIR" || code === "ELOOP") return undefined;
+    if (NOWHERE.has(code)) return undefined;
     throw thrown;
   }
 }
 
-function search(home: string, inode: string): Outcome | undefined {
-  if (!existsSync(home)) return undefined;
-  for (const stat of walk(home)) {
-    if (inodeKey(stat) === inode) return { size: Number(stat.size), linked: true };
+/** A path that leads nowhere, or is one that no client may name. */
+const NOWHERE: ReadonlySet<string> = new Set(["ENOENT", "ENOTDIR", "ELOOP", "ENAMETOOLONG"]);
+
+function standingOf(stat: BigIntStats, inside: string): Standing {
+  return { inode: inodeKey(stat), size: stat.isFile() ? Number(stat.size) : 0, inside };
+}
+
+function searchFile(root: string, { userName, inode }: JournalRow): Outcome | undefined {
+  const home = existingHome(root, userName);
+  return search(home, inode, ({ stat }) => ({ size: Number(stat.size), linked: true }));
+}
+
+/** Looks through a whole home. Undefined: it is not there. */
+function search<T>(
+  home: string | undefined,
+  inode: string,
+  found: (found: Found) => T,
+): T | undefined {
+  for (const one of home === undefined ? [] : walk(home)) {
+    if (one !== undefined && inodeKey(one.stat) === inode) return found(one);
   }
   return undefined;
 }

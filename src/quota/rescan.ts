@@ -1,13 +1,18 @@
-import { existsSync } from "node:fs";
 import { setImmediate as turn } from "node:timers/promises";
 import { FsError } from "../errors.ts";
 import type { LedgerStore } from "../store/ledger.ts";
-import { homeOf } from "../vfs/home.ts";
-import { inodeKey } from "../vfs/jail.ts";
-import { walk } from "../vfs/walk.ts";
+import { existingHome } from "../vfs/homes.ts";
+import { inodeKey } from "../vfs/proc.ts";
+import { type Found, walk } from "../vfs/walk.ts";
 
 const ENTRIES_PER_TURN = 500;
 const ATTEMPTS = 10;
+
+/** What is in a home. */
+export interface Measured {
+  readonly bytes: number;
+  readonly files: number;
+}
 
 /**
  * Walks a user's home and sets the usage to what is there, for files put there by other means.
@@ -20,38 +25,67 @@ export async function rescan(
   root: string,
   account: { readonly id: number; readonly name: string },
   onProgress?: (entries: number, bytes: number) => void,
-): Promise<{ bytes: number; files: number }> {
+): Promise<Measured> {
   for (let attempt = 0; attempt < ATTEMPTS; attempt += 1) {
     const mark = await store.ledger.mark(account.id);
     const held = await store.ledger.held(account.id);
-    const { bytes, files } = await measure(homeOf(root, account.name), held, onProgress);
-    if (await store.ledger.correct(account.id, mark, bytes, files)) return { bytes, files };
+    store.ledger.requireHomes();
+    const home = existingHome(root, account.name);
+    const found = await measure(home, held, onProgress).catch(whenMoved);
+    if (found === undefined) continue;
+    const { bytes, files } = found;
+    if (await store.ledger.correct(account.id, mark, bytes, files)) return found;
   }
   throw new FsError("EBUSY", `the files of ${account.name} keep changing: try again later`);
 }
 
+/** undefined when a directory was moved away from under the walk. */
+function whenMoved(thrown: unknown): undefined {
+  if (!(thrown instanceof FsError && thrown.code === "EBUSY")) throw thrown;
+}
+
 /** @param held what open files are charged, by inode: they count with that, removed ones too */
 async function measure(
-  home: string,
+  home: string | undefined,
   held: Map<string, number>,
   onProgress?: (entries: number, bytes: number) => void,
-): Promise<{ bytes: number; files: number }> {
-  const seen = new Set<string>();
-  let bytes = 0;
-  let files = 0;
-  for (const stat of existsSync(home) ? walk(home) : []) {
-    files += 1;
-    if (files % ENTRIES_PER_TURN === 0) {
-      onProgress?.(files, bytes);
-      await turn();
-    }
-    if (!stat.isFile()) continue;
-    const inode = inodeKey(stat);
-    if (stat.nlink > 1n && seen.has(inode)) continue;
-    if (stat.nlink > 1n) seen.add(inode);
-    bytes += Math.max(Number(stat.size), held.get(inode) ?? 0);
-    held.delete(inode);
+): Promise<Measured> {
+  const count = new Count(held);
+  let steps = 0;
+  for (const found of home === undefined ? [] : walk(home)) {
+    steps += 1;
+    if (found !== undefined) count.add(found);
+    if (found !== undefined && steps % ENTRIES_PER_TURN !== 0) continue;
+    onProgress?.(count.files, count.bytes);
+    await turn();
   }
-  for (const charged of held.values()) bytes += charged;
-  return { bytes, files };
+  return count.total();
+}
+
+class Count {
+  readonly #held: Map<string, number>;
+  readonly #seen = new Set<string>();
+  bytes = 0;
+  files = 0;
+
+  constructor(held: Map<string, number>) {
+    this.#held = held;
+  }
+
+  add({ stat }: Found): void {
+    this.files += 1;
+    if (!stat.isFile()) return;
+    const inode = inodeKey(stat);
+    if (stat.nlink > 1n && this.#seen.has(inode)) return;
+    if (stat.nlink > 1n) this.#seen.add(inode);
+    this.bytes += Math.max(Number(stat.size), this.#held.get(inode) ?? 0);
+    this.#held.delete(inode);
+  }
+
+  /** With what is held open and was not met: removed files. */
+  total(): Measured {
+    let { bytes } = this;
+    for (const charged of this.#held.values()) bytes += charged;
+    return { bytes, files: this.files };
+  }
 }

@@ -1,10 +1,10 @@
-import { errorName } from "../errors.ts";
+import { errorName, InstanceError } from "../errors.ts";
+import { Chunks } from "../shell/chunks.ts";
 import type { ShellContext } from "../shell/context.ts";
 import type { ShellService } from "../shell/serve.ts";
 import type { Change } from "../store/types.ts";
 import type { Terminal } from "./admin.ts";
 import { type AdminServices, actorOf } from "./admin-services.ts";
-import { compact } from "./channel.ts";
 import { NoShell, openUser } from "./connect.ts";
 import { FileShell } from "./file-shell.ts";
 import type { PtySize, SessionChannel } from "./routes.ts";
@@ -42,7 +42,7 @@ export class AdminShell implements ShellService {
   #size: PtySize;
   /** takes the client's input; while nothing does it waits, and the client gets no credit for it */
   #input: ((chunk: Buffer) => void) | undefined;
-  readonly #held: Buffer[] = [];
+  readonly #held = new Chunks();
   #eof = false;
   #screen: Screen | undefined;
   /** a user's instead of the screen, or the admin's own where there is none */
@@ -59,7 +59,7 @@ export class AdminShell implements ShellService {
     this.#channel = channel;
     this.#size = drawable(terminal);
     channel.onData = (chunk) => {
-      if (this.#input === undefined) this.#held.push(compact(chunk));
+      if (this.#input === undefined) this.#held.push(chunk);
       else this.#input(chunk);
     };
     channel.onEnd = () => this.#ended();
@@ -164,7 +164,8 @@ export class AdminShell implements ShellService {
     try {
       await this.#runShellOf(name);
     } catch (error) {
-      problem = error instanceof NoShell ? error.message : "the file shell could not be opened";
+      const isForAdmins = error instanceof NoShell || error instanceof InstanceError;
+      problem = isForAdmins ? error.message : "the file shell could not be opened";
       if (!(error instanceof NoShell)) this.#log(error);
     }
     if (this.#over || this.#screen === undefined) return;
@@ -212,7 +213,7 @@ export class AdminShell implements ShellService {
   /** Gives it the client's input, from what waits on. */
   #passTo(taker: { input(chunk: Buffer): void }): void {
     this.#input = (chunk) => taker.input(chunk);
-    for (const chunk of this.#held.splice(0)) taker.input(chunk);
+    for (const chunk of this.#held.takeAll()) taker.input(chunk);
   }
 
   #ended(): void {

@@ -12,13 +12,19 @@ export interface ByteChannel {
   onEnd: () => void;
   /** The channel or its connection is gone; nothing can be written any more. Called once, last. */
   onClose: () => void;
-  /** Called when `queuedBytes` has fallen to DRAIN_BYTES or less after having been above. */
+  /** Called when the channel is not full any more, after somebody has found it full. */
   onDrain: () => void;
   /** Bytes taken by write() that the kernel does not have yet (peer's window or socket full). */
   readonly queuedBytes: number;
   /**
-   * Sends bytes. Never refuses: the caller watches `queuedBytes`. The buffer must not change until
-   * `released` is called with it (or for ever, where the channel ends before).
+   * True when no more should be written before `onDrain`: more than DRAIN_BYTES are queued, or the
+   * session has some queued and its share of the server's memory is used up.
+   */
+  readonly isFull: boolean;
+  /**
+   * Sends bytes. Never refuses: the caller watches `queuedBytes` or `isFull`. The buffer must not
+   * change until `released` is called with it, which is always: when it was packed, or is not needed
+   * since the channel has ended.
    */
   write(data: Buffer, released?: (data: Buffer) => void): void;
   /** Gives the peer credit (window) for received bytes that no longer occupy memory. */
@@ -44,5 +50,5 @@ export function compact(chunk: Buffer): Buffer {
   return kept;
 }
 
-/** The low-water mark of {@link ByteChannel.onDrain}. */
+/** A channel with more than this queued is full, in bytes. */
 export const DRAIN_BYTES = 512 * 1024;

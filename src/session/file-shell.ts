@@ -24,13 +24,18 @@ class BorrowedChannel implements ShellChannel {
     return this.#ended ? 0 : this.#lender.queuedBytes;
   }
 
+  get isFull(): boolean {
+    return !this.#ended && this.#lender.isFull;
+  }
+
   receive(chunk: Buffer): void {
     this.#unread += chunk.length;
     this.onData(chunk);
   }
 
   write(data: Buffer, released?: (data: Buffer) => void): void {
-    if (!this.#ended) this.#lender.write(data, released);
+    if (this.#ended) released?.(data);
+    else this.#lender.write(data, released);
   }
 
   writeError(data: Buffer): void {

@@ -1,6 +1,8 @@
 import type { Logger } from "pino";
 import type { Digests } from "../digests/types.ts";
 import { errorName } from "../errors.ts";
+import type { MemoryBudget, UserMemory } from "../memory/budget.ts";
+import type { ProcessMemory } from "../memory/process-memory.ts";
 import { Turn } from "../sftp/turn.ts";
 import type { Store } from "../store/store.ts";
 import type { AuditEvent, Change } from "../store/types.ts";
@@ -14,6 +16,8 @@ import { type Login, type Peer, Session, type SessionView } from "./session.ts";
 /** Milliseconds between two looks at which sessions are idle. */
 const TICK_MS = 1_000;
 const DRAIN_POLL_MS = 50;
+/** How long files may take to close once nobody uses them any more. */
+const CLOSING_MS = 10_000;
 
 /** What clients are told while the server stops. */
 export const STOPPING = "The server is stopping: try again later";
@@ -42,6 +46,8 @@ export interface RegistryOptions {
     readonly idleTimeout: number;
     readonly handlesPerChannel: number;
   };
+  /** shared by all sessions of the process; closed with them */
+  readonly memory: ProcessMemory;
   readonly commands: CommandServices;
   readonly counts: Counts;
   /** called when a session has begun or ended */
@@ -74,6 +80,11 @@ export class Sessions {
     const { idleTimeout } = options.limits;
     const interval = idleTimeout > 0 ? Math.min(TICK_MS, Math.ceil(idleTimeout / 4)) : TICK_MS;
     this.#tick = setInterval(() => this.#endIdle(), interval);
+  }
+
+  /** What the sessions may hold for their clients, and hold. */
+  get memory(): Pick<MemoryBudget, "bytes" | "used"> {
+    return this.#options.memory.budget;
   }
 
   /** Sessions that are let in. */
@@ -143,6 +154,7 @@ export class Sessions {
       files,
       digests: digestsOf(login.account),
       turn: this.#turnOf(login.account.id),
+      memory: this.#memoryOf(login.account.id).session(),
       limits: { handlesPerChannel },
       node: store.nodeId,
       commands: this.#commands,
@@ -159,6 +171,11 @@ export class Sessions {
   #turnOf(userId: number): Turn {
     const other = this.#open().find((session) => session.account.id === userId);
     return other?.turn ?? new Turn();
+  }
+
+  #memoryOf(userId: number): UserMemory {
+    const other = this.#open().find((session) => session.account.id === userId);
+    return other?.memory.user ?? this.#options.memory.budget.user();
   }
 
   #whenGone(entry: Entry, session: Session): void {
@@ -276,6 +293,14 @@ export class Sessions {
     this.#deadline = Math.min(this.#deadline, performance.now() + graceMs);
   }
 
+  /** Resolves to false when {@link close} is not through long after its time: a disk may hang. */
+  async overdue(): Promise<false> {
+    while (performance.now() < (this.#deadline ?? Number.POSITIVE_INFINITY) + CLOSING_MS) {
+      await new Promise((resolve) => setTimeout(resolve, DRAIN_POLL_MS).unref());
+    }
+    return false;
+  }
+
   /**
    * Lets nobody in any more, gives transfers `graceMs` milliseconds to end, then ends all sessions
    * and resolves when their files are closed.
@@ -295,6 +320,7 @@ export class Sessions {
       await new Promise((resolve) => setTimeout(resolve, DRAIN_POLL_MS));
     }
     clearInterval(this.#tick);
+    this.#options.memory.close();
     this.#options.admission.close();
   }
 }

@@ -53,6 +53,7 @@ function sftp(session: Session, channel: SessionChannel): undefined {
       clientIdent: session.client,
       digests: session.digests,
       turn: session.turn,
+      memory: session.memory,
       onActivity: () => session.touch(),
       onError: (text) => session.protocolError(text),
     }),

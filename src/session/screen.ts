@@ -1,5 +1,6 @@
 import { Worker } from "node:worker_threads";
 import type { Control } from "../control/protocol.ts";
+import { Chunks } from "../shell/chunks.ts";
 import type { PtySize } from "../shell/pty.ts";
 import { DRAIN_BYTES } from "./channel.ts";
 import { ScreenControl } from "./screen-control.ts";
@@ -40,7 +41,7 @@ export class Screen {
   readonly #options: ScreenOptions;
   readonly #worker: Worker;
   readonly #control: ScreenControl;
-  readonly #waiting: Buffer[] = [];
+  readonly #waiting = new Chunks();
   /** bytes of keys the thread has not taken yet */
   #underWay = 0;
   #sent = 0;

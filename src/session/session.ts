@@ -1,4 +1,5 @@
 import type { Digests } from "../digests/types.ts";
+import type { SessionMemory } from "../memory/budget.ts";
 import type { Turn } from "../sftp/turn.ts";
 import type { Account, AuditEvent, Role } from "../store/types.ts";
 import type { AuditedFileSystem } from "../vfs/audited.ts";
@@ -66,6 +67,7 @@ export interface SessionOptions {
   readonly digests: Digests;
   /** shared by all sessions of the user */
   readonly turn: Turn;
+  readonly memory: SessionMemory;
   readonly limits: SessionLimits;
   readonly node: string;
   readonly commands: Commands;
@@ -88,6 +90,8 @@ export class Session {
   readonly digests: Digests;
   /** the user's share of the event loop */
   readonly turn: Turn;
+  /** what it holds for its client */
+  readonly memory: SessionMemory;
   readonly limits: SessionLimits;
   readonly commands: Commands;
   readonly since = Date.now();
@@ -109,6 +113,7 @@ export class Session {
     this.files = options.files;
     this.digests = options.digests;
     this.turn = options.turn;
+    this.memory = options.memory;
     this.limits = options.limits;
     this.commands = options.commands;
   }

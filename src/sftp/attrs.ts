@@ -16,6 +16,9 @@ export interface Attrs {
 const ALL = AttrFlag.SIZE | AttrFlag.UIDGID | AttrFlag.PERMISSIONS | AttrFlag.ACMODTIME;
 const MAX_U32 = 0xffffffff;
 
+/** As uid or gid: leave it as it is. OpenSSH's server hands it to chown(2), where it is -1. */
+const UNCHANGED = MAX_U32;
+
 export function readAttrs(reader: Reader): Attrs {
   const flags = reader.u32();
   const size = flags & AttrFlag.SIZE ? { size: reader.u64() } : undefined;
@@ -41,8 +44,16 @@ function skipExtended(reader: Reader): void {
 /** @throws FsError EFBIG for a size of 2^53 or more */
 export function toChange(attrs: Attrs): StatChange {
   if (attrs.size === Number.POSITIVE_INFINITY) throw new FsError("EFBIG");
-  if (attrs.permissions === undefined) return attrs;
-  return { ...attrs, permissions: attrs.permissions & 0o7777 };
+  const { owner, permissions, ...change } = attrs;
+  return {
+    ...change,
+    ...(owner && { owner: toOwner(owner) }),
+    ...(permissions !== undefined && { permissions: permissions & 0o7777 }),
+  };
+}
+
+function toOwner({ uid, gid }: NonNullable<Attrs["owner"]>): NonNullable<StatChange["owner"]> {
+  return { ...(uid !== UNCHANGED && { uid }), ...(gid !== UNCHANGED && { gid }) };
 }
 
 /** All fields but the extended ones; uid and gid are always the virtual owner's. */

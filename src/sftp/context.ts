@@ -1,4 +1,5 @@
 import type { Digests } from "../digests/types.ts";
+import type { SessionMemory } from "../memory/budget.ts";
 import type { ByteString } from "../vfs/path.ts";
 import type { UserFileSystem } from "../vfs/types.ts";
 import type { Handles } from "./handles.ts";
@@ -17,6 +18,8 @@ export interface Context {
   readonly digests: Digests | undefined;
   /** the share of the event loop that all channels of the user have together */
   readonly turn: Turn;
+  /** what the session may hold for its client: replies count there */
+  readonly memory: SessionMemory;
   /** aborted when the channel ends: for what takes long */
   readonly signal: AbortSignal;
   /** something goes on, though no request has arrived */

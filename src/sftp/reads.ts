@@ -55,8 +55,13 @@ async function readRest(
   frame.set(start.subarray(DATA_HEADER, DATA_HEADER + have), DATA_HEADER);
   recycle(start);
   const offset = DATA_HEADER + have;
-  const count = await handle.file.read(frame, offset, length - have, position + have);
-  return reply(frame, id, have + count);
+  try {
+    const count = await handle.file.read(frame, offset, length - have, position + have);
+    return reply(frame, id, have + count);
+  } catch (thrown) {
+    recycle(frame);
+    throw thrown;
+  }
 }
 
 function guess(handle: FileHandle, position: number, length: number): number {

@@ -2,15 +2,15 @@ import type { ByteString } from "../vfs/path.ts";
 import type { FileStat, Owner } from "../vfs/types.ts";
 import { writeAttrs } from "./attrs.ts";
 import { PacketType, StatusCode } from "./constants.ts";
-import { OPENSSH_TEXTS, toStatus } from "./status.ts";
+import { TEXTS, toStatus } from "./status.ts";
 import { Writer } from "./writer.ts";
 
-/** STATUS with an empty language tag. */
-export function statusReply(id: number, code: StatusCode, text: string): Buffer {
+/** STATUS with an empty language tag, as OpenSSH sends it. */
+export function statusReply(id: number, code: StatusCode, text = TEXTS[code]): Buffer {
   return new Writer(PacketType.STATUS).u32(id).u32(code).text(text).text("").finish();
 }
 
-const OK = statusReply(0, StatusCode.OK, OPENSSH_TEXTS[StatusCode.OK]);
+const OK = statusReply(0, StatusCode.OK);
 
 /** STATUS OK for each of `ids`, in one buffer. */
 export function okReplies(ids: readonly number[]): Buffer {
@@ -29,7 +29,7 @@ export function okReply(id: number): Buffer {
 }
 
 export function eofReply(id: number): Buffer {
-  return statusReply(id, StatusCode.EOF, OPENSSH_TEXTS[StatusCode.EOF]);
+  return statusReply(id, StatusCode.EOF);
 }
 
 /** The STATUS for whatever an operation threw. */
@@ -39,7 +39,7 @@ export function errorReply(id: number, thrown: unknown): Buffer {
 }
 
 export function unsupportedReply(id: number): Buffer {
-  return statusReply(id, StatusCode.OP_UNSUPPORTED, OPENSSH_TEXTS[StatusCode.OP_UNSUPPORTED]);
+  return statusReply(id, StatusCode.OP_UNSUPPORTED);
 }
 
 export function attrsReply(id: number, stat: FileStat, owner: Owner): Buffer {

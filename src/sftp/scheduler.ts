@@ -1,9 +1,10 @@
 import { errorName, FsError } from "../errors.ts";
 import type { ByteChannel } from "../session/channel.ts";
 import type { OpenFile } from "../vfs/types.ts";
-import { DATA_HEADER, FRAME_SLACK, MAX_DATA, MAX_PACKET, PacketType } from "./constants.ts";
+import { FRAME_SLACK, MAX_DATA, MAX_PACKET, PacketType } from "./constants.ts";
 import type { Context, Kind, Request } from "./context.ts";
 import { peekExtension } from "./extensions/table.ts";
+import { frameRoom, recycle } from "./frame-memory.ts";
 import { FrameQueue } from "./frames.ts";
 import { Outbox } from "./outbox.ts";
 import { MalformedError, Reader } from "./reader.ts";
@@ -22,7 +23,7 @@ const MAX_REPLY_BYTES = 4 * 1024 * 1024;
 /** The place of one reply in the order of requests. */
 interface Slot {
   reply: Buffer | undefined;
-  /** bytes counted against MAX_REPLY_BYTES */
+  /** bytes counted against MAX_REPLY_BYTES, and taken from the session's memory */
   held: number;
 }
 
@@ -34,8 +35,8 @@ export type Outcome = "eof" | "error";
  * Requests that change nothing overlap each other; every other request waits for all before it, but
  * WRITEs that follow each other in a file are done as one: two at once could reach the disk in the
  * other order, and a crash between them leave a hole that a client resumes behind. Received frames
- * stay unparsed until there is room for their work and their reply, so memory is bounded by the
- * client's window.
+ * stay unparsed until there is room for their work and their reply, in this channel and in the
+ * session's share of the server's memory; so memory is bounded by the client's window and that share.
  */
 export class Scheduler {
   /** Called once, when everything that was started has been answered. */
@@ -87,7 +88,9 @@ export class Scheduler {
   stop(): Promise<void> {
     this.#done = true;
     this.#context.turn.forget(this.#pump);
+    this.#context.memory.forget(this.#pump);
     this.#frames.clear();
+    for (const { reply, held } of this.#slots) if (reply !== undefined) this.#drop(reply, held);
     this.#slots = [];
     if (this.#running === 0) return Promise.resolve();
     return new Promise((resolve) => {
@@ -141,7 +144,11 @@ export class Scheduler {
   #hasRoom(bytes: number): boolean {
     if (this.#slots.length >= MAX_SLOTS) return false;
     const waiting = this.#held + this.#outbox.bytes + this.#channel.queuedBytes;
-    return waiting + bytes <= MAX_REPLY_BYTES;
+    if (waiting + bytes > MAX_REPLY_BYTES) return false;
+    const { memory } = this.#context;
+    if (memory.mayTake(bytes)) return true;
+    memory.wait(this.#pump, bytes);
+    return false;
   }
 
   #greet(length: number): boolean {
@@ -169,7 +176,8 @@ export class Scheduler {
     const transfer = peekTransfer(this.#frames);
     if (transfer === undefined) return this.#refuseTransfer();
     const length = Math.min(transfer.length, MAX_DATA);
-    if (!this.#hasRoom(DATA_HEADER + length)) return false;
+    const room = frameRoom(length);
+    if (!this.#hasRoom(room)) return false;
     const { id, position } = transfer;
     this.#frames.skip(transfer.frameBytes);
     this.#credit += transfer.frameBytes;
@@ -178,7 +186,7 @@ export class Scheduler {
     else if (!handle.file.flags.read) this.#answer(errorReply(id, notOpenFor("reading")));
     else if (length === 0) this.#answer(emptyData(id));
     else if (!Number.isSafeInteger(position + length)) this.#answer(eofReply(id));
-    else this.#run("observe", id, DATA_HEADER + length, read(handle, id, position, length));
+    else this.#run("observe", id, room, read(handle, id, position, length));
     return true;
   }
 
@@ -247,7 +255,7 @@ export class Scheduler {
   #begin(kind: Kind, held: number): Slot {
     const slot: Slot = { reply: undefined, held };
     this.#slots.push(slot);
-    this.#held += held;
+    this.#hold(held);
     this.#running++;
     this.#phase = kind;
     return slot;
@@ -257,10 +265,11 @@ export class Scheduler {
     this.#running--;
     if (this.#running === 0) this.#phase = "idle";
     if (this.#done) {
+      this.#drop(reply, slot.held);
       if (this.#running === 0) this.#stopped?.();
       return;
     }
-    this.#held += reply.length - slot.held;
+    this.#hold(reply.length - slot.held);
     slot.held = reply.length;
     slot.reply = reply;
     if (slot === this.#slots[0]) this.#emit();
@@ -270,15 +279,27 @@ export class Scheduler {
   /** A reply that needed no work takes its place in the order all the same. */
   #answer(reply: Buffer): void {
     this.#slots.push({ reply, held: reply.length });
-    this.#held += reply.length;
+    this.#hold(reply.length);
     this.#emit();
+  }
+
+  #hold(bytes: number): void {
+    this.#held += bytes;
+    if (bytes < 0) this.#context.memory.give(-bytes);
+    else this.#context.memory.force(bytes);
+  }
+
+  /** Nobody gets the reply any more. */
+  #drop(reply: Buffer, held: number): void {
+    recycle(reply);
+    this.#hold(-held);
   }
 
   #emit(): void {
     for (let slot = this.#slots[0]; slot?.reply !== undefined; slot = this.#slots[0]) {
       this.#slots.shift();
-      this.#held -= slot.held;
       this.#outbox.put(slot.reply);
+      this.#hold(-slot.held);
     }
   }
 
@@ -302,6 +323,7 @@ export class Scheduler {
     if (this.#hasWholeFrame()) return;
     this.#outbox.flush();
     this.#done = true;
+    this.#context.memory.forget(this.#pump);
     this.onDone(this.#ending);
   }
 

@@ -1,5 +1,6 @@
 import type { Digests } from "../digests/types.ts";
 import { FsError } from "../errors.ts";
+import { plentyOfMemory, type SessionMemory } from "../memory/budget.ts";
 import type { ByteChannel } from "../session/channel.ts";
 import type { UserFileSystem } from "../vfs/types.ts";
 import type { Context } from "./context.ts";
@@ -7,8 +8,8 @@ import { Handles } from "./handles.ts";
 import { ownerColumns } from "./longname.ts";
 import { Scheduler } from "./scheduler.ts";
 import { toStatus } from "./status.ts";
+import { sendsLinkFirst } from "./symlink-order.ts";
 import { Turn } from "./turn.ts";
-import { sendsLinkFirst } from "./version.ts";
 
 export interface SftpOptions {
   /** open handles at once, 64 or more: OpenSSH's client takes less as its number of requests */
@@ -19,6 +20,8 @@ export interface SftpOptions {
   readonly digests?: Digests;
   /** shared by all channels of a user */
   readonly turn?: Turn;
+  /** shared by all channels of a session */
+  readonly memory?: SessionMemory;
   /** called in every turn that started a request */
   onActivity?(): void;
   /** what the peer or a closing file did wrong, for a log: no host paths */
@@ -52,6 +55,7 @@ export function serveSftp(
     columns,
     digests: options.digests,
     turn: options.turn ?? new Turn(),
+    memory: options.memory ?? plentyOfMemory(),
     signal: ending.signal,
     onActivity: () => options.onActivity?.(),
     linkFirst: sendsLinkFirst(options.clientIdent),

@@ -1,4 +1,4 @@
-import { type FsError, type FsErrorCode, toFsError } from "../errors.ts";
+import { type FsErrorCode, toFsError } from "../errors.ts";
 import { StatusCode } from "./constants.ts";
 import { MalformedError } from "./reader.ts";
 
@@ -9,25 +9,23 @@ export interface Status {
 }
 
 /**
- * The texts of OpenSSH's server, for the codes that say enough. Some clients compare them: node-ssh
- * makes missing directories only where it reads exactly "No such file".
+ * The texts of OpenSSH's server, for there are clients that go by the text: node-ssh makes missing
+ * directories only after "No such file". Only FAILURE, which says nothing, has others in its place.
  */
-export const OPENSSH_TEXTS = {
+export const TEXTS: Readonly<Record<StatusCode, string>> = {
   [StatusCode.OK]: "Success",
   [StatusCode.EOF]: "End of file",
   [StatusCode.NO_SUCH_FILE]: "No such file",
   [StatusCode.PERMISSION_DENIED]: "Permission denied",
+  [StatusCode.FAILURE]: "Failure",
   [StatusCode.BAD_MESSAGE]: "Bad message",
+  [StatusCode.NO_CONNECTION]: "No connection",
+  [StatusCode.CONNECTION_LOST]: "Connection lost",
   [StatusCode.OP_UNSUPPORTED]: "Operation unsupported",
-} as const;
+};
 
-type ToldCode = keyof typeof OPENSSH_TEXTS;
-
-/**
- * The one map from failed file operations to SFTP version 3: a code that says enough, or the text
- * that says what FAILURE doesn't.
- */
-const STATUSES: Readonly<Record<FsErrorCode, ToldCode | string>> = {
+/** The codes for failed file operations that SFTP version 3 has one of its own for. */
+const CODES: Readonly<Partial<Record<FsErrorCode, StatusCode>>> = {
   ENOENT: StatusCode.NO_SUCH_FILE,
   ENOTDIR: StatusCode.NO_SUCH_FILE,
   ELOOP: StatusCode.NO_SUCH_FILE,
@@ -37,6 +35,10 @@ const STATUSES: Readonly<Record<FsErrorCode, ToldCode | string>> = {
   EINVAL: StatusCode.BAD_MESSAGE,
   ENAMETOOLONG: StatusCode.BAD_MESSAGE,
   EOPNOTSUPP: StatusCode.OP_UNSUPPORTED,
+};
+
+/** What FAILURE says for the others. */
+const FAILURES: Readonly<Partial<Record<FsErrorCode, string>>> = {
   EEXIST: "File already exists",
   ENOTEMPTY: "Directory not empty",
   EISDIR: "Is a directory",
@@ -53,16 +55,14 @@ const STATUSES: Readonly<Record<FsErrorCode, ToldCode | string>> = {
 
 /** The status that answers whatever an operation threw. */
 export function toStatus(thrown: unknown): Status {
-  if (thrown instanceof MalformedError) return told(StatusCode.BAD_MESSAGE);
-  const error: FsError = toFsError(thrown);
-  const status = STATUSES[error.code];
-  if (typeof status === "number") return told(status);
-  return {
-    code: StatusCode.FAILURE,
-    text: error.message === error.code ? status : error.message,
-  };
+  if (thrown instanceof MalformedError) return status(StatusCode.BAD_MESSAGE);
+  const { code, message } = toFsError(thrown);
+  const own = CODES[code];
+  if (own !== undefined) return status(own);
+  const text = message === code ? FAILURES[code] : message;
+  return { code: StatusCode.FAILURE, text: text ?? TEXTS[StatusCode.FAILURE] };
 }
 
-function told(code: ToldCode): Status {
-  return { code, text: OPENSSH_TEXTS[code] };
+function status(code: StatusCode): Status {
+  return { code, text: TEXTS[code] };
 }

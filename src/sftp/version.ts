@@ -17,17 +17,3 @@ export function greet(frame: Buffer, context: Context): Buffer | undefined {
     writer.bytes(fromText(name)).bytes(fromText(version));
   return writer.finish();
 }
-
-/**
- * Clients whose SYMLINK has the link first, as the draft says (section 6.10), to every server that
- * doesn't call itself OpenSSH. All others send the target first, as OpenSSH's server reads it. Where
- * each does so: WinSCP core/SftpFileSystem.cpp, sshj Requester.symlink, AsyncSSH sftp.py, npm ssh2
- * lib/protocol/SFTP.js (also under ssh2-sftp-client and node-ssh), libssh sftp.c (also under KIO;
- * libssh2 is another library), phpseclib Net/SFTP.php.
- */
-const LINK_FIRST = /^SSH-2\.0-(?:winscp|sshj|asyncssh|ssh2js|libssh_|libssh-|phpseclib)/i;
-
-/** @param clientIdent the client's SSH identification string */
-export function sendsLinkFirst(clientIdent: string): boolean {
-  return LINK_FIRST.test(clientIdent);
-}

@@ -1,5 +1,5 @@
-import { compact } from "../session/channel.ts";
 import { type ByteString, bytes } from "../vfs/path.ts";
+import { Chunks } from "./chunks.ts";
 import { interruption } from "./errors.ts";
 
 /** Where bytes come from. */
@@ -15,6 +15,11 @@ export interface Sink {
    * change afterwards. Rejects when nobody takes the bytes any more.
    */
   write(data: Buffer): Promise<void>;
+  /**
+   * Resolves when all that was written is in packets: what is written next is in another one. Sinks
+   * without packets leave it out.
+   */
+  packed?(): Promise<void>;
 }
 
 /** A terminal on the other side. */
@@ -105,17 +110,10 @@ export class Input {
 /** No input at all. */
 export const NO_INPUT: Source = { pull: async () => undefined };
 
-/** Smaller chunks that wait are put together, so that a flood of tiny ones costs little more. */
-const SMALL = 2048;
-const PACK = 16 * 1024;
-
 /** Bytes that are pushed by one side and pulled by the other. */
 export class Queue implements Source {
   readonly #taken: (length: number) => void;
-  #chunks: Buffer[] = [];
-  /** the last chunk is the first `#packed` bytes of this one */
-  #pack: Buffer | undefined;
-  #packed = 0;
+  readonly #chunks = new Chunks();
   #ended = false;
   #wake: (() => void) | undefined;
 
@@ -126,21 +124,8 @@ export class Queue implements Source {
 
   push(data: Buffer): void {
     if (this.#ended || data.length === 0) return;
-    if (data.length >= SMALL || this.#chunks.length === 0) {
-      this.#pack = undefined;
-      this.#chunks.push(compact(data));
-    } else this.#pushSmall(data);
+    this.#chunks.push(data);
     this.#wake?.();
-  }
-
-  #pushSmall(data: Buffer): void {
-    if (this.#pack === undefined || this.#packed + data.length > PACK) {
-      this.#pack = Buffer.allocUnsafeSlow(PACK);
-      this.#packed = 0;
-      this.#chunks.push(this.#pack);
-    }
-    this.#packed += data.copy(this.#pack, this.#packed);
-    this.#chunks[this.#chunks.length - 1] = this.#pack.subarray(0, this.#packed);
   }
 
   end(): void {
@@ -150,20 +135,17 @@ export class Queue implements Source {
 
   /** Forgets what nobody has pulled. */
   clear(): void {
-    for (const chunk of this.#chunks) this.#taken(chunk.length);
-    this.#chunks = [];
-    this.#pack = undefined;
+    for (const chunk of this.#chunks.takeAll()) this.#taken(chunk.length);
   }
 
   async pull(signal: AbortSignal): Promise<Buffer | undefined> {
-    while (this.#chunks.length === 0 && !this.#ended) {
+    while (this.#chunks.isEmpty && !this.#ended) {
       const pushed = new Promise<void>((resolve) => {
         this.#wake = resolve;
       });
       await unlessAborted(signal, pushed);
     }
     const chunk = this.#chunks.shift();
-    if (this.#chunks.length === 0) this.#pack = undefined;
     if (chunk !== undefined) this.#taken(chunk.length);
     return chunk;
   }
@@ -199,5 +181,11 @@ export class Output {
     this.#pieces = [];
     this.#length = 0;
     await unlessAborted(this.#signal, this.#sink.write(data));
+  }
+
+  /** {@link Sink.packed} for what was printed and written. */
+  async packed(): Promise<void> {
+    await this.flush();
+    if (this.#sink.packed !== undefined) await unlessAborted(this.#signal, this.#sink.packed());
   }
 }

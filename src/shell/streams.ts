@@ -1,4 +1,4 @@
-import { type ByteChannel, DRAIN_BYTES } from "../session/channel.ts";
+import type { ByteChannel } from "../session/channel.ts";
 import { Interrupted } from "./errors.ts";
 import { Queue, type Sink, unlessAborted } from "./io.ts";
 
@@ -21,11 +21,14 @@ export class ChannelStreams {
   readonly #channel: ShellChannel;
   readonly #gone = new AbortController();
   #drained: (() => void)[] = [];
+  /** writes of which some bytes are in no packet yet, and who waits for them */
+  #unpacked = 0;
+  #packed: (() => void)[] = [];
 
   constructor(channel: ShellChannel) {
     this.#channel = channel;
     this.input = new Queue((length) => channel.consume(length));
-    this.output = { write: (data) => this.#write(data) };
+    this.output = { write: (data) => this.#write(data), packed: () => this.#allPacked() };
     this.errors = { write: (data) => this.#writeError(data) };
     channel.onData = (chunk) => this.#receive(chunk);
     channel.onEnd = () => this.input.end();
@@ -51,8 +54,23 @@ export class ChannelStreams {
   }
 
   async #write(data: Buffer): Promise<void> {
-    this.#channel.write(data);
+    if (data.length > 0) {
+      this.#unpacked += 1;
+      this.#channel.write(data, this.#release);
+    }
     await this.#drain();
+  }
+
+  readonly #release = (): void => {
+    this.#unpacked -= 1;
+    if (this.#unpacked > 0) return;
+    for (const resolve of this.#packed.splice(0)) resolve();
+  };
+
+  async #allPacked(): Promise<void> {
+    if (this.#unpacked === 0 || this.gone.aborted) return;
+    const packed = new Promise<void>((resolve) => this.#packed.push(resolve));
+    await unlessAborted(this.gone, packed);
   }
 
   async #writeError(data: Buffer): Promise<void> {
@@ -63,7 +81,7 @@ export class ChannelStreams {
   }
 
   async #drain(): Promise<void> {
-    while (this.#channel.queuedBytes > DRAIN_BYTES && !this.gone.aborted) {
+    while (this.#channel.isFull && !this.gone.aborted) {
       const drained = new Promise<void>((resolve) => this.#drained.push(resolve));
       await unlessAborted(this.gone, drained);
     }

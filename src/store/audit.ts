@@ -2,6 +2,7 @@ import { setImmediate } from "node:timers/promises";
 import type { Statement } from "better-sqlite3";
 import type { Connection } from "./database.ts";
 import type { AuditEvent, AuditKind, AuditRecord } from "./types.ts";
+import type { Writes } from "./writes.ts";
 
 /** Which records; times in milliseconds since the epoch, `since` included, `until` not. */
 export interface AuditQuery {
@@ -17,6 +18,8 @@ export interface AuditQuery {
 
 const FLUSH_MS = 100;
 const FLUSH_AT = 500;
+/** How long a query waits until what was recorded before it is written. */
+const QUERY_PATIENCE_MS = 250;
 /** What is held back at most while the database refuses writes (disk full). */
 const MAX_QUEUED = 10_000;
 const DEFAULT_LIMIT = 100;
@@ -101,17 +104,19 @@ export function auditSelect(query: AuditQuery): { sql: string; values: (string |
 /** The audit trail: written behind, kept within bounds. */
 export class AuditStore {
   readonly #connection: Connection;
+  readonly #writes: Writes;
   readonly #insert: Statement;
   readonly #count: Statement<[AuditKind, number]>;
   readonly #counts: Statement<[], KindCount>;
   readonly #expired: Statement<[number], AuditKind>;
   readonly #surplus: Statement<[AuditKind, number], AuditKind>;
-  #queue: { at: number; event: AuditEvent }[] = [];
+  readonly #queue: { at: number; event: AuditEvent }[] = [];
   #timer: NodeJS.Timeout | undefined;
   #lost = 0;
 
-  constructor(connection: Connection) {
+  constructor(connection: Connection, writes: Writes) {
     this.#connection = connection;
+    this.#writes = writes;
     this.#insert = connection.prepare(
       `INSERT INTO audit (at, kind, user, actor, remote, session, path, bytes, duration_ms, detail)
        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
@@ -148,46 +153,54 @@ export class AuditStore {
     }
     this.#queue.push({ at: Date.now(), event: bounded(event) });
     // Exactly at the mark: while the database refuses writes only the timer tries again.
-    if (this.#queue.length === FLUSH_AT) this.flush();
-    if (this.#queue.length > 0) this.#timer ??= setTimeout(() => this.flush(), FLUSH_MS);
+    if (this.#queue.length === FLUSH_AT) void this.flush(0);
+    if (this.#queue.length > 0) this.#later();
   }
 
-  /** Writes what is queued, in one transaction. When that fails it stays queued and is tried again. */
-  flush(): void {
+  #later(): void {
+    this.#timer ??= setTimeout(() => void this.flush(FLUSH_MS), FLUSH_MS);
+  }
+
+  /**
+   * Writes what is queued, in one transaction. When that fails it stays queued and is tried again.
+   * @param patienceMs how long to wait for a lock on the database; without it as long as any write
+   */
+  async flush(patienceMs?: number): Promise<void> {
     clearTimeout(this.#timer);
     this.#timer = undefined;
     if (this.#queue.length === 0) return;
+    const booked = (written: number): void => {
+      this.#queue.splice(0, written);
+    };
     try {
-      this.#write();
+      const wait = patienceMs === undefined ? {} : { patienceMs };
+      await this.#writes.run(() => this.#write(), { booked, deferrable: true, ...wait });
     } catch {
-      if (this.#connection.open) this.#timer = setTimeout(() => this.flush(), FLUSH_MS);
+      if (this.#connection.open) this.#later();
     }
   }
 
-  #write(): void {
-    this.#connection
-      .transaction(() => {
-        for (const { at, event } of this.#queue) {
-          this.#insert.run(
-            at,
-            event.kind,
-            event.user ?? "",
-            event.actor ?? "",
-            event.remote ?? "",
-            event.session ?? null,
-            event.path ?? "",
-            event.bytes ?? null,
-            event.durationMs === undefined ? null : Math.round(event.durationMs),
-            event.detail ?? "",
-          );
-        }
-        this.#counted(
-          this.#queue.map(({ event }) => event.kind),
-          1,
-        );
-      })
-      .immediate();
-    this.#queue = [];
+  /** @returns the number of records */
+  #write(): number {
+    for (const { at, event } of this.#queue) {
+      this.#insert.run(
+        at,
+        event.kind,
+        event.user ?? "",
+        event.actor ?? "",
+        event.remote ?? "",
+        event.session ?? null,
+        event.path ?? "",
+        event.bytes ?? null,
+        event.durationMs === undefined ? null : Math.round(event.durationMs),
+        event.detail ?? "",
+      );
+    }
+    this.#counted(
+      this.#queue.map(({ event }) => event.kind),
+      1,
+    );
+    return this.#queue.length;
   }
 
   /** Keeps the numbers of records by kind true, in the transaction that adds or removes them. */
@@ -197,9 +210,12 @@ export class AuditStore {
     for (const [kind, number] of numbers) this.#count.run(kind, number);
   }
 
-  /** Newest first; with `afterId` oldest first. Sees everything recorded by this process before. */
+  /**
+   * Newest first; with `afterId` oldest first. Sees everything recorded by this process before,
+   * unless the database can't be written.
+   */
   async query(query: AuditQuery = {}): Promise<AuditRecord[]> {
-    this.flush();
+    await this.flush(QUERY_PATIENCE_MS);
     const { sql, values } = auditSelect(query);
     return this.#connection
       .prepare<unknown[], AuditRow>(sql)
@@ -232,13 +248,11 @@ export class AuditStore {
   async #inSteps(remove: () => AuditKind[]): Promise<number> {
     let removed = 0;
     while (this.#connection.open) {
-      const kinds = this.#connection
-        .transaction(() => {
-          const gone = remove();
-          this.#counted(gone, -1);
-          return gone;
-        })
-        .immediate();
+      const kinds = await this.#writes.run(() => {
+        const gone = remove();
+        this.#counted(gone, -1);
+        return gone;
+      });
       if (kinds.length === 0) break;
       removed += kinds.length;
       await setImmediate();

@@ -1,12 +1,13 @@
 import type { Statement } from "better-sqlite3";
 import type { Connection } from "./database.ts";
 import type { Change, ChangeKind } from "./types.ts";
+import type { Writes } from "./writes.ts";
 
 const KEPT_CHANGES = 10_000;
 
 /** What the processes of an instance tell each other through the store. */
 export class ChangeStore {
-  readonly #connection: Connection;
+  readonly #writes: Writes;
   readonly #insert: Statement;
   readonly #prune: Statement;
   readonly #latest: Statement<[], number>;
@@ -14,8 +15,8 @@ export class ChangeStore {
   readonly #dataVersion: Statement<[], number>;
   #seen: number;
 
-  constructor(connection: Connection) {
-    this.#connection = connection;
+  constructor(connection: Connection, writes: Writes) {
+    this.#writes = writes;
     this.#insert = connection.prepare(
       "INSERT INTO changes (kind, user_id, detail, at) VALUES (?, ?, ?, ?)",
     );
@@ -36,13 +37,11 @@ export class ChangeStore {
 
   /** Resolves to the change's id. Only the last 10,000 are kept. */
   async add(kind: ChangeKind, userId: number, detail = ""): Promise<number> {
-    return this.#connection
-      .transaction(() => {
-        const id = Number(this.#insert.run(kind, userId, detail, Date.now()).lastInsertRowid);
-        this.#prune.run(id - KEPT_CHANGES);
-        return id;
-      })
-      .immediate();
+    return this.#writes.run(() => {
+      const id = Number(this.#insert.run(kind, userId, detail, Date.now()).lastInsertRowid);
+      this.#prune.run(id - KEPT_CHANGES);
+      return id;
+    });
   }
 
   /** The newest change's id, 0 when there is none. */

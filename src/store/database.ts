@@ -1,38 +1,82 @@
 import { chmodSync, mkdirSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import type Database from "better-sqlite3";
+import { InstanceError } from "../errors.ts";
 import { Driver } from "./database-driver.ts";
 
 export type Connection = Database.Database;
 
-const BUSY_TIMEOUT_MS = 5_000;
+/** While it is opened: nothing else waits for this process yet. */
+const OPENING_TIMEOUT_MS = 5_000;
 const MIGRATION_NAME = /^(\d{3})_[a-z0-9_]+\.sql$/;
 
 /**
- * Opens (and makes or migrates, unless read-only) the database file. Several processes may have it
- * open: WAL mode, and every transaction that reads before it writes must be `immediate`.
+ * Opens (and makes or migrates) the database file. Several processes may have it open: WAL mode,
+ * and every transaction that writes goes through `Writes`, since nothing here waits for a lock.
+ * @throws InstanceError when a newer version of the program has made it
  */
 export function openDatabase(file: string, migrations: string): Connection {
   mkdirSync(join(file, ".."), { recursive: true, mode: 0o700 });
-  const connection = new Driver(file, { timeout: BUSY_TIMEOUT_MS });
-  chmodSync(file, 0o600);
+  const connection = new Driver(file, { timeout: OPENING_TIMEOUT_MS });
+  try {
+    prepare(connection, migrations);
+    return connection;
+  } catch (thrown) {
+    connection.close();
+    throw thrown;
+  }
+}
+
+function prepare(connection: Connection, migrations: string): void {
+  const known = migrationsIn(migrations);
+  requireKnown(connection, known.at(-1)?.number ?? 0);
+  chmodSync(connection.name, 0o600);
   connection.pragma("journal_mode = WAL");
   // NORMAL keeps every commit through a crash of the process; only a power cut can lose the last ones.
   connection.pragma("synchronous = NORMAL");
   connection.pragma("foreign_keys = ON");
   connection.pragma("secure_delete = ON");
-  migrate(connection, migrations);
-  return connection;
+  migrate(connection, known);
+  // SQLite's own way to wait for a lock stops the event loop.
+  connection.pragma("busy_timeout = 0");
 }
 
-function migrate(connection: Connection, directory: string): void {
+interface Migration {
+  readonly number: number;
+  readonly file: string;
+}
+
+/** In order. */
+function migrationsIn(directory: string): Migration[] {
+  return readdirSync(directory)
+    .sort()
+    .flatMap((name) => {
+      const number = Number(MIGRATION_NAME.exec(name)?.[1] ?? 0);
+      return number === 0 ? [] : [{ number, file: join(directory, name) }];
+    });
+}
+
+function versionOf(connection: Connection): number {
+  return connection.pragma("user_version", { simple: true }) as number;
+}
+
+function requireKnown(connection: Connection, newest: number): void {
+  const version = versionOf(connection);
+  if (version <= newest) return;
+  throw new InstanceError(
+    `db/moorage.sqlite was made by a newer version of moorage (schema ${version}, this one knows ${newest}): use that version, or restore a backup from before the upgrade`,
+  );
+}
+
+function migrate(connection: Connection, known: readonly Migration[]): void {
+  // Asked first without the lock, which another program may hold for long.
+  if (versionOf(connection) >= (known.at(-1)?.number ?? 0)) return;
   connection
     .transaction(() => {
-      const done = connection.pragma("user_version", { simple: true }) as number;
-      for (const name of readdirSync(directory).sort()) {
-        const number = Number(MIGRATION_NAME.exec(name)?.[1] ?? 0);
+      const done = versionOf(connection);
+      for (const { number, file } of known) {
         if (number <= done) continue;
-        connection.exec(readFileSync(join(directory, name), "utf8"));
+        connection.exec(readFileSync(file, "utf8"));
         connection.pragma(`user_version = ${number}`);
       }
     })

@@ -1,5 +1,6 @@
 import type { Statement } from "better-sqlite3";
 import type { Connection } from "./database.ts";
+import type { Writes } from "./writes.ts";
 
 /** Digests in hexadecimal by the name of their algorithm. */
 export type DigestMap = Readonly<Record<string, string>>;
@@ -25,7 +26,7 @@ const USE_PRECISION_MS = 60 * 60 * 1_000;
  * of the contents, and times only have to tell of changes by others than this program.
  */
 export class DigestStore {
-  readonly #connection: Connection;
+  readonly #writes: Writes;
   readonly #nodeId: string;
   readonly #find: Statement<unknown[], Row>;
   readonly #use: Statement;
@@ -40,8 +41,8 @@ export class DigestStore {
   readonly #carry: Statement;
   readonly #prune: Statement;
 
-  constructor(connection: Connection, nodeId: string) {
-    this.#connection = connection;
+  constructor(connection: Connection, writes: Writes, nodeId: string) {
+    this.#writes = writes;
     this.#nodeId = nodeId;
     this.#find = connection.prepare(
       "SELECT digests, token, used_at FROM digests WHERE inode = ? AND state = ?",
@@ -88,14 +89,20 @@ export class DigestStore {
     const row = this.#find.get(inode, state);
     if (row === undefined) return undefined;
     const now = Date.now();
-    if (Math.abs(now - row.used_at) > USE_PRECISION_MS) this.#use.run(now, inode);
+    if (Math.abs(now - row.used_at) > USE_PRECISION_MS) await this.#used(inode, now);
     return { digests: JSON.parse(row.digests), token: row.token };
+  }
+
+  /** Said in passing: it must not keep anybody waiting. */
+  async #used(inode: string, now: number): Promise<void> {
+    const act = (): unknown => this.#use.run(now, inode);
+    await this.#writes.run(act, { patienceMs: 0 }).catch(() => undefined);
   }
 
   /** Keeps digests, beside others of the same state. Not while another process has the file open. */
   async put(userId: number, inode: string, state: string, digests: DigestMap): Promise<void> {
     const row = { userId, inode, state, digests: JSON.stringify(digests), now: Date.now() };
-    this.#immediate(() => {
+    await this.#writes.run(() => {
       if (this.#isOpenElsewhere(userId, inode)) return;
       if (this.#add.run(row).changes === 0) this.#replace.run({ ...row, token: null });
     });
@@ -107,47 +114,45 @@ export class DigestStore {
    */
   async claim(userId: number, inode: string, token: string): Promise<boolean> {
     const row = { userId, inode, token, state: null, digests: "{}", now: Date.now() };
-    return this.#immediate(() => {
+    return this.#writes.run(() => {
       return !this.#isOpenElsewhere(userId, inode) && this.#replace.run(row).changes > 0;
     });
   }
 
   /** The upload is complete, and this is the file's state. False when the claim is gone. */
   async closed(inode: string, token: string, state: string): Promise<boolean> {
-    return this.#closed.run({ inode, token, state }).changes > 0;
+    return this.#writes.run(() => this.#closed.run({ inode, token, state }).changes > 0);
   }
 
   /** The digests of a completed upload. False when the claim is gone: they may be wrong by now. */
   async finish(inode: string, token: string, digests: DigestMap): Promise<boolean> {
     const row = { inode, token, digests: JSON.stringify(digests), now: Date.now() };
-    return this.#finish.run(row).changes > 0;
+    return this.#writes.run(() => this.#finish.run(row).changes > 0);
   }
 
   /** Gives up a claim. */
   async release(inode: string, token: string): Promise<void> {
-    this.#release.run(inode, token);
+    await this.#writes.run(() => this.#release.run(inode, token));
   }
 
   /** The file may change from now on, or is gone. */
   async forget(inode: string): Promise<void> {
-    if (this.#any.get(inode) !== undefined) this.#forget.run(inode);
+    if (this.#any.get(inode) === undefined) return;
+    await this.#writes.run(() => this.#forget.run(inode));
   }
 
   /** The file's times changed from one state to the other, and its contents did not. */
   async carry(inode: string, from: string, to: string): Promise<void> {
-    if (this.#any.get(inode) !== undefined) this.#carry.run({ inode, from, to });
+    if (this.#any.get(inode) === undefined) return;
+    await this.#writes.run(() => this.#carry.run({ inode, from, to }));
   }
 
   /** Removes those not used for longest. @returns rows removed */
   async prune(maxRecords: number): Promise<number> {
-    return this.#prune.run(maxRecords).changes;
+    return this.#writes.run(() => this.#prune.run(maxRecords).changes);
   }
 
   #isOpenElsewhere(userId: number, inode: string): boolean {
     return (this.#openElsewhere.get({ userId, inode, node: this.#nodeId }) ?? 0) > 0;
-  }
-
-  #immediate<T>(act: () => T): T {
-    return this.#connection.transaction(act).immediate();
   }
 }

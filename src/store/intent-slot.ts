@@ -1,18 +1,13 @@
-import {
-  closeSync,
-  ftruncateSync,
-  openSync,
-  readFileSync,
-  readSync,
-  rmSync,
-  writeSync,
-} from "node:fs";
+import { closeSync, openSync, readFileSync, readSync, rmSync, writeSync } from "node:fs";
 import { join } from "node:path";
 import type { Intent } from "./ledger-types.ts";
 
 /** The intent's number and the length of what follows; behind that the number again. */
 const HEAD_BYTES = 10;
 const NUMBER_BYTES = 6;
+
+/** Taken when the slot is made, so that writing to it needs no room on a full disk: a usual intent. */
+const PREPARED_BYTES = 16 * 1024;
 
 /**
  * The one intent a node has under way, in a file of its own beside the database. It is written
@@ -29,7 +24,7 @@ export class IntentSlot {
   }
 
   write(intent: Intent): void {
-    this.#fd ??= openSync(this.#file, "w", 0o600);
+    this.#fd ??= this.#make();
     const text = JSON.stringify(intent, encode);
     const length = Buffer.byteLength(text);
     const record = Buffer.allocUnsafe(HEAD_BYTES + length + NUMBER_BYTES);
@@ -37,12 +32,23 @@ export class IntentSlot {
     record.writeUInt32BE(length, NUMBER_BYTES);
     record.write(text, HEAD_BYTES);
     record.writeUIntBE(intent.number, HEAD_BYTES + length, NUMBER_BYTES);
-    writeSync(this.#fd, record, 0, record.length, 0);
+    writeWhole(this.#fd, record);
   }
 
   /** The system call failed: there is nothing to book. */
   clear(): void {
-    if (this.#fd !== undefined) ftruncateSync(this.#fd);
+    if (this.#fd !== undefined) writeWhole(this.#fd, Buffer.alloc(HEAD_BYTES));
+  }
+
+  #make(): number {
+    const fd = openSync(this.#file, "w", 0o600);
+    try {
+      writeWhole(fd, Buffer.alloc(PREPARED_BYTES));
+      return fd;
+    } catch (thrown) {
+      closeSync(fd);
+      throw thrown;
+    }
   }
 
   close(): void {
@@ -51,6 +57,16 @@ export class IntentSlot {
     this.#fd = undefined;
     rmSync(this.#file, { force: true });
   }
+}
+
+/** @throws an error as SQLite's of a full disk: it is the database's disk */
+function writeWhole(fd: number, data: Buffer): void {
+  try {
+    if (writeSync(fd, data, 0, data.length, 0) === data.length) return;
+  } catch (thrown) {
+    if ((thrown as NodeJS.ErrnoException).code !== "ENOSPC") throw thrown;
+  }
+  throw Object.assign(new Error("no room for an intent"), { code: "SQLITE_FULL" });
 }
 
 /** A dead node's last intent; undefined: none, or the process died while it was written. */
@@ -66,6 +82,7 @@ export function readIntent(directory: string, node: string): Intent | undefined 
   if (data.length < end + NUMBER_BYTES) return undefined;
   // A record that was not written whole does not end with its number.
   const number = data.readUIntBE(0, NUMBER_BYTES);
+  if (number === 0) return undefined;
   if (data.readUIntBE(end, NUMBER_BYTES) !== number) return undefined;
   return JSON.parse(data.toString("utf8", HEAD_BYTES, end), decode) as Intent;
 }

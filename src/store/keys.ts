@@ -1,6 +1,7 @@
 import type { Statement } from "better-sqlite3";
 import type { Connection } from "./database.ts";
 import type { UserKey } from "./types.ts";
+import type { Writes } from "./writes.ts";
 
 interface KeyRow {
   readonly fingerprint: string;
@@ -17,13 +18,15 @@ function toKey(row: KeyRow): UserKey {
 
 /** The public keys users log in with. */
 export class KeyStore {
+  readonly #writes: Writes;
   readonly #insert: Statement;
   readonly #ofUser: Statement<[number], KeyRow>;
   readonly #one: Statement<[number, string], KeyRow>;
   readonly #remove: Statement;
   readonly #counts: Statement<[], { user_id: number; keys: number }>;
 
-  constructor(connection: Connection) {
+  constructor(connection: Connection, writes: Writes) {
+    this.#writes = writes;
     this.#insert = connection.prepare(
       `INSERT INTO user_keys (user_id, fingerprint, algorithm, blob, comment, created_at)
        VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (user_id, fingerprint) DO NOTHING`,
@@ -43,8 +46,8 @@ export class KeyStore {
   /** False when the user has that key already. Rejects when there is no such user. */
   async add(userId: number, key: UserKey): Promise<boolean> {
     const { fingerprint, algorithm, blob, comment, createdAt } = key;
-    const done = this.#insert.run(userId, fingerprint, algorithm, blob, comment, createdAt);
-    return done.changes > 0;
+    const row = [userId, fingerprint, algorithm, blob, comment, createdAt];
+    return this.#writes.run(() => this.#insert.run(...row).changes > 0);
   }
 
   async list(userId: number): Promise<UserKey[]> {
@@ -59,7 +62,7 @@ export class KeyStore {
 
   /** False when the user has no such key. */
   async remove(userId: number, fingerprint: string): Promise<boolean> {
-    return this.#remove.run(userId, fingerprint).changes > 0;
+    return this.#writes.run(() => this.#remove.run(userId, fingerprint).changes > 0);
   }
 
   /** Number of keys by user id; users without one are absent. */

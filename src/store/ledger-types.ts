@@ -23,7 +23,7 @@ export interface OpenedRow extends JournalKey {
 export interface Charge extends JournalKey {
   /** bytes this holder may let the file reach without asking */
   charged: number;
-  /** Called inside the granting transaction: from now on `end` is in use. */
+  /** Called in the turn that grants it: from now on `end` is in use. */
   grant(end: number): void;
   /** Bytes the file needs now: its size, or where granted writes under way will end. */
   needed(): number;
@@ -63,6 +63,8 @@ export interface Intent {
   readonly kind: "create" | "remove" | "rename";
   /** what is made or removed, or where a rename leads */
   readonly path: Buffer;
+  /** the inode of the directory that holds it, where the path may not lead there */
+  readonly inside?: string | undefined;
   /** rename: where it comes from, and the inode that moves */
   readonly from?: Buffer;
   readonly moved?: string;

@@ -1,6 +1,7 @@
 import { dirname } from "node:path";
+import { requireHomes } from "./belongings.ts";
 import type { Connection } from "./database.ts";
-import { dropIntent, IntentSlot, intentNumber, readIntent } from "./intent-slot.ts";
+import { Deed, Intents, type Witness } from "./intents.ts";
 import { type LedgerStatements, prepareLedger, range } from "./ledger-statements.ts";
 import type {
   Charge,
@@ -16,11 +17,12 @@ import type {
   Usage,
 } from "./ledger-types.ts";
 import { freeBytes, slackFor } from "./slack.ts";
+import type { Writes } from "./writes.ts";
 
 export type { Charge, Inspected, Intent, JournalRow, OpenedRow, Outcome, Removed, Usage };
 
-/** Looks whether an intent was carried out. */
-export type Witness = (intent: Intent, userName: string) => boolean;
+/** What was done is not booked yet: that comes first, in a transaction of its own. */
+class Unbooked extends Error {}
 
 /**
  * The quota's books. `users.used_bytes` is the sum over all files of what each is charged: its
@@ -31,40 +33,38 @@ export type Witness = (intent: Intent, userName: string) => boolean;
  * the file's row).
  */
 export class LedgerStore {
-  readonly #connection: Connection;
+  readonly #writes: Writes;
   /** this process, in `nodes` */
   readonly node: string;
-  readonly #directory: string;
-  readonly #slot: IntentSlot;
+  /** the instance whose database this is */
+  readonly root: string;
   readonly #sql: LedgerStatements;
+  readonly #intents: Intents;
   #rows = 0;
-  #intents = 0;
-  /** the last intent was carried out, but the transaction that books it is not through */
-  #unbooked = false;
-  #witness: Witness | undefined;
 
-  constructor(connection: Connection, nodeId: string) {
-    this.#connection = connection;
+  constructor(connection: Connection, writes: Writes, nodeId: string) {
+    const directory = dirname(connection.name);
+    this.#writes = writes;
     this.node = nodeId;
-    this.#directory = dirname(connection.name);
-    this.#slot = new IntentSlot(this.#directory, nodeId);
+    this.root = dirname(directory);
     this.#sql = prepareLedger(connection);
+    this.#intents = new Intents(directory, nodeId, this.#sql, (intent) => this.#bookLate(intent));
   }
 
-  /** To be called before the node's row goes. Throws when there is something it can't book. */
-  close(): void {
-    this.#bookOwn();
-    this.#slot.close();
-  }
-
-  /** The instance whose database this is. */
-  get root(): string {
-    return dirname(this.#directory);
+  /** To be called before the node's row goes. Rejects when there is something it can't book. */
+  async close(): Promise<void> {
+    await this.#bookOwn();
+    this.#intents.close();
   }
 
   /** Says who looks whether another process died between doing a thing and booking it. */
   setWitness(witness: Witness): void {
-    this.#witness = witness;
+    this.#intents.setWitness(witness);
+  }
+
+  /** @throws InstanceError when the homes these books are of are not there */
+  requireHomes(): void {
+    requireHomes(this.root);
   }
 
   async usage(userId: number): Promise<Usage> {
@@ -73,7 +73,7 @@ export class LedgerStore {
 
   /** Journals an existing file that is about to be opened; `inspect` says what it is. */
   async open(userId: number, path: Buffer, inspect: () => Inspected): Promise<OpenedRow> {
-    return this.#immediate(() => {
+    return this.#writes.run(() => {
       const { inode, size } = inspect();
       return this.#addRow(userId, path, inode, size, 0);
     });
@@ -89,11 +89,17 @@ export class LedgerStore {
     path: Buffer,
     ahead: number,
     perform: () => Inspected | undefined,
+    inside?: string,
   ): Promise<{ readonly opened: OpenedRow | undefined } | undefined> {
-    return this.#changing(() => {
+    const making = new Deed(perform);
+    return this.#changing(making, () => {
       const usage = this.#usage(userId);
-      if (usage.quotaFiles !== null && usage.usedFiles >= usage.quotaFiles) return undefined;
-      const made = this.#intend({ kind: "create", userId, path }, perform);
+      const full = usage.quotaFiles !== null && usage.usedFiles >= usage.quotaFiles;
+      if (full && !making.isDone) return undefined;
+      const made = this.#intents.carryOut(
+        { kind: "create", userId, path, inside } as const,
+        making,
+      );
       const slack = made === undefined ? 0 : Math.min(ahead, slackFor(freeBytes(usage)));
       this.#sql.add.run({ userId, bytes: slack, files: 1 });
       if (made === undefined) return { opened: undefined };
@@ -108,35 +114,46 @@ export class LedgerStore {
    * left no room
    */
   async grow(holder: Charge, end: number, slack: number): Promise<Usage | "frozen" | undefined> {
-    const { userId } = holder;
-    return this.#immediate(() => {
-      const holders = this.#holders(holder);
-      const current = holders.most ?? 0;
-      const usage = this.#usage(userId);
-      const growth = Math.max(0, end - current);
-      if (growth > 0 && holders.frozen === 1) return "frozen";
-      if (growth > 0 && growth > freeBytes(usage)) return usage;
-      const ahead = growth > 0 ? Math.min(slack, slackFor(freeBytes(usage) - growth)) : 0;
-      const charged = Math.max(current, end) + ahead;
-      if (charged > current) this.#addBytes(userId, charged - current);
-      this.#sql.charge.run({ ...this.#key(holder), charged, slack: charged > end ? 1 : 0 });
-      holder.charged = charged;
+    const booked = (answer: Usage | "frozen" | number): void => {
+      if (typeof answer !== "number") return;
+      holder.charged = answer;
       holder.grant(end);
-      return undefined;
-    });
+    };
+    const answer = await this.#writes.run(() => this.#grow(holder, end, slack), { booked });
+    return typeof answer === "number" ? undefined : answer;
+  }
+
+  /** @returns what the holder is charged now, or why it isn't granted */
+  #grow(holder: Charge, end: number, slack: number): Usage | "frozen" | number {
+    const { userId } = holder;
+    const holders = this.#holders(holder);
+    const current = holders.most ?? 0;
+    const usage = this.#usage(userId);
+    const growth = Math.max(0, end - current);
+    if (growth > 0 && holders.frozen === 1) return "frozen";
+    if (growth > 0 && growth > freeBytes(usage)) return usage;
+    const ahead = growth > 0 ? Math.min(slack, slackFor(freeBytes(usage) - growth)) : 0;
+    const charged = Math.max(current, end) + ahead;
+    if (charged > current) this.#addBytes(userId, charged - current);
+    this.#sql.charge.run({ ...this.#key(holder), charged, slack: charged > end ? 1 : 0 });
+    return charged;
   }
 
   /** Gives back what the holder was charged beyond its need. */
   async trim(holder: Charge): Promise<void> {
     const { userId, inode } = holder;
-    this.#immediate(() => {
+    const booked = (needed: number): void => {
+      holder.charged = needed;
+    };
+    const trim = (): number => {
       const { most, others } = this.#holders(holder);
       const needed = holder.needed();
       this.#sql.charge.run({ ...this.#key(holder), charged: needed, slack: 0 });
       this.#addBytes(userId, Math.max(others ?? 0, needed) - (most ?? 0));
       if ((others ?? 0) > needed) this.#sql.markSlack.run({ userId, inode, charged: needed });
-      holder.charged = needed;
-    });
+      return needed;
+    };
+    await this.#writes.run(trim, { booked });
   }
 
   /**
@@ -144,7 +161,7 @@ export class LedgerStore {
    * @returns false when some holder is charged for more already
    */
   async freeze(holder: Charge, size: number): Promise<boolean> {
-    return this.#immediate(() => {
+    return this.#writes.run(() => {
       if ((this.#holders(holder).most ?? 0) > size) return false;
       this.#sql.freeze.run({ ...this.#key(holder), frozen: 1 });
       return true;
@@ -152,7 +169,7 @@ export class LedgerStore {
   }
 
   async thaw(holder: Charge): Promise<void> {
-    this.#sql.freeze.run({ ...this.#key(holder), frozen: 0 });
+    await this.#writes.run(() => this.#sql.freeze.run({ ...this.#key(holder), frozen: 0 }));
   }
 
   /** The rows of this process that are charged ahead of need. */
@@ -163,7 +180,7 @@ export class LedgerStore {
 
   /** Asks the other processes to give back what they hold charged ahead of need for this user. */
   async askForSlack(userId: number): Promise<void> {
-    this.#sql.askForSlack.run({ userId, at: Date.now() });
+    await this.#writes.run(() => this.#sql.askForSlack.run({ userId, at: Date.now() }));
   }
 
   /** How many rows of other processes hold charge ahead of need for this user. */
@@ -177,7 +194,7 @@ export class LedgerStore {
    * @param node whose row it is; without it, this process's
    */
   async settle(key: JournalKey, inspect: () => Outcome, node = this.node): Promise<void> {
-    this.#immediate(() => {
+    await this.#writes.run(() => {
       const { userId, inode, row } = key;
       const { count, most, others } = this.#holders(key, node);
       if (this.#sql.dropRow.run({ userId, inode, row, node }).changes === 0) return;
@@ -191,39 +208,53 @@ export class LedgerStore {
     });
   }
 
-  /** Removes a directory entry. `perform` does it and says what that freed, undefined: no file. */
+  /**
+   * Removes a directory entry.
+   * @param inspect says what stands there and what removing it frees, or throws
+   * @param perform removes it and says what that freed, undefined: no file
+   */
   async remove(
     userId: number,
     path: Buffer,
-    victim: Inspected,
+    inspect: () => Inspected,
     perform: () => Removed | undefined,
+    inside?: string,
   ): Promise<void> {
-    this.#changing(() => {
-      this.#removed(userId, this.#intend({ kind: "remove", userId, path, victim }, perform));
+    const removal = new Deed(perform);
+    let victim: Inspected | undefined;
+    await this.#changing(removal, () => {
+      victim ??= inspect();
+      const intent = { kind: "remove", userId, path, inside, victim } as const;
+      this.#removed(userId, this.#intents.carryOut(intent, removal));
     });
   }
 
   /**
-   * Renames the inode `moved`: the journal follows. `victim` is what stands at `path` and will be
-   * replaced; `perform` renames and says what became of the victim.
+   * Renames the inode `moved`: the journal follows.
+   * @param inspect says what stands at `path` and will be replaced, undefined: nothing; or throws
+   * @param perform renames and says what became of what stood there
    */
   async rename(
     userId: number,
     from: Buffer,
     path: Buffer,
     moved: string,
-    victim: Inspected | undefined,
+    inspect: () => Inspected | undefined,
     perform: () => Removed | undefined,
   ): Promise<void> {
-    this.#changing(() => {
+    const renaming = new Deed(perform);
+    let found: { readonly victim: Inspected | undefined } | undefined;
+    await this.#changing(renaming, () => {
+      found ??= { victim: inspect() };
+      const { victim } = found;
       const moving = this.#sql.rowsBelow.all(range(userId, from)) as MovingRow[];
       if (victim === undefined && moving.length === 0) {
-        perform();
+        renaming.run();
         return;
       }
       const replaces = victim === undefined ? {} : { victim };
       const intent = { kind: "rename", userId, path, from, moved, ...replaces } as const;
-      const removed = this.#intend(intent, perform);
+      const removed = this.#intents.carryOut(intent, renaming);
       this.#follow(userId, moving, from, path);
       if (victim !== undefined) this.#removed(userId, removed);
     });
@@ -242,11 +273,8 @@ export class LedgerStore {
    * whether it was carried out.
    */
   async resolveIntent(node: string, happened: Witness): Promise<void> {
-    this.#immediate(() => {
-      const found = this.#sql.lastBooked.get({ node }) as { intent: number } | undefined;
-      if (found !== undefined) this.#resolve(node, found.intent, happened);
-    });
-    dropIntent(this.#directory, node);
+    await this.#writes.run(() => this.#intents.resolve(node, happened));
+    this.#intents.drop(node);
   }
 
   /** What each open file of the user is charged, by inode. */
@@ -257,7 +285,7 @@ export class LedgerStore {
 
   /** Sets what a rescan found, if nothing was booked since `mark` was taken. */
   async correct(userId: number, mark: string, bytes: number, files: number): Promise<boolean> {
-    return this.#immediate(() => {
+    return this.#writes.run(() => {
       if (this.#mark(userId) !== mark) return false;
       this.#sql.setUsage.run({ userId, bytes, files });
       return true;
@@ -299,24 +327,6 @@ export class LedgerStore {
     return { ...key, charged };
   }
 
-  /** Writes the intent down, performs it, and marks it as booked by this transaction. */
-  #intend<T>(intent: Omit<Intent, "number">, perform: () => T): T {
-    this.#intents += 1;
-    const number = this.#intents;
-    this.#slot.write({ ...intent, number });
-    let result: T;
-    try {
-      result = perform();
-    } catch (thrown) {
-      this.#slot.clear();
-      throw thrown;
-    }
-    // Done: if this transaction fails (the disk may be full) the slot still says so.
-    this.#unbooked = true;
-    this.#sql.booked.run({ node: this.node, number });
-    return result;
-  }
-
   /** A name went away. If it was the last one, an open file stays charged until it is closed. */
   #removed(userId: number, removed: Removed | undefined): void {
     let bytes = 0;
@@ -336,42 +346,27 @@ export class LedgerStore {
   }
 
   /** Runs what changes directory entries, once nothing that was done is left unbooked. */
-  #changing<T>(act: () => T): T {
-    this.#bookOwn();
-    const result = this.#immediate(() => {
-      this.#resolveUnbooked();
+  async #changing<T>(deed: Deed<unknown>, act: () => T): Promise<T> {
+    const run = (): T => {
+      if (this.#intents.hasUnbooked(deed)) throw new Unbooked();
+      this.#intents.resolveAll(deed);
       return act();
-    });
-    this.#unbooked = false;
-    return result;
-  }
-
-  /** In a transaction of its own: the slot must not be written again before that is through. */
-  #bookOwn(): void {
-    if (this.#unbooked) this.#immediate(() => this.#resolveUnbooked());
-    this.#unbooked = false;
-  }
-
-  /**
-   * With the write lock held nobody is between an intent and its booking: one that is not booked
-   * is of a process that died there, or could not book. It counts before its file is touched again.
-   */
-  #resolveUnbooked(): void {
-    const witness = this.#witness;
-    if (witness === undefined) return;
-    const nodes = this.#sql.nodes.all() as { id: string; intent: number }[];
-    for (const { id, intent } of nodes) {
-      const last = id === this.node ? this.#intents : intentNumber(this.#directory, id);
-      if (last > intent) this.#resolve(id, intent, witness);
+    };
+    for (;;) {
+      await this.#bookOwn();
+      try {
+        return await this.#writes.run(run, { booked: () => this.#intents.booked() });
+      } catch (thrown) {
+        if (!(thrown instanceof Unbooked)) throw thrown;
+      }
     }
   }
 
-  #resolve(node: string, booked: number, happened: Witness): void {
-    const intent = readIntent(this.#directory, node);
-    if (intent === undefined || intent.number <= booked) return;
-    const user = this.#sql.userName.get({ userId: intent.userId }) as { name: string } | undefined;
-    if (user !== undefined && happened(intent, user.name)) this.#bookLate(intent);
-    this.#sql.booked.run({ node, number: intent.number });
+  /** In a transaction of its own: the slot must not be written again before that is through. */
+  async #bookOwn(): Promise<void> {
+    if (!this.#intents.hasUnbooked()) return;
+    const booked = (): void => this.#intents.booked();
+    await this.#writes.run(() => this.#intents.resolveAll(), { booked });
   }
 
   #bookLate(intent: Intent): void {
@@ -382,17 +377,5 @@ export class LedgerStore {
       this.#follow(userId, moving, from, path);
     }
     if (victim !== undefined) this.#removed(userId, { ...victim, last: victim.size > 0 });
-  }
-
-  #immediate<T>(act: () => T): T {
-    this.#sql.begin.run();
-    try {
-      const result = act();
-      this.#sql.commit.run();
-      return result;
-    } catch (thrown) {
-      if (this.#connection.inTransaction) this.#sql.rollback.run();
-      throw thrown;
-    }
   }
 }

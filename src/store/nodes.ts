@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import type { Statement } from "better-sqlite3";
 import type { Connection } from "./database.ts";
+import type { Writes } from "./writes.ts";
 
 export type NodeKind = "server" | "command";
 
@@ -72,7 +73,7 @@ function isAlive(row: NodeRow, boot: string): boolean {
 
 /** The processes that share the store, and which of them still live. */
 export class NodeStore {
-  readonly #connection: Connection;
+  readonly #writes: Writes;
   readonly #id: string;
   readonly #boot = bootId();
   readonly #insert: Statement;
@@ -83,8 +84,8 @@ export class NodeStore {
   readonly #remove: Statement;
   readonly #journaled: Statement<[string], number>;
 
-  constructor(connection: Connection, id: string) {
-    this.#connection = connection;
+  constructor(connection: Connection, writes: Writes, id: string) {
+    this.#writes = writes;
     this.#id = id;
     this.#insert = connection.prepare(
       `INSERT INTO nodes (id, kind, pid, start_time, boot_id, version, started_at)
@@ -102,21 +103,20 @@ export class NodeStore {
       .pluck();
   }
 
-  /** Writes this process's own row. Synchronous: called once while the store is opened. */
-  register(kind: NodeKind, version: string): void {
+  /** Writes this process's own row. */
+  async register(kind: NodeKind, version: string): Promise<void> {
     const startTime = processState(process.pid)?.startTime;
     if (startTime === undefined) throw new Error("/proc is not mounted: it is needed");
-    this.#insert.run(this.#id, kind, process.pid, startTime, this.#boot, version, Date.now());
+    const row = [this.#id, kind, process.pid, startTime, this.#boot, version, Date.now()];
+    await this.#writes.run(() => this.#insert.run(...row));
   }
 
   /** Takes back this process's row and sessions. The row stays while its journal is not empty. */
-  unregister(): void {
-    this.#connection
-      .transaction(() => {
-        this.#removeSessions.run(this.#id);
-        if (this.#journaled.get(this.#id) === 0) this.#remove.run(this.#id);
-      })
-      .immediate();
+  async unregister(): Promise<void> {
+    await this.#writes.run(() => {
+      this.#removeSessions.run(this.#id);
+      if (this.#journaled.get(this.#id) === 0) this.#remove.run(this.#id);
+    });
   }
 
   async list(): Promise<StoreNode[]> {
@@ -138,7 +138,7 @@ export class NodeStore {
 
   /** Says where this server listens, "host:port". */
   async setListen(listen: string): Promise<void> {
-    this.#setListen.run(listen, this.#id);
+    await this.#writes.run(() => this.#setListen.run(listen, this.#id));
   }
 
   /**
@@ -146,15 +146,13 @@ export class NodeStore {
    * Rejects while its journal of open files is not settled.
    */
   async remove(id: string): Promise<void> {
-    this.#connection
-      .transaction(() => {
-        if (this.#journaled.get(id) !== 0) {
-          throw new Error(`node ${id} still has a journal: settle it before removing the node`);
-        }
-        this.#removeSessions.run(id);
-        this.#remove.run(id);
-      })
-      .immediate();
+    await this.#writes.run(() => {
+      if (this.#journaled.get(id) !== 0) {
+        throw new Error(`node ${id} still has a journal: settle it before removing the node`);
+      }
+      this.#removeSessions.run(id);
+      this.#remove.run(id);
+    });
   }
 
   /** Ids of the living nodes that have sessions, as a JSON array for json_each. Synchronous: for

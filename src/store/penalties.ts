@@ -1,5 +1,6 @@
 import type { Statement } from "better-sqlite3";
 import type { Connection } from "./database.ts";
+import type { Writes } from "./writes.ts";
 
 /** What is known of an address or network that failed to log in. Times in ms since the epoch. */
 export interface SourceRecord {
@@ -34,7 +35,7 @@ function toSource(row: Row): KnownSource {
 
 /** Which addresses failed to log in, and until when they are refused. */
 export class PenaltyStore {
-  readonly #connection: Connection;
+  readonly #writes: Writes;
   readonly #refused: Statement<[string], number>;
   readonly #find: Statement<[string], Row>;
   readonly #put: Statement;
@@ -44,8 +45,8 @@ export class PenaltyStore {
   readonly #expired: Statement;
   readonly #surplus: Statement;
 
-  constructor(connection: Connection) {
-    this.#connection = connection;
+  constructor(connection: Connection, writes: Writes) {
+    this.#writes = writes;
     this.#refused = connection
       .prepare<[string], number>("SELECT refused_until FROM penalties WHERE source = ?")
       .pluck();
@@ -86,20 +87,18 @@ export class PenaltyStore {
     source: string,
     change: (before: SourceRecord | undefined) => SourceRecord,
   ): Promise<{ before: SourceRecord | undefined; after: SourceRecord }> {
-    return this.#connection
-      .transaction(() => {
-        const row = this.#find.get(source);
-        const before = row === undefined ? undefined : toSource(row);
-        const after = change(before);
-        this.#put.run({ ...after, source, users: JSON.stringify(after.users) });
-        return { before, after };
-      })
-      .immediate();
+    return this.#writes.run(() => {
+      const row = this.#find.get(source);
+      const before = row === undefined ? undefined : toSource(row);
+      const after = change(before);
+      this.#put.run({ ...after, source, users: JSON.stringify(after.users) });
+      return { before, after };
+    });
   }
 
   /** Forgets a source; false when nothing was known of it. */
   async remove(source: string): Promise<boolean> {
-    return this.#remove.run(source).changes > 0;
+    return this.#writes.run(() => this.#remove.run(source).changes > 0);
   }
 
   /** Those refused at the time `now`, the longest first. */
@@ -114,7 +113,9 @@ export class PenaltyStore {
 
   /** Removes those that owe nothing and were not seen since `before`, then all but `maxSources`. */
   async prune(now: number, before: number, maxSources: number): Promise<void> {
-    this.#expired.run({ now, before });
-    this.#surplus.run(maxSources);
+    await this.#writes.run(() => {
+      this.#expired.run({ now, before });
+      this.#surplus.run(maxSources);
+    });
   }
 }

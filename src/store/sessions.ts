@@ -2,6 +2,7 @@ import type { Statement } from "better-sqlite3";
 import type { Connection } from "./database.ts";
 import type { NodeStore } from "./nodes.ts";
 import type { Role } from "./types.ts";
+import type { Writes } from "./writes.ts";
 
 /** A correct login that asks to be let in. */
 export interface SessionRequest {
@@ -60,6 +61,7 @@ const LIVE = "node_id IN (SELECT value FROM json_each(?))";
  */
 export class SessionStore {
   readonly #connection: Connection;
+  readonly #writes: Writes;
   readonly #nodes: NodeStore;
   readonly #nodeId: string;
   readonly #counts: Statement<[string], SessionCounts>;
@@ -74,8 +76,9 @@ export class SessionStore {
   /** ended sessions whose rows are still there */
   readonly #ended = new Set<number>();
 
-  constructor(connection: Connection, nodes: NodeStore, nodeId: string) {
+  constructor(connection: Connection, writes: Writes, nodes: NodeStore, nodeId: string) {
     this.#connection = connection;
+    this.#writes = writes;
     this.#nodes = nodes;
     this.#nodeId = nodeId;
     this.#counts = connection.prepare(
@@ -114,8 +117,7 @@ export class SessionStore {
 
   /** Lets a login in, puts it at the end of the queue, or refuses it. */
   async enter(request: SessionRequest, limits: AdmissionLimits): Promise<Admission> {
-    this.#removeEnded();
-    return this.#connection.transaction(() => this.#enter(request, limits)).immediate();
+    return this.#changing(() => this.#enter(request, limits));
   }
 
   #enter(request: SessionRequest, limits: AdmissionLimits): Admission {
@@ -149,34 +151,43 @@ export class SessionStore {
    * it has to wait on, and for good when its row is gone (left, user removed or disabled).
    */
   async tryActivate(id: number, maxSessions: number): Promise<boolean> {
-    this.#removeEnded();
-    return this.#connection
-      .transaction(() => {
-        const state = this.#state.get(id);
-        if (state !== "waiting") return state === "active";
-        const live = this.#nodes.liveWithSessions();
-        if ((this.#olderWaiting.get(id, live) ?? 0) > 0) return false;
-        if (this.#count(live).active >= maxSessions) return false;
-        this.#activate.run(id);
-        return true;
-      })
-      .immediate();
+    return this.#changing(() => {
+      const state = this.#state.get(id);
+      if (state !== "waiting") return state === "active";
+      const live = this.#nodes.liveWithSessions();
+      if ((this.#olderWaiting.get(id, live) ?? 0) > 0) return false;
+      if (this.#count(live).active >= maxSessions) return false;
+      this.#activate.run(id);
+      return true;
+    });
   }
 
   /**
    * The session has ended or waits no longer. Calling it again does nothing. Where the database
-   * refuses it, it is done before anybody else of this process enters.
+   * refuses it, it is done before anybody else of this process enters, or by {@link leaveLate}.
    */
   async leave(id: number): Promise<void> {
     this.#ended.add(id);
-    this.#removeEnded();
+    await this.leaveLate();
   }
 
-  #removeEnded(): void {
-    for (const id of this.#ended) {
-      this.#remove.run(id);
-      this.#ended.delete(id);
-    }
+  /** Removes what could not be removed when it ended. */
+  async leaveLate(): Promise<void> {
+    if (this.#ended.size > 0) await this.#changing(() => undefined);
+  }
+
+  /** Runs `act` when nothing that has ended takes a place any more. */
+  #changing<T>(act: () => T): Promise<T> {
+    let removed: readonly number[] = [];
+    const all = (): T => {
+      removed = [...this.#ended];
+      for (const id of removed) this.#remove.run(id);
+      return act();
+    };
+    const booked = (): void => {
+      for (const id of removed) this.#ended.delete(id);
+    };
+    return this.#writes.run(all, { booked });
   }
 
   /** All living processes together. */

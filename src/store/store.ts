@@ -3,6 +3,7 @@ import { existsSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { AuditStore } from "./audit.ts";
+import { Belongings, refuseOrphans } from "./belongings.ts";
 import { ChangeStore } from "./changes.ts";
 import { type Connection, openDatabase } from "./database.ts";
 import { DigestStore } from "./digests.ts";
@@ -10,9 +11,11 @@ import { KeyStore } from "./keys.ts";
 import { LedgerStore } from "./ledger.ts";
 import { type NodeKind, NodeStore } from "./nodes.ts";
 import { PenaltyStore } from "./penalties.ts";
+import { Reserve } from "./reserve.ts";
 import { SessionStore } from "./sessions.ts";
 import { UserPageStore } from "./user-page.ts";
 import { UserStore } from "./users.ts";
+import { isDiskFull, Writes } from "./writes.ts";
 
 /**
  * Everything that must be exact over all processes of an instance. All methods of the parts are
@@ -31,31 +34,44 @@ export class Store {
   readonly ledger: LedgerStore;
   readonly digests: DigestStore;
   readonly penalties: PenaltyStore;
+  readonly belongings: Belongings;
+  /** room that is kept for the database */
+  readonly reserve: Reserve;
   readonly #connection: Connection;
+  #closing: Promise<void> | undefined;
 
-  constructor(connection: Connection) {
+  constructor(connection: Connection, reserve: Reserve) {
+    const writes = new Writes(connection, reserve);
+    const { nodeId } = this;
     this.#connection = connection;
-    this.users = new UserStore(connection);
-    this.keys = new KeyStore(connection);
-    this.nodes = new NodeStore(connection, this.nodeId);
+    this.reserve = reserve;
+    this.users = new UserStore(connection, writes);
+    this.keys = new KeyStore(connection, writes);
+    this.nodes = new NodeStore(connection, writes, nodeId);
     this.userPages = new UserPageStore(connection, this.nodes);
-    this.sessions = new SessionStore(connection, this.nodes, this.nodeId);
-    this.changes = new ChangeStore(connection);
-    this.audit = new AuditStore(connection);
-    this.ledger = new LedgerStore(connection, this.nodeId);
-    this.digests = new DigestStore(connection, this.nodeId);
-    this.penalties = new PenaltyStore(connection);
+    this.sessions = new SessionStore(connection, writes, this.nodes, nodeId);
+    this.changes = new ChangeStore(connection, writes);
+    this.audit = new AuditStore(connection, writes);
+    this.ledger = new LedgerStore(connection, writes, nodeId);
+    this.digests = new DigestStore(connection, writes, nodeId);
+    this.penalties = new PenaltyStore(connection, writes);
+    this.belongings = new Belongings(connection, writes, this.ledger.root);
   }
 
   /** Writes what is queued and takes back this process's sessions and row. Again: does nothing. */
-  async close(): Promise<void> {
-    if (!this.#connection.open) return;
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async #close(): Promise<void> {
     try {
-      this.audit.flush();
-      this.ledger.close();
-      this.nodes.unregister();
+      await this.audit.flush();
+      await this.ledger.close();
+      await this.nodes.unregister();
     } finally {
       this.#connection.close();
+      this.reserve.refill();
     }
   }
 }
@@ -71,18 +87,46 @@ function migrationsDirectory(): string {
   throw new Error("db/migrations is missing: the installation is not complete");
 }
 
+export interface OpenOptions {
+  /** for what has nothing to do with files, and must work when their disk is gone */
+  readonly withoutHomes?: boolean;
+}
+
 /**
  * Opens the store of the instance at `root`, making the database when there is none.
  * @param kind what this process is; `version` is the program's
+ * @throws InstanceError (rejected) when database and homes don't belong together, or a newer
+ * version of the program has made the database
  */
-export async function openStore(root: string, kind: NodeKind, version: string): Promise<Store> {
-  const connection = openDatabase(join(root, "db", "moorage.sqlite"), migrationsDirectory());
+export async function openStore(
+  root: string,
+  kind: NodeKind,
+  version: string,
+  { withoutHomes = false }: OpenOptions = {},
+): Promise<Store> {
+  if (!withoutHomes) refuseOrphans(root);
+  const reserve = new Reserve(join(root, "db"));
+  const file = join(root, "db", "moorage.sqlite");
+  const connection = openWithRoom(file, reserve);
   try {
-    const store = new Store(connection);
-    store.nodes.register(kind, version);
+    const store = new Store(connection, reserve);
+    if (!withoutHomes) await store.belongings.checkHomes();
+    await store.nodes.register(kind, version);
+    if (kind === "server") reserve.lengthenLog(`${file}-wal`);
     return store;
   } catch (error) {
     connection.close();
     throw error;
+  }
+}
+
+/** On a full disk it needs some room for the files that SQLite has beside the database. */
+function openWithRoom(file: string, reserve: Reserve): Connection {
+  for (;;) {
+    try {
+      return openDatabase(file, migrationsDirectory());
+    } catch (thrown) {
+      if (!isDiskFull(thrown) || !reserve.release()) throw thrown;
+    }
   }
 }

@@ -1,6 +1,7 @@
 import type { Statement } from "better-sqlite3";
 import type { Connection } from "./database.ts";
 import type { Account, Role } from "./types.ts";
+import type { Writes } from "./writes.ts";
 
 /** A user of that name is there already. */
 export class UserExistsError extends Error {
@@ -68,7 +69,7 @@ function checkQuota(value: number | null | undefined): void {
 
 /** The accounts. Names are checked by the caller; quotas are at most 2^53-1. */
 export class UserStore {
-  readonly #connection: Connection;
+  readonly #writes: Writes;
   readonly #insert: Statement<unknown[], UserRow>;
   readonly #byName: Statement<[string], UserRow>;
   readonly #byId: Statement<[number], UserRow>;
@@ -82,8 +83,8 @@ export class UserStore {
   readonly #loggedIn: Statement;
   readonly #count: Statement<[], number>;
 
-  constructor(connection: Connection) {
-    this.#connection = connection;
+  constructor(connection: Connection, writes: Writes) {
+    this.#writes = writes;
     this.#insert = connection.prepare(
       `INSERT INTO users (name, role, password_hash, quota_bytes, quota_files, created_at)
        VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (name) DO NOTHING RETURNING *`,
@@ -112,9 +113,11 @@ export class UserStore {
     checkQuota(user.quotaBytes);
     checkQuota(user.quotaFiles);
     const { name, role, passwordHash, quotaBytes, quotaFiles } = user;
-    const row = this.#insert.get(name, role, passwordHash, quotaBytes, quotaFiles, Date.now());
-    if (row === undefined) throw new UserExistsError(name);
-    return toAccount(row);
+    return this.#writes.run(() => {
+      const row = this.#insert.get(name, role, passwordHash, quotaBytes, quotaFiles, Date.now());
+      if (row === undefined) throw new UserExistsError(name);
+      return toAccount(row);
+    });
   }
 
   async byName(name: string): Promise<Account | undefined> {
@@ -140,46 +143,42 @@ export class UserStore {
   async set(id: number, change: UserChange): Promise<Account | undefined> {
     checkQuota(change.quotaBytes);
     checkQuota(change.quotaFiles);
-    return this.#connection
-      .transaction(() => {
-        const row = this.#byId.get(id);
-        if (row === undefined) return undefined;
-        const bytes = change.quotaBytes === undefined ? row.quota_bytes : change.quotaBytes;
-        const files = change.quotaFiles === undefined ? row.quota_files : change.quotaFiles;
-        this.#set.run(change.role ?? row.role, bytes, files, id);
-        const changed = this.#byId.get(id);
-        return changed && toAccount(changed);
-      })
-      .immediate();
+    return this.#writes.run(() => {
+      const row = this.#byId.get(id);
+      if (row === undefined) return undefined;
+      const bytes = change.quotaBytes === undefined ? row.quota_bytes : change.quotaBytes;
+      const files = change.quotaFiles === undefined ? row.quota_files : change.quotaFiles;
+      this.#set.run(change.role ?? row.role, bytes, files, id);
+      const changed = this.#byId.get(id);
+      return changed && toAccount(changed);
+    });
   }
 
   /** @param hash argon2 PHC string; null: no password login. False when there is no such user. */
   async setPassword(id: number, hash: string | null): Promise<boolean> {
-    return this.#setPassword.run(hash, id).changes > 0;
+    return this.#writes.run(() => this.#setPassword.run(hash, id).changes > 0);
   }
 
   /** Replaces a hash by another of the same password; false when it was changed meanwhile. */
   async replaceHash(id: number, from: string, to: string): Promise<boolean> {
-    return this.#replaceHash.run(to, id, from).changes > 0;
+    return this.#writes.run(() => this.#replaceHash.run(to, id, from).changes > 0);
   }
 
   /** False when there is no such user. Disabling also takes the user's waiting logins out of the queue. */
   async setEnabled(id: number, enabled: boolean): Promise<boolean> {
-    return this.#connection
-      .transaction(() => {
-        if (!enabled) this.#removeWaiting.run(id);
-        return this.#setEnabled.run(enabled ? 1 : 0, id).changes > 0;
-      })
-      .immediate();
+    return this.#writes.run(() => {
+      if (!enabled) this.#removeWaiting.run(id);
+      return this.#setEnabled.run(enabled ? 1 : 0, id).changes > 0;
+    });
   }
 
   /** Removes the account with its keys, sessions and journal rows; false when there is none. */
   async remove(id: number): Promise<boolean> {
-    return this.#remove.run(id).changes > 0;
+    return this.#writes.run(() => this.#remove.run(id).changes > 0);
   }
 
   /** @param at milliseconds since the epoch */
   async loggedIn(id: number, at: number): Promise<void> {
-    this.#loggedIn.run(at, id);
+    await this.#writes.run(() => this.#loggedIn.run(at, id));
   }
 }

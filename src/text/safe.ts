@@ -4,15 +4,17 @@
  */
 
 /**
- * - Cc, Zl, Zp: control characters (C0, DEL, C1) and the separators of lines and paragraphs. They
- *   steer a terminal or begin a new line in a log.
- * - Cs: surrogates that stand alone. They are no text; here they stand for bytes that aren't UTF-8.
- * - Bidi_Control: turns the direction of what stands beside it (U+061C, U+200E, U+202E, U+2066 …).
- * - Characters that nobody sees: with one of them a name looks like another. The joiners U+200C and
- *   U+200D and the variation selectors stay, for Persian, Indic scripts and emoji are written with them.
+ * - Control characters (Cc): they steer a terminal, and begin a line of a log.
+ * - Separators of lines and paragraphs (Zl, Zp): some programs begin a line there.
+ * - Format characters (Cf): some turn text around, others hide a difference between two names.
+ * - What nobody sees though it is no format character, such as the Hangul fillers.
+ * - Surrogates that stand alone (Cs). Here they stand for bytes that aren't UTF-8.
+ *
+ * The joiners U+200C and U+200D and the variation selectors stay: Persian, Indic scripts and emoji are
+ * written with them.
  */
 const UNSAFE =
-  /[\p{Cc}\p{Cs}\p{Zl}\p{Zp}\p{Bidi_Control}\u00ad\u180e\u200b\u2060-\u206f\ufeff\ufff9-\ufffb\u{e0000}-\u{e007f}]/gu;
+  /(?!\u200c|\u200d|\p{Variation_Selector})[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}\p{Default_Ignorable_Code_Point}]/gu;
 
 const ASCII = /^[ -~]*$/;
 

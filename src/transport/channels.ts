@@ -6,8 +6,8 @@ import { protocolOf } from "./internals.ts";
 import { Message, type MessageReader, type Messages } from "./messages.ts";
 import { FULL_DATA } from "./packet-memory.ts";
 import { Program, type Running } from "./program.ts";
-import { INITIAL_WINDOW } from "./receive-window.ts";
-import { ServedChannel } from "./served-channel.ts";
+import { takeFirstWindow } from "./receive-window.ts";
+import { type Opening, ServedChannel } from "./served-channel.ts";
 import { type ChannelOwner, SMALLEST_PACKET, SshChannel } from "./ssh-channel.ts";
 import { readsWide, WIDE_DATA } from "./wide-packets.ts";
 
@@ -68,7 +68,10 @@ export class Channels {
   /** The connection is gone. */
   close(): void {
     this.#isClosed = true;
-    for (const { channel } of [...this.#open.values()]) channel.lost();
+    for (const { channel } of [...this.#open.values()]) {
+      this.#session.memory.user.give(channel.takeWindow());
+      channel.lost();
+    }
     this.#open.clear();
   }
 
@@ -106,21 +109,26 @@ export class Channels {
     else if (this.#connection.noMoreSessions) refuse(Reason.prohibited, "No more sessions");
     else if (this.#open.size >= this.#max) refuse(Reason.shortage, "Too many channels");
     else if (packetSize < SMALLEST_PACKET) refuse(Reason.shortage, "The packets are too small");
-    else this.#opened(theirs, window, packetSize);
+    else {
+      const granted = takeFirstWindow(this.#session.memory.user, this.#open.size === 0);
+      if (granted === undefined) refuse(Reason.shortage, "Too much memory in use");
+      else this.#opened({ theirs, ours: this.#free(), window, packetSize, granted });
+    }
   }
 
-  #opened(theirs: number, window: number, wanted: number): void {
-    const ours = this.#free();
+  #opened(opening: Opening): void {
+    const { theirs, ours, granted } = opening;
     const protocol = protocolOf(this.#connection);
     const widest = takesWide(this.#owner.client) ? WIDE_DATA : FULL_DATA;
-    const packetSize = Math.min(wanted, widest);
-    const channel = new ServedChannel({ theirs, ours, window, packetSize }, protocol, () => {
+    const packetSize = Math.min(opening.packetSize, widest);
+    const channel = new ServedChannel({ ...opening, packetSize }, protocol, () => {
+      this.#session.memory.user.give(channel.takeWindow());
       this.#open.delete(ours);
     });
     const program = new Program((request) => this.#start(channel, request));
     this.#open.set(ours, { channel, program });
     const taken = readsWide(protocol) ? Math.max(FULL_DATA, packetSize) : FULL_DATA;
-    protocol.channelOpenConfirm(theirs, ours, INITIAL_WINDOW, taken);
+    protocol.channelOpenConfirm(theirs, ours, granted, taken);
   }
 
   #free(): number {
@@ -145,7 +153,7 @@ export class Channels {
     const handler = route(this.#session, request);
     if (handler === undefined) return undefined;
     served.answer(true);
-    const channel = new SshChannel(served, this.#owner);
+    const channel = new SshChannel(served, this.#owner, served.takeWindow());
     served.carry(channel);
     const control = handler(channel);
     served.begun();

@@ -4,10 +4,11 @@ import type { ClientInfo, Connection } from "ssh2";
 import type { Authenticator } from "../auth/authenticator.ts";
 import type { Offence, Penalties } from "../auth/penalties.ts";
 import type { Config } from "../config/types.ts";
-import { errorName } from "../errors.ts";
+import { errorName, InstanceError } from "../errors.ts";
+import type { SessionMemory } from "../memory/budget.ts";
 import { Refusal } from "../session/admission.ts";
 import type { Sessions } from "../session/registry.ts";
-import type { Login, Peer } from "../session/session.ts";
+import type { Login, Peer, Session } from "../session/session.ts";
 import { Authentication } from "./authentication.ts";
 import { Channels, type ChannelsOwner } from "./channels.ts";
 import type { FailedLogins } from "./failed-logins.ts";
@@ -25,7 +26,6 @@ import {
 import { Messages } from "./messages.ts";
 import { Outbox } from "./outbox.ts";
 import { formatRemote, printable } from "./printable.ts";
-import type { Budget } from "./receive-window.ts";
 import { Rekeying } from "./rekeying.ts";
 import type { Place, Stranger } from "./strangers.ts";
 
@@ -53,6 +53,10 @@ const KEYS_MS = 30_000;
 /** Reasons of a client's DISCONNECT that say it can't read what came (RFC 4253 section 11.1). */
 const UNREADABLE: ReadonlySet<unknown> = new Set([2, 5]);
 
+/** For a client that is not let in though its login is right. */
+const NOT_STARTED = "The session could not be started: try again later";
+const NO_FILES = "Your files can't be reached now: the server's log tells its administrator why";
+
 /** Detects a peer that vanished while it waits or logs in; afterwards SSH's own keepalive does. */
 const TCP_KEEPALIVE_MS = 30_000;
 
@@ -63,13 +67,11 @@ export interface ConnectionServices {
   readonly sessions: Sessions;
   readonly failedLogins: FailedLogins;
   readonly penalties: Penalties;
-  readonly budget: Budget;
 }
 
 /** One TCP connection, from accept to close. */
 export class SshConnection implements Peer, ChannelsOwner, Stranger {
   readonly outbox: Outbox;
-  readonly budget: Budget;
   readonly remote: string;
   client = "";
   readonly #address: string | undefined;
@@ -89,6 +91,7 @@ export class SshConnection implements Peer, ChannelsOwner, Stranger {
   #protocol: Protocol | undefined;
   #authentication: Authentication | undefined;
   #rekeying: Rekeying | undefined;
+  #session: Session | undefined;
   #channels: Channels | undefined;
   #touch: () => void = () => {};
   #ended = false;
@@ -101,7 +104,6 @@ export class SshConnection implements Peer, ChannelsOwner, Stranger {
     this.#socket = socket;
     this.#services = services;
     this.#place = place;
-    this.budget = services.budget;
     this.#address = socket.remoteAddress;
     this.remote = formatRemote(socket.remoteAddress, socket.remotePort);
     this.#log = services.log;
@@ -124,6 +126,12 @@ export class SshConnection implements Peer, ChannelsOwner, Stranger {
   get protocol(): Protocol {
     if (this.#protocol === undefined) throw new Error("no handshake yet");
     return this.#protocol;
+  }
+
+  /** Of the session, which a connection with channels has. */
+  get memory(): SessionMemory {
+    if (this.#session === undefined) throw new Error("no session yet");
+    return this.#session.memory;
   }
 
   get busy(): boolean {
@@ -232,6 +240,8 @@ export class SshConnection implements Peer, ChannelsOwner, Stranger {
     this.#place.leave();
     try {
       const session = await this.#services.sessions.open(login, this);
+      this.#session = session;
+      this.outbox.chargeTo(session.memory);
       const { channelsPerSession } = this.#services.config.limits;
       this.#touch = () => session.touch();
       this.#channels = new Channels(connection, messages, session, this, channelsPerSession);
@@ -248,7 +258,7 @@ export class SshConnection implements Peer, ChannelsOwner, Stranger {
     } else if (!this.#ended) {
       const fields = { remote: this.remote, error: errorName(error) };
       this.#log.error(fields, "session not started");
-      this.disconnect("The session could not be started: try again later");
+      this.disconnect(error instanceof InstanceError ? NO_FILES : NOT_STARTED);
     }
   }
 

@@ -6,7 +6,7 @@ import { createRequire } from "node:module";
 import type { Socket } from "node:net";
 import type { Channel, Connection } from "ssh2";
 import { ALGORITHMS, SIGNATURE_ALGORITHMS } from "./algorithms.ts";
-import { FULL_DATA, packets, pad } from "./packet-memory.ts";
+import { FULL_DATA, packetMemory, pad } from "./packet-memory.ts";
 import { readsWide, readWide, WIDE_DATA, type WideOptions } from "./wide-packets.ts";
 
 /** SSH message numbers (RFC 4253 section 12, RFC 4252 section 6, RFC 4254 section 9). */
@@ -240,9 +240,12 @@ function announceSignatures(protocol: Protocol): void {
   );
 }
 
+/** The packet that is made now comes from memory that is given back, not from the collector's. */
+let isLent = false;
+
 /**
  * Packets as ssh2's allocPacket makes them, but without a call of the random generator for each,
- * and full ones of memory that was used before (see sendData).
+ * and full ones of data in memory that was used before (see sendData).
  */
 function allocateCheaply(cipher: Cipher): void {
   // The smallest packet: one block that holds the padding's length and the padding, and with a MAC
@@ -256,8 +259,7 @@ function allocateCheaply(cipher: Cipher): void {
     const short = block - ((lead + payload) % block);
     const padding = short < SMALLEST_PADDING ? short + block : short;
     const size = 5 + payload + padding + tag;
-    const packet =
-      payload < DATA_HEADER + FULL_DATA ? Buffer.allocUnsafe(size) : packets.take(size);
+    const packet = isLent ? packetMemory(size) : Buffer.allocUnsafe(size);
     packet.writeUInt32BE(1 + payload + padding, 0);
     packet[4] = padding;
     pad(packet, 5 + payload, padding);
@@ -340,7 +342,7 @@ export function sendBanner(protocol: Protocol, text: string): void {
 /**
  * One SSH_MSG_CHANNEL_DATA (RFC 4254 section 5.2) of `length` bytes that `fill` copies to the
  * offset it is given. Not while re-keying.
- * @returns the packet's memory where it may be used again once the socket has written it
+ * @returns the packet where its memory is to be given back once the socket has written it
  */
 export function sendData(
   protocol: Protocol,
@@ -350,13 +352,16 @@ export function sendData(
 ): Buffer | undefined {
   const writer = protocol._packetRW.write;
   const start = writer.allocStart;
+  const lent = length >= FULL_DATA;
+  isLent = lent;
   const packet = writer.alloc(DATA_HEADER + length);
+  isLent = false;
   packet[start] = MSG_CHANNEL_DATA;
   packet.writeUInt32BE(channel, start + 1);
   packet.writeUInt32BE(length, start + 5);
   fill(packet, start + DATA_HEADER);
   protocol._cipher.encrypt(writer.finalize(packet));
-  return length >= FULL_DATA ? packet : undefined;
+  return lent ? packet : undefined;
 }
 
 /**

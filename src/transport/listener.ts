@@ -7,7 +7,6 @@ import { ALGORITHMS } from "./algorithms.ts";
 import { type ConnectionServices, SshConnection } from "./connection.ts";
 import type { HostKey } from "./host-keys.ts";
 import { socketOf } from "./internals.ts";
-import { Budget, WINDOW_BUDGET } from "./receive-window.ts";
 import { Refusals } from "./refusals.ts";
 import { type Stranger, Strangers } from "./strangers.ts";
 
@@ -18,12 +17,13 @@ const IDENT = "Moorage";
 const NEVER_MS = 2 ** 31 - 1;
 
 const BACKLOG = 511;
-const FULL = "Not allowed at this time\r\n";
-const REFUSED_LINGER_MS = 500;
+const FULL = "Not allowed at this time";
 
-export interface ListenerOptions extends Omit<ConnectionServices, "config" | "budget"> {
+export interface ListenerOptions extends Omit<ConnectionServices, "config"> {
   readonly config: Pick<Config, "server" | "limits" | "transport" | "auth">;
   readonly hostKeys: readonly HostKey[];
+  /** how many connections are read why they are refused, at once; others are closed */
+  readonly maxRefused: () => number;
 }
 
 export interface Address {
@@ -39,12 +39,13 @@ export class Listener {
   readonly #net: NetServer;
   readonly #connections = new Map<Socket, SshConnection>();
   readonly #strangers: Strangers;
-  readonly #refusals = new Refusals(IDENT);
+  readonly #refusals: Refusals;
 
   constructor(options: ListenerOptions) {
     this.#options = options;
-    this.#services = { ...options, budget: new Budget(WINDOW_BUDGET) };
+    this.#services = options;
     this.#ssh = this.#sshServer();
+    this.#refusals = new Refusals(IDENT, options.maxRefused);
     const { auth, limits } = options.config;
     this.#strangers = new Strangers({
       places: () => limits.maxUnauthenticated,
@@ -131,7 +132,7 @@ export class Listener {
       return;
     }
     if (!this.#strangers.hasRoom(socket.remoteAddress)) {
-      refuse(socket);
+      this.#refusals.refuseByLine(socket, FULL);
       return;
     }
     const stranger: Stranger = {
@@ -161,11 +162,4 @@ export class Listener {
       socket.off("error", ignore);
     }
   }
-}
-
-function refuse(socket: Socket): void {
-  socket.on("error", () => {});
-  socket.resume();
-  socket.end(FULL);
-  setTimeout(() => socket.destroy(), REFUSED_LINGER_MS);
 }

@@ -1,5 +1,9 @@
 import type { Socket } from "node:net";
-import { packets } from "./packet-memory.ts";
+import type { SessionMemory } from "../memory/budget.ts";
+import { freePacket } from "./packet-memory.ts";
+
+/** What a packet takes besides its bytes, at least: small ones cost more than what is in them. */
+const PACKET_COST = 256;
 
 /** Something with bytes to send at the end of the turn. */
 export interface Sender {
@@ -11,6 +15,8 @@ export interface Sender {
 
 interface Batch {
   packets: number;
+  /** of its bytes, those that the session's memory was charged with */
+  charged: number;
   /** those whose memory is free once they are written */
   readonly lent: Buffer[];
 }
@@ -28,8 +34,11 @@ export class Outbox {
   #bytes = 0;
   #wroteAt = 0;
   /** what was written in this turn */
-  #batch: Batch = { packets: 0, lent: [] };
+  #batch: Batch = emptyBatch();
+  /** those that the kernel does not have yet */
+  readonly #batches = new Set<Batch>();
   #packets = 0;
+  #memory: SessionMemory | undefined;
 
   /** Takes over `socket.write`, which ssh2 calls for every packet. */
   constructor(socket: Socket) {
@@ -39,17 +48,28 @@ export class Outbox {
       this.#bytes += data.length;
       this.#packets += 1;
       if (this.#corked) {
-        this.#batch.packets += 1;
+        this.#count(data.length);
         return write(data as Buffer);
       }
       this.#corked = true;
       this.#wroteAt = performance.now();
       socket.cork();
       this.#schedule();
-      const batch: Batch = { packets: 1, lent: [] };
+      const batch = emptyBatch();
       this.#batch = batch;
+      this.#batches.add(batch);
+      this.#count(data.length);
       return write(data as Buffer, () => this.#written(batch));
     };
+    // The system looks at nothing of it any more.
+    socket.once("close", () => {
+      for (const batch of this.#batches) this.#settle(batch);
+    });
+  }
+
+  /** From now on what is written counts there until the kernel has it. */
+  chargeTo(memory: SessionMemory): void {
+    this.#memory = memory;
   }
 
   /** Bytes handed to the socket so far. */
@@ -121,9 +141,26 @@ export class Outbox {
     }
   }
 
-  #written({ packets: count, lent }: Batch): void {
-    this.#packets -= count;
-    for (const packet of lent) packets.give(packet);
+  #count(bytes: number): void {
+    this.#batch.packets += 1;
+    if (this.#memory === undefined) return;
+    this.#batch.charged += bytes + PACKET_COST;
+    this.#memory.force(bytes + PACKET_COST);
+  }
+
+  #written(batch: Batch): void {
+    this.#settle(batch);
     for (const sender of this.#senders) sender.progress();
   }
+
+  #settle(batch: Batch): void {
+    if (!this.#batches.delete(batch)) return;
+    this.#packets -= batch.packets;
+    this.#memory?.give(batch.charged);
+    for (const packet of batch.lent) freePacket(packet);
+  }
+}
+
+function emptyBatch(): Batch {
+  return { packets: 0, charged: 0, lent: [] };
 }

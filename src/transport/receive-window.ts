@@ -1,3 +1,5 @@
+import type { UserMemory } from "../memory/budget.ts";
+
 /** What ssh2 grants with every channel (MAX_WINDOW in its lib/Channel.js). */
 export const INITIAL_WINDOW = 2 * 1024 * 1024;
 
@@ -24,6 +26,12 @@ const GRANTED_PART = 1 / 64;
 /** A channel takes at most this part of what is left: those that come later find something, too. */
 const LARGEST_STEP = 1 / 4;
 
+/** A new channel, of which there may be many that never send anything, takes at most this part. */
+const FIRST_STEP = 1 / 64;
+
+/** Every request must fit in, in bytes: the largest has 256 KiB, and some its header besides. */
+export const SMALLEST_WINDOW = 288 * 1024;
+
 /**
  * While data comes in, a window adjust goes out as often as this, in bytes, and carries TCP's
  * acknowledgement with it. OpenSSH's client leaves Nagle's algorithm on for sftp: without, it waits
@@ -31,37 +39,32 @@ const LARGEST_STEP = 1 / 4;
  */
 const PACE = 96 * 1024;
 
-/** What the windows of all channels of the process may take beyond INITIAL_WINDOW, in bytes. */
-export const WINDOW_BUDGET = 256 * 1024 * 1024;
-
 /** How large a window may grow on a line with this round trip, in milliseconds. */
 export function largestWindow(roundTrip: number): number {
   const onTheWay = Math.ceil(roundTrip * LINE_SPEED);
   return Math.max(SHORT_LINE_WINDOW, Math.min(LARGEST_WINDOW, onTheWay));
 }
 
-/** A number of bytes shared by many takers. */
-export class Budget {
-  #left: number;
+export interface WindowOptions {
+  /** what the peer was granted with the channel, in bytes; already taken from the memory */
+  readonly initial: number;
+  /** as far as it may grow, in bytes */
+  readonly largest: number;
+  /** how often an adjust goes out while data comes in, in bytes; as stock clients like it */
+  readonly pace?: number;
+}
 
-  constructor(bytes: number) {
-    this.#left = bytes;
-  }
-
-  get left(): number {
-    return this.#left;
-  }
-
-  /** All of `bytes` or nothing. */
-  take(bytes: number): boolean {
-    if (bytes > this.#left) return false;
-    this.#left -= bytes;
-    return true;
-  }
-
-  give(bytes: number): void {
-    this.#left += bytes;
-  }
+/**
+ * What a new channel is granted, taken from the memory; undefined when it may not be opened.
+ * @param isFirst the session has no other, and gets one in any case
+ */
+export function takeFirstWindow(memory: UserMemory, isFirst: boolean): number | undefined {
+  const share = Math.floor(memory.left * FIRST_STEP);
+  const window = Math.max(SMALLEST_WINDOW, Math.min(INITIAL_WINDOW, share));
+  if (memory.take(window)) return window;
+  if (!isFirst) return undefined;
+  memory.force(SMALLEST_WINDOW);
+  return SMALLEST_WINDOW;
 }
 
 /**
@@ -69,13 +72,13 @@ export class Budget {
  * comes back only for what was consumed, so a channel never holds more than its limit in memory.
  */
 export class ReceiveWindow {
-  readonly #budget: Budget;
+  readonly #memory: UserMemory;
   readonly #grant: (bytes: number) => void;
   readonly #largest: number;
   readonly #pace: number;
-  #limit = INITIAL_WINDOW;
+  #limit: number;
   /** what the peer may still send */
-  #open = INITIAL_WINDOW;
+  #open: number;
   /** received and not consumed yet */
   #held = 0;
   /** consumed and not granted again yet */
@@ -86,15 +89,16 @@ export class ReceiveWindow {
   #closed = false;
 
   /**
+   * @param memory what the window may grow by is taken from there, and all of it given back
    * @param grant sends the peer a window adjust
-   * @param largest as far as it may grow, in bytes
-   * @param pace how often an adjust goes out while data comes in, in bytes
    */
-  constructor(budget: Budget, grant: (bytes: number) => void, largest: number, pace = PACE) {
-    this.#budget = budget;
+  constructor(memory: UserMemory, grant: (bytes: number) => void, options: WindowOptions) {
+    this.#memory = memory;
     this.#grant = grant;
-    this.#largest = largest;
-    this.#pace = pace;
+    this.#limit = options.initial;
+    this.#open = options.initial;
+    this.#largest = options.largest;
+    this.#pace = options.pace ?? PACE;
   }
 
   get limit(): number {
@@ -127,7 +131,7 @@ export class ReceiveWindow {
   }
 
   get #mayTake(): number {
-    return Math.floor(this.#budget.left * LARGEST_STEP);
+    return Math.floor(this.#memory.left * LARGEST_STEP);
   }
 
   #begin(): void {
@@ -151,16 +155,16 @@ export class ReceiveWindow {
   }
 
   #widen(bytes: number): boolean {
-    if (bytes <= 0 || bytes > this.#mayTake || !this.#budget.take(bytes)) return false;
+    if (bytes <= 0 || bytes > this.#mayTake || !this.#memory.take(bytes)) return false;
     this.#limit += bytes;
     this.#credit += bytes;
     return true;
   }
 
-  /** Gives back what it took from the budget. */
+  /** Gives its memory back. */
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
-    this.#budget.give(this.#limit - INITIAL_WINDOW);
+    this.#memory.give(this.#limit);
   }
 }

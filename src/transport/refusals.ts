@@ -1,9 +1,10 @@
 import type { Socket } from "node:net";
 import { DisconnectReason, disconnectPayload } from "./internals.ts";
 
-/** How long a refused client has to read why, in milliseconds, and how many may do so at once. */
+/** How long a refused client has to read why, in milliseconds. */
 const LINGER_MS = 2_000;
-const MAX_LINGERING = 256;
+/** The same for one line. */
+const LINE_LINGER_MS = 500;
 
 /** RFC 4253 section 6: before the key exchange packets are padded to blocks of eight. */
 const BLOCK = 8;
@@ -26,28 +27,43 @@ export function plainPacket(payload: Buffer): Buffer {
  */
 export class Refusals {
   readonly #ident: string;
+  readonly #max: () => number;
   #lingering = 0;
 
-  /** @param ident the server's identification without "SSH-2.0-" */
-  constructor(ident: string) {
+  /**
+   * @param ident the server's identification without "SSH-2.0-"
+   * @param max how many connections may be read their refusal at once
+   */
+  constructor(ident: string, max: () => number) {
     this.#ident = ident;
+    this.#max = max;
   }
 
   refuse(socket: Socket, text: string): void {
+    const packet = plainPacket(disconnectPayload(DisconnectReason.tooManyConnections, text));
+    const ident = Buffer.from(`SSH-2.0-${this.#ident}\r\n`, "latin1");
+    this.#end(socket, Buffer.concat([ident, packet]), LINGER_MS);
+  }
+
+  /** The same without SSH: one line, before either side has said who it is. */
+  refuseByLine(socket: Socket, line: string): void {
+    this.#end(socket, Buffer.from(`${line}\r\n`, "latin1"), LINE_LINGER_MS);
+  }
+
+  #end(socket: Socket, lastWords: Buffer, lingerMs: number): void {
     socket.on("error", () => {});
-    if (this.#lingering >= MAX_LINGERING) {
+    if (this.#lingering >= this.#max()) {
       socket.destroy();
       return;
     }
     this.#lingering += 1;
-    const timer = setTimeout(() => socket.destroy(), LINGER_MS);
+    const timer = setTimeout(() => socket.destroy(), lingerMs);
     socket.once("close", () => {
       clearTimeout(timer);
       this.#lingering -= 1;
     });
     // What the client sends is read: closing with unread data would take the text from it.
     socket.resume();
-    const packet = plainPacket(disconnectPayload(DisconnectReason.tooManyConnections, text));
-    socket.end(Buffer.concat([Buffer.from(`SSH-2.0-${this.#ident}\r\n`, "latin1"), packet]));
+    socket.end(lastWords);
   }
 }

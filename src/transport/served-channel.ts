@@ -1,5 +1,4 @@
 import type { ChannelEnd, Protocol, RawChannel } from "./internals.ts";
-import { INITIAL_WINDOW } from "./receive-window.ts";
 import type { SshChannel } from "./ssh-channel.ts";
 
 /** How a client opened a channel (RFC 4254 section 5.1). */
@@ -10,6 +9,8 @@ export interface Opening {
   /** bytes of data the client takes: at once, and in a packet */
   readonly window: number;
   readonly packetSize: number;
+  /** what the client may send, in bytes; taken from its user's memory */
+  readonly granted: number;
 }
 
 /**
@@ -23,6 +24,8 @@ export class ServedChannel implements RawChannel {
   _chunkcb: (() => void) | undefined;
   readonly #protocol: Protocol;
   readonly #onGone: () => void;
+  /** of the memory that nobody else gives back, in bytes */
+  #window: number;
   /** carries the program's bytes once there is one */
   #channel: SshChannel | undefined;
   /** the client waits for the answer to its last request */
@@ -30,9 +33,10 @@ export class ServedChannel implements RawChannel {
 
   /** @param onGone both ends have said CLOSE: the number is free */
   constructor(opening: Opening, protocol: Protocol, onGone: () => void) {
-    const { ours, theirs, window, packetSize } = opening;
-    this.incoming = { id: ours, window: INITIAL_WINDOW, packetSize, state: "open" };
+    const { ours, theirs, window, packetSize, granted } = opening;
+    this.incoming = { id: ours, window: granted, packetSize, state: "open" };
     this.outgoing = { id: theirs, window, packetSize, state: "open" };
+    this.#window = granted;
     this.#protocol = protocol;
     this.#onGone = onGone;
   }
@@ -42,6 +46,13 @@ export class ServedChannel implements RawChannel {
     if (data !== null) this.regrant(data.length);
     return true;
   };
+
+  /** What the client was granted, in bytes; the caller gives it back. Again: nothing. */
+  takeWindow(): number {
+    const window = this.#window;
+    this.#window = 0;
+    return window;
+  }
 
   /** @param channel made from this: it has taken over `push` */
   carry(channel: SshChannel): void {

@@ -1,3 +1,4 @@
+import type { SessionMemory } from "../memory/budget.ts";
 import { DRAIN_BYTES } from "../session/channel.ts";
 import type { SessionChannel } from "../session/routes.ts";
 import {
@@ -8,7 +9,7 @@ import {
   sendErrorData,
 } from "./internals.ts";
 import type { Outbox, Sender } from "./outbox.ts";
-import { type Budget, largestWindow, ReceiveWindow } from "./receive-window.ts";
+import { largestWindow, ReceiveWindow } from "./receive-window.ts";
 import { WIDE_DATA } from "./wide-packets.ts";
 
 /**
@@ -24,7 +25,8 @@ const SSH2_WINDOW = 2 ** 40;
 export interface ChannelOwner {
   readonly protocol: Protocol;
   readonly outbox: Outbox;
-  readonly budget: Budget;
+  /** what the session's channels hold counts there */
+  readonly memory: SessionMemory;
   /** of the line, in milliseconds */
   readonly roundTrip: number;
   /** how often window adjusts go out while data comes in, in bytes; undefined: as stock clients like it */
@@ -70,24 +72,25 @@ export class SshChannel implements SessionChannel, Sender {
   #sent = 0;
   #errors: ErrorText[] = [];
   #errorBytes = 0;
-  #aboveMark = false;
+  /** it was found full, by a writer or by one who waits to write, and is told when it is not */
+  #wasFull = false;
   #ended = false;
   #exitStatus: number | undefined;
   /** the peer has closed its end: nobody reads what is written */
   #isUnheard = false;
   #closed = false;
 
-  constructor(raw: RawChannel, owner: ChannelOwner) {
+  /** @param window what the peer was granted when the channel was opened, taken from the memory */
+  constructor(raw: RawChannel, owner: ChannelOwner, window: number) {
     this.#raw = raw;
     this.#owner = owner;
     this.#maxPacket = Math.min(raw.outgoing.packetSize, WIDE_DATA);
     const grant = (bytes: number): void => this.#grant(bytes);
-    this.#window = new ReceiveWindow(
-      owner.budget,
-      grant,
-      largestWindow(owner.roundTrip),
-      owner.pace,
-    );
+    this.#window = new ReceiveWindow(owner.memory.user, grant, {
+      initial: window,
+      largest: largestWindow(owner.roundTrip),
+      ...(owner.pace !== undefined && { pace: owner.pace }),
+    });
     raw.incoming.window = SSH2_WINDOW;
     raw.push = (data) => {
       this.#receive(data);
@@ -100,19 +103,31 @@ export class SshChannel implements SessionChannel, Sender {
   }
 
   get queuedBytes(): number {
-    return this.#closed ? 0 : this.#queued + this.#errorBytes + this.#owner.outbox.pending;
+    if (this.#closed) return 0;
+    const queued = this.#queued + this.#errorBytes + this.#owner.outbox.pending;
+    // Also who has written nothing may wait for what other channels have queued.
+    if (queued > DRAIN_BYTES) this.#wasFull = true;
+    return queued;
+  }
+
+  get isFull(): boolean {
+    const queued = this.queuedBytes;
+    const isFull = queued > DRAIN_BYTES || (queued > 0 && !this.#owner.memory.mayTake(0));
+    if (isFull) this.#wasFull = true;
+    return isFull;
   }
 
   write(data: Buffer, released?: (data: Buffer) => void): void {
-    if (this.#closed || this.#exitStatus !== undefined || data.length === 0) return;
-    if (this.#isUnheard) {
-      this.interrupt("PIPE");
+    const isOver = this.#closed || this.#exitStatus !== undefined;
+    if (isOver || this.#isUnheard || data.length === 0) {
+      released?.(data);
+      if (!isOver && data.length > 0) this.interrupt("PIPE");
       return;
     }
     this.#queue.push(data);
     this.#released.push(released);
     this.#queued += data.length;
-    if (this.queuedBytes > DRAIN_BYTES) this.#aboveMark = true;
+    this.#owner.memory.force(data.length);
     this.#owner.outbox.ready(this);
   }
 
@@ -124,7 +139,7 @@ export class SshChannel implements SessionChannel, Sender {
     }
     this.#errors.push({ data, behind: this.#sent + this.#queued });
     this.#errorBytes += data.length;
-    if (this.queuedBytes > DRAIN_BYTES) this.#aboveMark = true;
+    this.#owner.memory.force(data.length);
     this.#owner.outbox.ready(this);
   }
 
@@ -201,6 +216,7 @@ export class SshChannel implements SessionChannel, Sender {
     const length = Math.min(data.length, outgoing.window, this.#maxPacket);
     outgoing.window -= length;
     this.#errorBytes -= length;
+    this.#owner.memory.give(length);
     sendErrorData(this.#owner.protocol, outgoing.id, data.subarray(0, length));
     if (length === data.length) this.#errors.shift();
     else error.data = data.subarray(length);
@@ -208,7 +224,7 @@ export class SshChannel implements SessionChannel, Sender {
 
   progress(): void {
     if (this.#closed) return;
-    if (this.#aboveMark) this.#owner.activity();
+    if (this.#wasFull) this.#owner.activity();
     this.#checkDrain();
   }
 
@@ -251,6 +267,7 @@ export class SshChannel implements SessionChannel, Sender {
       if (this.#offset === chunk.length) this.#next();
     }
     this.#queued -= length;
+    this.#owner.memory.give(length);
   }
 
   #next(): void {
@@ -269,11 +286,16 @@ export class SshChannel implements SessionChannel, Sender {
     }
   }
 
-  #checkDrain(): void {
-    if (!this.#aboveMark || this.queuedBytes > DRAIN_BYTES) return;
-    this.#aboveMark = false;
+  #checkDrain = (): void => {
+    if (!this.#wasFull || this.#closed) return;
+    if (this.isFull) {
+      // Below the mark it is others whose memory is waited for.
+      if (this.queuedBytes <= DRAIN_BYTES) this.#owner.memory.wait(this.#checkDrain, 0);
+      return;
+    }
+    this.#wasFull = false;
     this.onDrain();
-  }
+  };
 
   #finish(exitStatus: number): void {
     this.#owner.protocol.exitStatus(this.#raw.outgoing.id, exitStatus);
@@ -287,10 +309,16 @@ export class SshChannel implements SessionChannel, Sender {
     this.#closed = true;
     this.#drop();
     this.#window.close();
+    this.#owner.memory.forget(this.#checkDrain);
     this.#owner.outbox.remove(this);
   }
 
+  /** What is queued is sent to nobody. */
   #drop(): void {
+    this.#owner.memory.give(this.#queued + this.#errorBytes);
+    for (let at = this.#head; at < this.#queue.length; at++) {
+      this.#released[at]?.(this.#queue[at] as Buffer);
+    }
     this.#queue = [];
     this.#released = [];
     this.#head = 0;

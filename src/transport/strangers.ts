@@ -3,7 +3,7 @@ import { ONE_MACHINE, ONE_SITE, sourceOf } from "../auth/addresses.ts";
 
 /** A connection that has not logged in. */
 export interface Stranger {
-  /** True while it waits for this server. */
+  /** True while it waits for this server: its key or password is being checked. */
   readonly busy: boolean;
   /** Ends it with a text for the client's user. */
   disconnect(text: string): void;

@@ -2,6 +2,7 @@ import { FsError } from "../errors.ts";
 import { AuditedFile, type FileEvent, type Transfer, UNFINISHED } from "./audited-file.ts";
 import { type ByteString, display, type VirtualPath } from "./path.ts";
 import type {
+  Cursor,
   FileStat,
   FileSystemStat,
   OpenDirectory,
@@ -38,16 +39,31 @@ export class AuditedFileSystem implements UserFileSystem {
   #lastId = 0;
   #copies = 0;
   #lastRefusal = Number.NEGATIVE_INFINITY;
+  /** undefined: this is the whole home */
+  readonly #cursor: { readonly at: Cursor; readonly of: AuditedFileSystem } | undefined;
 
   /** @param traffic counts what goes through, shared by all sessions of the process */
   constructor(
     inner: UserFileSystem,
     record: (event: FileEvent) => void,
     traffic: Traffic = { bytesIn: 0, bytesOut: 0 },
+    cursor?: { readonly at: Cursor; readonly of: AuditedFileSystem },
   ) {
     this.#inner = inner;
     this.#record = record;
     this.traffic = traffic;
+    this.#cursor = cursor;
+  }
+
+  /** The one that knows what is open and under way, also of its cursors. */
+  get #whole(): AuditedFileSystem {
+    return this.#cursor?.of ?? this;
+  }
+
+  /** A path as people read it. */
+  #shown(path: ByteString): string {
+    const isName = this.#cursor !== undefined && !path.startsWith("/");
+    return display(isName ? this.#cursor.at.where(path) : path);
   }
 
   get owner(): Owner {
@@ -104,26 +120,28 @@ export class AuditedFileSystem implements UserFileSystem {
   }
 
   /** Notes what was done, or that the quota refused it. */
-  async #noted<T>(path: ByteString, work: Promise<T>, event?: FileEvent): Promise<T> {
+  async #noted<T>(path: string, work: Promise<T>, event?: Omit<FileEvent, "path">): Promise<T> {
+    const whole = this.#whole;
     try {
       const result = await work;
-      if (event !== undefined) this.#record(event);
+      if (event !== undefined) this.#record({ ...event, path });
       return result;
     } catch (error) {
       const now = performance.now();
-      if (isQuota(error) && now - this.#lastRefusal >= REFUSAL_INTERVAL_MS) {
-        this.#lastRefusal = now;
-        this.#recordRefusal(error, display(path));
+      if (isQuota(error) && now - whole.#lastRefusal >= REFUSAL_INTERVAL_MS) {
+        whole.#lastRefusal = now;
+        this.#recordRefusal(error, path);
       }
       throw error;
     }
   }
 
   async open(path: ByteString, flags: OpenFlags, mode?: number): Promise<OpenFile> {
-    const inner = await this.#noted(path, this.#inner.open(path, flags, mode));
-    this.#lastId += 1;
-    const file = new AuditedFile(this.#lastId, inner, this);
-    this.#files.add(file);
+    const inner = await this.#noted(this.#shown(path), this.#inner.open(path, flags, mode));
+    const whole = this.#whole;
+    whole.#lastId += 1;
+    const file = new AuditedFile(whole.#lastId, inner, whole);
+    whole.#files.add(file);
     return file;
   }
 
@@ -140,26 +158,25 @@ export class AuditedFileSystem implements UserFileSystem {
   }
 
   setStat(path: ByteString, change: StatChange, follow: boolean): Promise<void> {
-    return this.#noted(path, this.#inner.setStat(path, change, follow));
+    return this.#noted(this.#shown(path), this.#inner.setStat(path, change, follow));
   }
 
   remove(path: ByteString): Promise<void> {
-    return this.#noted(path, this.#inner.remove(path), { kind: "remove", path: display(path) });
+    return this.#noted(this.#shown(path), this.#inner.remove(path), { kind: "remove" });
   }
 
   makeDirectory(path: ByteString, mode?: number): Promise<void> {
-    const event: FileEvent = { kind: "mkdir", path: display(path) };
-    return this.#noted(path, this.#inner.makeDirectory(path, mode), event);
+    const done = this.#inner.makeDirectory(path, mode);
+    return this.#noted(this.#shown(path), done, { kind: "mkdir" });
   }
 
   removeDirectory(path: ByteString): Promise<void> {
-    const event: FileEvent = { kind: "rmdir", path: display(path) };
-    return this.#noted(path, this.#inner.removeDirectory(path), event);
+    return this.#noted(this.#shown(path), this.#inner.removeDirectory(path), { kind: "rmdir" });
   }
 
   rename(from: ByteString, to: ByteString, replace: boolean): Promise<void> {
-    const event: FileEvent = { kind: "rename", path: display(from), detail: `to ${display(to)}` };
-    return this.#noted(from, this.#inner.rename(from, to, replace), event);
+    const event = { kind: "rename", detail: `to ${this.#shown(to)}` } as const;
+    return this.#noted(this.#shown(from), this.#inner.rename(from, to, replace), event);
   }
 
   readLink(path: ByteString): Promise<ByteString> {
@@ -168,14 +185,13 @@ export class AuditedFileSystem implements UserFileSystem {
 
   symlink(target: ByteString, link: ByteString): Promise<void> {
     const detail = `symbolic link to ${display(target)}`;
-    const event: FileEvent = { kind: "link", path: display(link), detail };
-    return this.#noted(link, this.#inner.symlink(target, link), event);
+    const event = { kind: "link", detail } as const;
+    return this.#noted(this.#shown(link), this.#inner.symlink(target, link), event);
   }
 
   hardLink(existing: ByteString, link: ByteString): Promise<void> {
-    const detail = `second name of ${display(existing)}`;
-    const event: FileEvent = { kind: "link", path: display(link), detail };
-    return this.#noted(link, this.#inner.hardLink(existing, link), event);
+    const event = { kind: "link", detail: `second name of ${this.#shown(existing)}` } as const;
+    return this.#noted(this.#shown(link), this.#inner.hardLink(existing, link), event);
   }
 
   realPath(path: ByteString): Promise<VirtualPath> {
@@ -192,21 +208,39 @@ export class AuditedFileSystem implements UserFileSystem {
     length: number,
     target: OpenFile,
     targetPosition: number,
+    told?: (bytes: number) => void,
   ): Promise<number> {
     const from = source instanceof AuditedFile ? source.inner : source;
     const to = target instanceof AuditedFile ? target.inner : target;
-    for (const file of [source, target]) {
-      if (file instanceof AuditedFile && file.ended !== undefined) throw file.ended;
-    }
-    this.#copies += 1;
+    const progress = (bytes: number): void => {
+      if (target instanceof AuditedFile) target.bytesWritten += bytes;
+      for (const file of [source, target]) {
+        if (file instanceof AuditedFile && file.ended !== undefined) throw file.ended;
+      }
+      told?.(bytes);
+    };
+    const whole = this.#whole;
+    whole.#copies += 1;
     try {
-      const work = this.#inner.copy(from, sourcePosition, length, to, targetPosition);
-      const copied = await this.#noted(target.path, work);
-      if (target instanceof AuditedFile) target.bytesWritten += copied;
-      return copied;
+      progress(0);
+      const work = this.#inner.copy(from, sourcePosition, length, to, targetPosition, progress);
+      return await this.#noted(display(target.path), work);
     } finally {
-      this.#copies -= 1;
+      whole.#copies -= 1;
     }
+  }
+
+  async walkFrom(path: ByteString): Promise<Cursor> {
+    const at = await this.#inner.walkFrom(path);
+    const cursor = { at, of: this.#whole };
+    const fs = new AuditedFileSystem(at.fs, this.#record, this.traffic, cursor);
+    return {
+      fs,
+      enter: (name, follow) => at.enter(name, follow),
+      leave: () => at.leave(),
+      where: (name) => at.where(name),
+      close: () => at.close(),
+    };
   }
 
   /** What is still open is recorded as unfinished. */

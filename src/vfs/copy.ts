@@ -2,33 +2,46 @@ import { constants } from "node:fs";
 import { copyFile } from "node:fs/promises";
 import { FsError } from "../errors.ts";
 import { HomeFile } from "./file.ts";
+import { Pieces } from "./pieces.ts";
 import type { OpenFile } from "./types.ts";
 
-const CHUNK = 1024 * 1024;
+/** Bytes copied at once. */
+const PIECE = 1024 * 1024;
 
-/** Smaller files are copied before the kernel's way is set up. */
-const KERNEL_COPY = 256 * 1024;
+/** Pieces under way at once in the process, so that copies leave threads to all other transfers. */
+const MAX_UNDER_WAY = 3;
 
-/** Larger files go through the kernel only where it shares their blocks: a copy can't be stopped. */
-const LARGEST_MOVED = 256 * 1024 * 1024;
+/** So little is copied without waiting for its turn, in memory of its own. */
+const LITTLE = 64 * 1024;
 
-/** Copies within the kernel at once: each keeps a thread from all other transfers. */
-const MAX_MOVING = 2;
+/** Smaller files are copied before the sharing of blocks is set up. */
+const WORTH_SHARING = 256 * 1024;
 
-let moving = 0;
+const pieces = new Pieces(PIECE, MAX_UNDER_WAY);
+
+/** Devices whose filesystem was found not to share blocks between files. */
+const withoutSharing = new Set<string>();
+
+export interface CopyRange {
+  readonly source: OpenFile;
+  readonly sourcePosition: number;
+  /** bytes; 0: to the end of the source as it is now */
+  readonly length: number;
+  readonly target: OpenFile;
+  readonly targetPosition: number;
+  /** Told of each piece when it is copied; what it throws ends the copy. */
+  readonly progress?: ((bytes: number) => void) | undefined;
+}
 
 /**
- * Copies between two open files, in order, in bounded memory.
+ * Copies between two open files, in order, in bounded memory. What the source has when the copy
+ * begins is the most that is copied, so that it ends also for a source that grows; where the source
+ * gets shorter, it ends there. Closing either file ends it at the next piece.
  * @returns bytes copied; on failure what was copied until then stays
- * @throws FsError EINVAL when both ranges are of one file and overlap, EDQUOT
+ * @throws FsError EINVAL when both ranges are of one file and overlap, EDQUOT before anything is copied
  */
-export async function copyRange(
-  source: OpenFile,
-  sourcePosition: number,
-  length: number,
-  target: OpenFile,
-  targetPosition: number,
-): Promise<number> {
+export async function copyRange(range: CopyRange): Promise<number> {
+  const { source, sourcePosition, length, target, targetPosition } = range;
   const { size } = await source.stat();
   const available = Math.max(0, size - sourcePosition);
   const total = length === 0 ? available : Math.min(length, available);
@@ -38,40 +51,61 @@ export async function copyRange(
     throw new FsError("EINVAL", "source and target overlap");
   }
   const whole = sourcePosition === 0 && targetPosition === 0 && total === size;
-  if (whole && (await copyInKernel(source, target, size))) return size;
-  const buffer = Buffer.allocUnsafeSlow(Math.min(CHUNK, Math.max(1, total)));
-  let done = 0;
-  while (done < total) {
-    const wanted = Math.min(buffer.length, total - done);
-    const count = await source.read(buffer, 0, wanted, sourcePosition + done);
-    if (count === 0) break;
-    await target.write([buffer.subarray(0, count)], count, targetPosition + done);
-    done += count;
+  if (whole && (await share(source, target, size))) {
+    const { size: shared } = await target.stat();
+    range.progress?.(shared);
+    return shared;
   }
-  return done;
+  if (!(target instanceof HomeFile)) return copyPieces(range, total);
+  return target.withRoom(targetPosition + total, () => copyPieces(range, total));
 }
 
-/** Whole files only, into empty ones: Node has no copy_file_range(2). */
-async function copyInKernel(source: OpenFile, target: OpenFile, size: number): Promise<boolean> {
-  if (!(source instanceof HomeFile && target instanceof HomeFile)) return false;
-  if (size < KERNEL_COPY || !source.flags.read || !target.flags.write) return false;
-  if ((await target.stat()).size > 0) return false;
-  return target.copyWhole(source, size, (from, to) => throughKernel(from, to, size));
-}
-
-/** Shares the blocks where the filesystem can (FICLONE), else moves the bytes. False: neither. */
-async function throughKernel(from: string, to: string, size: number): Promise<boolean> {
+async function copyPieces(range: CopyRange, total: number): Promise<number> {
+  const own = total <= LITTLE ? Buffer.allocUnsafe(total) : undefined;
+  const leave = own === undefined ? pieces.enter() : undefined;
   try {
-    await copyFile(from, to, constants.COPYFILE_FICLONE_FORCE);
-    return true;
-  } catch {
-    if (size > LARGEST_MOVED || moving >= MAX_MOVING) return false;
-  }
-  moving += 1;
-  try {
-    await copyFile(from, to);
-    return true;
+    for (let done = 0; done < total; ) {
+      const count = own
+        ? await copyPiece(range, done, own)
+        : await pieces.use((buffer) => copyPiece(range, done, buffer.subarray(0, total - done)));
+      if (count === 0) return done;
+      done += count;
+      range.progress?.(count);
+    }
+    return total;
   } finally {
-    moving -= 1;
+    leave?.();
   }
+}
+
+/** @returns 0 at the end of the source */
+async function copyPiece(range: CopyRange, done: number, buffer: Buffer): Promise<number> {
+  const { source, sourcePosition, target, targetPosition } = range;
+  const count = await source.read(buffer, 0, buffer.length, sourcePosition + done);
+  if (count > 0) await target.write([buffer.subarray(0, count)], count, targetPosition + done);
+  return count;
+}
+
+/**
+ * Lets an empty file have the blocks of another one where the filesystem can (FICLONE): at once, and
+ * without a second copy on the disk. False: it was not done.
+ */
+async function share(source: OpenFile, target: OpenFile, size: number): Promise<boolean> {
+  if (!(source instanceof HomeFile && target instanceof HomeFile)) return false;
+  if (size < WORTH_SHARING || !source.flags.read || !target.flags.write) return false;
+  const [device = ""] = target.inode.split(":");
+  if (withoutSharing.has(device) || (await target.stat()).size > 0) return false;
+  return target.copyWhole(source, size, async (from, to) => {
+    try {
+      // Never without "force": libuv's own way to copy does not end when the source gets shorter.
+      await copyFile(from, to, constants.COPYFILE_FICLONE_FORCE);
+      return true;
+    } catch (thrown) {
+      const { code } = thrown as NodeJS.ErrnoException;
+      if (code === "ENOTSUP" || code === "EOPNOTSUPP" || code === "ENOTTY" || code === "ENOSYS") {
+        withoutSharing.add(device);
+      }
+      return false;
+    }
+  });
 }

@@ -1,8 +1,4 @@
-import { readFileSync } from "node:fs";
 import { FsError } from "../errors.ts";
-
-/** Descriptors kept for connections, the database and the walking of paths, where there are enough. */
-const KEPT = 1024;
 
 /** As many as one user's files and directories take at most. */
 const LARGEST_SHARE = 8192;
@@ -12,15 +8,30 @@ const LARGEST_SHARE = 8192;
  * No user gets more than half of what there is for all.
  */
 export class Descriptors {
-  readonly #most: number;
-  readonly #share: number;
+  #most = 0;
+  #share = 0;
   readonly #taken = new Map<number, number>();
   #total = 0;
 
-  /** @param limit what the process may have open */
-  constructor(limit: number) {
-    this.#most = Math.max(Math.floor(limit / 2), limit - KEPT);
-    this.#share = Math.min(LARGEST_SHARE, Math.floor(this.#most / 2));
+  /** Called when the system has none left for this process, or for all. */
+  onExhausted: () => void = () => {};
+
+  /** @param most what clients may have open, all together */
+  constructor(most: number) {
+    this.fit(most);
+  }
+
+  /** From now on clients may have so many; those who have more keep them. */
+  fit(most: number): void {
+    this.#most = most;
+    this.#share = Math.min(LARGEST_SHARE, Math.max(1, Math.floor(most / 2)));
+  }
+
+  /** Looks at what a system call threw. */
+  noticed(thrown: unknown): void {
+    if (thrown instanceof FsError) return;
+    const { code } = thrown as { code?: unknown };
+    if (code === "EMFILE" || code === "ENFILE") this.onExhausted();
   }
 
   /** @throws FsError EMFILE when the user may not take `count` more */
@@ -42,10 +53,5 @@ export class Descriptors {
   }
 }
 
-/** RLIMIT_NOFILE, which Node raises to its hard limit when it starts (getrlimit(2), proc(5)). */
-function processLimit(): number {
-  const line = /^Max open files\s+(\d+)/m.exec(readFileSync("/proc/self/limits", "latin1"));
-  return line === null ? Number.MAX_SAFE_INTEGER : Number(line[1]);
-}
-
-export const descriptors = new Descriptors(processLimit());
+/** Of this process. A server fits it to what it may have open. */
+export const descriptors = new Descriptors(LARGEST_SHARE);

@@ -12,7 +12,7 @@ import { FsError } from "../errors.ts";
 import type { Ledger } from "../quota/ledger.ts";
 import type { Inspected, Removed } from "../store/ledger.ts";
 import { PERMISSIONS } from "./file.ts";
-import { inodeKey, type Jail, type Place } from "./jail.ts";
+import type { Place, Places } from "./jail.ts";
 import {
   type ByteString,
   endsInDirectory,
@@ -20,14 +20,17 @@ import {
   toBuffer,
   withoutSlash,
 } from "./path.ts";
+import { inodeKey } from "./proc.ts";
+import type { Disk } from "./space.ts";
 import type { ContentWatch } from "./watch.ts";
 
 /** What the operations on directory entries need. */
 export interface Home {
-  readonly jail: Jail;
+  readonly places: Places;
   readonly ledger: Ledger;
   readonly userId: number;
   readonly contents: ContentWatch | undefined;
+  readonly disk: Disk;
 }
 
 /** Another session changed what stands at a name between looking and acting: look again. */
@@ -59,7 +62,7 @@ async function settled<T>(act: () => Promise<T>): Promise<T> {
  * not with a slash behind it: an entry that is removed or moved is the one that was named.
  */
 async function at<T>(home: Home, path: ByteString, act: (place: Place) => Promise<T>): Promise<T> {
-  const place = home.jail.locate(withoutSlash(path), false);
+  const place = home.places.locate(withoutSlash(path), false);
   try {
     return await act(place);
   } finally {
@@ -86,6 +89,18 @@ function inspect(stat: BigIntStats): Inspected {
   return { inode: inodeKey(stat), size: frees ? Number(stat.size) : 0 };
 }
 
+/**
+ * What removing the place's name would free, as it is when that is asked: others may have changed
+ * it while this waited for the database.
+ */
+function standing(place: Place): () => Inspected {
+  return () => {
+    const found = inspect(fstatSync(place.existing, { bigint: true }));
+    if (place.current() !== found.inode) throw new Stale();
+    return found;
+  };
+}
+
 /** What became of a file whose name is gone; undefined for what has no bytes to give back. */
 function aftermath(fd: number): Removed | undefined {
   const stat = fstatSync(fd, { bigint: true });
@@ -107,10 +122,8 @@ export function remove(home: Home, path: ByteString): Promise<void> {
       if (endsInDirectory(path)) throw new FsError(stat.isDirectory() ? "EISDIR" : "ENOTDIR");
       checkWritable(place);
       if (stat.isDirectory()) throw new FsError("EISDIR");
-      const found = inspect(stat);
       const forgotten = goes(home, stat);
-      await home.ledger.remove(home.userId, place.path, found, () => {
-        if (place.current() !== found.inode) throw new Stale();
+      await home.ledger.remove(home.userId, place, standing(place), () => {
         unlinkSync(place.host);
         return aftermath(target);
       });
@@ -126,9 +139,7 @@ export function removeDirectory(home: Home, path: ByteString): Promise<void> {
       const stat = fstatSync(place.existing, { bigint: true });
       checkWritable(place);
       if (!stat.isDirectory()) throw new FsError("ENOTDIR");
-      const found = inspect(stat);
-      await home.ledger.remove(home.userId, place.path, found, () => {
-        if (place.current() !== found.inode) throw new Stale();
+      await home.ledger.remove(home.userId, place, standing(place), () => {
         rmdirSync(place.host);
         return undefined;
       });
@@ -147,7 +158,8 @@ function make(
     if (place.name === "" || place.target !== undefined) throw new FsError("EEXIST");
     if (endsInDirectory(path) && !directory) throw new FsError("ENOENT");
     checkWritable(place);
-    await home.ledger.createEntry(home.userId, place.path, () => {
+    home.disk.expectRoom();
+    await home.ledger.createEntry(home.userId, place, () => {
       if (place.current() !== undefined) throw new FsError("EEXIST");
       perform(place);
     });
@@ -188,6 +200,8 @@ export function rename(
   return settled(() =>
     at(home, from, (source) =>
       at(home, to, (target) => {
+        // Open files follow by their paths, which a cursor's names don't have.
+        if (source.inside ?? target.inside) throw new FsError("EINVAL");
         const directories = [endsInDirectory(from), endsInDirectory(to)] as const;
         return move(home, source, target, replace, directories);
       }),
@@ -211,9 +225,8 @@ async function move(
   if (victimFd !== undefined && !replace) throw new FsError("EEXIST");
   if (named[1] && !before.isDirectory()) throw new FsError("ENOTDIR");
   const replaced = victimFd === undefined ? undefined : fstatSync(victimFd, { bigint: true });
-  const victim = replaced && inspect(replaced);
   // POSIX: two names of one file stay as they are.
-  if (victim?.inode === moved) return;
+  if (replaced !== undefined && inodeKey(replaced) === moved) return;
   if (target.path.startsWith(`${source.path}/`)) throw new FsError("EINVAL");
   if (source.path.startsWith(`${target.path}/`)) throw new FsError("ENOTEMPTY");
   checkWritable(source);
@@ -222,8 +235,13 @@ async function move(
     checkMovable(before, source, target);
   const forgotten = replaced && goes(home, replaced);
   const { userId, ledger } = home;
-  await ledger.rename(userId, source.path, target.path, moved, victim, () => {
-    if (source.current() !== moved || target.current() !== victim?.inode) throw new Stale();
+  const inspectVictim = (): Inspected | undefined => {
+    if (source.current() !== moved) throw new Stale();
+    if (victimFd !== undefined) return standing(target)();
+    if (target.current() !== undefined) throw new Stale();
+    return undefined;
+  };
+  await ledger.rename(userId, source.path, target.path, moved, inspectVictim, () => {
     renameSync(source.host, target.host);
     return victimFd === undefined ? undefined : aftermath(victimFd);
   });

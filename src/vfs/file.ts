@@ -19,13 +19,18 @@ import { promisify } from "node:util";
 import { FsError, toFsError } from "../errors.ts";
 import type { Reservation } from "../quota/ledger.ts";
 import { INLINE_BYTES, inline } from "./inline.ts";
-import { itself } from "./jail.ts";
 import type { VirtualPath } from "./path.ts";
+import { itself } from "./proc.ts";
+import { after } from "./slices.ts";
+import { type Disk, diskFull } from "./space.ts";
 import type { FileStat, OpenFile, OpenFlags, Owner, StatChange } from "./types.ts";
 import type { WriteWatch } from "./watch.ts";
 
 /** Shortening by more than this may take the disk a while: done off the event loop. */
 const LONG_TRUNCATE = 1024 * 1024;
+
+/** What st_blocks counts (stat(2)). */
+const STAT_BLOCK = 512;
 
 /** Permission bits a client may set: no set-user-ID, set-group-ID or sticky bit. */
 export const PERMISSIONS = 0o777;
@@ -46,8 +51,8 @@ export function toFileStat(stat: Stats): FileStat {
 
 /** @throws FsError EPERM when the change would give the file to another */
 export function checkOwner(change: StatChange, owner: Owner): void {
-  if (change.owner === undefined) return;
-  if (change.owner.uid !== owner.uid || change.owner.gid !== owner.gid) throw new FsError("EPERM");
+  const { uid = owner.uid, gid = owner.gid } = change.owner ?? {};
+  if (uid !== owner.uid || gid !== owner.gid) throw new FsError("EPERM");
 }
 
 /** One chain of appends for each inode: the next one starts where the last one ended. */
@@ -63,6 +68,7 @@ export class HomeFile implements OpenFile {
   readonly #reservation: Reservation;
   readonly #onClose: (file: HomeFile) => void;
   readonly #watch: WriteWatch | undefined;
+  readonly #disk: Disk;
   #busy = 0;
   #idle: (() => void) | undefined;
   #closing: Promise<void> | undefined;
@@ -75,8 +81,10 @@ export class HomeFile implements OpenFile {
     reservation: Reservation,
     onClose: (file: HomeFile) => void,
     watch: WriteWatch | undefined,
+    disk: Disk,
   ) {
     this.#fd = fd;
+    this.#disk = disk;
     this.path = path;
     this.flags = flags;
     this.#owner = owner;
@@ -157,6 +165,24 @@ export class HomeFile implements OpenFile {
   }
 
   /**
+   * Runs `act`, which writes up to `end` bytes, when there is room for all of them. What it has not
+   * used is given back.
+   * @throws FsError EDQUOT before anything is done
+   */
+  withRoom<T>(end: number, act: () => Promise<T>): Promise<T> {
+    return this.#run(async () => {
+      await this.#reservation.reserve(end);
+      try {
+        return await act();
+      } finally {
+        // The source may have become shorter, or nobody wants the rest.
+        if (fstatSync(this.#fd).size < end) await this.#reservation.failed();
+        else this.#reservation.release();
+      }
+    });
+  }
+
+  /**
    * Copies the whole of `source`, which can't grow meanwhile, into this file, which is empty.
    * @param copy does it from one path to the other; false: it did nothing
    * @returns false, with nothing done, when the source may be growing
@@ -166,7 +192,7 @@ export class HomeFile implements OpenFile {
     size: number,
     copy: (from: string, to: string) => Promise<boolean>,
   ): Promise<boolean> {
-    return this.#run(async () => {
+    const act = async (): Promise<boolean> => {
       await this.#reservation.reserve(size);
       this.#watch?.lost();
       try {
@@ -183,7 +209,17 @@ export class HomeFile implements OpenFile {
         // The source may have become shorter.
         await this.#reservation.failed();
       }
-    });
+    };
+    return this.#run(() => this.#withRoom(size, act));
+  }
+
+  async #withRoom<T>(bytes: number, act: () => Promise<T>): Promise<T> {
+    if (!this.#disk.take(bytes)) throw diskFull();
+    try {
+      return await act();
+    } finally {
+      this.#disk.done(bytes);
+    }
   }
 
   sync(): Promise<void> {
@@ -205,23 +241,39 @@ export class HomeFile implements OpenFile {
   }
 
   #put(slices: readonly Buffer[], length: number, position: number): Promise<void> {
+    if (!this.#takesRoom(length, position)) return Promise.reject(diskFull());
     this.#busy += 1;
     const wait = this.#reservation.reserve(position + length);
     if (wait === undefined) return this.#putGranted(slices, length, position);
     return wait.then(
       () => this.#putGranted(slices, length, position),
       (thrown) => {
-        this.#finish();
+        this.#finishPut(length);
         throw toFsError(thrown);
       },
     );
+  }
+
+  /** On a full disk only what is written over what is there needs no room. */
+  #takesRoom(length: number, position: number): boolean {
+    if (this.#disk.take(length)) return true;
+    const { blocks, size } = fstatSync(this.#fd);
+    const hasHoles = blocks * STAT_BLOCK < size;
+    if (hasHoles || position + length > size) return false;
+    this.#disk.takeAnyway(length);
+    return true;
+  }
+
+  #finishPut(length: number): void {
+    this.#disk.done(length);
+    this.#finish();
   }
 
   #putGranted(slices: readonly Buffer[], length: number, position: number): Promise<void> {
     if (length <= INLINE_BYTES && this.#putInline(slices, length, position)) {
       this.#watch?.wrote(position, length);
       this.#reservation.release();
-      this.#finish();
+      this.#finishPut(length);
       return Promise.resolve();
     }
     return this.#putByThread(slices, length, position);
@@ -243,7 +295,7 @@ export class HomeFile implements OpenFile {
         else void this.#reservation.failed();
         if (thrown === undefined) this.#watch?.wrote(position, length);
         else this.#watch?.lost();
-        this.#finish();
+        this.#finishPut(length);
         if (thrown === undefined) resolve();
         else reject(toFsError(thrown));
       };
@@ -276,6 +328,7 @@ export class HomeFile implements OpenFile {
     const stat = fstatSync(this.#fd);
     const before = stat.size;
     if (size > before) {
+      this.#disk.expectRoom();
       await this.#reservation.reserve(size);
       try {
         ftruncateSync(this.#fd, size);
@@ -335,18 +388,4 @@ export class HomeFile implements OpenFile {
 
 function badHandle(): FsError {
   return new FsError("EBADF");
-}
-
-/** What is left of `slices` after `count` bytes. */
-function after(slices: readonly Buffer[], count: number): Buffer[] {
-  const rest: Buffer[] = [];
-  let skip = count;
-  for (const slice of slices) {
-    if (skip >= slice.length) skip -= slice.length;
-    else {
-      rest.push(skip === 0 ? slice : slice.subarray(skip));
-      skip = 0;
-    }
-  }
-  return rest;
 }

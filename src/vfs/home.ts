@@ -1,24 +1,19 @@
-import {
-  chmodSync,
-  closeSync,
-  constants,
-  fstatSync,
-  lutimesSync,
-  mkdirSync,
-  openSync,
-  unlinkSync,
-  utimesSync,
-} from "node:fs";
-import { join as joinHost } from "node:path";
-import { FsError, toFsError } from "../errors.ts";
+import { closeSync, constants, fstatSync, openSync, statSync, unlinkSync } from "node:fs";
+import { FsError, InstanceError, toFsError } from "../errors.ts";
 import type { Ledger, Reservation } from "../quota/ledger.ts";
+import { changeAttributes } from "./attributes.ts";
 import { copyRange } from "./copy.ts";
+import { CURSOR_DESCRIPTORS, HomeCursor } from "./cursor.ts";
 import { descriptors } from "./descriptors.ts";
 import { HomeDirectory } from "./directory.ts";
 import * as entries from "./entries.ts";
 import { checkOwner, HomeFile, PERMISSIONS, toFileStat } from "./file.ts";
-import { inodeKey, itself, Jail, O_PATH, type Place, readLinkAt } from "./jail.ts";
+import { existingHome, madeHome, ownerOf } from "./homes.ts";
+import { Jail, type Place, type Places, readLinkAt } from "./jail.ts";
+import { OpenThings } from "./open-things.ts";
 import { type ByteString, components, normalize, type VirtualPath, withoutSlash } from "./path.ts";
+import { inodeKey, itself } from "./proc.ts";
+import { type Disk, Space } from "./space.ts";
 import { quotaStat } from "./statvfs.ts";
 import type {
   FileStat,
@@ -39,7 +34,12 @@ export interface HomeOptions {
   readonly ledger: Ledger;
   /** is told what becomes of the contents of files */
   readonly contents?: ContentWatch;
+  /** the room that is left for new data; without it all there is */
+  readonly space?: Space;
 }
+
+/** Where nobody says how much room must be left. */
+const ALL_ROOM = new Space(() => 0);
 
 const DEFAULT_FILE_MODE = 0o666;
 const DEFAULT_DIRECTORY_MODE = 0o777;
@@ -50,58 +50,55 @@ const OPEN_ATTEMPTS = 16;
 /** Descriptors a directory takes while it is listed: one names it, one reads it. */
 const DIRECTORY_DESCRIPTORS = 2;
 
-/** Virtual user IDs start where Linux distributions start those of people. */
-const FIRST_UID = 1000;
-
-/** The host's path of a user's home. */
-export function homeOf(root: string, name: string): string {
-  return joinHost(root, "homes", name);
-}
-
-export function ownerOf(account: { readonly id: number; readonly name: string }): Owner {
-  const uid = FIRST_UID + account.id;
-  return { uid, gid: uid, user: account.name, group: account.name };
-}
-
-/** Opens a user's home (made if missing, 0700) as a filesystem of its own. */
+/**
+ * Opens a user's home as a filesystem of its own. One without files is made if missing (0700).
+ * Rejects with InstanceError when it is not where it was, or no directory.
+ */
 export async function openHome(options: HomeOptions): Promise<UserFileSystem> {
-  const { root, account, ledger, contents } = options;
+  const { root, account, ledger, contents, space = ALL_ROOM } = options;
   try {
-    const home = homeOf(root, account.name);
-    mkdirSync(home, { recursive: true, mode: 0o700 });
-    return new HomeFileSystem(new Jail(home), ledger, account.id, ownerOf(account), contents);
+    ledger.requireHomes();
+    const home = existingHome(root, account.name) ?? (await madeHome(options));
+    return new HomeFileSystem({
+      jail: new Jail(home),
+      ledger,
+      userId: account.id,
+      owner: ownerOf(account),
+      contents,
+      disk: space.disk(statSync(home).dev, home),
+    });
   } catch (thrown) {
-    throw toFsError(thrown);
+    descriptors.noticed(thrown);
+    throw thrown instanceof InstanceError ? thrown : toFsError(thrown);
   }
 }
 
-class HomeFileSystem implements UserFileSystem, entries.Home {
+/** What a home's filesystem works with. */
+interface Parts extends Omit<entries.Home, "places"> {
   readonly jail: Jail;
+  readonly owner: Owner;
+}
+
+class HomeFileSystem implements UserFileSystem, entries.Home {
+  readonly places: Places;
   readonly ledger: Ledger;
   readonly userId: number;
   readonly owner: Owner;
   readonly contents: ContentWatch | undefined;
-  /** with the descriptors each takes */
-  readonly #open = new Map<OpenFile | OpenDirectory, number>();
-  readonly #forget = (closed: OpenFile | OpenDirectory): void => {
-    const taken = this.#open.get(closed);
-    if (taken !== undefined) descriptors.give(this.userId, taken);
-    this.#open.delete(closed);
-  };
-  #closed = false;
+  readonly disk: Disk;
+  readonly #parts: Parts;
+  readonly #open: OpenThings;
 
-  constructor(
-    jail: Jail,
-    ledger: Ledger,
-    userId: number,
-    owner: Owner,
-    contents: ContentWatch | undefined,
-  ) {
-    this.jail = jail;
-    this.ledger = ledger;
-    this.userId = userId;
-    this.owner = owner;
-    this.contents = contents;
+  /** @param from where relative paths begin, and with what it is open together; else the home */
+  constructor(parts: Parts, from?: { readonly places: Places; readonly open: OpenThings }) {
+    this.#parts = parts;
+    this.places = from?.places ?? parts.jail;
+    this.ledger = parts.ledger;
+    this.userId = parts.userId;
+    this.owner = parts.owner;
+    this.contents = parts.contents;
+    this.disk = parts.disk;
+    this.#open = from?.open ?? new OpenThings(parts.userId);
   }
 
   open(path: ByteString, flags: OpenFlags, mode = DEFAULT_FILE_MODE): Promise<OpenFile> {
@@ -111,7 +108,7 @@ class HomeFileSystem implements UserFileSystem, entries.Home {
       const name = flags.create ? withoutSlash(path) : path;
       const follow = !(flags.create && (flags.exclusive || name !== path));
       for (let attempt = 0; attempt < OPEN_ATTEMPTS; attempt += 1) {
-        const place = this.jail.locate(name, follow);
+        const place = this.places.locate(name, follow);
         try {
           if (name !== path) throw new FsError("EISDIR");
           const file = await this.#openAt(place, flags, mode);
@@ -130,10 +127,10 @@ class HomeFileSystem implements UserFileSystem, entries.Home {
       if (!stat.isDirectory()) throw new FsError("ENOTDIR");
       if ((stat.mode & OWNER_READ) === 0) throw new FsError("EACCES");
       descriptors.check(this.userId, DIRECTORY_DESCRIPTORS);
-      const fd = openSync(itself(place.existing), O_PATH | constants.O_DIRECTORY);
+      const fd = place.reopen();
       try {
-        const directory = new HomeDirectory(fd, place.path, this.#forget);
-        this.#keep(directory, DIRECTORY_DESCRIPTORS);
+        const directory = new HomeDirectory(fd, place.path, this.#open.forget);
+        this.#open.add(directory, DIRECTORY_DESCRIPTORS);
         return directory;
       } catch (thrown) {
         closeSync(fd);
@@ -198,7 +195,11 @@ class HomeFileSystem implements UserFileSystem, entries.Home {
     return this.#run(() => {
       try {
         // Also of a file with a slash behind it.
-        const place = this.jail.locate(components(path).join("/") as ByteString, true);
+        const names = components(path).join("/") || ".";
+        const place = this.places.locate(
+          (path.startsWith("/") ? `/${names}` : names) as ByteString,
+          true,
+        );
         place.close();
         return place.path;
       } catch (thrown) {
@@ -211,7 +212,7 @@ class HomeFileSystem implements UserFileSystem, entries.Home {
 
   fileSystemStat(): Promise<FileSystemStat> {
     return this.#run(async () => {
-      return quotaStat(await this.ledger.exactUsage(this.userId), this.jail.disk());
+      return quotaStat(await this.ledger.exactUsage(this.userId), this.#parts.jail.disk());
     });
   }
 
@@ -221,16 +222,35 @@ class HomeFileSystem implements UserFileSystem, entries.Home {
     length: number,
     target: OpenFile,
     targetPosition: number,
+    progress?: (bytes: number) => void,
   ): Promise<number> {
-    return this.#run(() => copyRange(source, sourcePosition, length, target, targetPosition));
+    const range = { source, sourcePosition, length, target, targetPosition, progress };
+    return this.#run(() => copyRange(range));
   }
 
+  walkFrom(path: ByteString): Promise<HomeCursor> {
+    return this.#at(path, true, (place) => {
+      if (!fstatSync(place.existing).isDirectory()) throw new FsError("ENOTDIR");
+      descriptors.check(this.userId, CURSOR_DESCRIPTORS);
+      const parts = this.#parts;
+      const open = this.#open;
+      const cursor = new HomeCursor({
+        jail: parts.jail,
+        fd: place.reopen(),
+        path: place.path,
+        view: (places) => new HomeFileSystem(parts, { places, open }),
+        onClose: open.forget,
+      });
+      open.add(cursor, CURSOR_DESCRIPTORS);
+      return cursor;
+    });
+  }
+
+  /** Of a cursor's view: closes the whole home. */
   async close(): Promise<void> {
-    if (this.#closed) return;
-    this.#closed = true;
-    const closing = [...this.#open.keys()].map((open) => open.close());
-    await Promise.allSettled(closing);
-    this.jail.close();
+    if (this.#open.closed) return;
+    await this.#open.close();
+    this.#parts.jail.close();
   }
 
   /** undefined: what stands there changed meanwhile, look again. */
@@ -245,11 +265,12 @@ class HomeFileSystem implements UserFileSystem, entries.Home {
 
   async #createAt(place: Place, flags: OpenFlags, mode: number): Promise<OpenFile | undefined> {
     entries.checkWritable(place);
+    this.disk.expectRoom();
     const { O_CREAT, O_EXCL, O_NOFOLLOW } = constants;
     let fd: number | undefined;
     let booked = false;
     try {
-      const reservation = await this.ledger.createFile(this.userId, place.path, () => {
+      const reservation = await this.ledger.createFile(this.userId, place, () => {
         const how = access(flags) | O_CREAT | O_EXCL | O_NOFOLLOW;
         fd = openSync(place.host, how, mode & PERMISSIONS);
         return { inode: inodeKey(fstatSync(fd, { bigint: true })), size: 0 };
@@ -274,6 +295,8 @@ class HomeFileSystem implements UserFileSystem, entries.Home {
     if (!stat.isFile()) throw new FsError("EACCES");
     const wanted = (flags.read ? OWNER_READ : 0) | (flags.write ? OWNER_WRITE : 0);
     if ((stat.mode & wanted) !== wanted) throw new FsError("EACCES");
+    // It would be emptied, and not be filled again.
+    if (flags.truncate && flags.write && stat.size > 0) this.disk.expectRoom();
     const reservation = await this.ledger.open(this.userId, place.path, () => {
       const now = fstatSync(target, { bigint: true });
       if (now.nlink === 0n) throw new FsError("ENOENT");
@@ -308,18 +331,22 @@ class HomeFileSystem implements UserFileSystem, entries.Home {
     const watch = flags.write
       ? await contents?.opened(userId, reservation.inode, fd, fresh)
       : undefined;
-    const file = new HomeFile(fd, path, flags, owner, reservation, this.#forget, watch);
-    if (this.#closed) {
+    const file = new HomeFile(
+      fd,
+      path,
+      flags,
+      owner,
+      reservation,
+      this.#open.forget,
+      watch,
+      this.disk,
+    );
+    if (this.#open.closed) {
       await file.close();
       throw new FsError("EBADF");
     }
-    this.#keep(file, 1);
+    this.#open.add(file, 1);
     return file;
-  }
-
-  #keep(open: OpenFile | OpenDirectory, taken: number): void {
-    descriptors.take(this.userId, taken);
-    this.#open.set(open, taken);
   }
 
   #change(place: Place, change: StatChange): Promise<void> | undefined {
@@ -347,7 +374,7 @@ class HomeFileSystem implements UserFileSystem, entries.Home {
 
   #at<T>(path: ByteString, follow: boolean, act: (place: Place) => T): Promise<T> {
     return this.#run(() => {
-      const place = this.jail.locate(path, follow);
+      const place = this.places.locate(path, follow);
       try {
         return act(place);
       } finally {
@@ -357,10 +384,11 @@ class HomeFileSystem implements UserFileSystem, entries.Home {
   }
 
   async #run<T>(act: () => T | Promise<T>): Promise<T> {
-    if (this.#closed) throw new FsError("EBADF");
+    if (this.#open.closed) throw new FsError("EBADF");
     try {
       return await act();
     } catch (thrown) {
+      descriptors.noticed(thrown);
       throw toFsError(thrown);
     }
   }
@@ -369,21 +397,4 @@ class HomeFileSystem implements UserFileSystem, entries.Home {
 function access(flags: OpenFlags): number {
   if (!flags.write) return constants.O_RDONLY;
   return flags.read ? constants.O_RDWR : constants.O_WRONLY;
-}
-
-function changeAttributes(place: Place, change: StatChange): void {
-  const target = place.existing;
-  const stat = fstatSync(target);
-  const link = stat.isSymbolicLink();
-  if (change.permissions !== undefined) {
-    // Linux has no permissions on links.
-    if (link) throw new FsError("EOPNOTSUPP");
-    const permissions = change.permissions & PERMISSIONS;
-    chmodSync(itself(target), stat.isDirectory() ? permissions | entries.OWN_WAY : permissions);
-  }
-  if (change.times !== undefined) {
-    const { atime, mtime } = change.times;
-    if (link) lutimesSync(place.host, atime, mtime);
-    else utimesSync(itself(target), atime, mtime);
-  }
 }

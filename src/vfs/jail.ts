@@ -1,5 +1,4 @@
 import {
-  type BigIntStats,
   close,
   closeSync,
   constants,
@@ -12,24 +11,22 @@ import {
 } from "node:fs";
 import { promisify } from "node:util";
 import { FsError, toFsError } from "../errors.ts";
+import { descriptors } from "./descriptors.ts";
+import { Ladder } from "./ladder.ts";
 import {
   type ByteString,
   bytes,
   components,
   endsInDirectory,
   join,
+  MAX_DEPTH,
   ROOT,
   type VirtualPath,
 } from "./path.ts";
-
-/** Linux <fcntl.h>: a descriptor that names a file without opening it. Node has no constant for it. */
-export const O_PATH = 0o10000000;
+import { ANYTHING, below, DIRECTORY, inodeKey, itself, O_PATH } from "./proc.ts";
 
 /** As many links as Linux follows in one path (MAXSYMLINKS). */
 const MAX_LINKS = 40;
-
-/** Each level costs a descriptor while a path is walked: deeper ones are refused. */
-export const MAX_DEPTH = 256;
 
 /**
  * Names looked up for one path, those in the texts of links included. Each takes microseconds in
@@ -42,32 +39,6 @@ const LONG_TO_FREE = 1024 * 1024;
 
 const closeAsync = promisify(close);
 
-const DIRECTORY = O_PATH | constants.O_DIRECTORY | constants.O_NOFOLLOW;
-const ANYTHING = O_PATH | constants.O_NOFOLLOW;
-
-/**
- * A name below an open descriptor, in a form every fs call takes. The kernel resolves
- * /proc/self/fd/N to the directory itself, so nobody can swap what lies above the name.
- */
-export function below(fd: number, name: ByteString): string | Buffer {
-  const path = `/proc/self/fd/${fd}/${name}`;
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: the test is for plain ASCII
-  return /^[\x00-\x7f]*$/.test(name) ? path : Buffer.from(path, "latin1");
-}
-
-/** The file a descriptor names, as a path: following it reaches exactly that file. */
-export function itself(fd: number): string {
-  return `/proc/self/fd/${fd}`;
-}
-
-/**
- * Tells one file from all others, also from a later one with the same inode number: a removed
- * file's number is soon used again.
- */
-export function inodeKey(stat: BigIntStats): string {
-  return `${stat.dev}:${stat.ino}:${stat.birthtimeNs}`;
-}
-
 /**
  * Where a path leads: the directory that holds the last name (open, O_PATH), the name, and what
  * stands there now (open, O_PATH), if anything. The name is "" when the path ends in the home
@@ -79,19 +50,28 @@ export class Place {
   readonly path: VirtualPath;
   readonly target: number | undefined;
   readonly #owned: number[];
+  readonly #sure: boolean;
 
+  /** @param sure false: the path may lead elsewhere by now, or be shortened */
   constructor(
     parent: number,
     name: ByteString,
     path: VirtualPath,
     target: number | undefined,
     owned: number[],
+    sure = true,
   ) {
     this.parent = parent;
     this.name = name;
     this.path = path;
     this.target = target;
     this.#owned = owned;
+    this.#sure = sure;
+  }
+
+  /** The inode of the directory that holds the name, where the path is not enough to find it. */
+  get inside(): string | undefined {
+    return this.#sure ? undefined : inodeKey(fstatSync(this.parent, { bigint: true }));
   }
 
   /** The name below its directory; what stands there may change at any time. */
@@ -110,6 +90,11 @@ export class Place {
   current(): string | undefined {
     const stat = lstatSync(this.host, { bigint: true, throwIfNoEntry: false });
     return stat && inodeKey(stat);
+  }
+
+  /** A descriptor of its own on the directory that stands there, which the caller closes. */
+  reopen(): number {
+    return openSync(itself(this.existing), O_PATH | constants.O_DIRECTORY);
   }
 
   close(): void {
@@ -135,9 +120,13 @@ export class Place {
   }
 }
 
-interface Step {
-  readonly fd: number;
-  readonly path: VirtualPath;
+/** Where paths are looked up. */
+export interface Places {
+  /**
+   * @param follow whether a link at the end is resolved; with a slash behind it, it always is
+   * @throws FsError ENOENT or ENOTDIR for a missing or wrong directory on the way, ELOOP
+   */
+  locate(path: ByteString, follow: boolean): Place;
 }
 
 /**
@@ -145,12 +134,12 @@ interface Step {
  * link meanwhile: each component is opened from its parent's descriptor with O_NOFOLLOW, links are
  * read and resolved here, absolute ones from the home, and ".." goes back along the way we came.
  */
-export class Jail {
+export class Jail implements Places {
   readonly #root: number;
 
-  /** @param home the host's path of the directory; the owner of the machine may make it a link */
+  /** @param home the host's path of the directory, which is no link */
   constructor(home: string) {
-    this.#root = openSync(home, O_PATH | constants.O_DIRECTORY);
+    this.#root = openSync(home, DIRECTORY);
   }
 
   close(): void {
@@ -162,68 +151,109 @@ export class Jail {
     return statfsSync(itself(this.#root), { bigint: true });
   }
 
-  /**
-   * @param follow whether a link at the end is resolved; with a slash behind it, it always is
-   * @throws FsError ENOENT or ENOTDIR for a missing or wrong directory on the way, ELOOP
-   */
   locate(path: ByteString, follow: boolean): Place {
-    const way: Step[] = [{ fd: this.#root, path: ROOT }];
+    const way = new Way(this.#root);
     try {
-      return this.#walk(toSteps(path).reverse(), way, follow);
+      return walk(toSteps(path).reverse(), way, follow);
     } catch (thrown) {
-      this.#retreat(way, 1);
+      way.ladder.restart();
+      descriptors.noticed(thrown);
       throw toFsError(thrown);
     }
   }
+}
 
-  #walk(rest: ByteString[], way: Step[], follow: boolean): Place {
-    let links = 0;
-    for (let steps = 0; ; steps += 1) {
-      if (steps > MAX_STEPS) throw new FsError("ENAMETOOLONG");
-      const name = rest.pop();
-      const here = way[way.length - 1] as Step;
-      if (name === undefined) return this.#arrive(way, "" as ByteString, here.fd);
-      if (name === ".") continue;
-      if (name === "..") {
-        if (way.length > 1) this.#retreat(way, way.length - 1);
-        continue;
-      }
-      const last = rest.length === 0;
-      const fd = openAt(here.fd, name, last);
-      if (fd === undefined && last) return this.#arrive(way, name, undefined);
-      if (fd !== undefined && !last) {
-        way.push({ fd, path: join(here.path, name) });
-        if (way.length > MAX_DEPTH) throw new FsError("ENAMETOOLONG");
-        continue;
-      }
-      if (fd !== undefined && !(follow && isLink(fd))) return this.#arrive(way, name, fd);
-      if (fd !== undefined) closeSync(fd);
-      links += 1;
-      if (links > MAX_LINKS) throw new FsError("ELOOP");
-      const text = readLinkAt(here.fd, name);
-      if (text === undefined) {
-        // No longer a link: look again (it counts as a link, so a race can't keep us here).
-        rest.push(name);
-        continue;
-      }
-      const parts = toSteps(text);
-      for (let i = parts.length - 1; i >= 0; i -= 1) rest.push(parts[i] as ByteString);
-      if (rest.length > 4096) throw new FsError("ENAMETOOLONG");
-      if (text.startsWith("/")) this.#retreat(way, 1);
+/** What a name in a directory leads to that is open already, at any depth. A link is not followed. */
+export function locateIn(directory: number, name: ByteString, path: VirtualPath): Place {
+  // A descriptor of its own: the directory may be left, and closed, before the place is.
+  const parent = openSync(itself(directory), O_PATH | constants.O_DIRECTORY);
+  try {
+    if (name === ".") return new Place(parent, "" as ByteString, path, parent, [parent], false);
+    const target = openAt(parent, name, true);
+    const owned = target === undefined ? [parent] : [parent, target];
+    return new Place(parent, name, path, target, owned, false);
+  } catch (thrown) {
+    closeSync(parent);
+    throw toFsError(thrown);
+  }
+}
+
+/** How far a walk has come. */
+class Way {
+  readonly ladder: Ladder;
+  readonly #paths: VirtualPath[] = [ROOT];
+
+  constructor(root: number) {
+    this.ladder = new Ladder(root);
+  }
+
+  get path(): VirtualPath {
+    return this.#paths.at(-1) as VirtualPath;
+  }
+
+  down(fd: number, name: ByteString): void {
+    this.ladder.down(fd);
+    this.#paths.push(join(this.path, name));
+    if (this.#paths.length > MAX_DEPTH) throw new FsError("ENAMETOOLONG");
+  }
+
+  up(): void {
+    if (this.ladder.depth === 0) return;
+    this.ladder.up();
+    this.#paths.pop();
+  }
+
+  restart(): void {
+    this.ladder.restart();
+    this.#paths.length = 1;
+  }
+
+  /** @param target undefined: nothing stands there; the directory itself when there is no name */
+  arrive(name: ByteString, target?: number): Place {
+    const { path } = this;
+    const inHome = this.ladder.depth === 0;
+    const parent = this.ladder.take();
+    const owned = inHome ? [] : [parent];
+    if (name === "") return new Place(parent, name, path, parent, owned);
+    if (target !== undefined) owned.push(target);
+    return new Place(parent, name, join(path, name), target, owned);
+  }
+}
+
+/** @param rest the names still to be walked, the next one last */
+function walk(rest: ByteString[], way: Way, follow: boolean): Place {
+  let links = 0;
+  for (let steps = 0; ; steps += 1) {
+    if (steps > MAX_STEPS) throw new FsError("ENAMETOOLONG");
+    const name = rest.pop();
+    if (name === undefined) return way.arrive("" as ByteString);
+    if (name === ".") continue;
+    if (name === "..") {
+      way.up();
+      continue;
     }
-  }
-
-  #arrive(way: Step[], name: ByteString, target: number | undefined): Place {
-    const here = way[way.length - 1] as Step;
-    for (const step of way.slice(1, -1)) closeSync(step.fd);
-    const owned = way.length > 1 ? [here.fd] : [];
-    if (target !== undefined && target !== here.fd) owned.push(target);
-    const path = name === "" ? here.path : join(here.path, name);
-    return new Place(here.fd, name, path, target, owned);
-  }
-
-  #retreat(way: Step[], keep: number): void {
-    for (const step of way.splice(keep)) closeSync(step.fd);
+    const last = rest.length === 0;
+    const here = way.ladder.fd;
+    const fd = openAt(here, name, last);
+    if (fd === undefined && last) return way.arrive(name);
+    if (fd !== undefined && !last) {
+      way.down(fd, name);
+      continue;
+    }
+    if (fd !== undefined && !(follow && isLink(fd))) return way.arrive(name, fd);
+    if (fd !== undefined) closeSync(fd);
+    links += 1;
+    if (links > MAX_LINKS) throw new FsError("ELOOP");
+    const text = readLinkAt(here, name);
+    if (text === undefined) {
+      // No longer a link: look again (it counts as a link, so a race can't keep us here).
+      rest.push(name);
+      continue;
+    }
+    const parts = toSteps(text);
+    for (let i = parts.length - 1; i >= 0; i -= 1) rest.push(parts[i] as ByteString);
+    if (rest.length > 4096) throw new FsError("ENAMETOOLONG");
+    if (text.startsWith("/")) way.restart();
   }
 }
 
@@ -253,7 +283,7 @@ function isLinkAt(host: string | Buffer): boolean {
   return lstatSync(host, { throwIfNoEntry: false })?.isSymbolicLink() ?? false;
 }
 
-function isLink(fd: number): boolean {
+export function isLink(fd: number): boolean {
   return fstatSync(fd).isSymbolicLink();
 }
 

@@ -13,6 +13,9 @@ export type VirtualPath = ByteString & { readonly __virtual: unique symbol };
 /** PATH_MAX on Linux: longer paths are refused before any work is done. */
 export const MAX_PATH_BYTES = 4096;
 
+/** Directories one inside the other that a path may lead through: each takes microseconds. */
+export const MAX_DEPTH = 256;
+
 export const ROOT = "/" as VirtualPath;
 
 export function bytes(buffer: Buffer): ByteString {

@@ -22,7 +22,8 @@ export interface StatChange {
   readonly size?: number;
   readonly permissions?: number;
   readonly times?: { readonly atime: number; readonly mtime: number };
-  readonly owner?: { readonly uid: number; readonly gid: number };
+  /** of these, too, an absent one stays */
+  readonly owner?: { readonly uid?: number; readonly gid?: number };
 }
 
 /** How to open, bit by bit as the client asked (SSH_FXF_*). */
@@ -103,6 +104,25 @@ export interface OpenDirectory {
 }
 
 /**
+ * Stands in a directory, goes down into what is in it and back up, in a tree of any depth: paths have
+ * a length. Rejects with FsError only.
+ */
+export interface Cursor {
+  /**
+   * The home as it is seen from here: a path is one that begins with a slash, or one name in the
+   * directory where this stands now, "." being the directory itself.
+   */
+  readonly fs: UserFileSystem;
+  /** @param follow whether a link to a directory is one to go into */
+  enter(name: ByteString, follow?: boolean): Promise<void>;
+  /** Goes back to where it was before the last `enter`: EBUSY when that was moved elsewhere. */
+  leave(): Promise<void>;
+  /** The path of a name here, for people: what would be too long has its middle left out. */
+  where(name: ByteString): VirtualPath;
+  close(): Promise<void>;
+}
+
+/**
  * A user's home as a filesystem of its own: jail and quota included. Paths are what the client
  * sent: absolute or relative to the home. Each method takes effect at once when called in sequence
  * and rejects with FsError only.
@@ -127,9 +147,13 @@ export interface UserFileSystem {
   /** The canonical path; what does not exist keeps its text, normalised (as OpenSSH's server does). */
   realPath(path: ByteString): Promise<VirtualPath>;
   fileSystemStat(): Promise<FileSystemStat>;
+  /** A cursor that stands in a directory. */
+  walkFrom(path: ByteString): Promise<Cursor>;
   /**
-   * Copies `length` bytes (0: to the end of the source) between two open files, within the quota.
-   * Resolves to the bytes copied. (copy-data of draft-ietf-secsh-filexfer-extensions-00)
+   * Copies `length` bytes (0: to the end of the source as it is now) between two open files, within
+   * the quota. Resolves to the bytes copied: less where the source gets shorter meanwhile. Closing
+   * either file ends it. (copy-data of draft-ietf-secsh-filexfer-extensions-00)
+   * @param progress told of each piece when it is copied, in bytes; what it throws ends the copy
    */
   copy(
     source: OpenFile,
@@ -137,6 +161,7 @@ export interface UserFileSystem {
     length: number,
     target: OpenFile,
     targetPosition: number,
+    progress?: (bytes: number) => void,
   ): Promise<number>;
   /** Closes everything still open; what was written stays. */
   close(): Promise<void>;

@@ -8,64 +8,97 @@ import {
   opendirSync,
   openSync,
 } from "node:fs";
-import { below, itself, O_PATH } from "./jail.ts";
-import { bytes } from "./path.ts";
+import { Ladder } from "./ladder.ts";
+import { Descent } from "./names.ts";
+import { type ByteString, bytes } from "./path.ts";
+import { below, DIRECTORY, itself, O_PATH } from "./proc.ts";
 
-interface Level {
-  readonly fd: number;
-  readonly stream: Dir;
+/** Entries that are read without a word. */
+const QUIET = 512;
+
+/** A directory entry as a walk finds it. */
+export interface Found {
+  readonly stat: BigIntStats;
+  /** reaches the entry until the walk goes on */
+  readonly host: string | Buffer;
 }
 
 /**
- * Visits every directory entry below a directory, links not followed. Works on descriptors, so
- * that what clients rename meanwhile can't lead it elsewhere.
+ * Visits every directory entry below a directory, links not followed, in a few descriptors however
+ * deep the tree is. Works on descriptors, so that what clients rename meanwhile can't lead it
+ * elsewhere. Gives undefined now and then where there is much to read and nothing to tell.
+ * @throws FsError EBUSY when the directory it is in was moved, the system's errors
  */
-export function* walk(directory: string): Generator<BigIntStats, void, void> {
-  const levels: Level[] = [enter(directory, 0)];
+export function* walk(directory: string): Generator<Found | undefined, void, void> {
+  const root = openSync(directory, O_PATH | constants.O_DIRECTORY);
+  const ladder = new Ladder(root);
+  const descent = new Descent();
   try {
-    for (let level = levels.at(-1); level !== undefined; level = levels.at(-1)) {
-      const entry = level.stream.readSync() as Dirent | null;
-      if (entry === null) {
-        leave(levels.pop() as Level);
+    descent.down(yield* readAll(ladder.fd, descent));
+    while (descent.depth > 0) {
+      const name = descent.next();
+      if (name !== undefined) {
+        const fd = enter(ladder.fd, name);
+        if (fd === undefined) continue;
+        ladder.down(fd);
+        descent.down(yield* readAll(fd, descent));
         continue;
       }
-      const host = below(level.fd, bytes(entry.name as unknown as Buffer));
-      const stat = lstatSync(host, { bigint: true, throwIfNoEntry: false });
-      if (stat === undefined) continue;
-      yield stat;
-      if (stat.isDirectory()) {
-        const next = tryEnter(host);
-        if (next !== undefined) levels.push(next);
+      const behind = descent.namesBehind();
+      if (behind !== undefined) {
+        for (const entry of entries(ladder.fd)) {
+          if (entry?.directory) behind.add(entry.name);
+          if (entry === undefined) yield undefined;
+        }
+        descent.again(behind);
+        continue;
       }
+      descent.up();
+      if (descent.depth > 0) ladder.up();
     }
   } finally {
-    for (const level of levels) leave(level);
+    ladder.restart();
+    closeSync(root);
   }
 }
 
-function enter(host: string | Buffer, nofollow: number): Level {
-  const fd = openSync(host, O_PATH | constants.O_DIRECTORY | nofollow);
+/** Visits what is in a directory. @returns the directories among it */
+function* readAll(fd: number, descent: Descent) {
+  const names = descent.names();
+  for (const entry of entries(fd)) {
+    if (entry === undefined) continue;
+    const host = below(fd, entry.name);
+    const stat = lstatSync(host, { bigint: true, throwIfNoEntry: false });
+    if (stat === undefined) continue;
+    yield { stat, host };
+    if (stat.isDirectory()) names.add(entry.name);
+  }
+  return names;
+}
+
+/** The names in a directory; undefined after each {@link QUIET}. */
+function* entries(fd: number) {
   const encoding = "buffer" as BufferEncoding;
+  const stream: Dir = opendirSync(itself(fd), { encoding, bufferSize: 256 });
   try {
-    return { fd, stream: opendirSync(itself(fd), { encoding, bufferSize: 256 }) };
-  } catch (thrown) {
-    closeSync(fd);
-    throw thrown;
+    for (let read = 1; ; read += 1) {
+      const entry = stream.readSync() as Dirent | null;
+      if (entry === null) return;
+      yield { name: bytes(entry.name as unknown as Buffer), directory: entry.isDirectory() };
+      if (read % QUIET === 0) yield undefined;
+    }
+  } finally {
+    stream.closeSync();
   }
 }
 
 /** undefined: gone, or replaced by something else, since it was seen. */
-function tryEnter(host: string | Buffer): Level | undefined {
+function enter(parent: number, name: ByteString): number | undefined {
   try {
-    return enter(host, constants.O_NOFOLLOW);
+    return openSync(below(parent, name), DIRECTORY);
   } catch (thrown) {
     const { code } = thrown as { code?: string };
     if (code === "ENOENT" || code === "ENOTDIR" || code === "ELOOP") return undefined;
     throw thrown;
   }
-}
-
-function leave(level: Level): void {
-  level.stream.closeSync();
-  closeSync(level.fd);
 }

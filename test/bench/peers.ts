@@ -1,9 +1,10 @@
 import { execFileSync } from "node:child_process";
-import { accessSync, closeSync, mkdirSync, openSync, readFileSync, writeFileSync } from "node:fs";
+import { closeSync, mkdirSync, openSync, readFileSync, writeFileSync } from "node:fs";
 import { userInfo } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
+import { makePrivsepDirectory, sshdProgram } from "../support/sshd.ts";
 import { cpuTimes, freePort, hasChildren, start, stop, untilListening } from "./processes.ts";
 import type { Workspace } from "./workspace.ts";
 
@@ -32,7 +33,6 @@ const BUILT: Program = {
   node: [process.execPath],
   main: fileURLToPath(new URL("../../src/moorage.cjs", import.meta.url)),
 };
-const PRIVSEP = "/run/sshd";
 /** How long a server may go on working for a connection whose client has ended. */
 const SETTLE_MS = 200;
 
@@ -84,16 +84,6 @@ export async function startMoorage(
   };
 }
 
-function sshdProgram(): string {
-  for (const path of ["/usr/sbin/sshd", "/usr/local/sbin/sshd", "/usr/bin/sshd"]) {
-    try {
-      accessSync(path);
-      return path;
-    } catch {}
-  }
-  throw new Error("OpenSSH's sshd is missing: install openssh-server");
-}
-
 function sshdConfig(workspace: Workspace, port: number, home: string, hostKey: string): string {
   return `${[
     `Port ${port}`,
@@ -110,14 +100,6 @@ function sshdConfig(workspace: Workspace, port: number, home: string, hostKey: s
     "LogLevel ERROR",
     `Subsystem sftp internal-sftp -d ${home}`,
   ].join("\n")}\n`;
-}
-
-/**
- * Root's sshd wants its empty directory, which the system's own service makes, too. It stays: another
- * sshd may need it by now.
- */
-function makePrivsepDirectory(): void {
-  if (process.getuid?.() === 0) mkdirSync(PRIVSEP, { recursive: true, mode: 0o755 });
 }
 
 /** OpenSSH's own server with internal-sftp, run as the current user on a configuration of its own. */

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
 import { Desk } from "../support/desk.ts";
 import { onDisk } from "../support/instance.ts";
+import { opensshVersion } from "../support/machine.ts";
 import { startTestServer, type TestServer } from "../support/server.ts";
 import { login } from "../support/ssh-client.ts";
 
@@ -164,7 +165,8 @@ describe("links", () => {
   });
 });
 
-describe("cp", () => {
+// sftp has it since 9.0.
+describe.skipIf(opensshVersion() < 9)("cp", () => {
   test.each([
     ["empty", 0],
     ["small", 1_000],

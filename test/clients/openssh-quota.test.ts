@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { Desk } from "../support/desk.ts";
 import { onDisk } from "../support/instance.ts";
+import { opensshVersion } from "../support/machine.ts";
 import { startTestServer, type TestServer } from "../support/server.ts";
 
 const MIB = 1024 * 1024;
@@ -135,7 +136,10 @@ describe("an upload that reaches the quota", () => {
       `reput ${second}`,
     ]);
     expect(session.code).toBe(0);
-    expect(session.stderr.trim()).toBe('write remote "/second": Failure');
+    // From OpenSSH 10 on a resumed upload that failed is also set to the size that was sent.
+    expect(session.stderr.trim()).toMatch(
+      /^write remote "\/second": Failure(\r?\nremote fsetstat: Failure)?$/,
+    );
     expect(readFileSync(back).equals(readFileSync(first))).toBe(true);
     expect(readFileSync(stored("second")).equals(bytes)).toBe(true);
     await exact();
@@ -178,22 +182,27 @@ describe("an upload that reaches the quota", () => {
     await exact();
   });
 
-  test("at a full quota a file is replaced by one of its size, and a copy is refused", async () => {
-    const file = desk.file("file", 6 * MIB);
-    const other = desk.file("other", 6 * MIB);
-    const { code, stderr } = await desk.sftp([
-      `put ${file} f`,
-      `put ${other} f`,
-      "-cp f copy",
-      "rm copy",
-      "ln f second",
-      "rm f",
-    ]);
-    expect(code).toBe(0);
-    expect(stderr.trim().split("\n")).toHaveLength(1);
-    expect(readFileSync(stored("second")).equals(readFileSync(other))).toBe(true);
-    await exact();
-  });
+  // sftp copies since 9.0.
+  const copies = opensshVersion() >= 9;
+  test.runIf(copies)(
+    "at a full quota a file is replaced by one of its size, and a copy is refused",
+    async () => {
+      const file = desk.file("file", 6 * MIB);
+      const other = desk.file("other", 6 * MIB);
+      const { code, stderr } = await desk.sftp([
+        `put ${file} f`,
+        `put ${other} f`,
+        "-cp f copy",
+        "rm copy",
+        "ln f second",
+        "rm f",
+      ]);
+      expect(code).toBe(0);
+      expect(stderr.trim().split("\n")).toHaveLength(1);
+      expect(readFileSync(stored("second")).equals(readFileSync(other))).toBe(true);
+      await exact();
+    },
+  );
 
   test("a limit of files refuses one more, whatever it is, and takes it when one is gone", async () => {
     const file = desk.file("file", 1);

@@ -7,6 +7,7 @@ import { onDisk } from "../support/instance.ts";
 import { startTestServer, TEST_PASSWORD, type TestServer } from "../support/server.ts";
 import { makeKey } from "../support/ssh-client.ts";
 import { Mount, type MountOptions, run, runOk } from "../support/sshfs.ts";
+import { PYTHON } from "./suite/system.ts";
 
 /** For a busy machine; alone each test takes a few seconds. */
 const TIMEOUT = 180_000;
@@ -16,8 +17,6 @@ const QUOTA = 200_000_000;
 /** Random operations, and the sequence of chances. */
 const OPERATIONS = process.env.SSHFS_OPERATIONS ?? "3000";
 const SEED = process.env.SSHFS_SEED ?? "1";
-
-const PYTHON = "/usr/bin/python3";
 
 let server: TestServer;
 let desk: string;
@@ -106,6 +105,24 @@ describe("a mount by sshfs", () => {
     expect(await runOk("ls", ["-A", mount.path])).toBe("side\n");
     await runOk("touch", [mount.at("side/new")]);
     expect(readdirSync(join(server.home("ann"), "in/side"))).toEqual(["new"]);
+  });
+
+  test("lets chown and chgrp name one's own, and nobody else", { timeout: TIMEOUT }, async () => {
+    const mount = await mounted();
+    const [uid, gid] = [`${process.getuid?.()}`, `${process.getgid?.()}`];
+    await runOk("touch", [mount.at("file")]);
+    await runOk("chown", [uid, mount.at("file")]);
+    await runOk("chgrp", [gid, mount.at("file")]);
+    await runOk("chown", [`${uid}:${gid}`, mount.at("file")]);
+    await runOk("install", ["-g", gid, "-m", "640", mount.at("file"), mount.at("installed")]);
+    expect(await runOk("stat", ["-c", "%a", mount.at("installed")])).toBe("640\n");
+    for (const name of ["chown", "chgrp"]) {
+      const { code, stderr } = await run(name, ["12345", mount.at("file")]);
+      expect({ code, stderr }).toEqual({
+        code: 1,
+        stderr: expect.stringMatching(/: (Permission denied|Operation not permitted)\n$/),
+      });
+    }
   });
 
   test("holds a git repository", { timeout: TIMEOUT }, async () => {

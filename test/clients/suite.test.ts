@@ -13,6 +13,7 @@ import { scp, sftp, ssh } from "./suite/clients/openssh.ts";
 import { pscp, psftp } from "./suite/clients/putty.ts";
 import { rclone } from "./suite/clients/rclone.ts";
 import { DOCUMENT, INTRO, WRITING } from "./suite/document.ts";
+import { moorage } from "./suite/moorage-host.ts";
 import { CLIENTS, ROWS } from "./suite/rows.ts";
 import { type Column, fromMarkdown, toMarkdown, toText } from "./suite/table.ts";
 
@@ -24,9 +25,13 @@ describe.runIf(!WRITING)("docs/clients.md", () => {
     columns = fromMarkdown(readFileSync(DOCUMENT, "utf8"));
   });
 
-  test("has a column for each client, with its version", () => {
+  test("has a column for each client, with its version, date and distribution", () => {
     expect(columns.map(({ client }) => client)).toEqual(CLIENTS);
-    for (const { version } of columns) expect(version).toMatch(/\d/);
+    for (const { version, measured } of columns) {
+      expect(version).toMatch(/\d/);
+      expect(measured.date).toMatch(/^20\d\d-\d\d-\d\d$/);
+      expect(measured.system).toMatch(/\w/);
+    }
   });
 
   test("has a result for each step, and a reason where it is not a yes", () => {
@@ -54,6 +59,7 @@ test("a table is read as it was written", () => {
     {
       client: "x",
       version: "1.2",
+      measured: { date: "2026-01-31", system: "Some Linux 1" },
       cells: {
         one: { result: "pass" },
         two: { result: "fail", reason: "it breaks" },
@@ -63,6 +69,7 @@ test("a table is read as it was written", () => {
     {
       client: "y z",
       version: "3",
+      measured: { date: "2026-02-01", system: "Another" },
       cells: {
         one: { result: "not offered", reason: "none such" },
         two: { result: "pass" },
@@ -103,6 +110,7 @@ describe("a client that is missing is named with its package", () => {
       key: { openssh: "id", putty: "id.ppk" },
       fingerprints: ["SHA256:a", "SHA256:b"],
       desk: tmpdir(),
+      prefix: "",
     };
     await expect(client.start(login, [op]).result).rejects.toThrow(message);
   });
@@ -121,7 +129,7 @@ describe("a client that is missing is named with its package", () => {
 
   test("before anything is tried", async () => {
     vi.stubEnv("PATH", "/nonexistent");
-    await expect(openPlace(psftp)).rejects.toThrow("install the package putty-tools");
+    await expect(openPlace(psftp, moorage)).rejects.toThrow("install the package putty-tools");
   });
 });
 

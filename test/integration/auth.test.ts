@@ -1,6 +1,7 @@
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import argon2 from "argon2";
 import ssh2, { type Client, type ParsedKey } from "ssh2";
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from "vitest";
 import { startTestServer, type TestServer } from "../support/server.ts";
@@ -95,6 +96,17 @@ describe("passwords", () => {
 
   test("keyboard-interactive asks one question without echo and lets in", async () => {
     await attempt("ann", ["secret"], "keyboard-interactive").ready;
+  });
+
+  test("attack: two passwords of one account, where the bytes of one are not UTF-8", async () => {
+    const set = Buffer.from("gr\xfc\xdfe-2026", "latin1").toString("utf8");
+    const hash = await argon2.hash(set, { memoryCost: 1024, timeCost: 2, parallelism: 1 });
+    const { id } = await server.addUser({ name: "grete" });
+    await server.store.users.setPassword(id, hash);
+    for (const method of ["password", "keyboard-interactive"] as const) {
+      const tried = attempt("grete", [set], method);
+      await expect(tried.ready).rejects.toThrow("authentication methods failed");
+    }
   });
 
   test("OpenSSH's sftp logs in with a password", async () => {

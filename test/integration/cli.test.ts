@@ -265,7 +265,7 @@ describe("status and stop", () => {
       await new Promise((resolve) => setTimeout(resolve, 500));
       expect(child.exitCode).toBeNull();
       child.kill("SIGTERM");
-      expect(await exited).toEqual([1, null]);
+      expect(await exited).toEqual([null, "SIGTERM"]);
     } finally {
       child.kill("SIGKILL");
       await exited;

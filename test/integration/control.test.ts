@@ -86,6 +86,7 @@ function start(...args: string[]) {
 
 interface SessionJson {
   readonly id: number;
+  readonly user: string;
   readonly transfers: { readonly id: number; readonly path: string; readonly bytes: number }[];
 }
 
@@ -148,6 +149,50 @@ describe("sessions and kick", () => {
     expect(stderr).toContain("ended by an administrator: tea time");
     await booksEqualDisk();
     expect((await moorage("kick", `${first.id}`)).err).toMatch(/^moorage: no session \d+: .*\n$/);
+  });
+
+  test("kick NAME ends all sessions of a user over all processes, and nobody else's", async () => {
+    const both = [await serve(), await serve()] as const;
+    await instance.addUser({ name: "bob", keys: [desk.key.public] });
+    const login = async (server: RunningServer, username: string) => {
+      const dialled = dial(server.address, { username, privateKey: desk.key.private });
+      await dialled.ready;
+      return dialled;
+    };
+    const anns = [await login(both[0], "ann"), await login(both[1], "ann")];
+    const bobs = await login(both[1], "bob");
+    const ids = (await sessions()).filter(({ user }) => user === "ann").map(({ id }) => id);
+    const { code, out } = await moorage("kick", "ann", "--reason", "tea time", "--json");
+    expect({ code, ...JSON.parse(out) }).toEqual({ code: 0, ended: ids, disabled: false });
+    expect(ids).toHaveLength(2);
+    for (const { closed, disconnects } of anns) {
+      await closed;
+      expect(disconnects[0]).toContain("ended by an administrator: tea time");
+    }
+    expect((await sessions()).map(({ user }) => user)).toEqual(["bob"]);
+    const again = await moorage("kick", "ann");
+    expect(again).toEqual({
+      code: 1,
+      out: "",
+      err: "moorage: ann has no session: `moorage sessions` shows all\n",
+    });
+    expect((await moorage("kick", "nobody")).err).toMatch(/^moorage: .*nobody.*\n$/);
+    const away = await moorage("kick", "ann", "--disable");
+    expect(away).toEqual({ code: 0, out: "Disabled ann, who had no session.\n", err: "" });
+    const gone = await moorage("kick", "bob", "--disable");
+    expect(gone.out).toMatch(/^Ended session \d+ of bob and disabled the account\.\n$/);
+    await bobs.closed;
+    await expect(login(both[0], "bob")).rejects.toThrow();
+  });
+
+  test("a number is a session, and with --user the user of that name", async () => {
+    const server = await serve();
+    await instance.addUser({ name: "77", keys: [desk.key.public] });
+    const number = dial(server.address, { username: "77", privateKey: desk.key.private });
+    await number.ready;
+    expect((await moorage("kick", "77")).err).toMatch(/^moorage: no session 77: /);
+    expect((await moorage("kick", "77", "--user")).out).toMatch(/^Ended session \d+ of 77\.\n$/);
+    await number.closed;
   });
 
   test("kick --disable keeps the user out", async () => {
@@ -228,12 +273,11 @@ describe("sessions and kick", () => {
   });
 
   test("without a server there are none: exit code 3", async () => {
-    for (const args of [["sessions"], ["kick", "1"], ["reload"]]) {
+    for (const args of [["sessions"], ["kick", "1"], ["kick", "ann"], ["reload"]]) {
       const { code, out, err } = await moorage(...args);
       expect({ code, out }).toEqual({ code: 3, out: "" });
       expect(err).toMatch(/^moorage: no server runs on .*\n$/);
     }
-    expect((await moorage("kick", "x")).code).toBe(2);
   });
 });
 

@@ -5,6 +5,7 @@ import { Ledger } from "../../src/quota/ledger.ts";
 import { openDatabase } from "../../src/store/database.ts";
 import { LedgerStore } from "../../src/store/ledger.ts";
 import type { Account } from "../../src/store/types.ts";
+import { Writes } from "../../src/store/writes.ts";
 import { openHome } from "../../src/vfs/home.ts";
 import { fromText } from "../../src/vfs/path.ts";
 import type { UserFileSystem } from "../../src/vfs/types.ts";
@@ -165,7 +166,7 @@ test.each([
     const root = instance.root;
     const migrations = new URL("../../db/migrations", import.meta.url).pathname;
     const connection = failing(openDatabase(`${root}/db/moorage.sqlite`, migrations));
-    const store = new LedgerStore(connection, instance.store.nodeId);
+    const store = new LedgerStore(connection, new Writes(connection), instance.store.nodeId);
     const ledger = new Ledger(store);
     faults.kind = kind;
     let n = 1;
@@ -181,8 +182,45 @@ test.each([
       expect({ n, ...used }).toEqual({ n, ...disk });
     }
     expect(n).toBeGreaterThan(least);
-    store.close();
+    await store.close();
     connection.close();
   },
   60_000,
+);
+
+test.each([
+  ["statement", 7],
+  ["commit", 1],
+] as const)(
+  "when room can be made after each few a full disk for a %s is noticed by nobody",
+  async (kind, each) => {
+    const instance = await TestInstance.create();
+    onTestFinished(() => instance.close());
+    const { root } = instance;
+    const migrations = new URL("../../db/migrations", import.meta.url).pathname;
+    const connection = failing(openDatabase(`${root}/db/moorage.sqlite`, migrations));
+    let released = 0;
+    const spare = {
+      release(): boolean {
+        released += 1;
+        faults.count = 0;
+        return true;
+      },
+    };
+    const writes = new Writes(connection, spare);
+    const store = new LedgerStore(connection, writes, instance.store.nodeId);
+    const ledger = new Ledger(store);
+    const account = await instance.addUser("ann", 1_000_000);
+    const home = await openHome({ root, account, ledger });
+    // So many succeed after room was made, and the next one finds none again.
+    Object.assign(faults, { kind, count: 0, failAt: each + 1, failing: true });
+    for (const step of script(home)) await step();
+    faults.failing = false;
+    expect(released).toBeGreaterThan(10);
+    await home.close();
+    const [used, disk] = await balanced(instance, ledger, account);
+    expect(used).toEqual(disk);
+    await store.close();
+    connection.close();
+  },
 );

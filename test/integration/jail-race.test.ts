@@ -100,7 +100,7 @@ test("a directory swapped for a link between check and use: thousands of rounds,
   expect(readdirSync(outside).sort()).toEqual(["file", "victim"]);
   expect(readFileSync(join(outside, "file"), "utf8")).toBe("SECRET");
   expect(readdirSync(instance.root).sort()).toEqual(["db", "homes", "outside"]);
-  expect(readdirSync(join(instance.root, "homes"))).toEqual(["eve"]);
+  expect(readdirSync(join(instance.root, "homes")).sort()).toEqual([".moorage", "eve"]);
 }, 120_000);
 
 test("a file swapped for a link at the end of the path: no escape", async () => {

@@ -1,11 +1,14 @@
 import { randomBytes } from "node:crypto";
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
+import { promisify } from "node:util";
+import type { ClientChannel } from "ssh2";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { startTestServer, type TestServer } from "../support/server.ts";
 import {
   type CommandResult,
   command,
+  dial,
   makeKey,
   OPENSSH_OPTIONS,
   ssh,
@@ -63,10 +66,41 @@ describe.each(["-O", "-s"])("scp %s", (mode) => {
     const done = await scp(mode, ...files, "there:full");
     expect(done.code).toBe(1);
     expect(readFileSync(`${server.home("ann")}/full/1`, "utf8")).toBe("one");
-    if (mode === "-O") expect(done.stderr).toMatch(/^scp: 2: Quota exceeded: /);
+    if (mode === "-O") expect(done.stderr).toMatch(/^scp: full\/2: Quota exceeded: /);
     if (mode === "-O") expect(existsSync(`${server.home("ann")}/full/3`)).toBe(true);
     await ssh(server, ["rm -r full"], { key: keyFile });
     const quota = await ssh(server, ["quota"], { key: keyFile });
     expect(quota.stdout).toContain(`bytes    0 ${QUOTA} ${QUOTA} 0%`);
   });
+});
+
+describe("scp -f, read packet by packet as phpseclib does", () => {
+  it.each([0, 1, 5, 1000, 32_767, 32_768, 32_769, 300_000])(
+    "a file of %i bytes ends with its last packet, and the zero byte comes in the next",
+    async (size) => {
+      writeFileSync(`${server.home("ann")}/packets`, Buffer.alloc(size, "x"));
+      const { client, ready, channelPackets } = dial(server, { privateKey: key.private });
+      await ready;
+      const exec = promisify<string, ClientChannel>((line, done) => client.exec(line, done));
+      const channel = await exec("scp -f packets");
+      const closed = new Promise((resolve) => channel.once("close", resolve));
+      const received: Buffer[] = [];
+      channel.on("data", (data: Buffer) => {
+        if (received.length === 0) channel.write("\0");
+        received.push(data);
+        if (data.at(-1) === 0) channel.end("\0");
+      });
+      channel.write("\0");
+      await closed;
+      const record = `C0644 ${size} packets\n`;
+      expect(Buffer.concat(received).length).toBe(record.length + size + 1);
+      const lengths = channelPackets
+        .filter((packet) => packet.startsWith("CHANNEL_DATA"))
+        .map((packet) => Number(/\d+$/.exec(packet)?.[0]));
+      expect(lengths[0]).toBe(record.length);
+      expect(lengths.at(-1)).toBe(1);
+      expect(lengths.slice(1, -1).reduce((sum, length) => sum + length, 0)).toBe(size);
+      client.end();
+    },
+  );
 });

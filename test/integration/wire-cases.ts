@@ -207,6 +207,36 @@ export function wireCases(name: string, start: StartWireServer): void {
       expect(await mode("node")).toBe(0o100600);
     });
 
+    it("9a: an owner or group of 0xffffffff stays as it is, whichever way it is set", async () => {
+      const r = client.requests;
+      const KEEP = 0xffffffff;
+      const handle = await client.open("mine", 0x1a);
+      const { uid, gid } = (await client.call(r.stat("mine"))).attrs;
+      const expected = [
+        [[uid, KEEP], OK],
+        [[KEEP, gid], OK],
+        [[KEEP, KEEP], OK],
+        [[uid, gid], OK],
+        [[uid + 1, KEEP], StatusCode.PERMISSION_DENIED],
+        [[KEEP, gid + 1], StatusCode.PERMISSION_DENIED],
+        [[0, 0], StatusCode.PERMISSION_DENIED],
+      ] as const;
+      for (const [owner, code] of expected) {
+        const change = { owner, permissions: 0o640 };
+        const answers = await client.all(
+          r.setstat("mine", change),
+          r.fsetstat(handle, change),
+          r.extended("lsetstat@openssh.com", r.setstat("mine", change).subarray(9)),
+        );
+        expect([owner, ...codes(answers)]).toEqual([owner, code, code, code]);
+      }
+      const { attrs } = await client.call(r.stat("mine"));
+      expect(attrs).toMatchObject({ uid, gid, mode: 0o100640 });
+      expect((await client.call(r.setstat("none", { owner: [KEEP, KEEP] }))).code).toBe(
+        StatusCode.NO_SUCH_FILE,
+      );
+    });
+
     it("10: a time set before CLOSE survives it", async () => {
       const r = client.requests;
       const handle = await client.open("kept", 0x1a);
@@ -295,6 +325,10 @@ export function wireCases(name: string, start: StartWireServer): void {
         ["SSH-2.0-paramiko_3.4.0", false],
         ["SSH-2.0-WinSCP_release_6.3", true],
         ["SSH-2.0-SSHJ_0.38.0", true],
+        ["SSH-2.0-ssh2js1.17.0", true],
+        ["SSH-2.0-libssh_0.10.6", true],
+        ["SSH-2.0-libssh2_1.11.1", false],
+        ["SSH-2.0-phpseclib_3.0 (openssl)", true],
       ];
       for (const [ident, linkFirst] of idents) {
         await begin({ ident });

@@ -13,10 +13,11 @@ const start: StartWireServer = async (options = {}) => {
     users: [{ name: USER, quotaBytes: options.quota ?? null }],
   });
   const connections = new Map<SftpClient, Client>();
-  const ident = options.ident?.replace("SSH-2.0-", "");
+  // Not ssh2's own name, which is known to send a link before its target.
+  const ident = options.ident?.replace("SSH-2.0-", "") ?? "wire";
   return {
     async connect() {
-      const connection = await login(server, ident === undefined ? {} : { ident });
+      const connection = await login(server, { ident });
       connection.on("error", () => {});
       const client = new SftpClient(duplexWire(await openSubsystem(connection)));
       connections.set(client, connection);

@@ -9,7 +9,8 @@ import type { Digests } from "../../src/digests/types.ts";
 import { Ledger } from "../../src/quota/ledger.ts";
 import { openStore } from "../../src/store/store.ts";
 import type { Account } from "../../src/store/types.ts";
-import { homeOf, openHome } from "../../src/vfs/home.ts";
+import { openHome } from "../../src/vfs/home.ts";
+import { homeOf } from "../../src/vfs/homes.ts";
 import type { UserFileSystem } from "../../src/vfs/types.ts";
 
 export interface DigestProcess {

@@ -40,6 +40,7 @@ export class FakeControl implements Control {
   readonly keys = new Map<string, KeyInfo[]>();
   sessions: SessionInfo[];
   records: AuditRecord[];
+  diskIsFull = false;
   securityState: Security = { penalties: [], failures: [] };
   now = FAKE_NOW;
   version = "0.1.0";
@@ -201,7 +202,11 @@ export class FakeControl implements Control {
         bytesIn: 81 * GB,
         bytesOut: 24 * GB,
       },
-      disk: { totalBytes: 500 * GB, freeBytes: 123 * GB },
+      disk: {
+        totalBytes: 500 * GB,
+        freeBytes: this.diskIsFull ? 0 : 123 * GB,
+        full: this.diskIsFull,
+      },
       memoryBytes: 95_000_000,
       topUsers: all.slice(0, 10),
       samples: this.#samples,
@@ -289,6 +294,13 @@ const IMPLEMENTED: Partial<Methods> = {
     control.user(name);
     control.users.delete(name);
     return { homeDeleted: deleteHome };
+  },
+  "users.kick": (control, { name, disable = false }) => {
+    control.user(name);
+    const ended = control.sessions.filter(({ user }) => user === name).map(({ id }) => id);
+    control.sessions = control.sessions.filter(({ user }) => user !== name);
+    if (disable) control.change(name, { enabled: false });
+    return { ended };
   },
   "users.rescan": (control, { name }) => control.user(name),
   "keys.check": (_, { text }) => {

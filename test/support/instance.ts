@@ -4,8 +4,9 @@ import { join } from "node:path";
 import { Ledger } from "../../src/quota/ledger.ts";
 import { openStore, type Store } from "../../src/store/store.ts";
 import type { Account } from "../../src/store/types.ts";
-import { homeOf, openHome } from "../../src/vfs/home.ts";
-import { inodeKey } from "../../src/vfs/jail.ts";
+import { openHome } from "../../src/vfs/home.ts";
+import { homeOf } from "../../src/vfs/homes.ts";
+import { inodeKey } from "../../src/vfs/proc.ts";
 import type { OpenFlags, UserFileSystem } from "../../src/vfs/types.ts";
 import { walk } from "../../src/vfs/walk.ts";
 
@@ -62,7 +63,9 @@ export function onDisk(home: string): { bytes: number; files: number } {
   const seen = new Set<string>();
   let bytes = 0;
   let files = 0;
-  for (const stat of walk(home)) {
+  for (const found of walk(home)) {
+    if (found === undefined) continue;
+    const { stat } = found;
     files += 1;
     if (!stat.isFile() || seen.has(inodeKey(stat))) continue;
     seen.add(inodeKey(stat));

@@ -1,3 +1,4 @@
+import type { SessionMemory } from "../../src/memory/budget.ts";
 import { type ByteChannel, DRAIN_BYTES } from "../../src/session/channel.ts";
 
 export interface MemoryChannelOptions {
@@ -7,6 +8,8 @@ export interface MemoryChannelOptions {
   readonly chunk?: number | (() => number);
   /** false: the client reads nothing until {@link MemoryChannel.resume} */
   readonly reading?: boolean;
+  /** what is queued counts there */
+  readonly memory?: SessionMemory;
 }
 
 /**
@@ -34,6 +37,7 @@ export class MemoryChannel implements ByteChannel {
   written = 0;
   maxQueued = 0;
 
+  readonly #memory: SessionMemory | undefined;
   #window: number;
   #chunk: () => number;
   #reading: boolean;
@@ -51,18 +55,27 @@ export class MemoryChannel implements ByteChannel {
     this.#window = options.window ?? 2 * 1024 * 1024;
     this.#chunk = typeof chunk === "number" ? () => chunk : chunk;
     this.#reading = options.reading ?? true;
+    this.#memory = options.memory;
   }
 
   get queuedBytes(): number {
     return this.#queued;
   }
 
+  get isFull(): boolean {
+    return this.#queued > DRAIN_BYTES;
+  }
+
   write(data: Buffer, released: (data: Buffer) => void = () => {}): void {
-    if (this.closed || this.#ending) return;
+    if (this.closed || this.#ending) {
+      released(data);
+      return;
+    }
     this.writes++;
     this.written += data.length;
     this.#toClient.push({ data, released });
     this.#queued += data.length;
+    this.#memory?.force(data.length);
     this.maxQueued = Math.max(this.maxQueued, this.#queued);
     if (this.#queued > DRAIN_BYTES) this.#wasAbove = true;
     this.#deliver();
@@ -147,6 +160,7 @@ export class MemoryChannel implements ByteChannel {
       const next = this.#toClient.shift();
       if (next === undefined) break;
       this.#queued -= next.data.length;
+      this.#memory?.give(next.data.length);
       this.clientData(Buffer.from(next.data));
       // Who reads it after this sees that it was let go of too early, or used too long.
       next.data.fill(0xee);
@@ -164,7 +178,9 @@ export class MemoryChannel implements ByteChannel {
     if (this.closed) return;
     this.closed = true;
     this.#toServer = [];
-    this.#toClient = [];
+    for (const { data, released } of this.#toClient.splice(0)) released(data);
+    this.#memory?.give(this.#queued);
+    this.#queued = 0;
     this.onClose();
     this.clientClose();
   }

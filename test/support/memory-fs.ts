@@ -9,6 +9,7 @@ import {
   type VirtualPath,
 } from "../../src/vfs/path.ts";
 import type {
+  Cursor,
   DirectoryEntry,
   FileStat,
   FileSystemStat,
@@ -38,6 +39,8 @@ export interface MemoryFsOptions {
   /** a code makes the operation fail instead */
   readonly fail?: (operation: string) => FsErrorCode | undefined;
 }
+
+import { PathCursor } from "./path-cursor.ts";
 
 const TYPE = { file: 0o100000, directory: 0o040000, link: 0o120000 } as const;
 const CLOCK = 1_700_000_000;
@@ -229,6 +232,13 @@ export class MemoryFs implements UserFileSystem, MemoryDisk {
     });
   }
 
+  walkFrom(path: ByteString): Promise<Cursor> {
+    return this.run("walkFrom", () => {
+      if (this.#find(path, true).kind !== "directory") throw new FsError("ENOTDIR");
+      return new PathCursor(this, normalize(path));
+    });
+  }
+
   close(): Promise<void> {
     return Promise.resolve();
   }
@@ -258,9 +268,8 @@ export class MemoryFs implements UserFileSystem, MemoryDisk {
       this.resize(node, change.size);
       node.mtime = CLOCK + 1;
     }
-    if (change.owner !== undefined && change.owner.uid !== this.owner.uid) {
-      throw new FsError("EPERM");
-    }
+    const { uid = this.owner.uid, gid = this.owner.gid } = change.owner ?? {};
+    if (uid !== this.owner.uid || gid !== this.owner.gid) throw new FsError("EPERM");
     if (change.permissions !== undefined) node.mode = (node.mode & 0o170000) | change.permissions;
     if (change.times !== undefined) Object.assign(node, change.times);
   }

@@ -1,5 +1,5 @@
 import { lstatSync, readdirSync, readFileSync, readlinkSync } from "node:fs";
-import { PacketType } from "../../src/sftp/constants.ts";
+import { PacketType, StatusCode } from "../../src/sftp/constants.ts";
 import { S_IFDIR, S_IFMT } from "../../src/vfs/types.ts";
 import type { Reply, ReplyAttrs, ReplyName } from "./sftp-client-packets.ts";
 
@@ -34,9 +34,24 @@ function entryText(entry: ReplyName): string {
   return `${name} ${attrsText(entry.attrs)} ${longnameText(entry)}`;
 }
 
-/** What of a reply has to be the same on both servers, readable. Texts of errors need not be. */
+/** What OpenSSH's server says for each code, in no language; of FAILURE the text is left open. */
+const TEXTS: Readonly<Record<number, string>> = {
+  [StatusCode.OK]: "Success",
+  [StatusCode.EOF]: "End of file",
+  [StatusCode.NO_SUCH_FILE]: "No such file",
+  [StatusCode.PERMISSION_DENIED]: "Permission denied",
+  [StatusCode.BAD_MESSAGE]: "Bad message",
+  [StatusCode.OP_UNSUPPORTED]: "Operation unsupported",
+};
+
+function statusText({ code, text, language }: Reply): string {
+  const expected = code === StatusCode.FAILURE || (text === TEXTS[code] && language === "");
+  return expected ? `STATUS ${code}` : `STATUS ${code} "${text}" "${language}"`;
+}
+
+/** What of a reply has to be the same on both servers, readable. */
 export function outcome(reply: Reply): string {
-  if (reply.type === PacketType.STATUS) return `STATUS ${reply.code}`;
+  if (reply.type === PacketType.STATUS) return statusText(reply);
   if (reply.type === PacketType.HANDLE) return "HANDLE";
   if (reply.type === PacketType.DATA) return `DATA ${runs(reply.data)}`;
   if (reply.type === PacketType.ATTRS) return `ATTRS ${attrsText(reply.attrs)}`;

@@ -1,6 +1,6 @@
 import { PacketType } from "../../src/sftp/constants.ts";
 import { type SftpSession, serveSftp } from "../../src/sftp/session.ts";
-import { ownerOf } from "../../src/vfs/home.ts";
+import { ownerOf } from "../../src/vfs/homes.ts";
 import { S_IFMT, type UserFileSystem } from "../../src/vfs/types.ts";
 import { TestInstance } from "./instance.ts";
 import { MemoryChannel } from "./memory-channel.ts";

@@ -63,20 +63,24 @@ export class PacketConnection {
 
   /** Runs a command with this input to its end. */
   async exec(command: string, input: string | Buffer = ""): Promise<Ended> {
-    const channel = await new Promise<ClientChannel>((resolve, reject) => {
-      this.client.exec(command, (error, opened) => (error ? reject(error) : resolve(opened)));
+    return new Promise<Ended>((resolve, reject) => {
+      this.client.exec(command, (error, channel) => {
+        if (error) return reject(error);
+        // At once: the exit status may come in the same piece as the answer.
+        resolve(end(channel));
+        channel.end(input);
+      });
     });
-    const ended = end(channel);
-    channel.end(input);
-    return ended;
   }
 
   /** The user's shell without a terminal. */
   async shell(): Promise<LineShell> {
-    const channel = await new Promise<ClientChannel>((resolve, reject) => {
-      this.client.shell(false, (error, opened) => (error ? reject(error) : resolve(opened)));
+    return new Promise<LineShell>((resolve, reject) => {
+      this.client.shell(false, (error, channel) => {
+        if (error) reject(error);
+        else resolve(new LineShell(channel));
+      });
     });
-    return new LineShell(channel);
   }
 
   /** As when the network is gone. */

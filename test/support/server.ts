@@ -222,19 +222,35 @@ export interface SpawnedServer {
 
 const PROGRAM = fileURLToPath(new URL("../../dist/src/moorage.cjs", import.meta.url));
 
+export interface SpawnOptions {
+  /** file descriptors it may have */
+  readonly descriptors?: number;
+  /** a command in front of its own */
+  readonly within?: readonly string[];
+  readonly env?: NodeJS.ProcessEnv;
+}
+
 /**
  * The built program (`npm run build`) as a child process serving `root` on a free loopback port.
  * @param settings flags such as `["--limits-max-sessions", "10"]`
+ * @param env variables besides those of this process
  */
 export async function spawnServer(
   root: string,
   settings: readonly string[] = [],
+  { descriptors, within = [], env = {} }: SpawnOptions = {},
 ): Promise<SpawnedServer> {
-  const child = spawn(
-    process.execPath,
-    [PROGRAM, "--root", root, "serve", "--host", "127.0.0.1", "--port", "0", ...settings],
-    { stdio: ["ignore", "pipe", "pipe"], env: { ...process.env, MOORAGE_LOG_LEVEL: "warn" } },
-  );
+  const serve = ["--root", root, "serve", "--host", "127.0.0.1", "--port", "0", ...settings];
+  const command = [process.execPath, PROGRAM, ...serve];
+  const limited =
+    descriptors === undefined
+      ? command
+      : ["sh", "-c", 'ulimit -n "$0" && exec "$@"', `${descriptors}`, ...command];
+  const [program = "", ...args] = [...within, ...limited];
+  const child = spawn(program, args, {
+    stdio: ["ignore", "pipe", "pipe"],
+    env: { ...process.env, MOORAGE_LOG_LEVEL: "warn", ...env },
+  });
   let output = "";
   const exited = new Promise<number | null>((resolve) => child.once("exit", resolve));
   const port = await new Promise<number>((resolve, reject) => {
@@ -258,4 +274,14 @@ export async function spawnServer(
 /** Runs the built program on an instance: `moorage(root, "usage", "--json")`. */
 export function moorage(root: string, ...args: readonly string[]): Promise<CommandResult> {
   return command(process.execPath, [PROGRAM, "--root", root, ...args]);
+}
+
+/** The same behind another command. */
+export function moorageWithin(
+  within: readonly string[],
+  root: string,
+  ...args: readonly string[]
+): Promise<CommandResult> {
+  const [program = "", ...more] = [...within, process.execPath, PROGRAM, "--root", root, ...args];
+  return command(program, more);
 }

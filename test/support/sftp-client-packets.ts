@@ -97,6 +97,13 @@ export class Reply {
     return this.body.toString("utf8", 8, 8 + length);
   }
 
+  /** the tag behind the text */
+  get language(): string {
+    this.#expect(PacketType.STATUS);
+    const at = 8 + this.body.readUInt32BE(4);
+    return this.body.toString("utf8", at + 4, at + 4 + this.body.readUInt32BE(at));
+  }
+
   get handle(): Buffer {
     this.#expect(PacketType.HANDLE);
     return this.body.subarray(4);

@@ -183,6 +183,13 @@ export function startSftp(
 
 const NEWLINE = Buffer.from("\n");
 
+/** Starts OpenSSH's `ssh` without a command, as the connection that others share (`-M -N`). */
+export function startMaster({ port }: Target, options: OpenSshOptions = {}): RunningCommand {
+  const { user = "ann" } = options;
+  const args = [...identity(options), "-p", String(port), "-M", "-N", `${user}@127.0.0.1`];
+  return start("ssh", args, "");
+}
+
 /** Runs OpenSSH's `sftp` to its end; without a password the first command that fails ends it. */
 export function sftp(
   target: Target,

@@ -1,6 +1,7 @@
 import { fileURLToPath } from "node:url";
 import type { Client, Outcome, Space } from "../clients/suite/client.ts";
-import { PYTHON, start, version } from "../clients/suite/program.ts";
+import { start, version } from "../clients/suite/program.ts";
+import { PYTHON } from "../clients/suite/system.ts";
 
 const OPERATIONS = fileURLToPath(new URL("sshfs-ops.py", import.meta.url));
 
@@ -20,6 +21,7 @@ export const sshfs: Client = {
     cut: /Input\/output error|Transport endpoint is not connected|Software caused connection abort/,
   },
   lacks: { checksum: "sshfs has no checksums: a program would read the file" },
+  mounts: true,
   version: () => version("sshfs", ["--version"], /SSHFS version (\S+)/),
   start: (login, ops, { goOn = false } = {}) =>
     start(PYTHON, [OPERATIONS], login, { input: JSON.stringify({ login, ops, goOn }) }),

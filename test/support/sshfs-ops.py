@@ -40,7 +40,7 @@ def mount(login, path):
         command += f" -o IdentitiesOnly=yes -i {login['key']['openssh']}"
     options.append(f"ssh_command={command}")
     arguments = [word for option in options for word in ("-o", option)]
-    place = f"{login['user']}@127.0.0.1:"
+    place = f"{login['user']}@127.0.0.1:{login['prefix']}"
     try:
         sshfs = subprocess.Popen(
             ["sshfs", "-f", "-p", str(login["port"]), *arguments, place, path],

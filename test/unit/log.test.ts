@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { closeLog, createLog } from "../../src/log.ts";
+import { isSafe } from "../../src/text/safe.ts";
 
 let root: string;
 
@@ -50,6 +51,20 @@ test("pretty lines are for people: no JSON, and no colours in a file", async () 
   const text = readFileSync(join(root, "moorage.log"), "utf8");
   expect(text).toMatch(/^\[\d{4}-\d\d-\d\d [\d:.]+\] WARN.*: refused\n +user: "alice"\n$/);
 });
+
+test.each(["json", "pretty"] as const)(
+  "a name in a %s log steers no terminal and begins no line",
+  async (format) => {
+    const log = createLog({ level: "info", file: "moorage.log", format }, root);
+    const name = "eve\u001b[2J\u009b\u202e\u2028\ufeff\nINFO: forged";
+    log.warn({ user: name, deep: { names: [name] } }, `refused ${name}`);
+    await closeLog(log);
+    const text = readFileSync(join(root, "moorage.log"), "utf8");
+    for (const line of text.split("\n")) expect(isSafe(line)).toBe(true);
+    expect(text).not.toMatch(/^INFO: forged/m);
+    if (format === "json") expect(JSON.parse(text)).toMatchObject({ user: name });
+  },
+);
 
 test("a log file that can't be written is told at once", () => {
   writeFileSync(join(root, "file"), "");

@@ -64,7 +64,7 @@ function linesOption(): Option {
 
 async function logs(context: Context, options: LogsOptions): Promise<void> {
   const { io } = context;
-  await withStore(context.root(), async (store) => {
+  const show = async (store: Store): Promise<void> => {
     const { user, kind, since, lines } = options;
     const filter = {
       ...(user !== undefined && { user }),
@@ -82,7 +82,8 @@ async function logs(context: Context, options: LogsOptions): Promise<void> {
       io.out(options.json ? jsonLines(some) : text(io, some));
     write(records.filter(({ id }) => id <= last));
     await follow(store, last, filter, write, () => io.unread?.() ?? false);
-  });
+  };
+  await withStore(context.root(), show, { withoutHomes: true });
 }
 
 /** Until the process is asked to end, or nobody reads any more. */

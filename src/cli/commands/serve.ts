@@ -5,7 +5,7 @@ import { Passwords } from "../../auth/passwords.ts";
 import { readSettings, toConfig } from "../../config/load.ts";
 import { ALL_SETTINGS, type NamedSetting } from "../../config/settings.ts";
 import type { Config } from "../../config/types.ts";
-import { ControlError } from "../../control/errors.ts";
+import { ControlError, EXIT } from "../../control/errors.ts";
 import { emptyTrash } from "../../control/homes.ts";
 import { prepareInstance } from "../../control/instance.ts";
 import { UserControl } from "../../control/users.ts";
@@ -17,6 +17,7 @@ import { BACKGROUND_FLAG } from "../background.ts";
 import type { Context } from "../context.ts";
 import { startDetached } from "../detached.ts";
 import { paint } from "../format.ts";
+import { leaveByForce } from "../leave.ts";
 import { PidFile } from "../pid-file.ts";
 import { startError } from "../report.ts";
 import { onHangup, stopSignal } from "../signals.ts";
@@ -95,15 +96,13 @@ async function serve(
   try {
     const store = await openStore(root, "server", VERSION);
     const pidFile = background ? await claimPidFile(root, store) : undefined;
-    // Also when a second signal ends the process at once.
-    process.once("exit", () => pidFile?.remove());
     try {
       server = await start({ root, config, store, log, readSettings: read });
       await announce(context, server, config, store);
       context.io.listening?.();
       const signal = await Promise.race([stop, server.stopped]);
       if (signal !== undefined) log.info({ signal }, "stopping");
-      await server.stop();
+      if (!(await server.stop())) await endByForce(log, store, pidFile);
     } finally {
       pidFile?.remove();
       await store.close();
@@ -111,6 +110,15 @@ async function serve(
   } finally {
     await closeLog(log);
   }
+}
+
+/** As a crash does it: the node's row stays, so that its open files are settled at the next start. */
+async function endByForce(log: Logger, store: Store, pidFile: PidFile | undefined): Promise<void> {
+  log.error("files can't be closed, a disk may hang: ended by force");
+  store.audit.flush();
+  pidFile?.remove();
+  await closeLog(log);
+  leaveByForce(EXIT.failed);
 }
 
 async function claimPidFile(root: string, store: Store): Promise<PidFile> {

@@ -1,4 +1,4 @@
-import { type Command, InvalidArgumentError } from "commander";
+import type { Command } from "commander";
 import { roundSize } from "../../config/units.ts";
 import { connectControl } from "../../control/client.ts";
 import type { Control, SessionInfo, TransferInfo } from "../../control/protocol.ts";
@@ -11,6 +11,8 @@ interface KickOptions {
   readonly disable?: boolean;
   readonly force?: boolean;
   readonly reason?: string;
+  readonly user?: boolean;
+  readonly json?: boolean;
 }
 
 export function addSessionCommands(program: Command, context: Context): void {
@@ -21,18 +23,14 @@ export function addSessionCommands(program: Command, context: Context): void {
     .action((options: { json?: boolean }) => sessions(context, options));
   program
     .command("kick")
-    .argument("<id>", "the session's number, as `sessions` shows it", sessionId)
-    .description("end a session, and wait until it is gone")
+    .argument("<session>", "a session's number, as `sessions` shows it, or a user's name")
+    .description("end a session, or all of a user, and wait until they are gone")
+    .option("--user", "a user is meant, whose name is a number")
     .option("--disable", "disable the account, too")
     .option("--force", "with --disable: also when it is the last admin that is enabled")
     .option("--reason <text>", "tell the user why")
-    .action((id: number, options: KickOptions) => kick(context, id, options));
-}
-
-function sessionId(text: string): number {
-  const id = Number(text);
-  if (/^\d+$/.test(text) && Number.isSafeInteger(id)) return id;
-  throw new InvalidArgumentError("Give the number of a session, see `moorage sessions`.");
+    .option("--json", "print JSON")
+    .action((whom: string, options: KickOptions) => kick(context, whom, options));
 }
 
 /** Runs `use` with control of the running server. Rejects with exit code 3 when none runs. */
@@ -56,12 +54,23 @@ async function sessions(context: Context, options: { json?: boolean }): Promise<
   else io.out(sessionTable(io, all));
 }
 
-async function kick(context: Context, id: number, options: KickOptions): Promise<void> {
-  const { disable = false, force = false, reason } = options;
-  await withControl(context, (control) =>
-    control.call("sessions.kick", { id, disable, force, ...(reason !== undefined && { reason }) }),
-  );
-  context.io.out(`Ended session ${id}${disable ? " and disabled its account" : ""}.\n`);
+async function kick(context: Context, whom: string, options: KickOptions): Promise<void> {
+  const { io } = context;
+  const { disable = false, force = false, user = false, reason } = options;
+  const how = { disable, force, ...(reason !== undefined && { reason }) };
+  const id = user || !/^\d{1,15}$/.test(whom) ? undefined : Number(whom);
+  const ended = await withControl(context, async (control) => {
+    if (id === undefined) return (await control.call("users.kick", { name: whom, ...how })).ended;
+    await control.call("sessions.kick", { id, ...how });
+    return [id];
+  });
+  if (options.json) io.out(json({ ended, disabled: disable }));
+  else if (ended.length === 0) io.out(`Disabled ${whom}, who had no session.\n`);
+  else {
+    const what = `session${ended.length > 1 ? "s" : ""} ${ended.join(", ")}`;
+    const whose = id === undefined ? ` of ${whom}` : "";
+    io.out(`Ended ${what}${whose}${disable ? " and disabled the account" : ""}.\n`);
+  }
 }
 
 function sessionTable(io: Io, all: readonly SessionInfo[]): string {

@@ -1,5 +1,5 @@
 import { type Command, InvalidArgumentError, Option } from "commander";
-import { parseDuration, UnitError } from "../../config/units.ts";
+import { parseDuration, roundSize, UnitError } from "../../config/units.ts";
 import { ControlError, EXIT } from "../../control/errors.ts";
 import { instanceExists } from "../../control/instance.ts";
 import {
@@ -11,6 +11,7 @@ import {
 import { VERSION } from "../../version.ts";
 import { type Context, withStore } from "../context.ts";
 import { json, paint, table } from "../format.ts";
+import type { Io } from "../io.ts";
 
 const PROGRESS_MS = 2_000;
 const STOP_TIMEOUT_MS = 60_000;
@@ -47,7 +48,7 @@ function graceOption(): Option {
 async function status(context: Context, options: { json?: boolean }): Promise<void> {
   const root = context.root();
   const found = instanceExists(root)
-    ? await withStore(root, (store) => instanceStatus(store, VERSION))
+    ? await withStore(root, (store) => instanceStatus(store, VERSION, root), { withoutHomes: true })
     : notRunning(VERSION);
   context.io.out(options.json ? json(found) : statusText(context, found));
   if (!found.running) context.exitCode = EXIT.notRunning;
@@ -70,7 +71,13 @@ function statusText({ io, root }: Context, found: InstanceStatus): string {
     node.version,
   ]);
   const waiting = found.waiting > 0 ? `${found.waiting} logins wait for a free place.\n` : "";
-  return `${paint(io, "green", "Running.")}\n${table(io, columns, rows)}${waiting}`;
+  return `${paint(io, "green", "Running.")}\n${table(io, columns, rows)}${waiting}${diskText(io, found)}`;
+}
+
+function diskText(io: Io, { disk }: InstanceStatus): string {
+  if (!disk?.full) return "";
+  const text = `The disk is full: new data is refused (${roundSize(disk.freeBytes)} of ${roundSize(disk.totalBytes)} free).`;
+  return `${paint(io, "red", text)}\n`;
 }
 
 function uptimeText(seconds: number): string {
@@ -89,11 +96,10 @@ async function stop(context: Context, { grace }: { grace?: number }): Promise<vo
     context.io.err(`waiting for transfers to end (pid ${pids.join(", ")})${open} …\n`);
   };
   const timeoutMs = STOP_TIMEOUT_MS + (grace ?? 0);
-  const options = { root, onWait, progressMs: PROGRESS_MS, timeoutMs };
+  const graceMs = grace === undefined ? {} : { graceMs: grace };
+  const options = { root, onWait, progressMs: PROGRESS_MS, timeoutMs, ...graceMs };
   const stopped = instanceExists(root)
-    ? await withStore(root, (store) =>
-        stopServers(store, grace === undefined ? options : { ...options, graceMs: grace }),
-      )
+    ? await withStore(root, (store) => stopServers(store, options), { withoutHomes: true })
     : [];
   if (stopped.length === 0) throw new ControlError(`no server runs on ${root}`, EXIT.notRunning);
   context.io.out(`Stopped (pid ${stopped.join(", ")}).\n`);

@@ -185,8 +185,10 @@ function append(file: string, line: string): void {
   mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
   const descriptor = openSync(file, "a+", 0o600);
   try {
-    const { size, mode } = fstatSync(descriptor);
-    if ((mode & 0o022) !== 0) fchmodSync(descriptor, mode & 0o755);
+    const stat = fstatSync(descriptor);
+    const { size, mode } = stat;
+    // Many name /dev/null: root must not take it from everybody else, and others may not.
+    if (stat.isFile() && (mode & 0o022) !== 0) fchmodSync(descriptor, mode & 0o755);
     const last = Buffer.alloc(1);
     if (size > 0) readSync(descriptor, last, 0, 1, size - 1);
     const begin = size > 0 && last[0] !== 0x0a ? "\n" : "";

@@ -306,7 +306,10 @@ class Login {
   /** The password that worked before, the first time; then what the person types. */
   async #password(prompt: string, first: boolean): Promise<string | undefined> {
     if (first && this.#proven.password !== undefined) return this.#proven.password;
-    return this.#ask(() => this.#prompts.secret(prompt));
+    const typed = await this.#ask(() => this.#prompts.secret(prompt));
+    // Sent as it is read it would be another password.
+    if (typed?.includes("\u{FFFD}")) this.#prompts.notice("what was typed is not UTF-8 text");
+    return typed;
   }
 
   async #answer(

@@ -1,5 +1,6 @@
 import type { Socket } from "node:net";
 import type { Client, ClientChannel } from "ssh2";
+import { MemoryBudget } from "../../memory/budget.ts";
 import type { ByteChannel } from "../../session/channel.ts";
 import {
   adaptHandshake,
@@ -11,13 +12,13 @@ import {
   socketOf,
 } from "../../transport/internals.ts";
 import { Outbox } from "../../transport/outbox.ts";
-import { Budget } from "../../transport/receive-window.ts";
+import { INITIAL_WINDOW } from "../../transport/receive-window.ts";
 import { SMALLEST_PACKET, SshChannel } from "../../transport/ssh-channel.ts";
 import { readsWide } from "../../transport/wide-packets.ts";
 import { RemoteError } from "../errors.ts";
 
-/** What the receive windows of one connection may take beyond ssh2's own, in bytes. */
-const WINDOWS = 256 * 1024 * 1024;
+/** What the channels of one connection may hold, in bytes; a single user has half of it. */
+const MEMORY = 512 * 1024 * 1024;
 
 /** How long a server may take to open a channel, in milliseconds. */
 const CHANNEL_MS = 30_000;
@@ -54,7 +55,7 @@ export class Line {
   readonly closed: Promise<string>;
   readonly #client: Client;
   readonly #outbox: Outbox;
-  readonly #budget = new Budget(WINDOWS);
+  readonly #memory = new MemoryBudget(MEMORY).user().session();
   readonly #channels = new Set<SshChannel>();
   /** numbers of the channels whose readers copy what they get */
   readonly #adopted = new Set<number>();
@@ -201,15 +202,21 @@ export class Line {
     channel.on("error", () => {});
     channel.stderr.on("error", () => {});
     channel.stderr.resume();
-    const adopted = new SshChannel(raw, {
-      protocol: protocolOf(this.#client as unknown as Both),
-      outbox: this.#outbox,
-      budget: this.#budget,
-      roundTrip,
-      pace: PACE,
-      violation: (text) => this.destroy(text),
-      activity: () => {},
-    });
+    // What ssh2 granted with the channel.
+    this.#memory.user.force(INITIAL_WINDOW);
+    const adopted = new SshChannel(
+      raw,
+      {
+        protocol: protocolOf(this.#client as unknown as Both),
+        outbox: this.#outbox,
+        memory: this.#memory,
+        roundTrip,
+        pace: PACE,
+        violation: (text) => this.destroy(text),
+        activity: () => {},
+      },
+      INITIAL_WINDOW,
+    );
     this.#channels.add(adopted);
     this.#adopted.add(raw.incoming.id);
     return adopted;

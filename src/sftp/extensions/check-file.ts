@@ -78,7 +78,7 @@ function byHandle(
 ): Promise<Buffer> {
   const { file } = context.handles.file(request.handle());
   const wanted = readWanted(request);
-  if (!file.flags.read) throw new FsError("EACCES", "The handle is not open for reading");
+  if (!file.flags.read) throw new FsError("EACCES");
   return check(context, id, file, wanted, prefix);
 }
 
@@ -95,7 +95,7 @@ function readWanted(request: Reader): Wanted | undefined {
     return undefined;
   }
   if (blockSize > 0 && blockSize < MIN_BLOCK) {
-    throw new FsError("EINVAL", `A block has ${MIN_BLOCK} bytes or more`);
+    throw new FsError("EINVAL");
   }
   return { algorithm, name, position, length: length || Number.POSITIVE_INFINITY, blockSize };
 }

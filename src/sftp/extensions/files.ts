@@ -20,7 +20,7 @@ export const copyData: Operation = async ({ fs, handles }, id, request) => {
   const target = handles.file(request.handle()).file;
   const to = request.u64();
   if (!source.flags.read || !target.flags.write) throw new FsError("EBADF");
-  if (target.flags.append) throw new FsError("EINVAL", "The target is open for appending");
+  if (target.flags.append) throw new FsError("EINVAL");
   if (!Number.isSafeInteger(to)) throw new FsError("EFBIG");
   if (!Number.isSafeInteger(from)) return length === 0 ? okReply(id) : eofReply(id);
   const wanted = Number.isSafeInteger(from + length) ? length : 0;
@@ -34,6 +34,6 @@ async function refuseOverlap(file: OpenFile, from: number, length: number, to: n
   const { size } = await file.stat();
   const end = length === 0 ? size : Math.min(size, from + length);
   if (end > from && to < end && from < to + (end - from)) {
-    throw new FsError("EINVAL", "The ranges overlap");
+    throw new FsError("EINVAL");
   }
 }

@@ -67,7 +67,7 @@ export const usersGroupsById: Operation = async ({ fs }, id, request) => {
 
 function names(ids: Buffer, known: Owner["uid"], name: string): Buffer {
   if (ids.length % 4 !== 0) throw new MalformedError();
-  if (ids.length / 4 > MAX_IDS) throw new FsError("EINVAL", "Too many ids");
+  if (ids.length / 4 > MAX_IDS) throw new FsError("EINVAL");
   const text = Buffer.from(name, "utf8");
   const found = Buffer.concat([Buffer.alloc(4), text]);
   found.writeUInt32BE(text.length);

@@ -23,7 +23,7 @@ export const lsetstat: Operation = async ({ fs }, id, request) => {
   const path = request.path();
   const change = toChange(readAttrs(request));
   // It would have to follow the link.
-  if (change.size !== undefined) throw new FsError("EINVAL", "A size can't be set this way");
+  if (change.size !== undefined) throw new FsError("EINVAL");
   await fs.setStat(path, change, false);
   return okReply(id);
 };
@@ -37,13 +37,13 @@ function expandTilde(path: ByteString, user: ByteString): ByteString {
   if (!path.startsWith("~")) return path;
   const slash = path.indexOf("/");
   const name = path.slice(1, slash === -1 ? undefined : slash);
-  if (name !== "" && name !== user) throw new FsError("ENOENT", "No such user");
+  if (name !== "" && name !== user) throw new FsError("ENOENT");
   return (slash === -1 ? ROOT : path.slice(slash)) as ByteString;
 }
 
 /** home-directory (draft-ietf-secsh-filexfer-extensions-00, section 5); no name means oneself. */
 export const homeDirectory: Operation = async ({ fs }, id, request) => {
   const name = request.path();
-  if (name !== "" && name !== fromText(fs.owner.user)) throw new FsError("ENOENT", "No such user");
+  if (name !== "" && name !== fromText(fs.owner.user)) throw new FsError("ENOENT");
   return nameReply(id, ROOT);
 };

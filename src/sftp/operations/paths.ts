@@ -36,7 +36,7 @@ export const readlink: Operation = async ({ fs }, id, request) => {
   return nameReply(id, await fs.readLink(request.path()));
 };
 
-/** SYMLINK (section 6.10): OpenSSH and most clients send the arguments the wrong way round. */
+/** SYMLINK (section 6.10): which path comes first depends on the client. */
 export const symlink: Operation = async ({ fs, linkFirst }, id, request) => {
   const first = request.path();
   const second = request.path();

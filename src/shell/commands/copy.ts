@@ -11,9 +11,6 @@ import { named } from "../quote.ts";
 import { baseName, isDirectory, isLink, type Visit, type Visitor, walk } from "../tree.ts";
 import { each, isExpected, type Pair, pairs, placeOf } from "./operands.ts";
 
-/** Up to this size a file is copied in one go, which the kernel may do by itself. */
-const WHOLE = 256 * 1024 * 1024;
-const PIECE = 64 * 1024 * 1024;
 const PERMISSIONS = 0o777;
 
 export const cp: Command = {
@@ -176,7 +173,7 @@ class Copier implements Visitor {
           throw new CommandError(`${named(path)} and ${named(to)} are the same file`);
         }
         await target.setStat({ size: 0 });
-        copying = copyAll(call, source, target);
+        copying = call.fs.copy(source, 0, 0, target, 0);
         await unlessAborted(signal, copying);
         if (this.#keep) await target.setStat({ permissions: mode, times: stat });
       } finally {
@@ -194,19 +191,5 @@ class Copier implements Visitor {
     } catch (thrown) {
       throw new CommandError(`cannot create regular file ${named(to)}: ${reason(thrown)}`);
     }
-  }
-}
-
-async function copyAll(call: Call, source: OpenFile, target: OpenFile): Promise<void> {
-  const { size } = await source.stat();
-  if (size <= WHOLE) {
-    await call.fs.copy(source, 0, 0, target, 0);
-    return;
-  }
-  for (let at = 0; ; ) {
-    await call.step();
-    const count = await call.fs.copy(source, at, PIECE, target, at);
-    at += count;
-    if (count < PIECE) return;
   }
 }

@@ -69,7 +69,7 @@ async function checkKinds(call: Call, { from, to }: Pair): Promise<void> {
   if (target === undefined || isDirectory(source) === isDirectory(target)) return;
   throw new CommandError(
     isDirectory(target)
-      ? `cannot overwrite directory ${named(to)} with non-directory`
+      ? `cannot overwrite directory ${named(to)} with non-directory ${named(from)}`
       : `cannot overwrite non-directory ${named(to)} with directory ${named(from)}`,
   );
 }

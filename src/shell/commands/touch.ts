@@ -53,13 +53,16 @@ async function wantedTimes(call: Call, options: Options): Promise<Times> {
 }
 
 const DATE = /^\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d)?(?: ?(?:Z|[+-]\d\d:?\d\d))?)?$/;
+/** After a time: a day alone has none. */
+const ZONE = /:.*(?:Z|[+-]\d\d:?\d\d)$/;
 
-/** Seconds since the epoch; local time without a zone. @throws CommandError */
-export function parseDate(text: ByteString): number {
+/** Seconds since the epoch; `text` without a zone is local time, or UTC. @throws CommandError */
+export function parseDate(text: ByteString, utc = false): number {
   const seconds = /^@(\d{1,12})$/.exec(text)?.[1];
   if (seconds !== undefined) return Number(seconds);
   const iso = text.length === 10 ? `${text}T00:00` : text.replace(" ", "T").replace(" ", "");
-  const time = DATE.test(text) ? Date.parse(iso) : Number.NaN;
+  const zone = utc && !ZONE.test(iso) ? "Z" : "";
+  const time = DATE.test(text) ? Date.parse(iso + zone) : Number.NaN;
   if (Number.isNaN(time)) throw new CommandError(`invalid date format '${display(text)}'`);
   return Math.floor(time / 1000);
 }

@@ -130,8 +130,8 @@ FORMAT: %Y %m %d %H %M %S %F %T %a %A %b %B %e %j %s %u %y %z %Z and more`,
       throw new CommandError("the date can only be printed: date [-u] [+FORMAT]");
     }
     const given = options.value("d");
-    const now = given === undefined ? new Date() : new Date(parseDate(given) * 1000);
     const utc = options.has("u");
+    const now = given === undefined ? new Date() : new Date(parseDate(given, utc) * 1000);
     const shown = utc ? new Date(now.getTime() + offset(now)) : now;
     const known = new Map<string, string>();
     const text = format.slice(1).replace(/%(.)/gs, (all, letter: string) => {

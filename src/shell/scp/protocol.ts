@@ -50,11 +50,17 @@ export function parseRecord(line: string): ControlRecord | undefined {
   return type === "C" ? { type: "file", size, ...common } : { type: "directory", ...common };
 }
 
-/** A name that may stand in a control line: of one component, and nothing that moves elsewhere. */
+/** A name of one component, and nothing that moves elsewhere: what OpenSSH takes from a source. */
 export function isPlainName(name: ByteString): boolean {
-  if (name === "" || name === "." || name === ".." || name.length > 255) return false;
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what is refused
-  return !/[/\u0000-\u001f\u007f]/.test(name);
+  return name !== "" && name !== "." && name !== ".." && !/[/\0]/.test(name);
+}
+
+/**
+ * A name as a control line can hold it: the line ends at the first newline, so that what stands
+ * behind one would be the next record. OpenSSH writes `\^J` in its place, and all else as it is.
+ */
+export function inLine(name: ByteString): ByteString {
+  return name.replaceAll("\n", "\\^J") as ByteString;
 }
 
 /** The two directions of a session, and how either side says yes and no. */
@@ -71,6 +77,14 @@ export class ScpChannel {
 
   async accept(): Promise<void> {
     await this.send("\0");
+  }
+
+  /**
+   * What is sent next has a packet of its own. phpseclib reads a file packet by packet, and takes an
+   * answer behind the last of its bytes for content.
+   */
+  async separate(): Promise<void> {
+    await this.#call.out.packed();
   }
 
   /** Tells the client what could not be done; it goes on with the next thing. */

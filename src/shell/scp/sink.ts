@@ -17,9 +17,15 @@ import {
 type Entry = ControlRecord & { readonly type: "file" | "directory" };
 type FileEntry = ControlRecord & { readonly type: "file" };
 
-/** A directory that is being received. */
-interface Level {
+/** Where something goes to. */
+interface Place {
+  /** as the client named it, for messages */
+  readonly shown: ByteString;
   readonly path: ByteString;
+}
+
+/** A directory that is being received. */
+interface Level extends Place {
   /** false: what comes gets this very name */
   readonly isDirectory: boolean;
   readonly times: Times | undefined;
@@ -59,7 +65,7 @@ class Receiver {
       if (this.#options.directory && !isDirectory(stat)) {
         throw new FsError(stat === undefined ? "ENOENT" : "ENOTDIR");
       }
-      const level = { path, isDirectory: isDirectory(stat), times: undefined };
+      const level = { shown: target, path, isDirectory: isDirectory(stat), times: undefined };
       this.#levels.push({ ...level, permissions: undefined });
     } catch (thrown) {
       await this.#fail(thrown, target);
@@ -105,12 +111,15 @@ class Receiver {
       return;
     }
     const level = this.#levels.at(-1) as Level;
-    const path = level.isDirectory ? below(level.path, entry.name) : level.path;
-    if (entry.type === "file") await this.#file(entry, path, times);
-    else await this.#directory(entry, path, times);
+    const within = (directory: ByteString) =>
+      level.isDirectory ? below(directory, entry.name) : directory;
+    const place = { shown: within(level.shown), path: within(level.path) };
+    if (entry.type === "file") await this.#file(entry, place, times);
+    else await this.#directory(entry, place, times);
   }
 
-  async #directory(entry: Entry, path: ByteString, times: Times | undefined): Promise<void> {
+  async #directory(entry: Entry, place: Place, times: Times | undefined): Promise<void> {
+    const { path } = place;
     const { fs } = this.#call;
     const { preserve, recursive } = this.#options;
     let made = false;
@@ -126,28 +135,29 @@ class Receiver {
         made = true;
       } else if (!isDirectory(stat)) throw new FsError("ENOTDIR");
     } catch (thrown) {
-      await this.#fail(thrown, entry.name);
+      await this.#fail(thrown, place.shown);
       return;
     }
     const narrow = made && (entry.mode & OWNER_ALL) !== OWNER_ALL;
     const permissions = preserve || narrow ? entry.mode : undefined;
-    this.#levels.push({ path, isDirectory: true, times, permissions });
+    this.#levels.push({ ...place, isDirectory: true, times, permissions });
     await this.#channel.accept();
   }
 
   async #leave(): Promise<void> {
-    const { path, times, permissions } = this.#levels.pop() as Level;
+    const { shown, path, times, permissions } = this.#levels.pop() as Level;
     try {
       const change = { ...(permissions !== undefined && { permissions }), ...(times && { times }) };
       if (Object.keys(change).length > 0) await this.#call.fs.setStat(path, change, true);
     } catch (thrown) {
-      await this.#fail(thrown, path);
+      await this.#fail(thrown, shown);
       return;
     }
     await this.#channel.accept();
   }
 
-  async #file(entry: FileEntry, path: ByteString, times: Times | undefined): Promise<void> {
+  async #file(entry: FileEntry, place: Place, times: Times | undefined): Promise<void> {
+    const { path, shown } = place;
     const channel = this.#channel;
     let file: OpenFile;
     let made: boolean;
@@ -157,7 +167,7 @@ class Receiver {
       await this.#checkRoom(entry.size, stat?.size ?? 0);
       file = await this.#call.fs.open(path, KEEPING, entry.mode | OWNER_WRITE);
     } catch (thrown) {
-      await this.#fail(thrown, entry.name);
+      await this.#fail(thrown, shown);
       return;
     }
     let failure: unknown;
@@ -175,7 +185,7 @@ class Receiver {
     }
     // One answer, whatever went wrong and when. What was stored stays.
     if (failure === undefined) await channel.accept();
-    else await this.#fail(failure, entry.name);
+    else await this.#fail(failure, shown);
   }
 
   /** Refuses what can't fit before the client sends all of it. */

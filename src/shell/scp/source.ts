@@ -12,7 +12,7 @@ import type { Call } from "../call.ts";
 import { CommandError, reason } from "../errors.ts";
 import { READING } from "../files.ts";
 import { baseName, below, isDirectory, MAX_DEPTH } from "../tree.ts";
-import { isPlainName, ScpChannel, type ScpOptions } from "./protocol.ts";
+import { inLine, isPlainName, ScpChannel, type ScpOptions } from "./protocol.ts";
 
 /** A directory that is being sent. */
 interface Level {
@@ -65,7 +65,7 @@ class Sender {
       const stat = await this.#call.fs.stat(absolute);
       const name = await this.#nameOf(path, absolute);
       if (isDirectory(stat)) await this.#enter(path, absolute, name, stat);
-      else if ((stat.mode & S_IFMT) === S_IFREG) await this.#file(absolute, name, stat);
+      else if ((stat.mode & S_IFMT) === S_IFREG) await this.#file(path, absolute, name, stat);
       else throw new CommandError("not a regular file");
     } catch (thrown) {
       await this.#fail(thrown, path);
@@ -77,10 +77,8 @@ class Sender {
     const name = baseName(path);
     const moves = name === "" || name === "." || name === "..";
     const real = moves ? baseName(await this.#call.fs.realPath(absolute)) : name;
-    if (isPlainName(real)) return real;
-    throw new CommandError(
-      real === "" ? "the home itself has no name: take /*" : "the name can't be sent",
-    );
+    if (!isPlainName(real)) throw new CommandError("the home itself has no name: take /*");
+    return inLine(real);
   }
 
   async #enter(
@@ -146,14 +144,20 @@ class Sender {
     return channel.answer();
   }
 
-  async #file(absolute: ByteString, name: ByteString, stat: FileStat): Promise<void> {
+  async #file(
+    path: ByteString,
+    absolute: ByteString,
+    name: ByteString,
+    stat: FileStat,
+  ): Promise<void> {
     const file = await this.#call.fs.open(absolute, READING);
     try {
       const { size } = await file.stat();
       if (!(await this.#announce(`C${mode(stat)} ${size} ${name}`, stat))) return;
       const failure = await this.#content(file, size);
+      await this.#channel.separate();
       if (failure === undefined) await this.#channel.accept();
-      else await this.#fail(failure, name);
+      else await this.#fail(failure, path);
       await this.#channel.answer();
     } finally {
       await file.close();

@@ -5,15 +5,9 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { pipeline } from "node:stream/promises";
 import { expect, vi } from "vitest";
-import { onDisk } from "../../support/instance.ts";
-import {
-  type ConfigChange,
-  startTestServer,
-  TEST_PASSWORD,
-  type TestInstance,
-} from "../../support/server.ts";
 import { makeKey } from "../../support/ssh-client.ts";
 import type { Client, Login, Op, Outcome, Running, RunOptions } from "./client.ts";
+import type { Host, Venue } from "./host.ts";
 
 /** For a busy machine. */
 export const PATIENCE = { timeout: 60_000, interval: 20 };
@@ -22,9 +16,8 @@ export const MIB = 1024 * 1024;
 
 /** A server, and a desk with files and a key to use it from. */
 export interface Place {
-  readonly instance: TestInstance;
-  readonly port: number;
-  readonly fingerprints: readonly string[];
+  readonly venue: Venue;
+  readonly host: Host;
   readonly desk: Desk;
 }
 
@@ -43,31 +36,28 @@ export class Desk {
   }
 }
 
-/** A server in this process with an instance of its own. */
+/** A host with nobody on it, and a desk where the client has all it needs. */
 export async function openPlace(
   client: Client,
-  config: ConfigChange = {},
+  venue: Venue,
 ): Promise<Place & { close(): Promise<void> }> {
   const desk = await new Desk().open();
-  const server = await startTestServer({ config });
-  const close = async (): Promise<void> => {
-    await server.stop();
-    desk.close();
-  };
   try {
     await client.prepare?.({ desk: desk.directory });
+    const host = await venue.open(desk);
+    const close = async (): Promise<void> => {
+      await host.close();
+      desk.close();
+    };
+    return { venue, host, desk, close };
   } catch (error) {
-    await close();
+    desk.close();
     throw error;
   }
-  return {
-    instance: server,
-    port: server.port,
-    fingerprints: server.server.fingerprints.map(({ sha256 }) => sha256),
-    desk,
-    close,
-  };
 }
+
+/** Where operations name paths of the home. */
+const THERE: ReadonlySet<string> = new Set(["there", "path", "from", "to"]);
 
 /** What one step has: a user and a directory of its own, and the client under test. */
 export class Bench {
@@ -76,6 +66,7 @@ export class Bench {
   readonly #place: Place;
   readonly #directory: string;
   readonly #running: Running[] = [];
+  readonly #others: Bench[] = [];
 
   private constructor(client: Client, place: Place, user: string) {
     this.client = client;
@@ -84,24 +75,34 @@ export class Bench {
     this.#directory = mkdtempSync(join(place.desk.directory, "step-"));
   }
 
-  static async open(
-    client: Client,
-    place: Place,
-    user: string,
-    quotaBytes: number | null = null,
-  ): Promise<Bench> {
-    const keys = [place.desk.key.public];
-    await place.instance.addUser({ name: user, password: TEST_PASSWORD, keys, quotaBytes });
+  static async open(client: Client, place: Place, user: string): Promise<Bench> {
+    await place.host.addUser(user);
     return new Bench(client, place, user);
+  }
+
+  /** A bench for the same client at another host, which ends with this one. */
+  async at(host: Host, user: string): Promise<Bench> {
+    const other = await Bench.open(this.client, { ...this.#place, host }, user);
+    this.#others.push(other);
+    return other;
   }
 
   get place(): Place {
     return this.#place;
   }
 
+  get host(): Host {
+    return this.#place.host;
+  }
+
   /** The host's path of something in the home. */
   there(...names: string[]): string {
-    return join(this.#place.instance.home(this.user), ...names);
+    return join(this.host.home(this.user), ...names);
+  }
+
+  /** A path of the home as the client names it. */
+  remote(path: string): string {
+    return `${this.host.prefix(this.user)}${path}`;
   }
 
   /** A path at the client's side. */
@@ -117,16 +118,25 @@ export class Bench {
   /** A file that is in the home already. */
   async stock(name: string, content: number | string | Buffer): Promise<string> {
     const path = await this.#write(this.there(name), content);
-    await this.#place.instance.control.rescan(this.user);
+    await this.noticed();
     return path;
+  }
+
+  /** The server learns of what was put into the home by hand. */
+  async noticed(): Promise<void> {
+    await this.host.noticed(this.user);
   }
 
   start(ops: readonly Op[], options: RunOptions & Partial<Login> = {}): Running {
     const { goOn = false, ...login } = options;
-    const { desk, port, fingerprints } = this.#place;
-    const key = { openssh: join(desk.directory, "id"), putty: join(desk.directory, "id.ppk") };
-    const all = { port, user: this.user, key, fingerprints, desk: desk.directory, ...login };
-    const running = this.client.start(all, ops, { goOn });
+    const { directory } = this.#place.desk;
+    const { port, fingerprints } = this.host;
+    const user = this.host.loginName(this.user);
+    const key = { openssh: join(directory, "id"), putty: join(directory, "id.ppk") };
+    const prefix = this.host.prefix(this.user);
+    const all = { port, user, key, fingerprints, desk: directory, prefix, ...login };
+    const placed = this.client.mounts === true ? ops : ops.map((op) => this.#placed(op));
+    const running = this.client.start(all, placed, { goOn });
     this.#running.push(running);
     return running;
   }
@@ -138,7 +148,7 @@ export class Bench {
   /** Runs what has to succeed. */
   async done(ops: readonly Op[], options?: RunOptions & Partial<Login>): Promise<Outcome> {
     const outcome = await this.run(ops, options);
-    expect(outcome.code, outcome.text).toBe(0);
+    if (outcome.code !== 0) throw wrong(`ended with ${outcome.code}`, outcome);
     return outcome;
   }
 
@@ -149,8 +159,8 @@ export class Bench {
     options?: RunOptions & Partial<Login>,
   ): Promise<Outcome> {
     const outcome = await this.run(ops, options);
-    expect(outcome.code, outcome.text).not.toBe(0);
-    expect(outcome.text).toMatch(says);
+    if (outcome.code === 0) throw wrong("ended with 0 though it was refused", outcome);
+    if (!says.test(outcome.text)) throw wrong(`doesn't say ${says}`, outcome);
     return outcome;
   }
 
@@ -167,27 +177,19 @@ export class Bench {
     return texts.filter((name) => name !== "." && name !== "..").sort();
   }
 
-  /** How often the user logged in. */
-  async logins(): Promise<number> {
-    const { audit } = this.#place.instance.store;
-    let count = 0;
+  /** How the user logged in, each time. */
+  async logins(): Promise<string[]> {
+    let logins: string[] = [];
     await vi.waitFor(async () => {
-      count = (await audit.query({ user: this.user, kind: "login" })).length;
-      expect(count).toBeGreaterThan(0);
+      logins = await this.host.logins(this.user);
+      expect(logins.length).toBeGreaterThan(0);
     }, PATIENCE);
-    return count;
+    return logins;
   }
 
-  /** Waits until nothing of the user is open, then compares the books with the disk. */
+  /** Waits until nothing of the user is open and the books say what the disk does. */
   async settled(): Promise<void> {
-    const { store } = this.#place.instance;
-    const { id } = (await store.users.byName(this.user)) as { id: number };
-    await vi.waitFor(async () => {
-      const sessions = await store.sessions.list();
-      expect(sessions.filter((session) => session.user === this.user)).toEqual([]);
-      const { usedBytes, usedFiles } = await store.ledger.usage(id);
-      expect({ bytes: usedBytes, files: usedFiles }).toEqual(onDisk(this.there()));
-    }, PATIENCE);
+    await vi.waitFor(() => this.host.settled(this.user), PATIENCE);
   }
 
   /** Ends what a failed step left running. */
@@ -196,6 +198,15 @@ export class Bench {
       if (child.exitCode === null) child.kill("SIGKILL");
       await result.catch(() => {});
     }
+    for (const other of this.#others) await other.close();
+  }
+
+  /** An operation whose paths are where this host has the home. */
+  #placed(op: Op): Op {
+    const placed = Object.entries(op).map(([field, value]) =>
+      THERE.has(field) ? [field, this.remote(String(value))] : [field, value],
+    );
+    return Object.fromEntries(placed) as Op;
   }
 
   async #write(path: string, content: number | string | Buffer): Promise<string> {
@@ -203,6 +214,13 @@ export class Bench {
     await writeFile(path, typeof content === "number" ? randomBytes(content) : content);
     return path;
   }
+}
+
+/** The first line is for a table, the rest for who looks into it. */
+export function wrong(what: string, { text }: Outcome): Error {
+  const said = text.trim();
+  const last = said.split(/\s*\n\s*/).slice(-2);
+  return new Error(`${what}: ${last.join(" / ")}\nAll it said:\n${said}`);
 }
 
 export async function sha256(path: string): Promise<string> {

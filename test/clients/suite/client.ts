@@ -49,6 +49,8 @@ export interface Login {
   readonly fingerprints: readonly string[];
   /** a directory of the test's own: for files of settings, and as HOME */
   readonly desk: string;
+  /** the path of the home at the server; nothing where that is "/" */
+  readonly prefix: string;
 }
 
 export interface RunOptions {
@@ -98,6 +100,8 @@ export interface Client {
   readonly reconnects?: boolean;
   /** compares size and checksum after each upload: another's upload at the same time is an error */
   readonly verifies?: boolean;
+  /** works in a mount of the home: paths begin there, whatever the login's prefix */
+  readonly mounts?: boolean;
   version(): Promise<string>;
   /** makes what it needs on a new desk, whose key is in the file `id` */
   prepare?(login: Pick<Login, "desk">): Promise<void>;

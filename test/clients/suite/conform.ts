@@ -1,44 +1,20 @@
-import { afterAll, afterEach, beforeAll, describe, test } from "vitest";
-import { Bench, openPlace } from "./bench.ts";
-import type { Client, Feature } from "./client.ts";
+import { afterAll, beforeAll, describe, test } from "vitest";
+import { openPlace } from "./bench.ts";
+import type { Client } from "./client.ts";
+import { attempt, inOneLine, judge, TEST_TIMEOUT } from "./judge.ts";
+import { moorage } from "./moorage-host.ts";
 import { ClientRecord } from "./record.ts";
-import { ROWS, type Row, type Title } from "./rows.ts";
-import { files } from "./scenarios/files.ts";
-import { listing, oddNames } from "./scenarios/listing.ts";
-import { login } from "./scenarios/login.ts";
-import { refusals } from "./scenarios/refusals.ts";
-import { downloads, uploads } from "./scenarios/transfers.ts";
-import { trouble } from "./scenarios/trouble.ts";
-
-const SCENARIOS: Readonly<Record<Title, (bench: Bench) => Promise<void>>> = {
-  ...login,
-  ...listing,
-  ...oddNames,
-  ...uploads,
-  ...downloads,
-  ...files,
-  ...refusals,
-  ...trouble,
-};
+import { ROWS, type Row, reasonNot } from "./rows.ts";
 
 // The server takes every such name for a setting of its own.
 delete process.env.MOORAGE_WRITE_CLIENTS;
 delete process.env.MOORAGE_CLIENTS_LARGE;
 
-/** For a busy machine; of the large file alone much is spent on hashing. */
-const TIMEOUT = 180_000;
-
-/** Why the client doesn't do the step; undefined: it does. */
-function reasonNot({ lacks }: Client, { needs }: Row): string | undefined {
-  const either = (features: readonly Feature[]): string | undefined =>
-    features.some((feature) => lacks[feature] === undefined)
-      ? undefined
-      : lacks[features[0] as Feature];
-  const reasons = needs.map((need) => (typeof need === "string" ? lacks[need] : either(need)));
-  return reasons.find((reason) => reason !== undefined);
-}
-
-/** Runs every scenario that the client offers, and notes the result of each in its column. */
+/**
+ * Does every step that the client offers, and notes the result of each in its column. A step that fails
+ * fails its test, unless the client fails at it with OpenSSH's server, too: then the test is skipped,
+ * and the report shows how it ended with either server.
+ */
 export function conform(client: Client): void {
   const record = new ClientRecord(client.name);
   for (const group of new Set(ROWS.map((row) => row.group))) {
@@ -51,34 +27,40 @@ export function conform(client: Client): void {
     if (offered.length > 0) describe(group, () => tests(client, offered, record));
   }
 
-  test("docs/clients.md says the same", { timeout: TIMEOUT }, async () => {
-    record.check(await client.version());
+  test("tells its version", async () => {
+    record.hand(await client.version());
   });
 }
 
 function tests(client: Client, rows: readonly Row[], record: ClientRecord): void {
   let place: Awaited<ReturnType<typeof openPlace>>;
-  let bench: Bench | undefined;
 
   beforeAll(async () => {
-    place = await openPlace(client);
-  }, TIMEOUT);
-
-  afterEach(async () => {
-    await bench?.close();
-  }, TIMEOUT);
+    place = await openPlace(client, moorage);
+  }, TEST_TIMEOUT);
 
   afterAll(async () => {
     await place.close();
-  }, TIMEOUT);
+  }, TEST_TIMEOUT);
 
   for (const [i, { title }] of rows.entries()) {
-    test(title, { timeout: TIMEOUT }, async () => {
+    test(title, { timeout: TEST_TIMEOUT }, async ({ skip }) => {
       record.set(title, { result: "fail", reason: "the test failed" });
-      bench = await Bench.open(client, place, `user${i}`);
-      await SCENARIOS[title](bench);
-      await bench.settled();
-      record.set(title, { result: "pass" });
+      const failure = await attempt(client, place, title, `user${i}`);
+      if (failure === undefined) return record.set(title, { result: "pass" });
+      const verdict = await judge(client, title, failure);
+      if (verdict.fault === "server") {
+        failure.message += `\n(${verdict.note})`;
+        throw failure;
+      }
+      const { openssh, server } = verdict;
+      const evidence = { moorage: inOneLine(failure, place), openssh, server };
+      record.set(title, {
+        result: "fail",
+        reason: `fails with OpenSSH's server, too: ${openssh}`,
+        evidence,
+      });
+      skip(`the client's own fault: ${openssh}`);
     });
   }
 }

@@ -13,15 +13,18 @@ export const INTRO = `# What the clients do
 
 Measured, not claimed: each client logs in to a server of its own and does each step; what counts is
 what then lies on the server's disk (bytes by hash, names byte by byte, modes, times), the client's
-exit code and its message. The tests do it anew every time and fail when this page says something
-else. How to connect with each of them: [connecting.md](connecting.md).
+exit code and its message. The tests do it anew every time, with the clients of the machine they run
+on; this page is the record of one such run, with its versions and dates at the end. How to connect
+with each of them: [connecting.md](connecting.md).
 
 WinSCP, FileZilla and Cyberduck are not in the table, for they need a desktop. Tests of their own send
 what these programs send, packet by packet, and check each answer: log in, list, upload, resume,
 rename, set times and modes (test/clients: \`winscp\`, \`winscp-scp\`, \`filezilla\`, \`cyberduck\`).
 
 \`yes\`: as it should be. \`–\`: the client does not offer it, the number says why. \`no\`: offered, and
-fails by the client's own fault.
+fails by the client's own fault: in the same run it failed with OpenSSH's server, too. A step that
+fails with this server and not with OpenSSH's fails the tests; so does every one about quotas and
+checksums, which OpenSSH's server doesn't have.
 
 The large file is 1 GiB for every client in this table; an ordinary run of the tests uses 1 GiB with
 sftp and less with the others. To write the page anew:

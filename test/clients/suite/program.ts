@@ -11,13 +11,13 @@ const PACKAGES: Readonly<Record<string, string>> = {
   ssh: "openssh-client",
 };
 
-/** Debian's own, whatever else is called so: its packages are for it alone. */
-export const PYTHON = "/usr/bin/python3";
-
 export interface ProgramOptions {
   readonly input?: string | Buffer;
   readonly env?: Readonly<Record<string, string>>;
 }
+
+/** A program is not on this machine. */
+export class MissingProgram extends Error {}
 
 /** Starts a program that keeps its settings on the desk; a missing one is named with its package. */
 export function start(
@@ -43,7 +43,7 @@ export function start(
     child.stdin.on("error", () => {});
     child.once("error", (error: NodeJS.ErrnoException) => {
       const name = PACKAGES[program] ?? program.slice(program.lastIndexOf("/") + 1);
-      const missing = new Error(`${program} is missing: install the package ${name}`);
+      const missing = new MissingProgram(`${program} is missing: install the package ${name}`);
       reject(error.code === "ENOENT" ? missing : error);
     });
     child.once("close", (code, signal) => {

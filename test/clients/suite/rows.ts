@@ -1,4 +1,4 @@
-import type { Feature } from "./client.ts";
+import type { Client, Feature } from "./client.ts";
 
 /** The columns, in their order. */
 export const CLIENTS: readonly string[] = [
@@ -109,3 +109,42 @@ export const ROWS = [
 
 export type Title = (typeof ROWS)[number]["title"];
 export type Row = (typeof ROWS)[number];
+
+/** Why OpenSSH's server can't be asked about a step, and the step that it is asked about instead. */
+export interface Alone {
+  readonly why: string;
+  readonly instead: Title;
+}
+
+const NO_QUOTA: Alone = { why: "OpenSSH's server has no quota", instead: "put 5 MiB" };
+
+/**
+ * Steps that are judged by themselves: OpenSSH's server has nothing of the kind, so that its word means
+ * nothing. When one fails the suite fails, unless the client fails at something as plain as the other
+ * step, too: such a client can't be driven here at all.
+ */
+export const ALONE: Readonly<Partial<Record<Title, Alone>>> = {
+  "free space is the quota's": { why: "OpenSSH's server has no quota", instead: "by key" },
+  "checksum by the server": { why: "OpenSSH's server has no checksums", instead: "by key" },
+  "quota in mid-upload: message and exit code": NO_QUOTA,
+  "quota in mid-upload: what fitted is kept": NO_QUOTA,
+  "quota in mid-upload: the connection goes on": NO_QUOTA,
+};
+
+/** Steps for which OpenSSH's server needs users of its own: with passwords, and refused like anybody. */
+export const NEEDS_OWN_USERS: ReadonlySet<Title> = new Set([
+  "by password",
+  "a wrong password is refused",
+  "a file that may not be read",
+  "a directory that may not be written",
+] as const);
+
+/** Why the client doesn't do the step; undefined: it does. */
+export function reasonNot({ lacks }: Client, { needs }: Row): string | undefined {
+  const either = (features: readonly Feature[]): string | undefined =>
+    features.some((feature) => lacks[feature] === undefined)
+      ? undefined
+      : lacks[features[0] as Feature];
+  const reasons = needs.map((need) => (typeof need === "string" ? lacks[need] : either(need)));
+  return reasons.find((reason) => reason !== undefined);
+}

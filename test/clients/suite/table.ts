@@ -1,18 +1,28 @@
 /**
- * The table client × step: as text in the tests' output, as docs/clients.md, and back from there to
- * compare what was measured with what is written.
+ * The table client × step: as text in the tests' output, as docs/clients.md, and back from there for
+ * the columns that are not measured anew.
  */
 
 export type Cell =
   | { readonly result: "pass" }
   /** by the client's own fault: what goes wrong */
-  | { readonly result: "fail"; readonly reason: string }
+  | { readonly result: "fail"; readonly reason: string; readonly evidence?: Evidence }
   /** the client can't do it: why */
   | { readonly result: "not offered"; readonly reason: string };
+
+/** What a step that fails with either server ended with. */
+export interface Evidence {
+  readonly moorage: string;
+  readonly openssh: string;
+  /** the version of OpenSSH's server */
+  readonly server: string;
+}
 
 export interface Column {
   readonly client: string;
   readonly version: string;
+  /** the day, as 2026-01-31, and the distribution that the client is of */
+  readonly measured: { readonly date: string; readonly system: string };
   /** by a step's title */
   readonly cells: Readonly<Record<string, Cell>>;
 }
@@ -21,6 +31,8 @@ export interface Row {
   readonly group: string;
   readonly title: string;
 }
+
+const VERSIONS = "## Versions";
 
 const MARKS = { pass: "yes", fail: "no", "not offered": "–" } as const;
 
@@ -57,11 +69,13 @@ export function toMarkdown(
     "",
     ...reasons.map((reason, i) => `${i + 1}. ${reason}`),
     "",
-    "## Versions",
+    VERSIONS,
     "",
-    line(["client", "version"]),
-    line(["---", "---"]),
-    ...columns.map(({ client, version }) => line([client, version])),
+    line(["client", "version", "measured", "of"]),
+    line(["---", "---", "---", "---"]),
+    ...columns.map(({ client, version, measured: { date, system } }) =>
+      line([client, version, date, system]),
+    ),
     "",
   ].join("\n");
 }
@@ -69,12 +83,12 @@ export function toMarkdown(
 /** The columns of a document that {@link toMarkdown} made. */
 export function fromMarkdown(text: string): Column[] {
   const reasons = [...text.matchAll(/^\d+\. (.*)$/gm)].map((match) => match[1] as string);
-  const rows = text
-    .split("\n")
-    .filter((line) => line.startsWith("| "))
-    .map((line) => line.slice(2, -2).split(" | "));
-  const versions = new Map(rows.filter((row) => row.length === 2).map(([a, b]) => [a, b]));
-  const table = rows.filter((row) => row.length > 2);
+  const [table = [], versions = []] = text.split(VERSIONS).map((part) =>
+    part
+      .split("\n")
+      .filter((line) => line.startsWith("| "))
+      .map((line) => line.slice(2, -2).split(" | ")),
+  );
   const [, ...clients] = table[0] ?? [];
   const toCell = (mark: string): Cell | undefined => {
     if (mark === MARKS.pass) return { result: "pass" };
@@ -89,7 +103,9 @@ export function fromMarkdown(text: string): Column[] {
       const cell = toCell(marks[i] ?? "");
       if (cell !== undefined) cells[title] = cell;
     }
-    return { client, version: versions.get(client) ?? "", cells };
+    const [, version = "", date = "", system = ""] =
+      versions.find(([name]) => name === client) ?? [];
+    return { client, version, measured: { date, system }, cells };
   });
 }
 
@@ -112,4 +128,27 @@ export function toText(rows: readonly Row[], columns: readonly Column[]): string
       ),
     ),
   ].join("\n");
+}
+
+/** The steps that fail with OpenSSH's server, too, with what either server saw; "" without any. */
+export function clientFaults(columns: readonly Column[]): string {
+  const faults = columns.flatMap(({ client, version, cells }) => {
+    const passes = Object.values(cells).some(({ result }) => result === "pass");
+    const all = Object.entries(cells).flatMap(([title, cell]) => {
+      if (cell.result !== "fail" || cell.evidence === undefined) return [];
+      const { moorage, openssh, server } = cell.evidence;
+      return [
+        [`${client} ${version}: ${title}`, `  Moorage: ${moorage}`, `  ${server}: ${openssh}`],
+      ];
+    });
+    if (passes || all.length === 0) return all.flat();
+    return [
+      `${client} ${version} DOES NOTHING HERE: the tests can't drive it`,
+      ...all.slice(0, 1).flat(),
+    ];
+  });
+  if (faults.length === 0) return "";
+  return ["The clients' own faults, which they have with OpenSSH's server, too:", ...faults].join(
+    "\n",
+  );
 }

@@ -69,6 +69,15 @@ describe.each(SIZES)("at $columns x $rows", (size) => {
     await matches(bench, view, size);
   });
 
+  it("a disk that is full", async () => {
+    const fake = control();
+    fake.diskIsFull = true;
+    const bench = new Bench(size).feed(fake).view("overview").feed(fake);
+    await bench.settle(fake);
+    expect(bench.text).toContain("FULL: new data refused");
+    await matches(bench, "disk-full", size);
+  });
+
   const dialogs: [string, string[]][] = [
     ["user-add", ["a"]],
     ["user-edit", ["e"]],

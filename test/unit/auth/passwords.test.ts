@@ -91,6 +91,24 @@ test.each(["gr\ufffd\ufffde-2026", "half a pair \ud83d", "\udc80"])(
     ]);
   },
 );
+test("attack: another text that isn't UTF-8 does not pass for a password that wasn't either", async () => {
+  const passwords = new Passwords(SMALL);
+  const [set, tried] = [
+    Buffer.from("gr\xfc\xdfe-2026", "latin1"),
+    Buffer.from("gr\xe4\xf6e-2026", "latin1"),
+  ];
+  // This is what ssh2 makes of both.
+  expect(tried.toString("utf8")).toBe(set.toString("utf8"));
+  const hash = await argon2.hash(set.toString("utf8"), {
+    memoryCost: 1024,
+    timeCost: 1,
+    parallelism: 1,
+  });
+  const verify = vi.spyOn(argon2, "verify");
+  expect(await passwords.verify(hash, tried.toString("utf8"))).toBe(false);
+  expect(verify.mock.calls).toEqual([[hash, ""]]);
+  await expect(passwords.hash(set.toString("utf8"))).rejects.toThrow("not UTF-8");
+});
 
 test("an overlong password does not pass for the empty one", async () => {
   const passwords = new Passwords(SMALL);

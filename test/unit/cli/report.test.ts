@@ -31,6 +31,11 @@ describe("report", () => {
     );
   });
 
+  test("what somebody else named steers no terminal", () => {
+    const { err } = reported(new ControlError("no user \u001b[2J\u202ean\u2028n"));
+    expect(err).toBe("moorage: no user \\x1b[2J\\u{202e}an\\u{2028}n\n");
+  });
+
   test("the stack is for those who ask for it", () => {
     const { err } = reported(new TypeError("x"), { MOORAGE_LOG_LEVEL: "debug" });
     expect(err).toMatch(/^TypeError: x\n +at /);
@@ -44,7 +49,7 @@ describe("report", () => {
     ["SQLITE_BUSY_SNAPSHOT", /busy: try again/],
     ["SQLITE_READONLY_DIRECTORY", /can't be written/],
     ["SQLITE_CANTOPEN", /can't be opened/],
-    ["SQLITE_FULL", /disk is full/],
+    ["SQLITE_FULL", /disk of db\/ is full/],
     ["SQLITE_NOTADB", /damaged/],
   ])("%s says what to do", (code, text) => {
     expect(reported(systemError({ code })).err).toMatch(text);

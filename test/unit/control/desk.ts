@@ -99,6 +99,7 @@ export class ControlDesk {
           return this.penalties.length < before;
         },
       },
+      isDiskFull: () => false,
       counts: () => this.counts,
       sessions: async () => this.live,
       kick: (id, text) => {

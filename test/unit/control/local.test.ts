@@ -157,6 +157,40 @@ describe("sessions", () => {
     }
   });
 
+  test("kick of a user ends what the user has, here and in other processes, and is audited", async () => {
+    const other = await ControlDesk.open(desk.root);
+    try {
+      const ann = await desk.addUser("ann");
+      const bob = await desk.enter(await desk.addUser("bob"));
+      const here = await desk.enter(ann);
+      const there = await other.enter(ann);
+      desk.live = [here, bob].map((id) => ({ id, idle: 0, transfers: [] }));
+      const kicked = control.call("users.kick", { name: "ann", reason: "too\u202eloud" });
+      const text = "The session was ended by an administrator: too loud";
+      await vi.waitFor(
+        async () => expect(await desk.changes()).toEqual([`kick ${there} ${text}`]),
+        PATIENCE,
+      );
+      await other.store.sessions.leave(there);
+      expect(await kicked).toEqual({ ended: [here, there] });
+      expect(desk.told).toEqual([`kick ${here}: ${text}`]);
+      expect(await desk.audited()).toEqual(
+        Array(2).fill("session-kick ann alice@203.0.113.5 too loud"),
+      );
+      const again = control.call("users.kick", { name: "ann" });
+      await expect(again).rejects.toThrow(/ann has no session/);
+      await expect(control.call("users.kick", { name: "nobody" })).rejects.toThrow(/nobody/);
+      expect(await control.call("users.kick", { name: "ann", disable: true })).toEqual({
+        ended: [],
+      });
+      expect(await control.call("users.show", { name: "ann" })).toMatchObject({
+        user: { enabled: false },
+      });
+    } finally {
+      await other.close();
+    }
+  });
+
   test("the end of a transfer that isn't there is refused", async () => {
     const id = await desk.enter(await desk.addUser("ann"));
     desk.live = [{ id, idle: 0, transfers: [transfer] }];
@@ -277,6 +311,7 @@ describe("whatever is asked", () => {
     ["users.set", { name: "x", quotaBytes: -1 }, /quotaBytes/],
     ["users.set", { name: "x", quotaBytes: 1.5 }, /quotaBytes/],
     ["sessions.kick", { id: "1" }, /id/],
+    ["users.kick", { id: 1 }, /name/],
     ["log.query", { kind: "nonsense" }, /kind/],
     ["overview", [], /params/],
     ["overview", null, /params/],

@@ -21,7 +21,7 @@ afterEach(async () => {
 });
 
 test("a command's own process is no running server", async () => {
-  expect(await instanceStatus(command, "1.0.0")).toEqual(notRunning("1.0.0"));
+  expect(await instanceStatus(command, "1.0.0", root)).toEqual(notRunning("1.0.0"));
 });
 
 test("tells where the servers listen and counts the sessions of all", async () => {
@@ -42,7 +42,7 @@ test("tells where the servers listen and counts the sessions of all", async () =
     for (const server of [...servers, servers[1]]) {
       await server.sessions.enter({ userId: user.id, remote: "::1", client: "t" }, limits);
     }
-    const status = await instanceStatus(command, "1.0.0");
+    const status = await instanceStatus(command, "1.0.0", root);
     expect(status).toMatchObject({ running: true, pid: process.pid, sessions: 2, waiting: 1 });
     expect(status.uptimeSeconds).toBeGreaterThanOrEqual(0);
     const listens = status.nodes.map(({ listen, sessions }) => ({ listen, sessions }));
@@ -67,7 +67,7 @@ test("stop never signals a stranger that has got a dead server's process id", as
   try {
     const options = { onWait: () => {}, progressMs: 100, timeoutMs: 1000 };
     expect(await stopServers(command, options)).toEqual([]);
-    expect(await instanceStatus(command, "1")).toMatchObject({ running: false });
+    expect(await instanceStatus(command, "1", root)).toMatchObject({ running: false });
   } finally {
     stranger.kill("SIGKILL");
   }

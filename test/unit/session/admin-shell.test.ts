@@ -2,6 +2,7 @@ import { pino } from "pino";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import type { Control } from "../../../src/control/protocol.ts";
 import type { Digests } from "../../../src/digests/types.ts";
+import { plentyOfMemory } from "../../../src/memory/budget.ts";
 import type { AdminServices } from "../../../src/session/admin-services.ts";
 import { type CommandServices, Commands } from "../../../src/session/commands.ts";
 import { route, type Started } from "../../../src/session/routes.ts";
@@ -172,6 +173,7 @@ function shell(
     files: new AuditedFileSystem(new MemoryFs(), () => {}),
     digests: {} as Digests,
     turn: new Turn(),
+    memory: plentyOfMemory(),
     limits: { handlesPerChannel: 64 },
     node: "node",
     commands,

@@ -1,6 +1,7 @@
 import { pino } from "pino";
 import { expect, test, vi } from "vitest";
 import type { Digests } from "../../../src/digests/types.ts";
+import { MemoryBudget } from "../../../src/memory/budget.ts";
 import type { Admission } from "../../../src/session/admission.ts";
 import type { CommandServices } from "../../../src/session/commands.ts";
 import { type RegistryOptions, Sessions } from "../../../src/session/registry.ts";
@@ -23,6 +24,7 @@ test("a session is kicked while its home is being opened: it is not let in", asy
     openHome,
     digestsOf: () => ({}) as Digests,
     loggedIn: async () => {},
+    memory: { budget: new MemoryBudget(2 ** 30), close() {} },
     limits: { idleTimeout: 0, handlesPerChannel: 64 },
     commands: {} as CommandServices,
     counts: { bytesIn: 0, bytesOut: 0, logins: 0, refusals: 0 },

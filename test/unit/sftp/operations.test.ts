@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { PacketType } from "../../../src/sftp/constants.ts";
 import { toOpenFlags } from "../../../src/sftp/operations/files.ts";
-import { sendsLinkFirst } from "../../../src/sftp/version.ts";
+import { sendsLinkFirst } from "../../../src/sftp/symlink-order.ts";
 import { startMemory } from "../../support/sftp-client-memory.ts";
 import { frame, type Reply, str, u32 } from "../../support/sftp-client-packets.ts";
 
@@ -147,23 +147,31 @@ describe("SYMLINK", () => {
       "SSH-2.0-SSHJ_0.38.0",
       "SSH-2.0-AsyncSSH_2.10.1",
       "SSH-2.0-ssh2js1.17.0",
+      "SSH-2.0-ssh2js0.4.10",
       "SSH-2.0-libssh_0.10.6",
-      "SSH-2.0-phpseclib_3.0 (openssl, gmp)",
+      "SSH-2.0-libssh-0.5.5",
+      "SSH-2.0-phpseclib_3.0 (libsodium, openssl, gmp)",
+      "SSH-1.99-libssh_0.11.1",
     ];
     for (const ident of idents) {
-      expect(sendsLinkFirst(ident)).toBe(true);
+      expect([ident, sendsLinkFirst(ident)]).toEqual([ident, true]);
     }
     const others = [
-      "OpenSSH_9.9",
-      "paramiko_3",
-      "Go",
-      "libssh2_1.10.0",
-      "JSCH-0.1.54",
-      "x_libssh_",
+      "SSH-2.0-OpenSSH_9.9",
+      "SSH-2.0-libssh2_1.11.1",
+      "SSH-2.0-paramiko_3.4.0",
+      "SSH-2.0-Go",
+      "SSH-2.0-APACHE-SSHD-2.12.0",
+      "SSH-2.0-JSCH_0.2.17",
+      "SSH-2.0-Renci.SshNet.SshClient.2024.1.0",
+      "SSH-2.0-FileZilla_3.66.4",
+      "SSH-2.0-Cyberduck/8.7.1.40770 (Mac OS X/14.2) (x86_64)",
+      "SSH-2.0-moved from ssh2js1.17.0",
+      "SSH-2.0-",
+      "",
+      "sftp",
     ];
-    for (const ident of [...others.map((name) => `SSH-2.0-${name}`), "", "sftp"]) {
-      expect(sendsLinkFirst(ident)).toBe(false);
-    }
+    for (const ident of others) expect([ident, sendsLinkFirst(ident)]).toEqual([ident, false]);
   });
 });
 

@@ -57,7 +57,10 @@ async function sameEffect(line: string): Promise<void> {
   rmSync(copy, { recursive: true });
   // The jail holds the old directory: only the system's tools look at this one.
   const real = bench.real(line);
-  expect([line, ours, oursAfter]).toEqual([line, real, bench.real(state).stdout]);
+  // coreutils after 9.1 name the file, too.
+  const stderr = real.stderr.replace(/(?<=^mv: .* with non-directory)$/m, " 'a'");
+  const expected = [line, { ...real, stderr }, bench.real(state).stdout];
+  expect([line, ours, oursAfter]).toEqual(expected);
 }
 
 describe("reading commands print what coreutils print", () => {
@@ -91,6 +94,7 @@ describe("reading commands print what coreutils print", () => {
     "du -b --apparent-size a dir/long; du -ab dir/long a",
     "date -u -d @1600000000; date -u -d @1600000000 '+%Y-%m-%d %H:%M:%S %j %a %A %b %B %e %s %u %w %y %z %Z'",
     "date -u -d '2026-02-03 04:05:06' '+%F %T %Z'; date -u -d 2026-02-03 +%s",
+    "date -u -d '2026-02-03 04:05:06 +0230' +%s; date -u -d 2026-02-03T04:05Z +%s; date -d 2026-02-03 +%s",
     "cd dir && ls; cd sub; ls ..; cd ../..; ls; exit 3; echo not",
     "echo *; echo [ab]*; echo 'a'*; echo \\*; echo '*'; echo no*match 'x'[; echo di[r]/*",
     'echo a~root; echo "$?"; echo a"b"\'c\'\\d',
@@ -120,7 +124,7 @@ describe("ls -l", () => {
       "ls -l link",
     ]) {
       const neutral = (text: string) =>
-        text.replace(/^total .*$/gm, "total").replace(/ (root root|ada ada) /g, " OWNER ");
+        text.replace(/^total .*$/gm, "total").replace(/^(\S+ +\d+) \S+ +\S+ /gm, "$1 OWNER ");
       const ours = await bench.run(line);
       expect([line, neutral(ours.stdout)]).toEqual([line, neutral(bench.real(line).stdout)]);
       expect(ours.stdout).not.toContain("root");

@@ -227,7 +227,7 @@ describe("who you are", () => {
     const context = contextOf(bench.fs, { sessions: async () => [session] });
     const shell = new Shell(context);
     expect((await run(shell, "who")).stdout).toMatch(
-      /^ada ssh\/7 2026-11-\d\d \d\d:00 \(10\.1\.2\.3:45\) OpenSSH_9\.2\n$/,
+      /^ada ssh\/7 2026-11-\d\d \d\d:\d\d \(10\.1\.2\.3:45\) OpenSSH_9\.2\n$/,
     );
     expect((await run(shell, "uptime")).stdout).toMatch(
       /^ [\d:]{8} up 1:00, 1 session of yours\n$/,
@@ -333,6 +333,30 @@ describe("large directories", () => {
     expect(fs.openDirectories).toBe(0);
   });
 
+  it("are read once, not once for each batch of names", async () => {
+    const fs = new MemoryFs();
+    const names = Array.from({ length: 20_000 }, (_, index) => `f${(index * 7919) % 20_000}`);
+    for (const name of names) await fs.makeDirectory(fromText(name));
+    const opened = vi.spyOn(fs, "openDirectory");
+    const call = callOf(new Shell(contextOf(fs)));
+    const compare = (a: { name: ByteString }, b: { name: ByteString }) =>
+      a.name < b.name ? -1 : a.name > b.name ? 1 : 0;
+    // Again and again, also left early: the room for so many names is given back each time.
+    for (let round = 1; round <= 16; round += 1) {
+      const found: string[] = [];
+      for await (const entries of sortedEntries(call, fromText("/"), {
+        compare,
+        wanted: () => true,
+      })) {
+        found.push(...entries.map(({ name }) => name));
+        if (round % 2 === 0) break;
+      }
+      expect(opened).toHaveBeenCalledTimes(round);
+      expect(found).toEqual([...names].sort().slice(0, found.length));
+      expect(found.length).toBeGreaterThanOrEqual(round % 2 === 0 ? 1 : 20_000);
+    }
+  });
+
   it("don't keep a walk from saying what is too deep", async () => {
     const fs = new MemoryFs();
     let path = "";
@@ -397,7 +421,7 @@ describe("ls", () => {
     utimesSync(`${bench.home}/f`, 1.6e9, 1.6e9);
     symlinkSync("nowhere", `${bench.home}/l`);
     expect(await output("ls --full-time f")).toMatch(
-      / 2020-09-13 \d\d:26:40\.000000000 [+-]\d{4} f\n$/,
+      / 2020-09-1[34] \d\d:\d\d:40\.000000000 [+-]\d{4} f\n$/,
     );
     expect(await output("ls -l l")).toMatch(/^lrwxrwxrwx 1 ada ada 7 .* l -> nowhere\n$/);
   });

@@ -25,6 +25,21 @@ async function same(line: string, input = ""): Promise<void> {
   expect([line, ours]).toEqual([line, bench.real(line, input)]);
 }
 
+/** What -c says: coreutils after 9.1 writes more names with escapes, as in the lists of sums. */
+async function sameChecks(line: string): Promise<void> {
+  const plain = (text: string): string =>
+    text.replace(/^\\(.*)(?=: )/gm, (_, name: string) =>
+      name.replace(/\\([\\r])/g, (_all, letter: string) => (letter === "r" ? "\r" : "\\")),
+    );
+  const [ours, real] = [await bench.run(line), bench.real(line)];
+  expect([line, ours.status, plain(ours.stdout), ours.stderr]).toEqual([
+    line,
+    real.status,
+    plain(real.stdout),
+    real.stderr,
+  ]);
+}
+
 describe("the sum commands", () => {
   it.each(GNU)("%s prints what GNU's prints", async (name) => {
     await same(`${name} -- *`);
@@ -72,7 +87,7 @@ describe("-c", () => {
         bench.real(`${name} ${option} -- [!s]*`).stdout,
         "latin1",
       );
-      await same(`${name} -c sums`);
+      await sameChecks(`${name} -c sums`);
       await same(`${name} -c --quiet sums; ${name} --check --status sums`);
     }
     const ours = await bench.run(`${name} -- [!s]*`);

@@ -1,11 +1,12 @@
 import { describe, expect, test } from "vitest";
+import { MemoryBudget } from "../../../src/memory/budget.ts";
 import {
-  Budget,
   INITIAL_WINDOW,
   LARGEST_WINDOW,
   largestWindow,
   ReceiveWindow,
-  WINDOW_BUDGET,
+  SMALLEST_WINDOW,
+  takeFirstWindow,
 } from "../../../src/transport/receive-window.ts";
 
 const PACKET = 32 * 1024;
@@ -13,10 +14,14 @@ const PACKET = 32 * 1024;
 /** As large as it may grow on a short line. */
 const SHORT_LINE = 2 * INITIAL_WINDOW;
 
-function windowWith(budget = new Budget(1 << 30), largest = SHORT_LINE) {
+const MIB = 1024 * 1024;
+
+function windowWith(memory = new MemoryBudget(1 << 30).user(), largest = SHORT_LINE) {
   const grants: number[] = [];
   const grant = (bytes: number): void => void grants.push(bytes);
-  return { budget, grants, window: new ReceiveWindow(budget, grant, largest) };
+  memory.force(INITIAL_WINDOW);
+  const options = { initial: INITIAL_WINDOW, largest };
+  return { memory, grants, window: new ReceiveWindow(memory, grant, options) };
 }
 
 function sum(numbers: number[]): number {
@@ -59,9 +64,9 @@ describe("ReceiveWindow", () => {
   });
 
   test("on a long line begins larger, as soon as bulk data comes in", () => {
-    const { window, grants, budget } = windowWith(new Budget(1 << 30), LARGEST_WINDOW);
+    const { window, grants, memory } = windowWith(undefined, LARGEST_WINDOW);
     window.received(256 * 1024 - 1);
-    expect(budget.left).toBe(1 << 30);
+    expect(memory.used).toBe(INITIAL_WINDOW);
     window.received(1);
     expect(window.limit).toBe(LARGEST_WINDOW / 4);
     expect(grants).toEqual([LARGEST_WINDOW / 4 - INITIAL_WINDOW]);
@@ -70,22 +75,25 @@ describe("ReceiveWindow", () => {
   });
 
   test("takes at most a quarter of what is left: later ones find something, too", () => {
-    const budget = new Budget(WINDOW_BUDGET);
+    const budget = new MemoryBudget(512 * MIB);
+    const user = budget.user();
     const limits = Array.from({ length: 40 }, () => {
-      const { window } = windowWith(budget, LARGEST_WINDOW);
+      const { window } = windowWith(user, LARGEST_WINDOW);
       for (let i = 0; i < 8192; i++) {
         window.received(PACKET);
         window.consumed(PACKET);
       }
-      return window.limit / (1024 * 1024);
+      return Math.round(window.limit / MIB);
     });
-    expect(limits.slice(0, 8)).toEqual([64, 64, 32, 32, 16, 16, 13, 10.25]);
-    expect(budget.left).toBeGreaterThanOrEqual(0);
+    expect(limits.slice(0, 8)).toEqual([64, 64, 32, 32, 16, 14, 10, 8]);
+    // Beyond what each begins with, half of it all at most.
+    expect(user.used - 40 * INITIAL_WINDOW).toBeLessThanOrEqual(256 * MIB);
+    expect(budget.used).toBe(user.used);
   });
 
   test("wide packets are granted again whole: nothing is held back from a long line", () => {
     const wide = 256 * 1024;
-    const { window, grants } = windowWith(new Budget(1 << 30), LARGEST_WINDOW);
+    const { window, grants } = windowWith(undefined, LARGEST_WINDOW);
     window.received(wide);
     grants.length = 0;
     window.received(wide);
@@ -98,7 +106,7 @@ describe("ReceiveWindow", () => {
   });
 
   test("grows for bulk data up to the largest window, and never lets more be held", () => {
-    const { window, grants } = windowWith(new Budget(1 << 30), LARGEST_WINDOW);
+    const { window, grants } = windowWith(undefined, LARGEST_WINDOW);
     let received = 0;
     for (let i = 0; i < 4096; i++) {
       expect(window.received(PACKET)).toBe(true);
@@ -121,23 +129,25 @@ describe("ReceiveWindow", () => {
     expect(window.limit).toBe(INITIAL_WINDOW);
   });
 
-  test("stays small when the budget is spent, and gives back what it took when closed", () => {
-    const budget = new Budget(4 * INITIAL_WINDOW);
-    const first = windowWith(budget);
-    const second = windowWith(budget);
+  test("stays small when its user's share is spent, and gives all back when closed", () => {
+    const budget = new MemoryBudget(20 * INITIAL_WINDOW);
+    const user = budget.user();
+    const first = windowWith(user);
+    const second = windowWith(user);
+    user.force(5 * INITIAL_WINDOW);
     for (const { window } of [first, second]) {
       for (let i = 0; i < 1024; i++) {
         window.received(PACKET);
         window.consumed(PACKET);
       }
     }
-    expect(first.window.limit).toBe(2 * INITIAL_WINDOW);
+    expect(first.window.limit).toBe(INITIAL_WINDOW);
     expect(second.window.limit).toBe(INITIAL_WINDOW);
-    expect(budget.left).toBe(3 * INITIAL_WINDOW);
     first.window.close();
     first.window.close();
     second.window.close();
-    expect(budget.left).toBe(4 * INITIAL_WINDOW);
+    user.give(5 * INITIAL_WINDOW);
+    expect(budget.used).toBe(0);
   });
 
   test("credit for more than was received is not given", () => {
@@ -153,6 +163,41 @@ describe("ReceiveWindow", () => {
     window.close();
     window.consumed(INITIAL_WINDOW);
     expect(grants).toEqual([]);
+  });
+});
+
+describe("the window of a new channel", () => {
+  test("is small when many have one, and at last there is none but for a first channel", () => {
+    const user = new MemoryBudget(64 * MIB).user();
+    const windows: number[] = [];
+    for (let window = takeFirstWindow(user, false); window !== undefined; ) {
+      windows.push(window);
+      window = takeFirstWindow(user, false);
+    }
+    expect(windows[0]).toBe(512 * 1024);
+    expect(windows.at(-1)).toBe(SMALLEST_WINDOW);
+    expect(windows.reduce((a, b) => a + b, 0)).toBeLessThanOrEqual(32 * MIB);
+    expect(takeFirstWindow(user, true)).toBe(SMALLEST_WINDOW);
+  });
+
+  test("lets the largest request in, however it comes", () => {
+    const frame = 4 + 257 * 1024;
+    const memory = new MemoryBudget(1).user();
+    const options = { initial: SMALLEST_WINDOW, largest: SHORT_LINE };
+    let open = options.initial;
+    const window = new ReceiveWindow(memory, (bytes) => (open += bytes), options);
+    for (const chunk of [701, 32_768, 50_000, frame]) {
+      for (let round = 0; round < 20; round++) {
+        for (let left = frame; left > 0; ) {
+          const sent = Math.min(chunk, left, open);
+          if (sent === 0) throw new Error(`stuck ${left} bytes before the request's end`);
+          open -= sent;
+          left -= sent;
+          expect(window.received(sent)).toBe(true);
+        }
+        window.consumed(frame);
+      }
+    }
   });
 });
 

@@ -18,7 +18,7 @@ test.each([1, 2, 3, 4, 5, 6, 7, 8, 9, 100, 255])(
 );
 
 test("attack: many refused connections that stay open hold at most 256 sockets", async () => {
-  const refusals = new Refusals("Test");
+  const refusals = new Refusals("Test", () => 256);
   const accepted: Socket[] = [];
   const server = createServer((socket) => {
     accepted.push(socket);

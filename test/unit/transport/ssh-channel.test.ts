@@ -2,14 +2,16 @@ import { once } from "node:events";
 import { connect, createServer, type Socket } from "node:net";
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { MemoryBudget, type SessionMemory } from "../../../src/memory/budget.ts";
 import { DRAIN_BYTES } from "../../../src/session/channel.ts";
 import type { Protocol, RawChannel } from "../../../src/transport/internals.ts";
 import { Outbox } from "../../../src/transport/outbox.ts";
-import { Budget, INITIAL_WINDOW } from "../../../src/transport/receive-window.ts";
+import { INITIAL_WINDOW } from "../../../src/transport/receive-window.ts";
 import { SshChannel } from "../../../src/transport/ssh-channel.ts";
 
 const ID = 7;
 const WINDOW = 100_000;
+const MEMORY = 64 * 1024 * 1024;
 
 /** What the protocol was told to send, in order; "packets" are unencrypted. */
 class FakeProtocol {
@@ -62,6 +64,7 @@ let theirs: Socket;
 let protocol: FakeProtocol;
 let raw: RawChannel;
 let channel: SshChannel;
+let memory: SessionMemory;
 let violations: string[];
 let calls: string[];
 
@@ -86,14 +89,19 @@ beforeEach(async () => {
     eof: () => protocol.sent.push("EOF"),
     close: () => protocol.sent.push("CLOSE"),
   };
-  channel = new SshChannel(raw, {
+  memory = new MemoryBudget(MEMORY).user().session();
+  memory.user.force(INITIAL_WINDOW);
+  const outbox = new Outbox(ours);
+  outbox.chargeTo(memory);
+  const owner = {
     protocol: protocol as unknown as Protocol,
-    outbox: new Outbox(ours),
-    budget: new Budget(1 << 30),
-    violation: (text) => violations.push(text),
+    outbox,
+    memory,
+    violation: (text: string) => violations.push(text),
     activity: () => {},
     roundTrip: 0,
-  });
+  };
+  channel = new SshChannel(raw, owner, INITIAL_WINDOW);
   channel.onEnd = () => calls.push("end");
   channel.onClose = () => calls.push("close");
   channel.onDrain = () => calls.push("drain");
@@ -228,6 +236,35 @@ describe("what comes in", () => {
     expect(taken).toBe(INITIAL_WINDOW);
   });
 
+  test("who has written nothing is told when what others queued has gone", async () => {
+    theirs.pause();
+    ours.write(Buffer.alloc(16 * 1024 * 1024));
+    expect(channel.queuedBytes).toBeGreaterThan(DRAIN_BYTES);
+    await nextTurn();
+    expect(calls).toEqual([]);
+    theirs.resume();
+    await once(ours, "drain");
+    await until(() => calls.length > 0);
+    expect(calls).toEqual(["drain"]);
+  });
+
+  test("is full while its user has no share left, and told when it has", async () => {
+    const other = memory.user.session();
+    other.force(MEMORY);
+    raw.outgoing.window = 10;
+    expect(channel.isFull).toBe(false);
+    channel.write(pattern(100));
+    expect(channel.isFull).toBe(true);
+    await nextTurn();
+    await nextTurn();
+    expect(calls).toEqual([]);
+    other.give(MEMORY);
+    await until(() => calls.length > 0);
+    expect(calls).toEqual(["drain"]);
+    expect(channel.isFull).toBe(false);
+    expect(channel.queuedBytes).toBeGreaterThan(0);
+  });
+
   test("EOF is told once, and nothing after it", () => {
     const seen: Buffer[] = [];
     channel.onData = (chunk) => seen.push(chunk);
@@ -256,6 +293,34 @@ describe("the end", () => {
     expect(protocol.data.length).toBe(0);
     expect(protocol.sent).toEqual([]);
     expect(calls).toEqual(["close"]);
+  });
+
+  const ENDS: [string, () => void][] = [
+    ["the peer closes", () => channel.closedByPeer()],
+    ["it is destroyed", () => channel.destroy()],
+    [
+      "the connection is lost",
+      () => {
+        ours.destroy();
+        channel.closedByPeer();
+      },
+    ],
+  ];
+  test.each(ENDS)("all memory comes back when %s, whatever was sent of it", async (_, end) => {
+    const released: Buffer[] = [];
+    const pieces = [pattern(1_000), pattern(WINDOW), pattern(50_000), pattern(7)];
+    for (const piece of pieces) channel.write(piece, (data) => released.push(data));
+    channel.writeError(pattern(300));
+    expect(memory.used).toBe(WINDOW + 51_307);
+    await nextTurn();
+    expect(released).toEqual(pieces.slice(0, 1));
+    end();
+    expect(released).toEqual(pieces);
+    channel.write(pieces[0] as Buffer, (data) => released.push(data));
+    expect(released).toHaveLength(5);
+    ours.destroy();
+    await once(ours, "close");
+    expect(memory.user.used).toBe(0);
   });
 
   test("destroy closes at once, drops what is queued and tells so once, later", async () => {

@@ -57,3 +57,80 @@ test("many copies of whole files at once are all done, and charged as what they 
   expect(await instance.ledger.usage(account.id)).toMatchObject({ usedBytes: 7 * size });
   expect(onDisk(instance.path("ann")).bytes).toBe(7 * size);
 });
+
+const MIB = 1024 * 1024;
+
+async function change(name: string, size: number): Promise<void> {
+  await home.setStat(fromText(name), { size }, true);
+}
+
+/** Copies "source" to "target", and calls `meanwhile` when so many bytes are copied. */
+async function copyWhile(at: number, meanwhile: () => void): Promise<number> {
+  const source = await home.open(fromText("source"), READ);
+  const target = await home.open(fromText("target"), PUT);
+  let done = 0;
+  const copied = await home.copy(source, 0, 0, target, 0, (bytes) => {
+    done += bytes;
+    if (done - bytes < at && done >= at) meanwhile();
+  });
+  expect(done).toBe(copied);
+  expect((await target.stat()).size).toBe(copied);
+  // Nothing stays reserved for what did not come, also before the files are closed: then the source
+  // counts as what it was when it was opened.
+  expect((await instance.ledger.usage(account.id)).usedBytes).toBe(20 * MIB + copied);
+  await target.close();
+  await source.close();
+  const { usedBytes } = await instance.ledger.usage(account.id);
+  expect(usedBytes).toBe(onDisk(instance.path("ann")).bytes);
+  return copied;
+}
+
+test("a copy of a file that gets shorter meanwhile ends there, and is charged what it is", async () => {
+  await sparse("source", 20 * MIB);
+  expect(await copyWhile(5 * MIB, () => change("source", 7 * MIB + 5))).toBe(7 * MIB + 5);
+});
+
+test("a copy of a file that gets shorter than what was copied ends at once", async () => {
+  await sparse("source", 20 * MIB);
+  const copied = await copyWhile(9 * MIB, () => change("source", 0));
+  expect(copied).toBeGreaterThanOrEqual(9 * MIB);
+  expect(copied).toBeLessThanOrEqual(10 * MIB);
+});
+
+test("a copy of a file that grows all the time ends where the file ended when it began", async () => {
+  await sparse("source", 6 * MIB);
+  const source = await home.open(fromText("source"), READ);
+  const target = await home.open(fromText("target"), PUT);
+  let size = 6 * MIB;
+  const copied = await home.copy(source, 0, 0, target, 0, () => {
+    size += 2 * MIB;
+    void change("source", size);
+  });
+  expect(copied).toBe(6 * MIB);
+  await target.close();
+  await source.close();
+});
+
+test("a copy that does not fit is refused before a byte of it is written", async () => {
+  await instance.store.users.set(account.id, { quotaBytes: 30 * MIB });
+  await sparse("source", 20 * MIB);
+  const source = await home.open(fromText("source"), READ);
+  const target = await home.open(fromText("target"), PUT);
+  await expect(home.copy(source, 0, 0, target, 0)).rejects.toMatchObject({ code: "EDQUOT" });
+  expect((await target.stat()).size).toBe(0);
+  await target.close();
+  await source.close();
+  expect((await instance.ledger.usage(account.id)).usedBytes).toBe(20 * MIB);
+});
+
+test("closing the source ends a copy, too", async () => {
+  await sparse("source", HUGE);
+  const source = await home.open(fromText("source"), READ);
+  const target = await home.open(fromText("target"), PUT);
+  const copying = home.copy(source, 0, 0, target, 0, () => void source.close());
+  await expect(copying).rejects.toMatchObject({ code: "EBADF" });
+  await target.close();
+  expect((await instance.ledger.usage(account.id)).usedBytes).toBe(
+    onDisk(instance.path("ann")).bytes,
+  );
+});

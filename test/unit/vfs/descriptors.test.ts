@@ -1,4 +1,5 @@
 import { expect, test } from "vitest";
+import { FsError } from "../../../src/errors.ts";
 import { Descriptors } from "../../../src/vfs/descriptors.ts";
 
 /** How many a user can take, one by one. */
@@ -13,8 +14,8 @@ function fill(descriptors: Descriptors, userId: number): number {
   }
 }
 
-test("one user gets no more than half, and some are kept for the server itself", () => {
-  const descriptors = new Descriptors(1000);
+test("one user gets no more than half", () => {
+  const descriptors = new Descriptors(500);
   expect(fill(descriptors, 1)).toBe(250);
   expect(fill(descriptors, 2)).toBe(250);
   expect(fill(descriptors, 3)).toBe(0);
@@ -22,16 +23,34 @@ test("one user gets no more than half, and some are kept for the server itself",
   expect(fill(descriptors, 3)).toBe(10);
 });
 
-test("where there are many, a user's share is bounded and 1024 are kept", () => {
+test("where there are many, a user's share is bounded", () => {
   expect(fill(new Descriptors(1_000_000), 1)).toBe(8192);
-  const descriptors = new Descriptors(5024);
-  expect(fill(descriptors, 1)).toBe(2000);
-  expect(fill(descriptors, 2)).toBe(2000);
-  expect(fill(descriptors, 3)).toBe(0);
+});
+
+test("who has more than there may be from now on keeps it, and gets no more", () => {
+  const descriptors = new Descriptors(500);
+  descriptors.take(1, 100);
+  descriptors.fit(60);
+  expect(fill(descriptors, 2)).toBe(0);
+  descriptors.give(1, 90);
+  expect(fill(descriptors, 2)).toBe(30);
+});
+
+test("what the system refuses is told, what a limit refuses is not", () => {
+  const descriptors = new Descriptors(1);
+  let told = 0;
+  descriptors.onExhausted = () => {
+    told += 1;
+  };
+  for (const code of ["EMFILE", "ENFILE", "ENOENT"]) {
+    descriptors.noticed(Object.assign(new Error(), { code }));
+  }
+  descriptors.noticed(new FsError("EMFILE"));
+  expect(told).toBe(2);
 });
 
 test("what takes two needs two", () => {
-  const descriptors = new Descriptors(1000);
+  const descriptors = new Descriptors(500);
   descriptors.take(1, 249);
   expect(() => descriptors.check(1, 2)).toThrow("EMFILE");
   descriptors.give(1, 2);

@@ -12,8 +12,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { FsError } from "../../../src/errors.ts";
-import { Jail, MAX_DEPTH } from "../../../src/vfs/jail.ts";
-import { type ByteString, bytes, fromText } from "../../../src/vfs/path.ts";
+import { Jail } from "../../../src/vfs/jail.ts";
+import { type ByteString, bytes, fromText, MAX_DEPTH } from "../../../src/vfs/path.ts";
 
 let top: string;
 let home: string;

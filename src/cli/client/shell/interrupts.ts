@@ -1,3 +1,5 @@
+import { leaveAtOnce } from "../../leave.ts";
+
 /** A command that Ctrl-C, or a signal to end, stopped. */
 export class Cancelled extends Error {
   override readonly name = "Cancelled";
@@ -23,7 +25,7 @@ export class Interrupts {
   };
 
   /** @param exit for tests */
-  constructor(exit: (code: number) => void = (code) => process.exit(code)) {
+  constructor(exit: (code: number) => void = leaveAtOnce) {
     this.#exit = exit;
   }
 

@@ -2,7 +2,8 @@ import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { fileURLToPath } from "node:url";
 import type { Client, Outcome, Space } from "../client.ts";
-import { PYTHON, start, version } from "../program.ts";
+import { start, version } from "../program.ts";
+import { PYTHON } from "../system.ts";
 
 type Start = Client["start"];
 

@@ -1,4 +1,5 @@
 import { dirname } from "node:path";
+import { opensshVersion } from "../../../support/machine.ts";
 import { OPENSSH_OPTIONS } from "../../../support/ssh-client.ts";
 import type { Client, Login, Messages, Op, Outcome, Running } from "../client.ts";
 import { lines, start, unsupported, version } from "../program.ts";
@@ -41,7 +42,7 @@ function openssh(program: string, args: readonly string[], login: Login, how: Ho
   return start(first, rest, login, { input, env });
 }
 
-const opensshVersion = (): Promise<string> => version("ssh", ["-V"], /^OpenSSH_([^ ,]+)/);
+const tellVersion = (): Promise<string> => version("ssh", ["-V"], /^OpenSSH_([^ ,]+)/);
 
 /** As sftp reads a word. */
 function word(text: string): string {
@@ -103,7 +104,7 @@ export const sftp: Client = {
     newline: "a command is one line; directories as a whole carry such names",
     checksum: "sftp compares no checksums: use ssh and sha256sum",
   },
-  version: opensshVersion,
+  version: tellVersion,
   start(login, ops, { goOn = false } = {}) {
     const commands = ops.map((op) => `${goOn ? "-" : ""}${sftpCommand(op)}`);
     const args = ["-b", "-", "-P", String(login.port), `${login.user}@127.0.0.1`];
@@ -138,7 +139,7 @@ const SCP_FLAGS: Partial<Record<Op["do"], readonly string[]>> = {
 
 function scpClient(
   name: string,
-  mode: string,
+  mode: () => readonly string[],
   quote: (path: string, isSource: boolean) => string,
   says: Messages,
 ): Client {
@@ -146,7 +147,7 @@ function scpClient(
     name,
     says,
     lacks: SCP_LACKS,
-    version: opensshVersion,
+    version: tellVersion,
     start(login, ops) {
       const [op] = ops as [Op];
       if (!("here" in op)) throw unsupported(name, op.do);
@@ -159,7 +160,7 @@ function scpClient(
         ? [...heres, remote(target, false)]
         : [remote(op.there, true), op.here];
       const flags = SCP_FLAGS[op.do] ?? [];
-      return openssh("scp", [mode, ...flags, "-P", String(login.port), "--", ...paths], login);
+      return openssh("scp", [...mode(), ...flags, "-P", String(login.port), "--", ...paths], login);
     },
   };
 }
@@ -167,7 +168,7 @@ function scpClient(
 /** Sources on the server are patterns. */
 export const scp = scpClient(
   "scp",
-  "-s",
+  () => ["-s"],
   (path, isSource) => (isSource ? path.replace(/[\\*?[]/g, "\\$&") : path),
   SAYS,
 );
@@ -185,7 +186,12 @@ function oldWord(path: string): string {
   return path.replace(/[^\w./@%+=:,\u0080-\uffff-]/g, "\\$&");
 }
 
-const old = scpClient("scp -O", "-O", oldWord, { ...SAYS, quota: /Quota exceeded/ });
+/** Before 8.7 scp knows the old protocol only, and no flag for it. */
+function oldMode(): readonly string[] {
+  return opensshVersion() < 8.7 ? [] : ["-O"];
+}
+
+const old = scpClient("scp -O", oldMode, oldWord, { ...SAYS, quota: /Quota exceeded/ });
 
 export const scpOld: Client = {
   ...old,
@@ -247,7 +253,7 @@ export const ssh: Client = {
     chmod: "the command channel has no chmod: sftp does",
     newline: "ls prints one name a line: which newline is a name's can't be told",
   },
-  version: opensshVersion,
+  version: tellVersion,
   start(login, ops) {
     const [op] = ops as [Op];
     const args = ["-p", String(login.port), `${login.user}@127.0.0.1`, sshCommand(op)];

@@ -152,19 +152,20 @@ export const pscp: Client = {
   prepare,
   start(login, ops) {
     const [op] = ops as [Op];
+    // Every word is a path from the root or user@host:path, so that no "--" is needed: 0.83 knows none.
     const remote = (path: string): string => `${login.user}@127.0.0.1:${path}`;
     const run = (...args: string[]) => start("pscp", [...common(login), ...args], login);
     if (op.do === "list") return run("-ls", remote(op.path));
     if (!("here" in op)) throw unsupported("pscp", op.do);
     const flags = PSCP_FLAGS[op.do] ?? [];
     if (!op.do.startsWith("put")) {
-      return run(...flags, "--", remote(op.there.replace(/[\\*?[\]]/g, "\\$&")), op.here);
+      return run(...flags, remote(op.there.replace(/[\\*?[\]]/g, "\\$&")), op.here);
     }
     const heres = ops.map((each) => (each as { here: string }).here);
     // Several files go into a directory, and a directory into one that is there.
     const into = ops.length > 1 || op.do === "putTree";
     const target = into ? dirname(op.there) : op.there;
-    return run(...flags, "--", ...heres, remote(target));
+    return run(...flags, ...heres, remote(target));
   },
   names: listed,
 };

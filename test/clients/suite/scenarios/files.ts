@@ -9,7 +9,7 @@ export const files = {
     await bench.stock("old name", "content");
     const { ino } = statSync(bench.there("old name"));
     await mkdir(bench.there("d"));
-    await bench.place.instance.control.rescan(bench.user);
+    await bench.noticed();
     await bench.done([{ do: "rename", from: "/old name", to: "/d/new name" }]);
     expect([bench.names(), bench.names("d")]).toEqual([["d"], ["new name"]]);
     expect(statSync(bench.there("d/new name")).ino).toBe(ino);
@@ -50,7 +50,7 @@ export const files = {
     await bench.stock("f", "content");
     await bench.done([{ do: "symlink", from: "/f", to: "/link" }]);
     expect(lstatSync(bench.there("link")).isSymbolicLink()).toBe(true);
-    expect(readlinkSync(bench.there("link"))).toMatch(/^\/?f$/);
+    expect(["f", bench.remote("/f")]).toContain(readlinkSync(bench.there("link")));
     if (bench.client.lacks.get !== undefined) return;
     // Links are relative to the home, absolute ones, too.
     await bench.done([{ do: "get", there: "/link", here: bench.here("back") }]);
@@ -72,7 +72,7 @@ export const files = {
   },
 
   async "free space is the quota's"(bench: Bench) {
-    await bench.place.instance.control.set(bench.user, { quotaBytes: 10 * MIB });
+    await bench.host.setQuota(bench.user, 10 * MIB);
     await bench.stock("f", 3 * MIB);
     const outcome = await bench.done([{ do: "df", path: "/" }]);
     const space = (bench.client.space as NonNullable<Client["space"]>)(outcome);

@@ -6,7 +6,7 @@ import { type Bench, expectSame } from "../bench.ts";
 async function names(bench: Bench, directory: string, expected: readonly string[]): Promise<void> {
   mkdirSync(bench.there(directory));
   for (const name of expected) writeFileSync(bench.there(directory, name), name);
-  await bench.place.instance.control.rescan(bench.user);
+  await bench.noticed();
   expect(await bench.listed(`/${directory}`)).toEqual([...expected].sort());
 }
 
@@ -43,7 +43,7 @@ function carry(...odd: readonly string[]): (bench: Bench) => Promise<void> {
     }
     const expected = odd.map((name) => Buffer.from(name).toString("latin1")).sort();
     expect(bench.names("d")).toEqual(expected);
-    await bench.place.instance.control.rescan(bench.user);
+    await bench.noticed();
     if (lacks.list === undefined) expect(await bench.listed("/d")).toEqual(expected);
   };
 }

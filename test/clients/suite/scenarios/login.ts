@@ -16,11 +16,8 @@ async function errand(bench: Bench): Promise<{ op: Op; check(): Promise<void> }>
 }
 
 async function loggedInBy(bench: Bench, method: RegExp): Promise<void> {
-  const { audit } = bench.place.instance.store;
-  await vi.waitFor(async () => {
-    const [login] = await audit.query({ user: bench.user, kind: "login" });
-    expect(login?.detail).toMatch(method);
-  }, PATIENCE);
+  const [login] = await bench.logins();
+  expect(login).toMatch(method);
 }
 
 export const login = {
@@ -41,11 +38,9 @@ export const login = {
   async "a wrong password is refused"(bench: Bench) {
     const { op } = await errand(bench);
     await bench.refused([op], bench.client.says.wrongPassword, { password: "wrong" });
-    const { audit } = bench.place.instance.store;
     await vi.waitFor(async () => {
-      const failed = await audit.query({ user: bench.user, kind: "login-failed" });
-      expect(failed.length).toBeGreaterThan(0);
+      expect(await bench.host.failedLogins(bench.user)).toBeGreaterThan(0);
     }, PATIENCE);
-    expect(await audit.query({ user: bench.user, kind: "login" })).toEqual([]);
+    expect(await bench.host.logins(bench.user)).toEqual([]);
   },
 };

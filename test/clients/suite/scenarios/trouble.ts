@@ -1,13 +1,8 @@
 import { readFileSync } from "node:fs";
 import { expect } from "vitest";
 import { CuttingProxy } from "../../../support/cutting-proxy.ts";
-import { openInstance, type SpawnedServer, spawnServer } from "../../../support/server.ts";
-import { Bench, expectSame, MIB, openPlace, sizeOf } from "../bench.ts";
+import { type Bench, expectSame, MIB, sizeOf, wrong } from "../bench.ts";
 import type { Op, OpName } from "../client.ts";
-
-function fingerprintsIn(output: string): string[] {
-  return [...output.matchAll(/SHA256:\S+/g)].map(([text]) => text);
-}
 
 /** A transfer that stands still in its midst while the server is killed and started again. */
 async function restart(
@@ -22,8 +17,10 @@ async function restart(
   const ways: readonly OpName[] = up ? ["put", "resumePut"] : ["get", "resumeGet"];
   const op = (way: OpName | undefined): Op => ({ do: way, here, there: "/f" }) as Op;
   const held = proxy.holdAfter(up ? "up" : "down", 5 * MIB);
-  const running = bench.start([op(ways[0])]);
-  await held;
+  const login = { port: proxy.port };
+  const running = bench.start([op(ways[0])], login);
+  const early = await Promise.race([held, running.result]);
+  if (early !== undefined) throw wrong("ended before the server did", early);
   await again();
   const outcome = await running.result;
   await bench.settled();
@@ -35,39 +32,34 @@ async function restart(
   expect(outcome.text).toMatch(says.cut);
   expect(sizeOf(up ? there : here)).toBeLessThan(8 * MIB);
   const resumes = lacks[ways[1] as OpName] === undefined && sizeOf(up ? there : here) > 0;
-  await bench.done([op(ways[resumes ? 1 : 0])]);
+  await bench.done([op(ways[resumes ? 1 : 0])], login);
   await expectSame(there, here);
   await bench.settled();
 }
 
 export const trouble = {
   async "the server restarts in mid-transfer"(outer: Bench) {
-    const instance = await openInstance([]);
-    const servers: SpawnedServer[] = [await spawnServer(instance.root)];
-    const [server] = servers as [SpawnedServer];
-    const proxy = await CuttingProxy.open(server.port);
-    const fingerprints = fingerprintsIn(server.output());
-    const place = { ...outer.place, instance, port: proxy.port, fingerprints };
-    const bench = await Bench.open(outer.client, place, "ann");
+    const { venue, desk } = outer.place;
+    const host = await venue.openRestartable(desk);
+    const proxy = await CuttingProxy.open(host.port);
+    const bench = await outer.at(host, "ann");
     try {
       await restart(bench, proxy, async () => {
-        await server.kill();
-        const next = await spawnServer(instance.root);
-        servers.push(next);
-        proxy.retarget(next.port);
+        proxy.retarget(await host.restart());
         proxy.release();
       });
     } finally {
       await bench.close();
       await proxy.close();
-      for (const { kill } of servers) await kill();
-      await instance.close();
+      await host.close();
     }
   },
 
-  async "new keys every MiB"({ client }: Bench) {
-    const place = await openPlace(client, { transport: { rekeyBytes: MIB } });
-    const bench = await Bench.open(client, place, "ann");
+  async "new keys every MiB"(outer: Bench) {
+    const { client } = outer;
+    const { venue, desk } = outer.place;
+    const host = await venue.open(desk, { rekeyBytes: MIB });
+    const bench = await outer.at(host, "ann");
     try {
       if (client.lacks.put === undefined) {
         const here = await bench.make("f", 6 * MIB);
@@ -82,7 +74,7 @@ export const trouble = {
       await bench.settled();
     } finally {
       await bench.close();
-      await place.close();
+      await host.close();
     }
   },
 

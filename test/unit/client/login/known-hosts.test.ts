@@ -1,4 +1,14 @@
-import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { execFileSync } from "node:child_process";
+import {
+  chmodSync,
+  closeSync,
+  mkdtempSync,
+  openSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
@@ -40,6 +50,18 @@ function known(...lines: string[]): KnownHosts {
 }
 
 describe("known hosts", () => {
+  it("written to what is not a file, such as /dev/null, leave its mode alone", () => {
+    const pipe = join(directory, "pipe");
+    const hosts = new KnownHosts([pipe]);
+    execFileSync("mkfifo", [pipe]);
+    chmodSync(pipe, 0o666);
+    // Held at its other end, so that it takes what is written.
+    const other = openSync(pipe, "r+");
+    hosts.add("host", 22, ED, false);
+    closeSync(other);
+    expect(statSync(pipe).mode & 0o777).toBe(0o666);
+  });
+
   it("name the port when it isn't 22", () => {
     expect(hostName("Host", 22)).toBe("host");
     expect(hostName("host", 2222)).toBe("[host]:2222");

@@ -12,6 +12,7 @@ class FakeChannel implements ByteChannel {
   onClose: () => void = () => {};
   onDrain: () => void = () => {};
   queuedBytes = 0;
+  readonly isFull = false;
   readonly sent: Buffer[] = [];
   consumed = 0;
   destroyed = false;

@@ -1,0 +1,18 @@
+import { MemoryBudget } from "./budget.ts";
+import { usualLimit } from "./limit.ts";
+import { Rest } from "./rest.ts";
+
+/** The memory of a server process: what its sessions share, and the tidying up after them. */
+export class ProcessMemory {
+  readonly budget: MemoryBudget;
+  readonly #rest = new Rest();
+
+  /** @param bytes for all sessions; 0: as much as suits the machine */
+  constructor(bytes: number) {
+    this.budget = new MemoryBudget(bytes || usualLimit());
+  }
+
+  close(): void {
+    this.#rest.stop();
+  }
+}

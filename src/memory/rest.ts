@@ -1,0 +1,70 @@
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
+import { slabs } from "./slabs.ts";
+
+/** How often it is looked whether the process rests, in milliseconds. */
+const LOOK_MS = 10_000;
+
+/** It rests where it works less than this part of the time. */
+const RESTING = 0.02;
+
+/** Work that leaves enough behind to collect, in milliseconds of processor time. */
+const MUCH_WORK = 1_000;
+
+export interface RestActions {
+  /** gives memory back that is not in use */
+  trim(): void;
+  /** collects garbage */
+  collect(): void;
+}
+
+/**
+ * Tidies up when the work is done. An idle process allocates nothing, so V8 collects nothing, and
+ * the buffers of the last transfers would stay for as long as nobody comes.
+ */
+export class Rest {
+  readonly #actions: RestActions;
+  readonly #timer: NodeJS.Timeout;
+  #worked = 0;
+  #last = process.cpuUsage();
+
+  constructor(actions: RestActions = { trim: () => slabs.trim(), collect }) {
+    this.#actions = actions;
+    this.#timer = setInterval(() => this.look(workSince(this.#last), LOOK_MS), LOOK_MS);
+    this.#timer.unref();
+  }
+
+  /**
+   * @param work processor time since the last look, in milliseconds
+   * @param elapsed time since then
+   */
+  look(work: number, elapsed: number): void {
+    this.#last = process.cpuUsage();
+    this.#actions.trim();
+    this.#worked += work;
+    if (work > elapsed * RESTING || this.#worked < MUCH_WORK) return;
+    this.#actions.collect();
+    this.#worked = 0;
+  }
+
+  stop(): void {
+    clearInterval(this.#timer);
+  }
+}
+
+function workSince(last: NodeJS.CpuUsage): number {
+  const { user, system } = process.cpuUsage(last);
+  return (user + system) / 1000;
+}
+
+let gc: (() => void) | undefined;
+
+/** The only door to V8's collector that needs no flag of the command line. */
+function collect(): void {
+  if (gc === undefined) {
+    setFlagsFromString("--expose-gc");
+    gc = runInNewContext("gc") as () => void;
+    setFlagsFromString("--no-expose-gc");
+  }
+  gc();
+}

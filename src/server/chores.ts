@@ -1,0 +1,41 @@
+import type { Logger } from "pino";
+import { errorName } from "../errors.ts";
+
+/** What the server does again and again, beside serving. */
+export class Chores {
+  readonly #log: Logger;
+  readonly #timers: NodeJS.Timeout[] = [];
+  readonly #running = new Set<Promise<void>>();
+
+  constructor(log: Logger) {
+    this.#log = log;
+  }
+
+  /** What fails is logged as `failure` and tried again the next time; never twice at once. */
+  every(milliseconds: number, failure: string, work: () => Promise<unknown>): void {
+    let isRunning = false;
+    const run = async (): Promise<void> => {
+      try {
+        await work();
+      } catch (error) {
+        this.#log.error({ error: errorName(error) }, failure);
+      }
+    };
+    const timer = setInterval(() => {
+      if (isRunning) return;
+      isRunning = true;
+      const chore = run().finally(() => {
+        isRunning = false;
+        this.#running.delete(chore);
+      });
+      this.#running.add(chore);
+    }, milliseconds);
+    this.#timers.push(timer);
+  }
+
+  /** Begins nothing more; resolves when nothing is under way. */
+  async stop(): Promise<void> {
+    for (const timer of this.#timers) clearInterval(timer);
+    await Promise.all(this.#running);
+  }
+}

@@ -1,0 +1,47 @@
+import type { Logger } from "pino";
+import type { EffectiveSetting } from "../config/load.ts";
+import type { Config } from "../config/types.ts";
+import { LiveSettings } from "../control/settings.ts";
+import { Ledger } from "../quota/ledger.ts";
+import { recover } from "../quota/recover.ts";
+import { descriptorLimit, withFittedLimits } from "../session/fitted-limits.ts";
+import type { Store } from "../store/store.ts";
+import { Space } from "../vfs/space.ts";
+import { DescriptorWatch } from "./descriptor-watch.ts";
+import { DiskWatch } from "./disk-watch.ts";
+
+export interface PartsOptions {
+  /** the instance's directory */
+  readonly root: string;
+  readonly config: Config;
+  readonly store: Store;
+  readonly log: Logger;
+  /** the settings as their sources have them now; without it a reload changes nothing */
+  readonly readSettings?: () => readonly EffectiveSetting[];
+}
+
+/** What a server stands on: settings, books, and what the machine gives. */
+export interface Parts {
+  readonly settings: LiveSettings;
+  /** in force: fitted to the machine */
+  readonly config: Config;
+  readonly ledger: Ledger;
+  readonly descriptors: DescriptorWatch;
+  readonly disks: DiskWatch;
+  readonly space: Space;
+}
+
+export function makeParts({ root, config: set, store, log, readSettings }: PartsOptions): Parts {
+  const settings = new LiveSettings(set, readSettings);
+  const limit = descriptorLimit();
+  const config = withFittedLimits(settings.config, limit);
+  const space = new Space(() => config.limits.freeSpaceFloor);
+  return {
+    settings,
+    config,
+    ledger: new Ledger(store.ledger, () => recover(store, root)),
+    descriptors: new DescriptorWatch(log, limit, settings.config),
+    disks: new DiskWatch(root, log, space, store.reserve),
+    space,
+  };
+}

@@ -1,0 +1,132 @@
+import { dropIntent, IntentSlot, intentNumber, readIntent } from "./intent-slot.ts";
+import type { LedgerStatements } from "./ledger-statements.ts";
+import type { Intent } from "./ledger-types.ts";
+
+/** Looks whether an intent was carried out. */
+export type Witness = (intent: Intent, userName: string) => boolean;
+
+/** A change of directory entries: done once, however often the transaction that books it is tried. */
+export class Deed<T> {
+  readonly #perform: () => T;
+  #done: { readonly result: T } | undefined;
+  /** of its intent; 0: none was written */
+  number = 0;
+
+  constructor(perform: () => T) {
+    this.#perform = perform;
+  }
+
+  get isDone(): boolean {
+    return this.#done !== undefined;
+  }
+
+  run(): T {
+    this.#done ??= { result: this.#perform() };
+    return this.#done.result;
+  }
+}
+
+/**
+ * What this process is about to do to directory entries, and what is left of what others were. An
+ * intent is in its slot before it is carried out, and booked by the transaction around it.
+ */
+export class Intents {
+  readonly #directory: string;
+  readonly #node: string;
+  readonly #sql: LedgerStatements;
+  readonly #slot: IntentSlot;
+  readonly #bookLate: (intent: Intent) => void;
+  #last = 0;
+  /** carried out, but the transaction that books it is not through */
+  #unbooked: Deed<unknown> | undefined;
+  #witness: Witness | undefined;
+
+  /**
+   * @param directory where the slots are
+   * @param bookLate books what was carried out, in the transaction that is open
+   */
+  constructor(
+    directory: string,
+    node: string,
+    sql: LedgerStatements,
+    bookLate: (intent: Intent) => void,
+  ) {
+    this.#directory = directory;
+    this.#node = node;
+    this.#sql = sql;
+    this.#bookLate = bookLate;
+    this.#slot = new IntentSlot(directory, node);
+  }
+
+  setWitness(witness: Witness): void {
+    this.#witness = witness;
+  }
+
+  close(): void {
+    this.#slot.close();
+  }
+
+  /** True while something else than `deed` was done and is not booked: its slot is in use. */
+  hasUnbooked(deed?: Deed<unknown>): boolean {
+    return this.#unbooked !== undefined && this.#unbooked !== deed;
+  }
+
+  /** The transaction that was open is through. */
+  booked(): void {
+    this.#unbooked = undefined;
+  }
+
+  /** Writes the intent down, carries it out, and marks it as booked by the transaction. */
+  carryOut<T>(intent: Omit<Intent, "number">, deed: Deed<T>): T {
+    if (!deed.isDone) {
+      this.#last += 1;
+      deed.number = this.#last;
+      this.#slot.write({ ...intent, number: deed.number });
+      try {
+        deed.run();
+      } catch (thrown) {
+        this.#slot.clear();
+        throw thrown;
+      }
+      // Done: if the transaction fails (the disk may be full) the slot still says so.
+      this.#unbooked = deed;
+    }
+    this.#sql.booked.run({ node: this.#node, number: deed.number });
+    return deed.run();
+  }
+
+  /**
+   * With the write lock held nobody is between an intent and its booking: one that is not booked
+   * is of a process that died there, or could not book. It counts before its file is touched again.
+   * @param deed the one that the open transaction books itself
+   */
+  resolveAll(deed?: Deed<unknown>): void {
+    const witness = this.#witness;
+    if (witness === undefined) return;
+    const nodes = this.#sql.nodes.all() as { id: string; intent: number }[];
+    for (const { id, intent } of nodes) {
+      const own = id === this.#node;
+      if (own && deed?.isDone) continue;
+      const last = own ? this.#last : intentNumber(this.#directory, id);
+      if (last > intent) this.#resolve(id, intent, witness);
+    }
+  }
+
+  /** The last intent of a dead process. {@link drop} it when the transaction is through. */
+  resolve(node: string, happened: Witness): void {
+    const found = this.#sql.lastBooked.get({ node }) as { intent: number } | undefined;
+    if (found !== undefined) this.#resolve(node, found.intent, happened);
+  }
+
+  drop(node: string): void {
+    dropIntent(this.#directory, node);
+  }
+
+  #resolve(node: string, booked: number, happened: Witness): void {
+    const intent = readIntent(this.#directory, node);
+    if (intent === undefined || intent.number <= booked) return;
+    const user = this.#sql.userName.get({ userId: intent.userId }) as { name: string } | undefined;
+    if (user !== undefined && happened(intent, user.name)) this.#bookLate(intent);
+    this.#sql.booked.run({ node, number: intent.number });
+  }
+}

@@ -1,0 +1,168 @@
+import { setTimeout as sleep, setImmediate as turn } from "node:timers/promises";
+import type { Statement } from "better-sqlite3";
+import type { Connection } from "./database.ts";
+
+/** How long a write waits for the lock that another process holds, in milliseconds. */
+const PATIENCE_MS = 5_000;
+
+/** Another server process holds the lock for microseconds: so long it is asked for in every turn. */
+const SOON_MS = 2;
+/** A program that holds it longer is asked at such intervals, in milliseconds. */
+const RETRY_MS = 10;
+
+/** Transactions that waited and are done in one turn of the event loop. */
+const WRITES_A_TURN = 8;
+
+/** Another program holds the database's lock. `code` is SQLite's. */
+export class DatabaseBusy extends Error {
+  override readonly name = "DatabaseBusy";
+  readonly code = "SQLITE_BUSY";
+
+  constructor() {
+    super("the database is busy: another program holds its lock");
+  }
+}
+
+/** Room that is kept for the database on a full disk. */
+export interface Spare {
+  /** Gives some of it back to the disk; false when nothing is left. */
+  release(): boolean;
+}
+
+export interface WriteOptions<T> {
+  /** Called in the same turn, once the transaction is through. */
+  readonly booked?: (result: T) => void;
+  /** how long to wait for another process's lock, in milliseconds; 0: not at all */
+  readonly patienceMs?: number;
+  /** can wait for a disk that is full: uses nothing of what is kept for such a time */
+  readonly deferrable?: boolean;
+}
+
+interface Waiting {
+  /** false: the lock is taken */
+  readonly attempt: () => boolean;
+  readonly reject: (error: unknown) => void;
+  readonly until: number;
+}
+
+/**
+ * The one door to the database for writing. SQLite has one lock for all writers of all processes,
+ * and its own way to wait for it stops the event loop. Here a write that finds the lock taken
+ * waits in line while reads, downloads and everything else go on.
+ */
+export class Writes {
+  readonly #connection: Connection;
+  readonly #spare: Spare | undefined;
+  readonly #begin: Statement;
+  readonly #commit: Statement;
+  readonly #rollback: Statement;
+  /** in the order they came */
+  readonly #line: Waiting[] = [];
+  #serving: Promise<void> | undefined;
+
+  /** @param spare what to fall back on when the database's disk is full */
+  constructor(connection: Connection, spare?: Spare) {
+    this.#connection = connection;
+    this.#spare = spare;
+    this.#begin = connection.prepare("BEGIN IMMEDIATE");
+    this.#commit = connection.prepare("COMMIT");
+    this.#rollback = connection.prepare("ROLLBACK");
+  }
+
+  /**
+   * Runs `act` in an immediate transaction: at once, within this call, when the lock is free, else
+   * after the writes that wait already. `act` is synchronous. It runs again, from its beginning,
+   * when the disk was full and room could be made: what it does outside of the database must bear
+   * that. Rejects with what `act` throws, with {@link DatabaseBusy}, or with SQLite's error.
+   */
+  run<T>(act: () => T, options: WriteOptions<T> = {}): Promise<T> {
+    const { patienceMs = PATIENCE_MS } = options;
+    return new Promise((resolve, reject) => {
+      const attempt = (): boolean => this.#attempt(act, options, resolve, reject);
+      if (this.#line.length === 0 && attempt()) return;
+      if (patienceMs === 0) return reject(new DatabaseBusy());
+      this.#line.push({ attempt, reject, until: performance.now() + patienceMs });
+      this.#serving ??= this.#serve().finally(() => {
+        this.#serving = undefined;
+      });
+    });
+  }
+
+  /** False when another process holds the lock: nothing was done. */
+  #attempt<T>(
+    act: () => T,
+    options: WriteOptions<T>,
+    resolve: (result: T) => void,
+    reject: (error: unknown) => void,
+  ): boolean {
+    try {
+      resolve(this.#transact(act, options));
+    } catch (thrown) {
+      if (thrown instanceof DatabaseBusy) return false;
+      reject(thrown);
+    }
+    return true;
+  }
+
+  #transact<T>(act: () => T, { booked, deferrable = false }: WriteOptions<T>): T {
+    for (;;) {
+      try {
+        this.#lock();
+        const result = act();
+        this.#commit.run();
+        booked?.(result);
+        return result;
+      } catch (thrown) {
+        if (this.#connection.inTransaction) this.#rollback.run();
+        if (deferrable || !isDiskFull(thrown) || !this.#spare?.release()) throw thrown;
+      }
+    }
+  }
+
+  #lock(): void {
+    try {
+      this.#begin.run();
+    } catch (thrown) {
+      const { code } = thrown as { code?: unknown };
+      throw typeof code === "string" && code.startsWith("SQLITE_BUSY")
+        ? new DatabaseBusy()
+        : thrown;
+    }
+  }
+
+  /** Until nobody waits any more. */
+  async #serve(): Promise<void> {
+    let since = performance.now();
+    while (this.#line.length > 0) {
+      const now = performance.now();
+      if (this.#serveSome()) since = now;
+      else this.#giveUp(now);
+      if (now - since < SOON_MS) await turn();
+      else await sleep(RETRY_MS);
+    }
+  }
+
+  /** False when another process holds the lock. */
+  #serveSome(): boolean {
+    for (let done = 0; done < WRITES_A_TURN; done += 1) {
+      const first = this.#line[0];
+      if (first === undefined) return true;
+      if (!first.attempt()) return false;
+      this.#line.shift();
+    }
+    return true;
+  }
+
+  #giveUp(now: number): void {
+    const late = this.#line.filter(({ until }) => until <= now);
+    if (late.length === 0) return;
+    this.#line.splice(0, this.#line.length, ...this.#line.filter(({ until }) => until > now));
+    for (const { reject } of late) reject(new DatabaseBusy());
+  }
+}
+
+/** True for what SQLite, or a file beside the database, says of a disk without room. */
+export function isDiskFull(thrown: unknown): boolean {
+  const { code } = thrown as { code?: unknown };
+  return code === "SQLITE_FULL" || code === "SQLITE_IOERR_SHMSIZE";
+}

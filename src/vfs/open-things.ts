@@ -1,0 +1,33 @@
+import { descriptors } from "./descriptors.ts";
+
+/** Something open that takes descriptors. */
+interface Opened {
+  close(): Promise<void>;
+}
+
+/** What is open in a home, with the descriptors each takes: the home's and its cursors' together. */
+export class OpenThings {
+  readonly #userId: number;
+  readonly #taken = new Map<Opened, number>();
+  closed = false;
+
+  constructor(userId: number) {
+    this.#userId = userId;
+  }
+
+  add(open: Opened, descriptorsTaken: number): void {
+    descriptors.take(this.#userId, descriptorsTaken);
+    this.#taken.set(open, descriptorsTaken);
+  }
+
+  readonly forget = (closed: Opened): void => {
+    const taken = this.#taken.get(closed);
+    if (taken !== undefined) descriptors.give(this.#userId, taken);
+    this.#taken.delete(closed);
+  };
+
+  async close(): Promise<void> {
+    this.closed = true;
+    await Promise.allSettled([...this.#taken.keys()].map((open) => open.close()));
+  }
+}

@@ -1,0 +1,34 @@
+import { type BigIntStats, constants } from "node:fs";
+import type { ByteString } from "./path.ts";
+
+/** Linux <fcntl.h>: a descriptor that names a file without opening it. Node has no constant for it. */
+export const O_PATH = 0o10000000;
+
+/** How a directory is opened by its name, and not through a link. */
+export const DIRECTORY = O_PATH | constants.O_DIRECTORY | constants.O_NOFOLLOW;
+
+/** The same for whatever stands at a name, a link itself too. */
+export const ANYTHING = O_PATH | constants.O_NOFOLLOW;
+
+/**
+ * A name below an open descriptor, in a form every fs call takes. The kernel resolves
+ * /proc/self/fd/N to the directory itself, so nobody can swap what lies above the name.
+ */
+export function below(fd: number, name: ByteString): string | Buffer {
+  const path = `/proc/self/fd/${fd}/${name}`;
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: the test is for plain ASCII
+  return /^[\x00-\x7f]*$/.test(name) ? path : Buffer.from(path, "latin1");
+}
+
+/** The file a descriptor names, as a path: following it reaches exactly that file. */
+export function itself(fd: number): string {
+  return `/proc/self/fd/${fd}`;
+}
+
+/**
+ * Tells one file from all others, also from a later one with the same inode number: a removed
+ * file's number is soon used again.
+ */
+export function inodeKey(stat: BigIntStats): string {
+  return `${stat.dev}:${stat.ino}:${stat.birthtimeNs}`;
+}

@@ -1,0 +1,52 @@
+import { describe, expect, it } from "vitest";
+import { usualLimit } from "../../../src/memory/limit.ts";
+import { ProcessMemory } from "../../../src/memory/process-memory.ts";
+import { Rest } from "../../../src/memory/rest.ts";
+
+const MIB = 1024 * 1024;
+
+function resting() {
+  const done = { trims: 0, collections: 0 };
+  const rest = new Rest({
+    trim() {
+      done.trims += 1;
+    },
+    collect() {
+      done.collections += 1;
+    },
+  });
+  rest.stop();
+  return { rest, done };
+}
+
+describe("the rest after work", () => {
+  it("collects once when much work is over, and not while it goes on", () => {
+    const { rest, done } = resting();
+    for (let look = 0; look < 5; look++) rest.look(5_000, 10_000);
+    expect(done).toEqual({ trims: 5, collections: 0 });
+    for (let look = 0; look < 5; look++) rest.look(50, 10_000);
+    expect(done).toEqual({ trims: 10, collections: 1 });
+  });
+
+  it("does not collect for a process that does next to nothing", () => {
+    const { rest, done } = resting();
+    for (let look = 0; look < 10; look++) rest.look(50, 10_000);
+    expect(done.collections).toBe(0);
+  });
+});
+
+describe("the limit", () => {
+  it("is a quarter of the machine's memory, within bounds", () => {
+    const mebibytes = [64, 256, 512, 1024, 2048, 65_536].map(
+      (size) => usualLimit(size * MIB) / MIB,
+    );
+    expect(mebibytes).toEqual([64, 64, 128, 256, 512, 512]);
+    expect(usualLimit()).toBeGreaterThanOrEqual(64 * MIB);
+  });
+
+  it("is the machine's where none is set", () => {
+    const memories = [new ProcessMemory(0), new ProcessMemory(5 * MIB)];
+    expect(memories.map(({ budget }) => budget.bytes)).toEqual([usualLimit(), 5 * MIB]);
+    for (const memory of memories) memory.close();
+  });
+});
