@@ -60,7 +60,8 @@ export function changed<D extends Dialog>(model: Model, dialog: D, by: Partial<D
 }
 
 const NAME_MAX = 32;
-const PASSWORD_MAX = 1024;
+/** More than a password may have: one that is too long has to be refused, and not cut. */
+const PASSWORD_MAX = 4096;
 const KEY_MAX = 16_384;
 const PATH_MAX = 4096;
 

@@ -101,10 +101,16 @@ export function dialogPaste(model: Model, dialog: Dialog, text: string): Model {
   if (dialog.kind !== "form") return model;
   const field = dialog.fields[dialog.focus];
   if (field === undefined || field.kind === "choice") return model;
-  // Several keys are one a line; anything else is one line.
-  const plain = field.name === "key" ? text : text.replace(/\n+$/, "").replace(/\n/g, " ");
-  const editor = inserted(field.editor, plain, field.max);
+  const editor = inserted(field.editor, pastedText(field, text), field.max);
   return withField(model, dialog, dialog.focus, { ...field, editor });
+}
+
+function pastedText(field: Field, text: string): string {
+  // Several keys are one a line.
+  if (field.name === "key") return text;
+  const lines = text.replace(/\n+$/, "");
+  // A password is what was pasted or it is refused; anything else is one line.
+  return field.kind === "secret" ? lines : lines.replace(/\n/g, " ");
 }
 
 export function dialogTarget(model: Model, dialog: Dialog, target: Target): Model {

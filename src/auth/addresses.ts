@@ -9,6 +9,9 @@ export interface Prefixes {
 /** One machine can have at will all addresses of an IPv6 /64. */
 export const ONE_MACHINE: Prefixes = { ipv4Prefix: 32, ipv6Prefix: 64 };
 
+/** A network that may have one owner: what providers give to one customer, as a rule, and no more. */
+export const ONE_SITE: Prefixes = { ipv4Prefix: 24, ipv6Prefix: 48 };
+
 /** An address or a network ("192.0.2.0/24"), taken apart. */
 export interface Network {
   /** canonical: IPv6 compressed (RFC 5952), IPv4-mapped as IPv4 */

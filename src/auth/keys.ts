@@ -16,6 +16,7 @@ const MIN_RSA_BITS = 2048;
 const MAX_RSA_BITS = 16384;
 const MAX_EXPONENT = 2n ** 64n;
 const MAX_LINE = 16 * 1024;
+/** Characters; it is a label for people, and nothing is decided by it. */
 const MAX_COMMENT = 200;
 
 /** The length of a key's blob where the type fixes it (RFC 5656 section 3.1, RFC 8709 section 4). */
@@ -101,7 +102,7 @@ function parseLine(line: string): UserKey {
     fingerprint: fingerprint(blob),
     algorithm: type,
     blob,
-    comment: masked(comment, "").trim().slice(0, MAX_COMMENT),
+    comment: [...masked(comment, "").trim()].slice(0, MAX_COMMENT).join(""),
     createdAt: Date.now(),
   };
 }

@@ -1,5 +1,5 @@
-import { isLossy } from "./lossy.ts";
-import { MAX_PASSWORD_BYTES } from "./passwords.ts";
+import { isSafe } from "../text/safe.ts";
+import { impossiblePassword } from "./passwords.ts";
 
 /** What a new password must be; fields of the `auth` settings. */
 export interface PasswordRule {
@@ -22,13 +22,12 @@ export async function refusePassword(
   rule: PasswordRule,
 ): Promise<string | undefined> {
   const { passwordMinLength: least, passwordStrength } = rule;
-  if (password === "") return "the password is empty";
-  if (Buffer.byteLength(password) > MAX_PASSWORD_BYTES) {
-    return `the password is longer than ${MAX_PASSWORD_BYTES} bytes`;
+  const problem = impossiblePassword(password);
+  if (problem !== undefined) return problem;
+  // Nobody could type it again: a byte order mark of the file it comes from, for one.
+  if (!isSafe(password)) {
+    return "the password holds a control character, or one that nobody sees: take others";
   }
-  if (isLossy(password)) return "the password is not UTF-8 text";
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what is refused
-  if (/[\u0000-\u001f\u007f]/.test(password)) return "the password holds a control character";
   const characters = [...password].length;
   if (characters < least) {
     return `the password has ${characters} characters: take ${least} or more`;

@@ -1,6 +1,9 @@
 import { randomBytes } from "node:crypto";
 import argon2 from "argon2";
-import { isLossy } from "./lossy.ts";
+import { isUnambiguous } from "../text/utf8.ts";
+import { HashLine, NotWanted, type Origin } from "./hash-line.ts";
+
+export { HashQueueFull, NotWanted } from "./hash-line.ts";
 
 /** How passwords are hashed; the fields of the `auth` settings. */
 export interface PasswordOptions {
@@ -17,9 +20,7 @@ export interface PasswordOptions {
 }
 
 /** Who wants a password checked. */
-export interface Asker {
-  /** those of one name share a place in the queue: an address, or the network it is in */
-  readonly source: string;
+export interface Asker extends Origin {
   /** Asked when the turn comes: false when the answer is of no use any more. */
   wanted?(): boolean | Promise<boolean>;
 }
@@ -35,20 +36,21 @@ export const DEFAULT_PASSWORD_OPTIONS: PasswordOptions = {
 /** Longer passwords are never hashed: they count as wrong. */
 export const MAX_PASSWORD_BYTES = 1024;
 
-/** So many hashes wait already that another one is refused; the login may be tried again later. */
-export class HashQueueFull extends Error {
-  constructor() {
-    super("too many logins at once, try again later");
-    this.name = "HashQueueFull";
-  }
-}
+export const NOT_UTF8 =
+  "the password is not UTF-8: set the terminal (or the file it comes from) to UTF-8, or take other characters";
 
-/** The asker did not want the answer any more when the turn came: nothing was checked. */
-export class NotWanted extends Error {
-  constructor() {
-    super("not checked");
-    this.name = "NotWanted";
+/**
+ * Why no account can have this password, as one line that does not quote it; undefined when one can.
+ * Such a password is never hashed and never right: passwords are compared byte by byte, and text
+ * that stands for several strings of bytes would let in whoever knows any of them.
+ */
+export function impossiblePassword(password: string): string | undefined {
+  if (password === "") return "the password is empty";
+  if (Buffer.byteLength(password) > MAX_PASSWORD_BYTES) {
+    return `the password is longer than ${MAX_PASSWORD_BYTES} bytes`;
   }
+  if (!isUnambiguous(password)) return NOT_UTF8;
+  return undefined;
 }
 
 /** A new password that can't be taken: the message says why. */
@@ -98,11 +100,7 @@ export class Passwords {
   /** Costs the same as a real one, and nothing matches it. */
   readonly #dummy: string;
   readonly #concurrency: number;
-  readonly #maxWaiting: number;
-  readonly #maxWaitingPerAddress: number;
-  /** by source, in the order of their turns: the next is the first's first */
-  readonly #waiting = new Map<string, (() => void)[]>();
-  #waitingCount = 0;
+  readonly #line: HashLine;
   #running = 0;
 
   constructor(options: PasswordOptions = DEFAULT_PASSWORD_OPTIONS) {
@@ -118,17 +116,14 @@ export class Passwords {
     const hash = unpadded(randomBytes(HASH_BYTES));
     this.#dummy = `$argon2id$v=19$m=${m},t=${cost.t},p=${cost.p}$${salt}$${hash}`;
     this.#concurrency = options.hashConcurrency;
-    this.#maxWaiting = options.hashQueue;
-    this.#maxWaitingPerAddress = options.hashQueuePerAddress ?? options.hashQueue;
+    const { hashQueue, hashQueuePerAddress = hashQueue } = options;
+    this.#line = new HashLine(hashQueue, hashQueuePerAddress);
   }
 
-  /** The PHC string of a new password. Rejects with {@link PasswordError} or {@link HashQueueFull}. */
+  /** The PHC string of a new password. Rejects with {@link PasswordError} or HashQueueFull. */
   async hash(password: string): Promise<string> {
-    if (password === "") throw new PasswordError("the password is empty");
-    if (Buffer.byteLength(password) > MAX_PASSWORD_BYTES) {
-      throw new PasswordError(`the password is longer than ${MAX_PASSWORD_BYTES} bytes`);
-    }
-    if (isLossy(password)) throw new PasswordError("the password is not UTF-8 text");
+    const problem = impossiblePassword(password);
+    if (problem !== undefined) throw new PasswordError(problem);
     const { m, t, p } = this.#cost;
     return this.#inTurn(SELF, () =>
       argon2.hash(password, {
@@ -143,12 +138,12 @@ export class Passwords {
 
   /**
    * True when `hash` is of `password`. Without a usable hash (null, damaged, of a cost out of all
-   * proportion), with an overlong password or one that isn't UTF-8 it does the same work and is false.
-   * Rejects with {@link HashQueueFull}, or with {@link NotWanted} when the asker said so.
+   * proportion) or with a password that no account can have it does the same work and is false.
+   * Rejects with HashQueueFull, or with NotWanted when the asker said so.
    */
   async verify(hash: string | null, password: string, asker: Asker = SELF): Promise<boolean> {
     const usable = hash !== null && this.#isUsable(hash);
-    const possible = Buffer.byteLength(password) <= MAX_PASSWORD_BYTES && !isLossy(password);
+    const possible = impossiblePassword(password) === undefined;
     const matches = await this.#inTurn(asker, () =>
       argon2.verify(usable ? hash : this.#dummy, possible ? password : ""),
     );
@@ -171,40 +166,16 @@ export class Passwords {
     return possible && cost.m <= m && cost.t <= t && cost.p <= p;
   }
 
-  /** Runs `work` when one of the places is free: sources in turn, each first come first served. */
+  /** Runs `work` when one of the places is free. */
   async #inTurn<T>(asker: Asker, work: () => Promise<T>): Promise<T> {
-    if (this.#running >= this.#concurrency) await this.#wait(asker.source);
+    if (this.#running >= this.#concurrency) await this.#line.wait(asker);
     else this.#running += 1;
     try {
       if ((await asker.wanted?.()) === false) throw new NotWanted();
       return await work();
     } finally {
       // The place is handed on, so that nobody can slip in between.
-      const next = this.#next();
-      if (next === undefined) this.#running -= 1;
-      else next();
+      if (!this.#line.next()) this.#running -= 1;
     }
-  }
-
-  #wait(source: string): Promise<void> {
-    const line = this.#waiting.get(source) ?? [];
-    if (this.#waitingCount >= this.#maxWaiting || line.length >= this.#maxWaitingPerAddress) {
-      throw new HashQueueFull();
-    }
-    this.#waiting.set(source, line);
-    this.#waitingCount += 1;
-    return new Promise<void>((resolve) => line.push(resolve));
-  }
-
-  /** The first of the source whose turn it is, which then goes to the end. */
-  #next(): (() => void) | undefined {
-    for (const [source, line] of this.#waiting) {
-      const first = line.shift();
-      this.#waiting.delete(source);
-      if (line.length > 0) this.#waiting.set(source, line);
-      this.#waitingCount -= 1;
-      return first;
-    }
-    return undefined;
   }
 }

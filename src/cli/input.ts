@@ -1,12 +1,14 @@
 import { createInterface } from "node:readline";
 import { Writable } from "node:stream";
-import { ControlError } from "../control/errors.ts";
+import { NOT_UTF8 } from "../auth/passwords.ts";
+import { ControlError, EXIT } from "../control/errors.ts";
+import { decodeUtf8 } from "../text/utf8.ts";
 import type { Io } from "./io.ts";
 
 const MAX_LINE_BYTES = 64 * 1024;
 
-/** The first line of standard input, without its end; what follows is not read. */
-export async function readLine(io: Io): Promise<string> {
+/** The password in the first line of standard input; what follows is not read. */
+export async function readPassword(io: Io): Promise<string> {
   const chunks: Buffer[] = [];
   let size = 0;
   for await (const chunk of io.stdin) {
@@ -17,7 +19,9 @@ export async function readLine(io: Io): Promise<string> {
     if (end !== -1) break;
     if (size > MAX_LINE_BYTES) throw new ControlError("the line on standard input is too long");
   }
-  return Buffer.concat(chunks).toString("utf8").replace(/\r$/, "");
+  const line = decodeUtf8(Buffer.concat(chunks));
+  if (line === undefined) throw new ControlError(NOT_UTF8, EXIT.usage);
+  return line.replace(/\r$/, "");
 }
 
 /**

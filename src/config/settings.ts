@@ -41,7 +41,11 @@ export const SETTINGS: Settings = {
     maxSessionsPerUser: integer(16, [1, 100_000], "Logged-in sessions at once for one user."),
     queue: integer(128, [0, 100_000], "Places for correct logins that wait while all are taken."),
     queueTimeout: duration("30s", ["0", "1h"], "How long such a login waits before it is refused."),
-    maxUnauthenticated: integer(128, [1, 100_000], "Connections at once that have not logged in."),
+    maxUnauthenticated: integer(
+      128,
+      [1, 100_000],
+      "Connections at once that have not logged in, without those whose password is being checked.",
+    ),
     loginGrace: duration(
       "2m",
       ["1s", "1h"],

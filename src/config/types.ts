@@ -16,7 +16,7 @@ export interface Config {
     /** places for correct logins that wait while the server is full */
     readonly queue: number;
     readonly queueTimeout: number;
-    /** connections that have not logged in yet, at once */
+    /** connections that have not logged in yet, at once; those that wait for a hash not counted */
     readonly maxUnauthenticated: number;
     readonly loginGrace: number;
     /** wrong passwords or signatures a connection */

@@ -1,7 +1,7 @@
 import type { Socket } from "node:net";
 import type { AuditRecord } from "../store/types.ts";
 import { ControlError, EXIT } from "./errors.ts";
-import { LineReader } from "./lines.ts";
+import { LineNotUtf8, LineReader } from "./lines.ts";
 import { LocalControl } from "./local.ts";
 import { type ParsedLine, parseLine } from "./params.ts";
 import type { Hello, Method, ServerLine, Subscription, Topic } from "./protocol.ts";
@@ -87,8 +87,8 @@ export class ControlConnection {
           this.#socket.resume();
         }
       }
-    } catch {
-      this.#refuse("the line is too long");
+    } catch (error) {
+      this.#refuse(error instanceof LineNotUtf8 ? error.message : "the line is too long");
     }
   }
 

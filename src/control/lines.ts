@@ -1,8 +1,18 @@
+import { decodeUtf8 } from "../text/utf8.ts";
+
 /** A line is longer than agreed. */
 export class LineTooLong extends Error {
   constructor() {
     super("the line is too long");
     this.name = "LineTooLong";
+  }
+}
+
+/** A line is not UTF-8, so it is none of the control protocol's. */
+export class LineNotUtf8 extends Error {
+  constructor() {
+    super("the line is not UTF-8");
+    this.name = "LineNotUtf8";
   }
 }
 
@@ -22,7 +32,7 @@ export class LineReader {
 
   /**
    * The lines that these bytes complete, as they are asked for.
-   * @throws LineTooLong
+   * @throws LineTooLong, LineNotUtf8
    */
   *push(chunk: Buffer): Generator<string> {
     let from = 0;
@@ -34,7 +44,8 @@ export class LineReader {
       if (part.length > 0) this.#parts.push(part);
       if (this.#parts.length > MAX_PARTS) this.#parts = [Buffer.concat(this.#parts)];
       if (end < 0) return;
-      const line = Buffer.concat(this.#parts, this.#length).toString("utf8");
+      const line = decodeUtf8(Buffer.concat(this.#parts, this.#length));
+      if (line === undefined) throw new LineNotUtf8();
       this.#parts = [];
       this.#length = 0;
       from = end + 1;

@@ -15,32 +15,32 @@ export class DescriptorWatch {
   readonly #log: Logger;
   readonly #limit: number;
   /** as they are set */
-  readonly #limits: Config["limits"];
+  readonly #set: Pick<Config, "limits" | "auth">;
   #toldAt = Number.NEGATIVE_INFINITY;
 
   /** @param limit descriptors that the process may have */
-  constructor(log: Logger, limit: number, limits: Config["limits"]) {
+  constructor(log: Logger, limit: number, set: Pick<Config, "limits" | "auth">) {
     this.#log = log;
     this.#limit = limit;
-    this.#limits = limits;
+    this.#set = set;
     descriptors.onExhausted = () => this.#exhausted();
   }
 
   /** At the start, and when the settings have changed. */
   fit(): void {
-    const plan = planDescriptors(this.#limit, this.#limits);
+    const plan = planDescriptors(this.#limit, this.#set);
     descriptors.fit(plan.files);
     if (!plan.isShort) return;
-    const { maxSessions, queue, maxUnauthenticated, files } = plan;
+    const { maxSessions, queue, maxUnauthenticated, hashQueue, files } = plan;
     this.#log.warn(
-      { descriptors: this.#limit, maxSessions, queue, maxUnauthenticated, files },
+      { descriptors: this.#limit, maxSessions, queue, maxUnauthenticated, hashQueue, files },
       "too few file descriptors for the limits that are set: these hold instead (ulimit -n, LimitNOFILE)",
     );
   }
 
   /** Connections that may be read why they are refused, at once. */
   get maxRefused(): number {
-    return planDescriptors(this.#limit, this.#limits).refused;
+    return planDescriptors(this.#limit, this.#set).refused;
   }
 
   /** Connections that can't be accepted are closed by the runtime, which tells nobody. */

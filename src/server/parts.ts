@@ -40,7 +40,7 @@ export function makeParts({ root, config: set, store, log, readSettings }: Parts
     settings,
     config,
     ledger: new Ledger(store.ledger, () => recover(store, root)),
-    descriptors: new DescriptorWatch(log, limit, settings.config.limits),
+    descriptors: new DescriptorWatch(log, limit, settings.config),
     disks: new DiskWatch(root, log, space, store.reserve),
     space,
   };

@@ -1,7 +1,8 @@
 import { readFileSync } from "node:fs";
 import type { Config } from "../config/types.ts";
 
-type Limits = Config["limits"];
+/** What may be set so that it needs descriptors. */
+type Limited = Pick<Config, "limits" | "auth">;
 
 /** The server's own: the database, log and sockets, threads that hash, the walk along a path. */
 const OWN = 80;
@@ -9,7 +10,7 @@ const OWN = 80;
 /** Connections that are read why they are refused. */
 const MOST_REFUSED = 256;
 /** What they, connections before login, and logins that wait take at most of what there is. */
-const SHARES = { refused: 1 / 16, maxUnauthenticated: 1 / 4, queue: 1 / 8 };
+const SHARES = { refused: 1 / 16, maxUnauthenticated: 1 / 4, queue: 1 / 8, hashQueue: 1 / 8 };
 
 /** Of a session: its connection, its home, and a file. */
 const OF_A_SESSION = 3;
@@ -20,6 +21,8 @@ export interface DescriptorPlan {
   /** logins that wait for a place */
   readonly queue: number;
   readonly maxUnauthenticated: number;
+  /** connections that wait for a hash; those being hashed come on top */
+  readonly hashQueue: number;
   /** connections that are told why they are refused */
   readonly refused: number;
   /** clients' files and directories */
@@ -39,19 +42,20 @@ export function descriptorLimit(): number {
  * of the kinds goes without.
  * @param limit descriptors that the process may have
  */
-export function planDescriptors(limit: number, set: Limits): DescriptorPlan {
-  const all = Math.max(0, limit - OWN);
+export function planDescriptors(limit: number, { limits: set, auth }: Limited): DescriptorPlan {
+  const all = Math.max(0, limit - OWN - auth.hashConcurrency);
   const share = (wanted: number, most: number): number =>
     Math.min(wanted, Math.max(1, Math.floor(most)));
   const refused = share(MOST_REFUSED, all * SHARES.refused);
   const maxUnauthenticated = share(set.maxUnauthenticated, all * SHARES.maxUnauthenticated);
   const queue = share(set.queue, all * SHARES.queue);
-  const left = all - refused - maxUnauthenticated - queue;
+  const hashQueue = share(auth.hashQueue, all * SHARES.hashQueue);
+  const left = all - refused - maxUnauthenticated - queue - hashQueue;
   const maxSessions = share(set.maxSessions, left / OF_A_SESSION);
   const files = Math.max(1, left - 2 * maxSessions);
-  const given = maxSessions + queue + maxUnauthenticated;
-  const isShort = given < set.maxSessions + set.queue + set.maxUnauthenticated;
-  return { maxSessions, queue, maxUnauthenticated, refused, files, isShort };
+  const given = maxSessions + queue + maxUnauthenticated + hashQueue;
+  const isShort = given < set.maxSessions + set.queue + set.maxUnauthenticated + auth.hashQueue;
+  return { maxSessions, queue, maxUnauthenticated, hashQueue, refused, files, isShort };
 }
 
 /**
@@ -59,13 +63,14 @@ export function planDescriptors(limit: number, set: Limits): DescriptorPlan {
  * connections fitted to what the process may have open.
  */
 export function withFittedLimits(config: Config, limit: number): Config {
-  const planned = (key: "maxSessions" | "queue" | "maxUnauthenticated"): PropertyDescriptor => ({
-    get: () => planDescriptors(limit, config.limits)[key],
+  const planned = (key: keyof Omit<DescriptorPlan, "isShort">): PropertyDescriptor => ({
+    get: () => planDescriptors(limit, config)[key],
   });
   const limits = Object.create(config.limits, {
     maxSessions: planned("maxSessions"),
     queue: planned("queue"),
     maxUnauthenticated: planned("maxUnauthenticated"),
-  }) as Limits;
-  return Object.create(config, { limits: { value: limits } }) as Config;
+  }) as Config["limits"];
+  const auth = Object.create(config.auth, { hashQueue: planned("hashQueue") }) as Config["auth"];
+  return Object.create(config, { limits: { value: limits }, auth: { value: auth } }) as Config;
 }

@@ -17,6 +17,9 @@ const HISTORY = 200;
 // biome-ignore lint/suspicious/noControlCharactersInRegex: that is what these keys are
 const MEANINGLESS = /[\x00\x1c-\x1e]/;
 
+/** Ctrl-C, Ctrl-D, line feed and return. */
+const ENDS: ReadonlySet<number> = new Set([0x03, 0x04, 0x0a, 0x0d]);
+
 /** Keys handled before others have their turn. */
 const TURN = 64;
 
@@ -86,8 +89,9 @@ export class LineEditor {
       while (!edit.finished) {
         const chunk = await this.#pty.keys.read(signal, TURN);
         if (chunk === undefined) return undefined;
-        const rest = await edit.type(this.#decoder.write(chunk), signal);
-        this.#pty.keys.unread(Buffer.from(rest));
+        const end = lineEnd(chunk);
+        const rest = await edit.type(this.#decoder.write(chunk.subarray(0, end)), signal);
+        this.#pty.keys.unread(Buffer.concat([Buffer.from(rest), chunk.subarray(end)]));
         await setImmediate();
       }
     } finally {
@@ -95,6 +99,12 @@ export class LineEditor {
     }
     return edit.line === undefined ? undefined : encodeText(edit.line);
   }
+}
+
+/** Bytes up to the first key that ends a line: those behind it may be a password, or no text at all. */
+function lineEnd(chunk: Buffer): number {
+  const at = chunk.findIndex((byte) => ENDS.has(byte));
+  return at < 0 ? chunk.length : at + 1;
 }
 
 /** One line being edited. */

@@ -1,16 +1,16 @@
 import type { Logger } from "pino";
 import ssh2, { type AuthContext, type KeyboardAuthContext, type PublicKeyAuthContext } from "ssh2";
-import { ONE_MACHINE, sourceOf } from "../auth/addresses.ts";
+import { ONE_MACHINE, ONE_SITE, sourceOf } from "../auth/addresses.ts";
 import type { Authenticator } from "../auth/authenticator.ts";
 import { fingerprint } from "../auth/keys.ts";
 import { type Asker, HashQueueFull, NotWanted } from "../auth/passwords.ts";
 import { type Penalties, refusalText } from "../auth/penalties.ts";
 import { errorName } from "../errors.ts";
 import type { Login } from "../session/session.ts";
-import type { Account } from "../store/types.ts";
 import type { FailedLogins } from "./failed-logins.ts";
 import { DisconnectReason, type Protocol } from "./internals.ts";
 import { printable } from "./printable.ts";
+import { NO_PLACE, type Place } from "./strangers.ts";
 
 const METHODS: ("publickey" | "password" | "keyboard-interactive")[] = [
   "publickey",
@@ -39,6 +39,8 @@ export interface AuthenticationOptions {
   /** wrong passwords and signatures that end the connection */
   readonly tries: number;
   readonly protocol: Protocol;
+  /** the connection's, among those that have not logged in */
+  readonly place: Pick<Place, "wait" | "back">;
   disconnect(reason: DisconnectReason, text: string): void;
   /** What comes of this connection is not, or no more, the client's fault. */
   excuse(): void;
@@ -57,13 +59,14 @@ export class Authentication {
   #requests = 0;
   #failures = 0;
   #pending = 0;
-  #hashing = 0;
 
   constructor(options: AuthenticationOptions) {
     this.#options = options;
     const { address, gone, penalties } = options;
     this.#asker = {
       source: sourceOf(address, ONE_MACHINE),
+      site: sourceOf(address, ONE_SITE),
+      gone,
       // Asked as late as this, guesses made at once on many connections gain nothing.
       wanted: async () => {
         this.#wait = await penalties.wait(address);
@@ -88,11 +91,6 @@ export class Authentication {
   /** True while the client waits for an answer that takes long. */
   get busy(): boolean {
     return this.#pending > 0;
-  }
-
-  /** True while a password of it is hashed, or waits for its turn. */
-  get hashing(): boolean {
-    return this.#hashing > 0;
   }
 
   #attempt(context: AuthContext, work: Promise<void>): void {
@@ -141,19 +139,12 @@ export class Authentication {
   }
 
   async #password(context: AuthContext, password: string): Promise<void> {
-    const account = await this.#verify(context.username, password);
+    const { authenticator, place } = this.#options;
+    place.wait();
+    const account = await authenticator.verifyPassword(context.username, password, this.#asker);
     if (account === undefined) return this.#failed(context);
     const method = context.method === "password" ? "password" : "keyboard-interactive";
     return this.#proven(context, { account, method, key: undefined });
-  }
-
-  async #verify(name: string, password: string): Promise<Account | undefined> {
-    this.#hashing += 1;
-    try {
-      return await this.#options.authenticator.verifyPassword(name, password, this.#asker);
-    } finally {
-      this.#hashing -= 1;
-    }
   }
 
   async #publicKey(context: PublicKeyAuthContext): Promise<void> {
@@ -185,7 +176,8 @@ export class Authentication {
 
   /** A wrong password or signature. */
   async #failed(context: AuthContext): Promise<void> {
-    const { failedLogins, penalties, remote, address, log, tries, disconnect } = this.#options;
+    const { failedLogins, penalties, remote, address, log, tries, place, disconnect } =
+      this.#options;
     const user = printable(context.username, MAX_NAME);
     failedLogins.add(user, remote, context.method);
     log.info({ user, remote, method: context.method }, "login failed");
@@ -194,7 +186,8 @@ export class Authentication {
     await penalties.add(address, "login", user);
     if (this.#failures >= tries) {
       disconnect(DisconnectReason.noMoreAuthMethods, "Too many authentication failures");
-    } else this.#reject(context);
+    } else if (place.back()) this.#reject(context);
+    else disconnect(DisconnectReason.tooManyConnections, NO_PLACE);
   }
 
   /** The client went away before its turn, or its address is refused by now. */

@@ -27,7 +27,7 @@ import { Messages } from "./messages.ts";
 import { Outbox } from "./outbox.ts";
 import { formatRemote, printable } from "./printable.ts";
 import { Rekeying } from "./rekeying.ts";
-import type { Stranger } from "./strangers.ts";
+import type { Place, Stranger } from "./strangers.ts";
 
 /** Replies a client doesn't read: above this nothing more is read from it, in bytes. */
 const MAX_UNREAD = 8 * 1024 * 1024;
@@ -80,7 +80,7 @@ export class SshConnection implements Peer, ChannelsOwner, Stranger {
   readonly #log: Logger;
   readonly #gone = new AbortController();
   readonly #gate = new IdentGate();
-  readonly #onLoggedIn: () => void;
+  readonly #place: Place;
   readonly #since = performance.now();
   #grace: NodeJS.Timeout;
   #hasKeys = false;
@@ -99,11 +99,11 @@ export class SshConnection implements Peer, ChannelsOwner, Stranger {
   #offence: Offence | undefined = "no-login";
   #roundTrip = Number.POSITIVE_INFINITY;
 
-  /** @param onLoggedIn called once: the login is proven, or the connection is gone before */
-  constructor(socket: Socket, services: ConnectionServices, onLoggedIn: () => void) {
+  /** @param place left when the login is proven, or the connection is gone before */
+  constructor(socket: Socket, services: ConnectionServices, place: Place) {
     this.#socket = socket;
     this.#services = services;
-    this.#onLoggedIn = once(onLoggedIn);
+    this.#place = place;
     this.#address = socket.remoteAddress;
     this.remote = formatRemote(socket.remoteAddress, socket.remotePort);
     this.#log = services.log;
@@ -138,10 +138,6 @@ export class SshConnection implements Peer, ChannelsOwner, Stranger {
     return this.#authentication?.busy ?? false;
   }
 
-  get hashing(): boolean {
-    return this.#authentication?.hashing ?? false;
-  }
-
   /** ssh2 has read the client's identification; the key exchange comes next. */
   attach(connection: Connection, info: ClientInfo): void {
     const protocol = protocolOf(connection);
@@ -171,6 +167,7 @@ export class SshConnection implements Peer, ChannelsOwner, Stranger {
       gone: this.gone,
       tries: config.limits.loginTries,
       protocol,
+      place: this.#place,
       disconnect: (reason, text) => this.end(reason, text),
       excuse: () => this.excuse(),
       answered: () => {
@@ -240,7 +237,7 @@ export class SshConnection implements Peer, ChannelsOwner, Stranger {
   async #enter(connection: Connection, messages: Messages, login: Login): Promise<boolean> {
     clearTimeout(this.#grace);
     this.excuse();
-    this.#onLoggedIn();
+    this.#place.leave();
     try {
       const session = await this.#services.sessions.open(login, this);
       this.#session = session;
@@ -362,7 +359,7 @@ export class SshConnection implements Peer, ChannelsOwner, Stranger {
     clearTimeout(this.#showing);
     this.#charge();
     this.#rekeying?.stop();
-    this.#onLoggedIn();
+    this.#place.leave();
     this.#channels?.close();
     if (!this.#gone.signal.aborted) this.#gone.abort(new Error("the connection is gone"));
   }
@@ -379,13 +376,4 @@ function isProtocolError({
 }: Error & { level?: string; code?: unknown }): boolean {
   if (level !== undefined) return level === "protocol" || level === "handshake";
   return UNREADABLE.has(code) || (code === undefined && name === "Error");
-}
-
-function once(action: () => void): () => void {
-  let done = false;
-  return () => {
-    if (done) return;
-    done = true;
-    action();
-  };
 }

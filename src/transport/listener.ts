@@ -8,7 +8,7 @@ import { type ConnectionServices, SshConnection } from "./connection.ts";
 import type { HostKey } from "./host-keys.ts";
 import { socketOf } from "./internals.ts";
 import { Refusals } from "./refusals.ts";
-import { Strangers } from "./strangers.ts";
+import { type Stranger, Strangers } from "./strangers.ts";
 
 /** "SSH-2.0-" and this: no version of ours or of node. */
 const IDENT = "Moorage";
@@ -20,7 +20,7 @@ const BACKLOG = 511;
 const FULL = "Not allowed at this time";
 
 export interface ListenerOptions extends Omit<ConnectionServices, "config"> {
-  readonly config: Pick<Config, "server" | "limits" | "transport">;
+  readonly config: Pick<Config, "server" | "limits" | "transport" | "auth">;
   readonly hostKeys: readonly HostKey[];
   /** how many connections are read why they are refused, at once; others are closed */
   readonly maxRefused: () => number;
@@ -46,7 +46,11 @@ export class Listener {
     this.#services = options;
     this.#ssh = this.#sshServer();
     this.#refusals = new Refusals(IDENT, options.maxRefused);
-    this.#strangers = new Strangers(() => options.config.limits.maxUnauthenticated);
+    const { auth, limits } = options.config;
+    this.#strangers = new Strangers({
+      places: () => limits.maxUnauthenticated,
+      waiting: () => auth.hashQueue + auth.hashConcurrency,
+    });
     this.#net = createServer({ noDelay: true }, (socket) => void this.#accept(socket));
     this.#net.on("error", (error) => {
       // A failed start rejects listen() and is told there.
@@ -131,9 +135,14 @@ export class Listener {
       this.#refusals.refuseByLine(socket, FULL);
       return;
     }
-    let leave = (): void => {};
-    const connection = new SshConnection(socket, this.#services, () => leave());
-    leave = this.#strangers.add(connection, socket);
+    const stranger: Stranger = {
+      get busy() {
+        return connection.busy;
+      },
+      disconnect: (text) => connection.disconnect(text),
+    };
+    const place = this.#strangers.add(stranger, socket);
+    const connection = new SshConnection(socket, this.#services, place);
     this.#connections.set(socket, connection);
     socket.once("close", () => this.#connections.delete(socket));
     this.#ssh.injectSocket(socket);

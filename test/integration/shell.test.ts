@@ -283,6 +283,9 @@ describe("a shell", () => {
     await screen.until("$ ");
     screen.type("passwd\rwrong\rbrand-new-1\rbrand-new-1\r");
     await screen.until("passwd: that is not your current password\r\n");
+    const latin1 = Buffer.from("gr\u00fc\u00dfe-2026\r", "latin1");
+    screen.channel.write(Buffer.concat([Buffer.from("passwd\rold one\r"), latin1]));
+    await screen.until("passwd: the password is not UTF-8: set the terminal to UTF-8\r\n");
     screen.type("passwd\rold one\rbrand-new-1\rbrand-new-1\r");
     await screen.until("Password changed.\r\n");
     const client = await loggedIn("eve", "brand-new-1");

@@ -2,6 +2,7 @@ import { constants, openSync } from "node:fs";
 import { ReadStream, WriteStream } from "node:tty";
 import type { Prompts } from "../../client/types.ts";
 import { visible, visibleLines } from "../../text/safe.ts";
+import { isUnambiguous } from "../../text/utf8.ts";
 import type { Interrupts } from "./shell/interrupts.ts";
 import { Keyboard } from "./shell/keyboard.ts";
 
@@ -23,6 +24,8 @@ export function openDesk(): Desk | undefined {
     return undefined;
   }
 }
+
+const TRIES = 3;
 
 /** Asks on a terminal, which is taken at the first question and given back by `release`. */
 export class Person implements Prompts {
@@ -52,8 +55,15 @@ export class Person implements Prompts {
     return this.#keyboard;
   }
 
+  /** Asks again for what is not UTF-8, three times at most: it would be sent as something else. */
   async secret(prompt: string): Promise<string | undefined> {
-    return this.keyboard()?.line(visible(prompt), { echo: false });
+    const keyboard = this.keyboard();
+    for (let tries = 0; tries < TRIES; tries += 1) {
+      const answer = await keyboard?.line(visible(prompt), { echo: false });
+      if (answer === undefined || isUnambiguous(answer)) return answer;
+      keyboard?.show("What was typed is not UTF-8: set the terminal to UTF-8.");
+    }
+    return undefined;
   }
 
   async confirm(question: string): Promise<boolean> {

@@ -8,7 +8,7 @@ import { userJson } from "../../control/views.ts";
 import type { Role } from "../../store/types.ts";
 import { type Administration, administer, type Context } from "../context.ts";
 import { json, paint, quotaText } from "../format.ts";
-import { askNewPassword, readLine } from "../input.ts";
+import { askNewPassword, readPassword } from "../input.ts";
 import { type Limit, limitOf, maxFilesOption, quotaOption, roleOption } from "../options.ts";
 import { addKeyCommands, readKeyFile } from "./key.ts";
 import { userDetails, userTable } from "./user-text.ts";
@@ -173,7 +173,7 @@ async function passwordToAdd(
   options: AddOptions,
 ): Promise<{ password: string | undefined; generated: boolean }> {
   if (options.generate) return { password: generatePassword(), generated: true };
-  if (options.passwordStdin) return { password: await readLine(io), generated: false };
+  if (options.passwordStdin) return { password: await readPassword(io), generated: false };
   if (options.key !== undefined) return { password: undefined, generated: false };
   if (io.stdin.isTTY) return { password: await askNewPassword(io), generated: false };
   return { password: generatePassword(), generated: true };
@@ -231,7 +231,7 @@ async function passwd(context: Context, name: string, options: PasswdOptions): P
 
 async function newPassword({ io }: Context, options: PasswdOptions): Promise<string> {
   if (options.generate) return generatePassword();
-  return options.passwordStdin ? readLine(io) : askNewPassword(io);
+  return options.passwordStdin ? readPassword(io) : askNewPassword(io);
 }
 
 async function remove(

@@ -1,3 +1,4 @@
+import { isUnambiguous } from "../../text/utf8.ts";
 import type { Target } from "../types.ts";
 
 const REMOTE = /^(?:(?<user>[^@/:[\]]+)@)?(?:\[(?<bracketed>[^\]/]+)\]|(?<plain>[^@/:[\]]+)):/;
@@ -10,10 +11,16 @@ function checkedHost(host: string): string {
   return host;
 }
 
+function checkedUser(user: string): string {
+  // Another name than the one that was typed would be sent.
+  if (!isUnambiguous(user)) throw new Error(`the user name is not UTF-8: ${JSON.stringify(user)}`);
+  return user;
+}
+
 function target(host: string, user?: string, port?: number, path?: string): Target {
   return {
     host: checkedHost(host),
-    ...(user === undefined || user === "" ? {} : { user }),
+    ...(user === undefined || user === "" ? {} : { user: checkedUser(user) }),
     ...(port === undefined ? {} : { port }),
     ...(path === undefined || path === "" ? {} : { path }),
   };

@@ -1,3 +1,4 @@
+import { isUnambiguous } from "../../text/utf8.ts";
 import { type ByteString, display } from "../../vfs/path.ts";
 import type { Call, Command } from "../call.ts";
 import { CommandError } from "../errors.ts";
@@ -34,6 +35,8 @@ async function ask(call: Call, prompt: string): Promise<string> {
   const answer = await terminal.readSecret(prompt, call.signal);
   if (answer === undefined) throw new CommandError("not changed");
   const text = decodeText(answer);
-  if (/\p{Cs}/u.test(text)) throw new CommandError("a password must be UTF-8 text");
+  if (!isUnambiguous(text)) {
+    throw new CommandError("the password is not UTF-8: set the terminal to UTF-8");
+  }
   return text;
 }

@@ -207,6 +207,14 @@ describe("changing a user", () => {
     expect(changes().at(-1)).toEqual(["users.password", { name: "user00001", password: "geheim" }]);
   });
 
+  it("takes a pasted password as it is, for the server to take or refuse", async () => {
+    const pasted = `two\nlines ${"x".repeat(2_000)}`;
+    bench.keys("p", "tab").send({ type: "paste", text: pasted }).keys("tab");
+    bench.send({ type: "paste", text: pasted }).keys("enter");
+    await bench.settle(control);
+    expect(changes().at(-1)).toEqual(["users.password", { name: "user00001", password: pasted }]);
+  });
+
   it("asks before it disables, and enables without", async () => {
     bench.keys("d");
     expect(dialog()?.kind).toBe("confirm");

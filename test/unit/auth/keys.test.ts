@@ -207,6 +207,8 @@ test("a comment keeps its words and loses what could move a terminal", () => {
     "my  [31mlaptop ä",
   );
   expect(parsePublicKey(`${ED25519} ${"x".repeat(1_000)}`).comment).toHaveLength(200);
+  const seals = parsePublicKey(`${ED25519} ${"\u{1f9ad}".repeat(300)}`).comment;
+  expect(seals).toBe("\u{1f9ad}".repeat(200));
 });
 
 test("garbage is refused with one line that does not quote it", () => {

@@ -49,6 +49,8 @@ describe("a new password", () => {
     expect(await refusePassword("gr\u{FFFD}\u{FFFD}e-2026", "x", LAX)).toMatch(/not UTF-8/);
     expect(await refusePassword("gr\udcfc\udcdfe-2026", "x", LAX)).toMatch(/not UTF-8/);
     expect(await refusePassword("é".repeat(600), "x", LAX)).toMatch(/longer than 1024 bytes/);
+    expect(await refusePassword("gr\ufffdn", "x", LAX)).toMatch(/not UTF-8/);
+    expect(await refusePassword("\ufeffx", "x", LAX)).toMatch(/one that nobody sees/);
   });
 
   it("is not quoted", async () => {

@@ -76,6 +76,21 @@ test("an overlong password is wrong, costs one verification and is never hashed"
   expect(verify.mock.calls).toEqual([[hash, ""]]);
 });
 
+test.each(["gr\ufffd\ufffde-2026", "half a pair \ud83d", "\udc80"])(
+  "attack: %j stands for several passwords: it is never right and never hashed, for the same work",
+  async (password) => {
+    const passwords = new Passwords(SMALL);
+    await expect(passwords.hash(password)).rejects.toThrow(/the password is not UTF-8/);
+    const hash = await argon2.hash(password, { memoryCost: 1024, timeCost: 1, parallelism: 1 });
+    const verify = vi.spyOn(argon2, "verify");
+    expect(await passwords.verify(hash, password)).toBe(false);
+    expect(await passwords.verify(null, password)).toBe(false);
+    expect(verify.mock.calls).toEqual([
+      [hash, ""],
+      [expect.stringMatching(DUMMY), ""],
+    ]);
+  },
+);
 test("attack: another text that isn't UTF-8 does not pass for a password that wasn't either", async () => {
   const passwords = new Passwords(SMALL);
   const [set, tried] = [

@@ -1,6 +1,6 @@
 import { PassThrough } from "node:stream";
 import { describe, expect, test } from "vitest";
-import { askNewPassword, readLine } from "../../../src/cli/input.ts";
+import { askNewPassword, readPassword } from "../../../src/cli/input.ts";
 import type { Io } from "../../../src/cli/io.ts";
 
 function world(): Io & { stdin: PassThrough; printed: string[] } {
@@ -15,7 +15,7 @@ function world(): Io & { stdin: PassThrough; printed: string[] } {
   };
 }
 
-describe("readLine", () => {
+describe("readPassword", () => {
   test.each([
     [["secret\n"], "secret"],
     [["secret\r\n"], "secret"],
@@ -29,7 +29,7 @@ describe("readLine", () => {
     const io = world();
     for (const chunk of chunks) io.stdin.write(chunk);
     io.stdin.end();
-    expect(await readLine(io)).toBe(line);
+    expect(await readPassword(io)).toBe(line);
   });
 
   test("a character split between two chunks stays whole", async () => {
@@ -37,19 +37,34 @@ describe("readLine", () => {
     const [first, second] = [Buffer.from("ä\n").subarray(0, 1), Buffer.from("ä\n").subarray(1)];
     io.stdin.write(first);
     setImmediate(() => io.stdin.end(second));
-    expect(await readLine(io)).toBe("ä");
+    expect(await readPassword(io)).toBe("ä");
+  });
+
+  test.each(["6772fcdf650a", "c3", "eda0800a"])(
+    "bytes that are not UTF-8 are refused: %s",
+    async (hex) => {
+      const io = world();
+      io.stdin.end(Buffer.from(hex, "hex"));
+      await expect(readPassword(io)).rejects.toThrow(/the password is not UTF-8/);
+    },
+  );
+
+  test("a byte order mark stays: it is refused later, and not left out", async () => {
+    const io = world();
+    io.stdin.end("\ufeffsecret\n");
+    expect(await readPassword(io)).toBe("\ufeffsecret");
   });
 
   test("doesn't wait for the end of the input", async () => {
     const io = world();
     io.stdin.write("secret\n");
-    expect(await readLine(io)).toBe("secret");
+    expect(await readPassword(io)).toBe("secret");
   });
 
   test("a line without an end is refused", async () => {
     const io = world();
     io.stdin.end(Buffer.alloc(1_000_000, "x"));
-    await expect(readLine(io)).rejects.toThrow(/too long/);
+    await expect(readPassword(io)).rejects.toThrow(/too long/);
   });
 });
 

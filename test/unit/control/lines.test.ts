@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { LineReader, LineTooLong } from "../../../src/control/lines.ts";
+import { LineNotUtf8, LineReader, LineTooLong } from "../../../src/control/lines.ts";
 
 test("gives the lines whole, however the bytes are cut", () => {
   const lines = fc.array(fc.string({ unit: "grapheme" }).map((s) => s.replace(/\n/g, "")));
@@ -31,4 +31,12 @@ test.each([1, 3, 100_000])("a line that is too long is refused, %i bytes at a ti
   };
   expect(push).toThrow(LineTooLong);
   expect(sent).toBeLessThanOrEqual(5_000);
+});
+
+test("a line that is not UTF-8 is refused: two of them would be the same text", () => {
+  const reader = new LineReader(5_000);
+  const push = (): string[] => [
+    ...reader.push(Buffer.from('{"name":"gr\u00fc\u00dfe"}\n', "latin1")),
+  ];
+  expect(push).toThrow(LineNotUtf8);
 });

@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { setTimeout } from "node:timers/promises";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import type { ShellContext } from "../../../src/shell/context.ts";
@@ -278,6 +279,14 @@ describe("a shell at a terminal", () => {
     await client.until("not changed\r\n");
     await client.until("\r\n1\r\n");
     expect(changed).toEqual(["old", "secret", "wrong", "n"]);
+  });
+
+  it("what is typed ahead of a command reaches it byte by byte", async () => {
+    shell();
+    await client.until(PROMPT);
+    client.send(Buffer.from("md5 -r\rgr\u00fc\u00dfe\r\x04", "latin1"));
+    const sum = createHash("md5").update(Buffer.from("gr\u00fc\u00dfe\n", "latin1")).digest("hex");
+    await client.until(sum);
   });
 
   it("follows the window's size", async () => {

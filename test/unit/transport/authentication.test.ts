@@ -18,6 +18,7 @@ test("somebody fills the queue of password checks: who finds it full is not char
     address: "192.0.2.1",
     gone: new AbortController().signal,
     tries: 6,
+    place: { wait: () => void steps.push("waits"), back: () => true },
     disconnect: (_reason: number, text: string) => void steps.push(text),
     excuse: () => void steps.push("excused"),
     answered: () => void steps.push("answered"),
@@ -29,5 +30,10 @@ test("somebody fills the queue of password checks: who finds it full is not char
   });
   authentication.handle(context as unknown as AuthContext);
   await vi.waitFor(() => expect(steps).toContain("answered"));
-  expect(steps).toEqual(["excused", "Too many logins at once: try again later", "answered"]);
+  expect(steps).toEqual([
+    "waits",
+    "excused",
+    "Too many logins at once: try again later",
+    "answered",
+  ]);
 });

@@ -26,6 +26,8 @@ describe("a target", () => {
     "/etc/passwd",
     "sftp://ann:secret@host/",
     "sftp://",
+    "gr\ufffdn@host",
+    "\ud800@host:x",
   ])("refuses %j in one line", (text) => {
     expect(() => parseTarget(text)).toThrow(/^[^\n]+$/);
   });
