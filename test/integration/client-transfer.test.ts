@@ -546,6 +546,26 @@ describe("a file that was damaged on its way", () => {
   });
 });
 
+describe("a tree deeper than any path leads", () => {
+  it.each(["up", "down"] as const)(
+    "goes %s as deep as paths lead, and the rest is told",
+    async (direction) => {
+      const { source, target, run } = sides(direction);
+      let path = source;
+      for (let level = 0; level < 300; level += 1) {
+        mkdirSync(path);
+        if (level % 100 === 50) writeFileSync(join(path, "file"), `${level}`);
+        path += "/d";
+      }
+      const { summary } = await run({ recursive: true });
+      expect(summary).toMatchObject({ files: 3, failed: 1 });
+      for (const level of [50, 150, 250]) {
+        expect(readFileSync(join(target, "d/".repeat(level), "file"), "utf8")).toBe(`${level}`);
+      }
+    },
+  );
+});
+
 describe("a person who gives up on small files", () => {
   // The job waits a second for the answers: a machine that stands still so long gets another try.
   it.each(["start", "progress"])(

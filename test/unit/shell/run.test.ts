@@ -378,6 +378,34 @@ describe("large directories", () => {
   });
 });
 
+describe("deep trees", () => {
+  it("are found, counted, listed, copied and removed to their bottom", async () => {
+    const fs = new MemoryFs();
+    const levels = 1000;
+    let path = "";
+    for (let level = 0; level < levels; level += 1) {
+      path += "/d";
+      await fs.makeDirectory(fromText(path));
+    }
+    const shell = new Shell(contextOf(fs));
+    const lines = async (line: string): Promise<string[]> => {
+      const done = await run(shell, line);
+      expect({ line, ...done }).toMatchObject({ status: 0, stderr: "" });
+      return done.stdout.split("\n").slice(0, -1);
+    };
+    expect((await lines("find /d")).at(-1)).toBe(path);
+    expect(await lines("du /d")).toHaveLength(levels);
+    const listed = await lines("ls -R /d");
+    expect(listed.filter((line) => line.endsWith(":"))).toHaveLength(levels);
+    expect(listed.at(-1)).toBe(`${path}:`);
+    await lines("cp -r /d /e");
+    expect((await lines("find /e")).at(-1)).toBe(path.replace("/d", "/e"));
+    expect((await lines("rm -rv /d")).at(0)).toBe(`removed directory '${path}'`);
+    await lines("rm -r /e");
+    expect(await lines("ls -A /")).toEqual([]);
+  });
+});
+
 describe("a terminal", () => {
   const terminal = { columns: 25, readSecret: async () => undefined };
 

@@ -1,0 +1,100 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { afterAll, beforeAll, expect, test, vi } from "vitest";
+import { onDisk } from "../support/instance.ts";
+import { chances, MixedLoad } from "../support/mixed-load.ts";
+import {
+  type EmptyInstance,
+  openInstance,
+  type SpawnedServer,
+  spawnServer,
+} from "../support/server.ts";
+import { makeKey } from "../support/ssh-client.ts";
+
+/** More by the environment for a long run: `npm run test:crash`. */
+const ROUNDS = Number(process.env.CRASH_ROUNDS ?? 4);
+const SEED = Number(process.env.CRASH_SEED ?? 1);
+
+const USERS = ["ann", "bob", "zoe"];
+const QUOTA = 120 * 1024 * 1024;
+
+const PATIENCE = { timeout: 20_000, interval: 50 };
+
+/** How long the load runs before the server is killed, in milliseconds. */
+const SHORTEST = 100;
+const LONGEST = 1_500;
+
+const key = makeKey();
+let instance: EmptyInstance;
+let server: SpawnedServer | undefined;
+
+beforeAll(async () => {
+  instance = await openInstance(
+    USERS.map((name) => ({ name, keys: [key.public], quotaBytes: QUOTA })),
+  );
+});
+
+afterAll(async () => {
+  await server?.kill();
+  await instance?.close();
+});
+
+async function usages() {
+  const found: Record<string, unknown> = {};
+  for (const name of USERS) {
+    const { id = 0 } = (await instance.store.users.byName(name)) ?? {};
+    const { usedBytes, usedFiles } = await instance.store.ledger.usage(id);
+    found[name] = { bytes: usedBytes, files: usedFiles };
+  }
+  return found;
+}
+
+function disks() {
+  return Object.fromEntries(USERS.map((name) => [name, onDisk(instance.home(name))]));
+}
+
+test(
+  "kill -9 while several users upload, remove, rename, copy and truncate: usage equals the disk",
+  async () => {
+    const random = chances(SEED);
+    const done = new Map<string, number>();
+    let ahead = 0;
+    for (let round = 0; round < ROUNDS; round += 1) {
+      server = await spawnServer(instance.root);
+      // After the start, which recovers.
+      const where = { seed: SEED, round };
+      expect({ ...where, ...(await usages()) }).toEqual({ ...where, ...disks() });
+      const running = server;
+      const loads = await Promise.all(
+        USERS.map((user, at) =>
+          MixedLoad.start(running, user, key, SEED + round * USERS.length + at),
+        ),
+      );
+      await sleep(SHORTEST + random() * (LONGEST - SHORTEST));
+      // Now and then the load ends first: what hangs in the server keeps the books from being right.
+      const quiet = round % 3 === 2;
+      if (!quiet) await running.kill();
+      await Promise.all(loads.map((load) => load.end()));
+      if (quiet) await vi.waitFor(async () => expect(await usages()).toEqual(disks()), PATIENCE);
+      await running.kill();
+      for (const load of loads) {
+        for (const [kind, count] of load.done) done.set(kind, (done.get(kind) ?? 0) + count);
+      }
+      expect(server.output()).not.toContain("unexpected error");
+      if (JSON.stringify(await usages()) !== JSON.stringify(disks())) ahead += 1;
+    }
+    server = await spawnServer(instance.root);
+    expect(await usages()).toEqual(disks());
+    // Else it was not killed in the midst of it.
+    expect(ahead).toBeGreaterThan(0);
+    expect([...done.keys()].sort()).toEqual([
+      "copy-data",
+      "cp",
+      "put",
+      "rename",
+      "tree",
+      "truncate",
+    ]);
+    if (ROUNDS > 4) console.log(`${ROUNDS} rounds, seed ${SEED}; books ahead in ${ahead}:`, done);
+  },
+  60_000 + ROUNDS * 15_000,
+);
