@@ -42,7 +42,9 @@ mount_places() {
   root=$1/root
   places | while read -r place; do
     mkdir -p "$root$place"
-    mountpoint -q "$root$place" || mount --rbind --make-rslave "$place" "$root$place"
+    # Of /dev with its terminals, of the rest without what is mounted in it: another such root, too.
+    [ "$place" = /dev ] && how=rbind || how=bind
+    mountpoint -q "$root$place" || mount "--$how" --make-rslave "$place" "$root$place"
   done
 }
 
