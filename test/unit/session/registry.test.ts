@@ -1,6 +1,7 @@
 import { pino } from "pino";
 import { expect, test, vi } from "vitest";
 import type { Digests } from "../../../src/digests/types.ts";
+import { ProcessMemory } from "../../../src/memory/process-memory.ts";
 import type { Admission } from "../../../src/session/admission.ts";
 import type { CommandServices } from "../../../src/session/commands.ts";
 import { type RegistryOptions, Sessions } from "../../../src/session/registry.ts";
@@ -24,6 +25,7 @@ test("a session is kicked while its home is being opened: it is not let in", asy
     digestsOf: () => ({}) as Digests,
     loggedIn: async () => {},
     limits: { idleTimeout: 0, handlesPerChannel: 64 },
+    memory: new ProcessMemory(0),
     commands: {} as CommandServices,
     counts: { bytesIn: 0, bytesOut: 0, logins: 0, refusals: 0 },
   } as unknown as RegistryOptions);
