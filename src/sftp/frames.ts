@@ -4,6 +4,9 @@ import { compact } from "../session/channel.ts";
 const SMALL_CHUNK = 4096;
 const SLAB = 32 * 1024;
 
+/** What the chunks that wait may take in memory beyond twice their bytes. */
+const SPARE = 1024 * 1024;
+
 /**
  * Received bytes that nobody has looked at yet, as the chunks they came in. A frame is only taken
  * out when there is room to work on it; nothing is joined unless a caller asks for joined bytes.
@@ -14,8 +17,15 @@ export class FrameQueue {
   #first = 0;
   #offset = 0;
   #size = 0;
+  /** what the chunks lie in, in bytes: those of one packet after the other share it */
+  #memory = 0;
   #slab: Buffer | undefined;
   #slabEnd = 0;
+
+  /** What the waiting bytes keep in memory. */
+  get memory(): number {
+    return this.#memory;
+  }
 
   /** Bytes waiting. */
   get size(): number {
@@ -27,9 +37,19 @@ export class FrameQueue {
     this.#size += chunk.length;
     if (chunk.length < SMALL_CHUNK && this.#first < this.#chunks.length) this.#append(chunk);
     else {
-      this.#chunks.push(compact(chunk));
+      this.#add(compact(chunk));
       this.#slab = undefined;
     }
+  }
+
+  /** A client can choose what comes between its data, and so how much each chunk keeps. */
+  #add(chunk: Buffer): void {
+    const shared = chunk.buffer === this.#chunks.at(-1)?.buffer;
+    const cost = shared ? 0 : chunk.buffer.byteLength;
+    const isDear = this.#memory + cost > 2 * this.#size + SPARE;
+    const kept = isDear && cost > chunk.length ? copyOf(chunk) : chunk;
+    this.#memory += kept === chunk ? cost : chunk.length;
+    this.#chunks.push(kept);
   }
 
   /** The length field of the next frame, in bytes after it; -1 while its four bytes are missing. */
@@ -99,6 +119,7 @@ export class FrameQueue {
     this.#first = 0;
     this.#offset = 0;
     this.#size = 0;
+    this.#memory = 0;
     this.#slab = undefined;
   }
 
@@ -107,6 +128,9 @@ export class FrameQueue {
     this.#size -= length;
     if (this.#offset < chunk.length) return;
     this.#offset = 0;
+    if (chunk.buffer !== this.#chunks[this.#first + 1]?.buffer) {
+      this.#memory -= chunk.buffer.byteLength;
+    }
     this.#first++;
     if (this.#first === this.#chunks.length) this.#dropAll();
     else if (this.#first >= 64) {
@@ -132,9 +156,18 @@ export class FrameQueue {
       this.#chunks[this.#chunks.length - 1] = slab.subarray(start, this.#slabEnd);
       return;
     }
-    this.#slab = Buffer.allocUnsafeSlow(SLAB);
+    // Between large chunks there is mostly one small one.
+    this.#slab = Buffer.allocUnsafeSlow(slab === undefined ? SMALL_CHUNK : SLAB);
     this.#slab.set(chunk, 0);
     this.#slabEnd = chunk.length;
+    this.#memory += this.#slab.length;
     this.#chunks.push(this.#slab.subarray(0, chunk.length));
   }
+}
+
+/** In memory of its own, not in a part of what others share. */
+function copyOf(chunk: Buffer): Buffer {
+  const copy = Buffer.allocUnsafeSlow(chunk.length);
+  copy.set(chunk);
+  return copy;
 }

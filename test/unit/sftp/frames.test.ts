@@ -50,6 +50,39 @@ describe("FrameQueue", () => {
     expect(slices[1]).toBe(chunks[1]);
   });
 
+  it("attack: whatever comes between a client's data, what waits takes about twice its bytes", () => {
+    const KIB = 1024;
+    const crumbs: [string, () => Buffer[]][] = [
+      ["a quarter of a chunk", () => [Buffer.alloc(64 * KIB).subarray(0, 16 * KIB)]],
+      ["tiny between large", () => [Buffer.alloc(4 * KIB), Buffer.alloc(1)]],
+      ["tiny of wide packets", () => [Buffer.alloc(256 * KIB).subarray(0, 10)]],
+      [
+        "a third of two in turns",
+        () => [64, 60].map((n) => Buffer.alloc(n * KIB).subarray(20_000)),
+      ],
+    ];
+    for (const [name, make] of crumbs) {
+      const queue = new FrameQueue();
+      const kept = new Set<ArrayBufferLike>();
+      for (let i = 0; i < 3000 && queue.size < 3 * KIB * KIB; i++) {
+        for (const chunk of make()) queue.push(chunk);
+      }
+      const memory = queue.memory;
+      const bytes = queue.size;
+      for (let left = bytes; left > 0; ) {
+        const slices: Buffer[] = [];
+        const length = Math.min(left, 50_000);
+        queue.takeSlices(length, slices);
+        for (const { buffer } of slices) kept.add(buffer);
+        left -= length;
+      }
+      const real = [...kept].reduce((sum, { byteLength }) => sum + byteLength, 0);
+      expect(real, name).toBeLessThanOrEqual(memory);
+      expect(memory, name).toBeLessThanOrEqual(2 * bytes + KIB * KIB + 64 * KIB);
+      expect(queue.memory, name).toBe(0);
+    }
+  });
+
   it("attack: chunks of a little data don't keep the wide packets they came in", () => {
     const queue = new FrameQueue();
     for (let i = 0; i < 4; i++) queue.push(Buffer.alloc(256 * 1024).subarray(9, 9 + 4096));
