@@ -1,5 +1,6 @@
 import { isSafe } from "../text/safe.ts";
 import { impossiblePassword } from "./passwords.ts";
+import { strength } from "./strength.ts";
 
 /** What a new password must be; fields of the `auth` settings. */
 export interface PasswordRule {
@@ -8,9 +9,6 @@ export interface PasswordRule {
   /** 0 to 4 on zxcvbn's scale: how many guesses it takes; 0 takes every password */
   readonly passwordStrength: number;
 }
-
-/** Behind so many characters no password is obvious; looking at more takes long. */
-const LOOKED_AT = 64;
 
 /**
  * Why a new password of `user` can't be taken; undefined when it can. The text has one line and does
@@ -32,17 +30,7 @@ export async function refusePassword(
   if (characters < least) {
     return `the password has ${characters} characters: take ${least} or more`;
   }
-  if (passwordStrength === 0 || (await strength(password, user)) >= passwordStrength) return;
+  if (passwordStrength === 0 || (await strength(password, [user, "moorage"])) >= passwordStrength)
+    return;
   return "the password is one that is soon guessed: take a longer one, of words that don't belong together";
-}
-
-/** @returns 0 to 4 (D. Wheeler, "zxcvbn: Low-Budget Password Strength Estimation", 2016) */
-async function strength(password: string, user: string): Promise<number> {
-  // Only who sets a password waits for the dictionaries: 0.15 s.
-  const [{ ZxcvbnFactory }, { dictionary, adjacencyGraphs }] = await Promise.all([
-    import("@zxcvbn-ts/core"),
-    import("@zxcvbn-ts/language-common"),
-  ]);
-  const estimator = new ZxcvbnFactory({ dictionary, graphs: adjacencyGraphs });
-  return estimator.check(password.slice(0, LOOKED_AT), [user, "moorage"]).score;
 }

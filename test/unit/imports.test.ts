@@ -102,8 +102,9 @@ const KEPT_TO: Readonly<Record<string, readonly string[]>> = {
   "better-sqlite3": ["src/store/"],
   "moorage-sqlite-node20": ["src/store/database-driver.ts"],
   argon2: ["src/auth/passwords.ts"],
-  "@zxcvbn-ts/core": ["src/auth/password-rule.ts"],
-  "@zxcvbn-ts/language-common": ["src/auth/password-rule.ts"],
+  // In a thread only: it would hold up all sessions.
+  "@zxcvbn-ts/core": ["src/auth/strength-worker.js"],
+  "@zxcvbn-ts/language-common": ["src/auth/strength-worker.js"],
   blessed: ["admin/"],
   zod: ["src/config/", "src/control/params.ts"],
   "smol-toml": ["src/config/"],
