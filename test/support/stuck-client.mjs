@@ -1,9 +1,9 @@
 // The file shell on this terminal, with a server whose transfers don't end when they are told to.
 // Runs the built code. argv: a directory for its state.
 import { connect } from "../../dist/src/cli/client/connect.js";
-import { Interrupts } from "../../dist/src/cli/client/shell/interrupts.js";
-import { processOutput } from "../../dist/src/cli/client/report/output.js";
 import { Person } from "../../dist/src/cli/client/person.js";
+import { processOutput } from "../../dist/src/cli/client/report/output.js";
+import { Interrupts } from "../../dist/src/cli/client/shell/interrupts.js";
 
 // Nothing is left behind when the terminal goes.
 process.on("SIGHUP", () => process.exit(129));

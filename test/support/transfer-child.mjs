@@ -1,7 +1,8 @@
 // A process that runs one transfer until it is done or killed: argv one object in JSON. Runs the
 // built code. Exits 0 when every file arrived, 1 otherwise; prints each event as a line of JSON.
-import { openJournal } from "../../dist/src/client/transfer/journal.js";
+
 import { openRemote } from "../../dist/src/client/login/login.js";
+import { openJournal } from "../../dist/src/client/transfer/journal.js";
 import { runJob } from "../../dist/src/client/transfer/transfer.js";
 
 const { login, job, state, quiet } = JSON.parse(process.argv[2]);
