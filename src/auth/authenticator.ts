@@ -47,9 +47,23 @@ export class Authenticator {
     if (!right || account === undefined || hash === null) return undefined;
     // Hashing takes long: the account may have been disabled or changed meanwhile.
     const now = await this.#store.users.byId(account.id);
-    if (now === undefined || !now.enabled || now.passwordHash !== hash) return undefined;
+    if (now === undefined || !now.enabled) return undefined;
+    // Another login of the user may have hashed the same password anew.
+    if (now.passwordHash !== hash) return this.#verifyAgain(now, password, asker);
     if (this.#passwords.needsRehash(hash)) this.#rehash(now, hash, password);
     return now;
+  }
+
+  /** Once only: who is changed again and again meanwhile is refused. */
+  async #verifyAgain(
+    account: Account,
+    password: string,
+    asker: Asker | undefined,
+  ): Promise<Account | undefined> {
+    const { id, passwordHash } = account;
+    if (!(await this.#passwords.verify(passwordHash, password, asker))) return undefined;
+    const now = await this.#store.users.byId(id);
+    return now?.enabled && now.passwordHash === passwordHash ? now : undefined;
   }
 
   /**

@@ -6,6 +6,7 @@ import type { KeyPair, Target } from "./ssh-client.ts";
 
 const MIB = 1024 * 1024;
 const NAMES = 4;
+const LARGE = 32 * MIB;
 const CREATE = OpenFlag.WRITE | OpenFlag.CREAT | OpenFlag.TRUNC;
 
 /** Numbers from 0 up to 1, the same for the same seed (mulberry32). */
@@ -44,7 +45,7 @@ export class MixedLoad {
     this.#loops = [
       this.#loop("put", () => this.#put(puts)),
       this.#loop("rename", () => this.#rename(renames)),
-      this.#loop("truncate", () => this.#truncate(cuts)),
+      this.#loop("cut", () => this.#cut(cuts, first)),
       this.#loop("copy-data", () => this.#copyData(copies)),
       this.#loop("cp", () => first.exec(`cp ${this.#name()} ${this.#name()}`)),
       this.#loop("tree", () => second.exec(this.#tree())),
@@ -91,7 +92,7 @@ export class MixedLoad {
   }
 
   #size(): number {
-    return Math.floor(this.#random() ** 2 * 48 * MIB);
+    return Math.floor(this.#random() ** 2 * 24 * MIB);
   }
 
   async #put(sftp: SftpClient): Promise<void> {
@@ -112,11 +113,17 @@ export class MixedLoad {
     await new Promise((resolve) => setTimeout(resolve, this.#random() * 20));
   }
 
-  async #truncate(sftp: SftpClient): Promise<void> {
-    // Mostly shorter; what makes a file longer again would let a copy of it go on.
-    const size = this.#random() < 0.2 ? this.#size() : Math.floor(this.#random() * MIB);
-    await sftp.call(sftp.requests.setstat(this.#name(), { size }));
-    await new Promise((resolve) => setTimeout(resolve, this.#random() * 40));
+  /** Copies a large file, which gets shorter meanwhile. */
+  async #cut(sftp: SftpClient, other: PacketConnection): Promise<void> {
+    const r = sftp.requests;
+    const handle = await sftp.open("large", CREATE);
+    await sftp.all(r.fsetstat(handle, { size: LARGE }), r.close(handle));
+    const copying = other.exec("cp large copy");
+    copying.catch(() => {});
+    await new Promise((resolve) => setTimeout(resolve, this.#random() * 60));
+    await sftp.call(r.setstat("large", { size: Math.floor(this.#random() * MIB) }));
+    await copying;
+    await sftp.call(r.setstat(this.#name(), { size: this.#size() }));
   }
 
   async #copyData(sftp: SftpClient): Promise<void> {

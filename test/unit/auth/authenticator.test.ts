@@ -75,6 +75,19 @@ test.each<[string, (store: Store, id: number) => Promise<unknown>]>([
   expect(await authenticator.verifyPassword("ann", "right")).toBeUndefined();
 });
 
+test("a right password is right, too, while another login hashes it anew", async () => {
+  const { store, authenticator, passwords, ann } = await setUp();
+  const anew = await passwords.hash("right");
+  const real = passwords.verify.bind(passwords);
+  const verify = vi.spyOn(passwords, "verify").mockImplementation(async (hash, password) => {
+    const right = await real(hash, password);
+    await store.users.setPassword(ann.id, anew);
+    return right;
+  });
+  expect(await authenticator.verifyPassword("ann", "right")).toMatchObject({ passwordHash: anew });
+  expect(verify).toHaveBeenCalledTimes(2);
+});
+
 test("too many at once is an error of its own, not a wrong password", async () => {
   const { authenticator } = await setUp({ hashConcurrency: 1, hashQueue: 0 });
   const first = authenticator.verifyPassword("ann", "right");
