@@ -209,10 +209,13 @@ export class Ledger {
   async settleLate(): Promise<void> {
     if (this.#unsettled.size === 0) return;
     const rows = await this.#store.journalOf(this.#store.node);
-    for (const row of rows.filter((left) => this.#unsettled.has(left.row))) {
-      await this.#store.settle(row, () => outcome(this.#store.root, row));
+    const left = new Map(rows.map((row) => [row.row, row]));
+    // Others may be added meanwhile: only what is settled, or has no row any more, is forgotten.
+    for (const number of [...this.#unsettled]) {
+      const row = left.get(number);
+      if (row !== undefined) await this.#store.settle(row, () => outcome(this.#store.root, row));
+      this.#unsettled.delete(number);
     }
-    this.#unsettled.clear();
   }
 
   #drop(holder: Reservation): void {

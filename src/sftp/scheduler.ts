@@ -214,7 +214,9 @@ export class Scheduler {
       this.#credit += batch.frameBytes;
       this.#complete(slot, reply);
     };
-    batch.run().then(done, (thrown: unknown) => done(batch.refusal(thrown)));
+    // A file that throws at once must not leave the slot open: the channel would never end.
+    const run = async (): Promise<Buffer> => batch.run();
+    run().then(done, (thrown: unknown) => done(batch.refusal(thrown)));
   }
 
   #mayStart(kind: Kind): boolean {

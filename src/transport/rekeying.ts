@@ -8,6 +8,8 @@ const EXCHANGE_TIMEOUT_MS = 60_000;
 
 /** Packets ssh2 holds back meanwhile; a client that goes on asking instead fills this. */
 const MAX_HELD_BACK = 10_000;
+/** The same before the login, when there is nothing to ask for. */
+const MAX_HELD_BACK_BEFORE_LOGIN = 32;
 
 export interface RekeyingEvents {
   /** Bytes read and written on the connection so far. */
@@ -70,12 +72,14 @@ export class Rekeying {
   }
 
   #watch(): void {
-    if (!this.#connection.authenticated) return;
     const queue = protocolOf(this.#connection)._queue;
-    if (queue !== undefined && queue.length > MAX_HELD_BACK) {
+    const { authenticated } = this.#connection;
+    if ((queue?.length ?? 0) > (authenticated ? MAX_HELD_BACK : MAX_HELD_BACK_BEFORE_LOGIN)) {
       this.#events.abuse("requests without end during a key exchange");
       return;
     }
+    // Before the login its own time runs.
+    if (!authenticated) return;
     this.#timeout ??= setTimeout(() => {
       this.#events.abuse("a key exchange was not finished in time");
     }, EXCHANGE_TIMEOUT_MS);
@@ -94,7 +98,8 @@ export class Rekeying {
   }
 
   #earn(): void {
-    this.#budget.earn(this.#sinceLast);
+    // Before the login there is no data to move, and padding is no reason for new keys.
+    if (this.#connection.authenticated) this.#budget.earn(this.#sinceLast);
     this.#mark();
   }
 

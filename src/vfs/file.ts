@@ -241,7 +241,11 @@ export class HomeFile implements OpenFile {
   }
 
   #put(slices: readonly Buffer[], length: number, position: number): Promise<void> {
-    if (!this.#takesRoom(length, position)) return Promise.reject(diskFull());
+    try {
+      if (!this.#takesRoom(length, position)) return Promise.reject(diskFull());
+    } catch (thrown) {
+      return Promise.reject(toFsError(thrown));
+    }
     this.#busy += 1;
     const wait = this.#reservation.reserve(position + length);
     if (wait === undefined) return this.#putGranted(slices, length, position);
@@ -314,7 +318,12 @@ export class HomeFile implements OpenFile {
   /** At the end of the file, whatever offset the client thinks that is. */
   #append(slices: readonly Buffer[], length: number): Promise<void> {
     const before = appends.get(this.inode) ?? Promise.resolve();
-    const mine = before.then(() => this.#put(slices, length, fstatSync(this.#fd).size));
+    // It counts as under way while it waits: a file closed meanwhile would give its descriptor, and so
+    // what is appended, to somebody else.
+    this.#busy += 1;
+    const mine = before
+      .then(() => this.#put(slices, length, fstatSync(this.#fd).size))
+      .finally(() => this.#finish());
     const settled = mine.catch(() => undefined);
     appends.set(this.inode, settled);
     settled.then(() => {

@@ -1,4 +1,4 @@
-import { statfsSync } from "node:fs";
+import { type StatsFs, statfsSync } from "node:fs";
 import { FsError } from "../errors.ts";
 
 const MIB = 1024 * 1024;
@@ -53,10 +53,12 @@ export class Disk {
     this.#path = path;
   }
 
-  /** Looks at the disk now. */
+  /** Looks at the disk now. What can't be looked at, such as one that is gone, stays as it was. */
   look(): void {
     this.#lookedAt = performance.now();
-    const { bavail, blocks, bsize } = statfsSync(this.#path);
+    const found = this.#statfs();
+    if (found === undefined) return;
+    const { bavail, blocks, bsize } = found;
     const total = blocks * bsize;
     // A file system that tells no size has room.
     const free = total === 0 ? Number.POSITIVE_INFINITY : bavail * bsize;
@@ -65,6 +67,14 @@ export class Disk {
     this.#margin = Math.min(MARGIN.most, Math.max(MARGIN.least, total / MARGIN.part));
     if (free < this.#floor) this.#isFull = true;
     if (free >= this.#floor + this.#margin) this.#isFull = false;
+  }
+
+  #statfs(): StatsFs | undefined {
+    try {
+      return statfsSync(this.#path);
+    } catch {
+      return undefined;
+    }
   }
 
   /**

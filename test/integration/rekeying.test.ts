@@ -6,7 +6,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { Client } from "ssh2";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { startTestServer, type TestServer } from "../support/server.ts";
-import { dial, makeKey, openSubsystem, protocolOf, sftp } from "../support/ssh-client.ts";
+import { dial, makeKey, openSubsystem, protocolOf, sftp, socketOf } from "../support/ssh-client.ts";
 
 const key = makeKey();
 const USERS = [{ name: "ann", keys: [key.public] }];
@@ -84,3 +84,41 @@ describe("ordinary re-keying is not taken for abuse", () => {
     }
   });
 });
+
+test("attack: requests before the login, during a key exchange that is never finished", async () => {
+  const { client } = dial(server, { username: "ann", authHandler: () => {} });
+  clients.push(client);
+  client.on("error", () => {});
+  await new Promise((resolve) => client.once("handshake", resolve));
+  const protocol = protocolOf(client) as unknown as SilentProtocol;
+  const socket = socketOf(client);
+  // What the server answers is not read: the exchange stays as it is.
+  socket.removeAllListeners("data");
+  socket.resume();
+  const offer = Buffer.alloc(17 + protocol._offer.totalSize + 5);
+  offer[0] = 20;
+  protocol._offer.copyAllTo(offer, 17);
+  send(protocol, offer);
+  const request = Buffer.from([80, 0, 0, 0, 1, 120, 1]);
+  for (let n = 0; n < 500; n += 1) send(protocol, request);
+  await new Promise((resolve) => socket.once("close", resolve));
+});
+
+interface SilentProtocol {
+  readonly _offer: { readonly totalSize: number; copyAllTo(target: Buffer, at: number): void };
+  readonly _packetRW: {
+    readonly write: {
+      readonly allocStartKEX: number;
+      alloc(size: number, force: boolean): Buffer;
+      finalize(packet: Buffer, force: boolean): Buffer;
+    };
+  };
+  readonly _cipher: { encrypt(packet: Buffer): void };
+}
+
+/** Sends a message at once, whatever state ssh2 thinks the key exchange is in. */
+function send({ _packetRW: { write }, _cipher: cipher }: SilentProtocol, payload: Buffer): void {
+  const packet = write.alloc(payload.length, true);
+  payload.copy(packet, write.allocStartKEX);
+  cipher.encrypt(write.finalize(packet, true));
+}

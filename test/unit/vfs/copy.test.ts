@@ -65,21 +65,21 @@ async function change(name: string, size: number): Promise<void> {
 }
 
 /** Copies "source" to "target", and calls `meanwhile` when so many bytes are copied. */
-async function copyWhile(at: number, meanwhile: () => void): Promise<number> {
+async function copyWhile(at: number, meanwhile: () => Promise<void>): Promise<number> {
   const source = await home.open(fromText("source"), READ);
   const target = await home.open(fromText("target"), PUT);
   let done = 0;
+  let changed: Promise<void> | undefined;
   const copied = await home.copy(source, 0, 0, target, 0, (bytes) => {
     done += bytes;
-    if (done - bytes < at && done >= at) meanwhile();
+    if (done - bytes < at && done >= at) changed = meanwhile();
   });
   expect(done).toBe(copied);
   expect((await target.stat()).size).toBe(copied);
   // Nothing stays reserved for what did not come, also before the files are closed: then the source
   // counts as what it was when it was opened.
   expect((await instance.ledger.usage(account.id)).usedBytes).toBe(20 * MIB + copied);
-  await target.close();
-  await source.close();
+  await Promise.all([changed, target.close(), source.close()]);
   const { usedBytes } = await instance.ledger.usage(account.id);
   expect(usedBytes).toBe(onDisk(instance.path("ann")).bytes);
   return copied;
@@ -102,10 +102,12 @@ test("a copy of a file that grows all the time ends where the file ended when it
   const source = await home.open(fromText("source"), READ);
   const target = await home.open(fromText("target"), PUT);
   let size = 6 * MIB;
+  const changes: Promise<void>[] = [];
   const copied = await home.copy(source, 0, 0, target, 0, () => {
     size += 2 * MIB;
-    void change("source", size);
+    changes.push(change("source", size));
   });
+  await Promise.all(changes);
   expect(copied).toBe(6 * MIB);
   await target.close();
   await source.close();

@@ -5,12 +5,13 @@ const MIB = 1024 * 1024;
 const BLOCK = 4096;
 
 /** The disk as the system tells it, and how often that was asked. */
-const system = vi.hoisted(() => ({ totalBytes: 0, freeBytes: 0, asked: 0 }));
+const system = vi.hoisted(() => ({ totalBytes: 0, freeBytes: 0, asked: 0, isGone: false }));
 
 vi.mock("node:fs", async (original) => ({
   ...(await original<typeof import("node:fs")>()),
   statfsSync() {
     system.asked += 1;
+    if (system.isGone) throw new Error("ENOENT");
     return {
       bsize: BLOCK,
       blocks: system.totalBytes / BLOCK,
@@ -20,7 +21,12 @@ vi.mock("node:fs", async (original) => ({
 }));
 
 beforeEach(() => {
-  Object.assign(system, { totalBytes: 10_000 * MIB, freeBytes: 1_000 * MIB, asked: 0 });
+  Object.assign(system, {
+    totalBytes: 10_000 * MIB,
+    freeBytes: 1_000 * MIB,
+    asked: 0,
+    isGone: false,
+  });
 });
 
 function disk(floor = 64 * MIB) {
@@ -94,4 +100,14 @@ test("homes on one device share what is known of it", () => {
   const { space, disk: one } = disk();
   expect(space.disk(1, "/elsewhere")).toBe(one);
   expect(space.disk(2, "/elsewhere")).not.toBe(one);
+});
+
+test("attack: who removes the directory by which the disk was looked at breaks nobody's writes", () => {
+  const { disk: one } = disk();
+  one.look();
+  system.isGone = true;
+  one.look();
+  expect(one.take(MIB)).toBe(true);
+  one.done(MIB);
+  expect(one.isFull).toBe(false);
 });
