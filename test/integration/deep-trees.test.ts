@@ -167,5 +167,5 @@ test("a user whose tree is deeper than any path is removed with it", {
 }, async () => {
   const gone = await moorage(instance.root, "user", "remove", "ann", "--delete-home");
   expect(gone).toMatchObject({ code: 0, stderr: "" });
-  expect(readdirSync(join(instance.root, "homes"))).toEqual(["bob", "zoe"]);
+  expect(readdirSync(join(instance.root, "homes"))).toEqual([".moorage", "bob", "zoe"]);
 });
