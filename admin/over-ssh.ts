@@ -11,7 +11,7 @@ import type {
   TopicEvent,
   TopicParams,
 } from "../src/control/protocol.ts";
-import type { FromScreen, ScreenStart, ToScreen } from "../src/session/screen-messages.ts";
+import type { FromScreen, ScreenStart, ToScreen } from "../src/screens/messages.ts";
 import { openAdmin } from "./main.ts";
 import { ScreenOutput } from "./screen-output.ts";
 

@@ -1,9 +1,5 @@
 import { Writable } from "node:stream";
-import {
-  type FromScreen,
-  SCREEN_CREDIT,
-  type ScreenStart,
-} from "../src/session/screen-messages.ts";
+import { type FromScreen, SCREEN_CREDIT, type ScreenStart } from "../src/screens/messages.ts";
 
 /** Output that waits for a client that doesn't read; what is drawn beyond it is drawn anew later. */
 const MAX_WAITING = 256 * 1024;

@@ -9,12 +9,9 @@ Buffer.poolSize = 8 * 1024;
 // and over on helper threads, which cost an upload as much CPU as all the rest.
 const MARK_AT_ONCE = "--no-incremental-marking";
 const SCAVENGE_ALONE = "--no-parallel-scavenge";
-// What is new lives briefly. In 2 MiB of it a scavenge stays within the processor's cache: small files
-// take a quarter less CPU than with 16 MiB.
-const YOUNG = ["--min-semi-space-size=1", "--max-semi-space-size=2"];
 /** By Node's major version, as `npm run bench -- nodes` measured them; newer ones get the last. */
 const FLAGS: readonly (readonly [from: number, ...flags: string[]])[] = [
-  [0, MARK_AT_ONCE, SCAVENGE_ALONE, ...YOUNG],
+  [0, MARK_AT_ONCE, SCAVENGE_ALONE],
 ];
 const v8: typeof import("node:v8") = require("node:v8");
 const major = Number.parseInt(process.versions.node, 10);

@@ -16,19 +16,21 @@ import { errorName } from "./errors.ts";
 import { ProcessMemory } from "./memory/process-memory.ts";
 import { recover } from "./quota/recover.ts";
 import { rescan } from "./quota/rescan.ts";
+import { AdminScreens } from "./screens/screens.ts";
+import type { AdminServices } from "./screens/services.ts";
 import { Chores } from "./server/chores.ts";
 import { LOOK_MS } from "./server/disk-watch.ts";
 import { makeParts, type Parts, type PartsOptions } from "./server/parts.ts";
-import type { AdminServices } from "./session/admin-services.ts";
 import { Admission } from "./session/admission.ts";
-import { type CommandServices, WRONG_PASSWORD } from "./session/commands.ts";
+import { type CommandServices, Commands, WRONG_PASSWORD } from "./session/commands.ts";
 import { Sessions, STOPPING } from "./session/registry.ts";
+import { makeRouter } from "./session/routes.ts";
 import { ChangeWatcher } from "./session/watcher.ts";
+import { HAS_NATIVE_CIPHERS } from "./ssh/native-ciphers.ts";
 import type { Account, Change } from "./store/types.ts";
 import { FailedLogins } from "./transport/failed-logins.ts";
 import { type Fingerprint, type HostKey, loadHostKeys } from "./transport/host-keys.ts";
 import { type Address, Listener } from "./transport/listener.ts";
-import { HAS_NATIVE_CIPHERS } from "./transport/native-ciphers.ts";
 import { addressIn } from "./transport/printable.ts";
 import { openHome } from "./vfs/home.ts";
 import type { UserFileSystem } from "./vfs/types.ts";
@@ -83,7 +85,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   const hostKeys = await loadHostKeys(join(root, "keys"));
   await store.belongings.keysLoaded();
   // Tried again every few seconds: what can't be settled must not keep the server down.
-  await recover(store, root).catch((error: unknown) => {
+  await recover(store, parts.evidence).catch((error: unknown) => {
     log.error({ error: errorName(error) }, "journals not recovered");
   });
   await disks.look();
@@ -129,6 +131,8 @@ class Server {
   readonly chores: Chores;
   readonly #digests: DigestService;
   readonly #watcher: ChangeWatcher;
+  readonly #commands: Commands;
+  readonly #screens: AdminScreens;
   readonly #parts: Parts;
   #listener: Listener | undefined;
   #control: ControlService | undefined;
@@ -163,10 +167,11 @@ class Server {
       loggedIn: (account) => this.#authenticator.loggedIn(account),
       limits: config.limits,
       memory: new ProcessMemory(config.limits.memory),
-      commands: this.#commands(),
       counts: this.#counts,
       onChange: () => this.#control?.sessionsChanged(),
     });
+    this.#commands = new Commands(this.#commandServices());
+    this.#screens = new AdminScreens(this.#adminServices());
     this.#watcher = new ChangeWatcher(
       store.changes,
       (change) => this.#apply(change),
@@ -175,7 +180,7 @@ class Server {
   }
 
   /** What commands and shells need besides files. */
-  #commands(): CommandServices {
+  #commandServices(): CommandServices {
     const { config, store } = this.#options;
     return {
       host: hostname().split(".")[0] ?? "",
@@ -189,14 +194,13 @@ class Server {
       },
       changePassword: (user, current, next) => this.#changePassword(user, current, next),
       wrongPassword: (user, remote) => this.#wrongPassword(user, remote),
-      admin: this.#adminServices(),
     };
   }
 
   #openHome(account: Account): Promise<UserFileSystem> {
     const { root } = this.#options;
     const { ledger, space } = this.#parts;
-    return openHome({ root, account, ledger, contents: this.#digests, space });
+    return openHome({ root, account, books: ledger, contents: this.#digests, space });
   }
 
   /** What admin screens over SSH need. */
@@ -210,6 +214,8 @@ class Server {
       accounts: store.users,
       openHome: (account) => this.#openHome(account),
       digestsOf: (account) => this.#digests.forUser(account.id),
+      contextOf: (session) => this.#commands.contextOf(session),
+      contextFor: (of) => this.#commands.contextFor(of),
       record: (event) => store.audit.record(event),
       traffic: this.#counts,
     };
@@ -254,6 +260,11 @@ class Server {
       hostKeys,
       authenticator: this.#authenticator,
       sessions: this.sessions,
+      route: makeRouter({
+        limits: config.limits,
+        commands: this.#commands,
+        adminShell: (...shell) => this.#screens.serve(...shell),
+      }),
       failedLogins: this.#failedLogins,
       penalties: this.penalties,
       maxRefused: () => this.#parts.descriptors.maxRefused,
@@ -325,15 +336,16 @@ class Server {
     log.level = config.log.level;
     log.info(result, "settings read again");
     this.#parts.descriptors.fit();
-    this.sessions.settingsChanged();
+    this.#screens.review();
     return result;
   }
 
   /** Brings the books in order after others died, or the database could not be written. */
   async recover(): Promise<void> {
-    const { root, store } = this.#options;
-    await recover(store, root);
-    await this.#parts.ledger.settleLate();
+    const { store } = this.#options;
+    const { evidence, ledger } = this.#parts;
+    await recover(store, evidence);
+    await ledger.settleLate();
     await store.sessions.leaveLate();
   }
 
@@ -341,6 +353,7 @@ class Server {
     if (change.kind === "stop") this.#stopAsTold(Number(change.detail || STOP_GRACE_MS));
     if (change.kind === "reload") this.#reloadToo();
     this.sessions.apply(change);
+    this.#screens.apply(change);
     await this.#parts.ledger.onChange(change);
   }
 

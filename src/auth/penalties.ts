@@ -1,4 +1,3 @@
-import type { FailedLogins, Penalty } from "../control/protocol.ts";
 import type { KnownSource, PenaltyStore, SourceRecord } from "../store/penalties.ts";
 import type { AuditEvent } from "../store/types.ts";
 import { Networks, parseNetwork, sourceOf } from "./addresses.ts";
@@ -19,6 +18,25 @@ export interface PenaltySettings {
   readonly ipv6Prefix: number;
   readonly exempt: readonly string[];
   readonly maxSources: number;
+}
+
+/** An address that has to wait, or a ban set by hand. */
+export interface Penalty {
+  /** address or network prefix */
+  readonly address: string;
+  readonly reason: string;
+  readonly failures: number;
+  readonly lastUser: string;
+  readonly since: number;
+  readonly until: number;
+}
+
+/** The failed logins of an address that is not refused. */
+export interface FailedLogins {
+  readonly address: string;
+  readonly failures: number;
+  readonly users: readonly string[];
+  readonly lastAt: number;
 }
 
 /** What an address can do wrong: a wrong password or signature; no login at all; no SSH. */

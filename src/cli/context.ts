@@ -7,6 +7,7 @@ import { UserControl } from "../control/users.ts";
 import { recover } from "../quota/recover.ts";
 import { type OpenOptions, openStore, type Store } from "../store/store.ts";
 import { VERSION } from "../version.ts";
+import { Evidence } from "../vfs/evidence.ts";
 import type { Io } from "./io.ts";
 
 /** What every command gets, and how it tells its exit code when that is not 0. */
@@ -39,7 +40,7 @@ export async function administer<T>(
   return withStore(
     root,
     async (store) => {
-      if (settle) await recover(store, root);
+      if (settle) await recover(store, new Evidence(store.ledger));
       const passwords = new Passwords(config.auth);
       const users = new UserControl({
         store,

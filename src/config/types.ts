@@ -1,4 +1,4 @@
-import type { DigestAlgorithm } from "../digests/types.ts";
+import type { DigestSettings } from "../digests/types.ts";
 
 /** All settings, as the program uses them. Durations in milliseconds, sizes in bytes. */
 export interface Config {
@@ -92,19 +92,7 @@ export interface Config {
     /** auto: pretty on a terminal, JSON otherwise */
     readonly format: "auto" | "json" | "pretty";
   };
-  readonly digests: {
-    /** threads that hash what is asked for; 0: as many as the processor allows, 1 to 4 */
-    readonly workers: number;
-    /** files and streams that wait or are being hashed, of all users; more are refused */
-    readonly queue: number;
-    readonly queuePerUser: number;
-    /** what is computed along with an upload; empty: nothing */
-    readonly onUpload: readonly DigestAlgorithm[];
-    /** uploads followed at once, with those whose hashing is not done yet */
-    readonly uploads: number;
-    /** files whose digests are kept */
-    readonly maxRecords: number;
-  };
+  readonly digests: DigestSettings;
   readonly audit: {
     /** how long audit records are kept */
     readonly keep: number;

@@ -1,4 +1,7 @@
+import type { FailedLogins, Penalty } from "../auth/penalties.ts";
 import type { AuditKind, AuditRecord, Role } from "../store/types.ts";
+
+export type { FailedLogins, Penalty };
 
 /**
  * What control offers, as types: the same for the socket (newline-delimited JSON), for the command
@@ -127,24 +130,6 @@ export interface Overview {
   readonly samples: readonly Sample[];
   /** newest last */
   readonly events: readonly AuditRecord[];
-}
-
-/** An address that has to wait, or a ban set by hand. */
-export interface Penalty {
-  /** address or network prefix */
-  readonly address: string;
-  readonly reason: string;
-  readonly failures: number;
-  readonly lastUser: string;
-  readonly since: number;
-  readonly until: number;
-}
-
-export interface FailedLogins {
-  readonly address: string;
-  readonly failures: number;
-  readonly users: readonly string[];
-  readonly lastAt: number;
 }
 
 export interface Security {

@@ -1,14 +1,13 @@
 import type { BigIntStats } from "node:fs";
 import { fstatSync } from "node:fs";
 import { availableParallelism } from "node:os";
-import type { Config } from "../config/types.ts";
 import type { DigestMap, DigestStore } from "../store/digests.ts";
 import type { ContentWatch, WriteWatch } from "../vfs/watch.ts";
 import { Follower, type FollowerContext } from "./follower.ts";
 import { Pool } from "./pool.ts";
 import { SpareTime } from "./spare.ts";
 import { type FileState, isSettled, toState } from "./state.ts";
-import type { Digests } from "./types.ts";
+import type { DigestSettings, Digests } from "./types.ts";
 import { UserDigests } from "./user.ts";
 
 /** Priority of the hashing threads: transfers come first where processors are scarce. */
@@ -18,7 +17,7 @@ const MOST_WORKERS = 4;
 const PRUNE_EVERY = 256;
 
 export interface DigestServiceOptions {
-  readonly config: Config["digests"];
+  readonly config: DigestSettings;
   readonly store: DigestStore;
   /** milliseconds since the epoch, as file times are */
   readonly now?: () => number;
@@ -31,7 +30,7 @@ export interface DigestServiceOptions {
 export class DigestService implements ContentWatch {
   /** hashes what somebody waits for */
   readonly pool: Pool;
-  readonly #config: Config["digests"];
+  readonly #config: DigestSettings;
   readonly #store: DigestStore;
   readonly #now: () => number;
   readonly #followerPool: Pool;

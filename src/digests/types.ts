@@ -31,6 +31,21 @@ export const DIGEST_BYTES: Readonly<Record<DigestAlgorithm, number>> = {
   "posix-crc": 4,
 };
 
+/** The `digests` settings, read when the service starts. */
+export interface DigestSettings {
+  /** threads that hash what is asked for; 0: as many as the processor allows, 1 to 4 */
+  readonly workers: number;
+  /** files and streams that wait or are being hashed, of all users; more are refused */
+  readonly queue: number;
+  readonly queuePerUser: number;
+  /** what is computed along with an upload; empty: nothing */
+  readonly onUpload: readonly DigestAlgorithm[];
+  /** uploads followed at once, with those whose hashing is not done yet */
+  readonly uploads: number;
+  /** files whose digests are kept */
+  readonly maxRecords: number;
+}
+
 /** A part of a file, and how it is cut: every block gets a digest of its own, the last a short one. */
 export interface DigestRange {
   readonly position: number;

@@ -8,12 +8,20 @@ const LOOK_MS = 10_000;
 /** It rests where it works less than this part of the time. */
 const RESTING = 0.02;
 
-/** Work that leaves enough behind to collect, in milliseconds of processor time. */
+/** Work that leaves enough behind to look what it was, in milliseconds of processor time. */
 const MUCH_WORK = 1_000;
+
+/**
+ * What is worth a collection, in bytes. A collection of everything also forgets compiled code: the
+ * next burst of small files takes a quarter more of the processor.
+ */
+const WORTH_IT = 32 * 1024 * 1024;
 
 export interface RestActions {
   /** gives memory back that is not in use */
   trim(): void;
+  /** bytes in use or left behind */
+  held(): number;
   /** collects garbage */
   collect(): void;
 }
@@ -26,10 +34,13 @@ export class Rest {
   readonly #actions: RestActions;
   readonly #timer: NodeJS.Timeout;
   #worked = 0;
+  /** after the last collection */
+  #kept: number;
   #last = process.cpuUsage();
 
-  constructor(actions: RestActions = { trim: () => slabs.trim(), collect }) {
+  constructor(actions: RestActions = { trim: () => slabs.trim(), held, collect }) {
     this.#actions = actions;
+    this.#kept = actions.held();
     this.#timer = setInterval(() => this.look(workSince(this.#last), LOOK_MS), LOOK_MS);
     this.#timer.unref();
   }
@@ -43,8 +54,10 @@ export class Rest {
     this.#actions.trim();
     this.#worked += work;
     if (work > elapsed * RESTING || this.#worked < MUCH_WORK) return;
-    this.#actions.collect();
     this.#worked = 0;
+    if (this.#actions.held() - this.#kept < WORTH_IT) return;
+    this.#actions.collect();
+    this.#kept = this.#actions.held();
   }
 
   stop(): void {
@@ -55,6 +68,11 @@ export class Rest {
 function workSince(last: NodeJS.CpuUsage): number {
   const { user, system } = process.cpuUsage(last);
   return (user + system) / 1000;
+}
+
+function held(): number {
+  const { external, heapUsed } = process.memoryUsage();
+  return external + heapUsed;
 }
 
 let gc: (() => void) | undefined;

@@ -1,18 +1,18 @@
-import { fstatSync } from "node:fs";
 import { setTimeout as sleep, setImmediate as turn } from "node:timers/promises";
 import { FsError } from "../errors.ts";
-import type { Charge, Inspected, LedgerStore, OpenedRow, Removed, Usage } from "../store/ledger.ts";
+import type { JournalKey, LedgerStore, OpenedRow } from "../store/ledger.ts";
 import type { Change } from "../store/types.ts";
+import type {
+  Books,
+  Entry,
+  FileCharge,
+  FileState,
+  Inspected,
+  Removed,
+  Usage,
+  Witness,
+} from "../vfs/books.ts";
 import { toBuffer, type VirtualPath } from "../vfs/path.ts";
-
-/** A name in a directory. */
-export interface Entry {
-  readonly path: VirtualPath;
-  /** the directory's inode, where the path may not lead there: then this is what tells it */
-  readonly inside?: string | undefined;
-}
-
-import { happened, outcome } from "./recover.ts";
 
 /** A new file is charged this much at once, so that most small files need no further booking. */
 const AHEAD_AT_CREATION = 64 * 1024;
@@ -34,8 +34,9 @@ const TRIMS_A_TURN = 32;
  * is written, in steps while the limit is far; near it, or when another writer needs the room, the
  * steps are given back, so that what fits is never refused.
  */
-export class Ledger {
+export class Ledger implements Books {
   readonly #store: LedgerStore;
+  readonly #witness: Witness;
   readonly #settleDead: () => Promise<void>;
   /** by user and row */
   readonly #reservations = new Map<number, Map<number, Reservation>>();
@@ -44,11 +45,19 @@ export class Ledger {
   /** rows of files that are closed but still in the books as open */
   readonly #unsettled = new Set<number>();
 
-  /** @param settleDead settles the journals of processes that died, see `recover` */
-  constructor(store: LedgerStore, settleDead: () => Promise<void> = async () => {}) {
+  /**
+   * @param witness looks at the disk for what processes that died have left
+   * @param settleDead settles the journals of processes that died, see `recover`
+   */
+  constructor(
+    store: LedgerStore,
+    witness: Witness,
+    settleDead: () => Promise<void> = async () => {},
+  ) {
     this.#store = store;
+    this.#witness = witness;
     this.#settleDead = settleDead;
-    store.setWitness((intent, user) => happened(store.root, intent, user));
+    store.setWitness(witness);
   }
 
   /** @throws InstanceError when the homes these books are of are not there */
@@ -133,7 +142,7 @@ export class Ledger {
     for (const row of await this.#store.slackHere(userId)) {
       const reservation = held.get(row);
       if (reservation === undefined) continue;
-      await this.#store.trim(reservation);
+      await this.trim(reservation);
       trims += 1;
       if (trims % TRIMS_A_TURN === 0) await turn();
     }
@@ -163,9 +172,10 @@ export class Ledger {
 
   /** Asks the store, and again while the file is being copied. */
   async #ask(holder: Reservation, end: number, step: number): Promise<Usage | undefined> {
+    const granted = (charged: number): void => holder.granted(charged, end);
     const patience = Date.now() + FREEZE_TIMEOUT_MS;
     for (;;) {
-      const answer = await this.#store.grow(holder, end, step);
+      const answer = await this.#store.grow(holder, end, step, granted);
       if (answer !== "frozen") return answer;
       if (Date.now() > patience) throw new FsError("EBUSY", "the file is being copied");
       await sleep(POLL_MS);
@@ -174,7 +184,7 @@ export class Ledger {
 
   /** @internal for Reservation */
   async freeze(holder: Reservation, size: number): Promise<boolean> {
-    await this.#store.trim(holder);
+    await this.trim(holder);
     return this.#store.freeze(holder, size);
   }
 
@@ -185,18 +195,22 @@ export class Ledger {
 
   /** @internal for Reservation */
   trim(holder: Reservation): Promise<void> {
-    return this.#store.trim(holder);
+    const need = (): number => holder.needed();
+    const booked = (charged: number): void => {
+      holder.charged = charged;
+    };
+    return this.#store.trim(holder, need, booked);
   }
 
   /** @internal for Reservation */
-  async settle(holder: Reservation, fd: number): Promise<boolean> {
+  async settle(holder: Reservation, look: () => FileState): Promise<boolean> {
     this.#drop(holder);
     let linked = true;
     try {
       await this.#store.settle(holder, () => {
-        const { size, nlink } = fstatSync(fd);
-        linked = nlink > 0;
-        return { size, linked };
+        const state = look();
+        linked = state.linked;
+        return state;
       });
     } catch (thrown) {
       this.#unsettled.add(holder.row);
@@ -213,7 +227,7 @@ export class Ledger {
     // Others may be added meanwhile: only what is settled, or has no row any more, is forgotten.
     for (const number of [...this.#unsettled]) {
       const row = left.get(number);
-      if (row !== undefined) await this.#store.settle(row, () => outcome(this.#store.root, row));
+      if (row !== undefined) await this.#store.settle(row, () => this.#witness.outcome(row));
       this.#unsettled.delete(number);
     }
   }
@@ -252,14 +266,15 @@ function quotaExceeded({ usedBytes, quotaBytes }: Usage, needed: number): FsErro
   );
 }
 
-/** What one open file may grow to, and which growth is under way. */
-export class Reservation implements Charge {
+/** A row of the journal of open files, and which growth is under way. */
+export class Reservation implements FileCharge, JournalKey {
   readonly row: number;
   readonly userId: number;
   readonly inode: string;
+  /** bytes the file may reach without asking */
   charged: number;
   readonly #ledger: Ledger;
-  #fd: number | undefined;
+  #look: (() => FileState) | undefined;
   #active = 0;
   #furthest = 0;
 
@@ -271,23 +286,23 @@ export class Reservation implements Charge {
     this.charged = opened.charged;
   }
 
-  /** The descriptor whose file this is, known once it is open. */
-  attach(fd: number): void {
-    this.#fd = fd;
+  attach(look: () => FileState): void {
+    this.#look = look;
   }
 
-  /**
-   * Asks to let the file reach `end` bytes; call {@link release} when the write has ended.
-   * @returns undefined when that was granted at once
-   * @throws FsError EDQUOT (rejected) with used, limit and needed bytes
-   */
   reserve(end: number): Promise<void> | undefined {
     if (end > this.charged) return this.#ledger.grow(this, end);
-    this.grant(end);
+    this.#grant(end);
     return undefined;
   }
 
-  grant(end: number): void {
+  /** Called in the turn that grants it: from now on `end` is in use. */
+  granted(charged: number, end: number): void {
+    this.charged = charged;
+    this.#grant(end);
+  }
+
+  #grant(end: number): void {
     this.#active += 1;
     if (end > this.#furthest) this.#furthest = end;
   }
@@ -297,15 +312,12 @@ export class Reservation implements Charge {
     if (this.#active === 0) this.#furthest = 0;
   }
 
+  /** Bytes the file needs now: its size, or where granted writes under way will end. */
   needed(): number {
-    const size = this.#fd === undefined ? this.charged : fstatSync(this.#fd).size;
+    const size = this.#look === undefined ? this.charged : this.#look().size;
     return Math.max(size, this.#furthest);
   }
 
-  /**
-   * Runs `act` while the file can't grow beyond `size` bytes in any process.
-   * @returns what `act` does, or false, without running it, when some writer already may
-   */
   async whileFrozen(size: number, act: () => Promise<boolean>): Promise<boolean> {
     if (!(await this.#ledger.freeze(this, size))) return false;
     try {
@@ -315,26 +327,19 @@ export class Reservation implements Charge {
     }
   }
 
-  /** What was granted could not be written: ends that growth, and gives back what it was charged. */
   async failed(): Promise<void> {
     this.release();
     // What can't be booked now is when the file is closed.
     await this.#ledger.trim(this).catch(() => undefined);
   }
 
-  /** The file was made shorter. */
   shrunk(): Promise<void> {
     return this.#ledger.trim(this);
   }
 
-  /**
-   * Ends the reservation while its file is still open: the file is charged what it really is.
-   * @param fd a descriptor (O_PATH will do) of a file that could not be opened after all
-   * @returns whether the file still has a name
-   */
-  async settle(fd = this.#fd): Promise<boolean> {
-    if (fd === undefined) throw new FsError("EBADF");
-    this.#fd = undefined;
-    return this.#ledger.settle(this, fd);
+  async settle(look = this.#look): Promise<boolean> {
+    if (look === undefined) throw new FsError("EBADF");
+    this.#look = undefined;
+    return this.#ledger.settle(this, look);
   }
 }

@@ -6,6 +6,7 @@ import { Ledger } from "../quota/ledger.ts";
 import { recover } from "../quota/recover.ts";
 import { descriptorLimit, withFittedLimits } from "../session/fitted-limits.ts";
 import type { Store } from "../store/store.ts";
+import { Evidence } from "../vfs/evidence.ts";
 import { Space } from "../vfs/space.ts";
 import { DescriptorWatch } from "./descriptor-watch.ts";
 import { DiskWatch } from "./disk-watch.ts";
@@ -26,6 +27,8 @@ export interface Parts {
   /** in force: fitted to the machine */
   readonly config: Config;
   readonly ledger: Ledger;
+  /** what the disk shows of what processes that died were doing */
+  readonly evidence: Evidence;
   readonly descriptors: DescriptorWatch;
   readonly disks: DiskWatch;
   readonly space: Space;
@@ -35,11 +38,13 @@ export function makeParts({ root, config: set, store, log, readSettings }: Parts
   const settings = new LiveSettings(set, readSettings);
   const limit = descriptorLimit();
   const config = withFittedLimits(settings.config, limit);
+  const evidence = new Evidence(store.ledger);
   const space = new Space(() => config.limits.freeSpaceFloor);
   return {
     settings,
     config,
-    ledger: new Ledger(store.ledger, () => recover(store, root)),
+    ledger: new Ledger(store.ledger, evidence, () => recover(store, evidence)),
+    evidence,
     descriptors: new DescriptorWatch(log, limit, settings.config),
     disks: new DiskWatch(root, log, space, store.reserve),
     space,

@@ -2,9 +2,8 @@ import type { Digests } from "../digests/types.ts";
 import type { OwnSession, QuotaUsage, ShellContext } from "../shell/context.ts";
 import { type CommandLimits, CommandSlots } from "../shell/slots.ts";
 import type { Account, AuditRecord } from "../store/types.ts";
+import type { Turn } from "../turn.ts";
 import type { UserFileSystem } from "../vfs/types.ts";
-import { AdminScreens } from "./admin.ts";
-import type { AdminServices } from "./admin-services.ts";
 import type { Session } from "./session.ts";
 import { welcome } from "./unfinished.ts";
 
@@ -23,10 +22,17 @@ export interface CommandServices {
   sessions(userId: number): Promise<readonly OwnSession[]>;
   /** undefined when it was changed, else one line that says why not */
   changePassword(user: string, current: string, next: string): Promise<string | undefined>;
-  /** absent: nobody gets an admin screen */
-  readonly admin?: AdminServices;
   /** Somebody in this session does not know its user's password. */
   wrongPassword(user: string, remote: string): void;
+}
+
+/** A user's files, and who works in them. */
+export interface FilesInUse {
+  readonly account: Account;
+  readonly files: UserFileSystem;
+  readonly digests: Digests;
+  /** share of the event loop of the one who works in them */
+  readonly turn: Turn;
 }
 
 /** What changePassword says of a wrong current one. */
@@ -37,8 +43,6 @@ const MAX_GUESSES = 3;
 
 /** Commands and shells of all sessions of this process. */
 export class Commands {
-  /** for shells of admins */
-  readonly admin: AdminScreens | undefined;
   readonly #services: CommandServices;
   readonly #slots: CommandSlots;
   readonly #guesses = new WeakMap<Session, number>();
@@ -46,19 +50,19 @@ export class Commands {
   constructor(services: CommandServices) {
     this.#services = services;
     this.#slots = new CommandSlots(() => services.limits());
-    this.admin = services.admin && new AdminScreens(services.admin);
   }
 
   /** A session as its commands and shells see it. */
   contextOf(session: Session): ShellContext {
     return {
-      ...this.contextFor(session.account, session.files, session.digests),
+      ...this.contextFor(session),
       changePassword: (current, next) => this.#changePassword(session, current, next),
     };
   }
 
   /** A user's files for somebody else, who can't change the password there. */
-  contextFor({ id, name }: Account, fs: UserFileSystem, digests: Digests): ShellContext {
+  contextFor({ account, files: fs, digests, turn }: FilesInUse): ShellContext {
+    const { id, name } = account;
     const services = this.#services;
     return {
       fs,
@@ -66,6 +70,7 @@ export class Commands {
       host: services.host,
       startedAt: services.startedAt,
       digests,
+      turn,
       usage: () => services.usage(id),
       sessions: () => services.sessions(id),
       welcome: async () => welcome(await services.uploads(name), fs),

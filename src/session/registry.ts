@@ -3,14 +3,13 @@ import type { Digests } from "../digests/types.ts";
 import { errorName } from "../errors.ts";
 import type { MemoryBudget, UserMemory } from "../memory/budget.ts";
 import type { ProcessMemory } from "../memory/process-memory.ts";
-import { Turn } from "../sftp/turn.ts";
 import type { Store } from "../store/store.ts";
 import type { AuditEvent, Change } from "../store/types.ts";
-import { AuditedFileSystem, type Traffic } from "../vfs/audited.ts";
-import type { FileEvent } from "../vfs/audited-file.ts";
+import { Turn } from "../turn.ts";
 import type { UserFileSystem } from "../vfs/types.ts";
 import { type Admission, Refusal } from "./admission.ts";
-import { type CommandServices, Commands } from "./commands.ts";
+import { AuditedFileSystem, type Traffic } from "./audited.ts";
+import type { FileEvent } from "./audited-file.ts";
 import { type Login, type Peer, Session, type SessionView } from "./session.ts";
 
 /** Milliseconds between two looks at which sessions are idle. */
@@ -44,11 +43,9 @@ export interface RegistryOptions {
   readonly limits: {
     /** milliseconds; 0: never */
     readonly idleTimeout: number;
-    readonly handlesPerChannel: number;
   };
   /** shared by all sessions of the process; closed with them */
   readonly memory: ProcessMemory;
-  readonly commands: CommandServices;
   readonly counts: Counts;
   /** called when a session has begun or ended */
   readonly onChange?: () => void;
@@ -66,7 +63,6 @@ interface Entry {
 /** The sessions of this process. */
 export class Sessions {
   readonly #options: RegistryOptions;
-  readonly #commands: Commands;
   readonly #entries = new Set<Entry>();
   readonly #ends = new Set<Promise<void>>();
   readonly #tick: NodeJS.Timeout;
@@ -76,7 +72,6 @@ export class Sessions {
 
   constructor(options: RegistryOptions) {
     this.#options = options;
-    this.#commands = new Commands(options.commands);
     const { idleTimeout } = options.limits;
     const interval = idleTimeout > 0 ? Math.min(TICK_MS, Math.ceil(idleTimeout / 4)) : TICK_MS;
     this.#tick = setInterval(() => this.#endIdle(), interval);
@@ -143,8 +138,7 @@ export class Sessions {
 
   async #start(id: number, entry: Entry): Promise<Session> {
     const { login, peer } = entry;
-    const { log, openHome, digestsOf, loggedIn, store, limits, counts } = this.#options;
-    const { handlesPerChannel } = limits;
+    const { log, openHome, digestsOf, loggedIn, store, counts } = this.#options;
     const record = (event: FileEvent): void => this.#record(session.event(event));
     const files = new AuditedFileSystem(await openHome(login.account), record, counts);
     const session = new Session({
@@ -155,9 +149,7 @@ export class Sessions {
       digests: digestsOf(login.account),
       turn: this.#turnOf(login.account.id),
       memory: this.#memoryOf(login.account.id).session(),
-      limits: { handlesPerChannel },
       node: store.nodeId,
-      commands: this.#commands,
       onProtocolError: (text) => {
         log.warn({ session: id, user: login.account.name, error: text }, "protocol error");
       },
@@ -248,7 +240,6 @@ export class Sessions {
     const { userId, kind, detail } = change;
     if (kind === "kick") this.#applyKick(detail);
     if (kind === "transfer-end") this.#applyTransferEnd(detail);
-    this.#commands.admin?.apply(change);
     const text = endingText(kind);
     if (text === undefined) return;
     for (const entry of [...this.#entries]) {
@@ -257,11 +248,6 @@ export class Sessions {
       if (kind === "key-removed" && login.key !== detail) continue;
       dismiss(entry, text);
     }
-  }
-
-  /** Ends the admin screens that the settings allow no more. */
-  settingsChanged(): void {
-    this.#commands.admin?.review();
   }
 
   #applyKick(detail: string): void {

@@ -1,15 +1,9 @@
+import type { ProgramControl, PtySize, SessionChannel, Terminal } from "../channel.ts";
 import { serveSftp } from "../sftp/session.ts";
 import { type ServeOptions, type ShellService, serveCommand, serveShell } from "../shell/serve.ts";
 import type { ByteString } from "../vfs/path.ts";
-import type { Terminal } from "./admin.ts";
-import type { ByteChannel } from "./channel.ts";
+import type { Commands } from "./commands.ts";
 import type { Session } from "./session.ts";
-
-/** A ByteChannel with the second stream that commands have. */
-export interface SessionChannel extends ByteChannel {
-  /** Text for the client's standard error, in order with write(); counts in `queuedBytes`. */
-  writeError(data: Buffer): void;
-}
 
 /** What a client asks to be started on a session channel (RFC 4254 section 6.5). */
 export type ChannelRequest =
@@ -17,39 +11,49 @@ export type ChannelRequest =
   | { readonly type: "exec"; readonly command: ByteString; readonly pty?: PtySize | undefined }
   | { readonly type: "shell"; readonly pty?: Terminal | undefined };
 
-/** The size of a client's terminal, in characters; 0 for what it doesn't know. */
-export interface PtySize {
-  readonly columns: number;
-  readonly rows: number;
-}
-
-/** What the client may say later of what it started. */
-export type Started = Pick<ShellService, "resize" | "signal">;
-
 /** Serves the channel from now on: sets its callbacks before it returns. */
-export type Handler = (channel: SessionChannel) => Started | undefined;
+export type Handler = (channel: SessionChannel) => ProgramControl | undefined;
 
-/** What serves the request; undefined when it is refused. A shell and its commands plug in here. */
-export function route(session: Session, request: ChannelRequest): Handler | undefined {
-  switch (request.type) {
-    case "subsystem":
-      return request.name === "sftp" ? (channel) => sftp(session, channel) : undefined;
-    case "exec":
-      return (channel) =>
-        keep(
-          session,
-          channel,
-          serveCommand(channel, request.command, options(session, request.pty)),
-        );
-    case "shell":
-      return (channel) => keep(session, channel, shell(session, channel, request.pty));
-  }
+/** What serves a request of a session; undefined when it is refused. */
+export type Router = (session: Session, request: ChannelRequest) => Handler | undefined;
+
+export interface RouterParts {
+  /** read at each channel, so that it can change */
+  readonly limits: { readonly handlesPerChannel: number };
+  readonly commands: Commands;
+  /** Serves a shell of an admin at a terminal. Absent: that is a file shell, as everybody's. */
+  readonly adminShell?: (
+    session: Session,
+    channel: SessionChannel,
+    terminal: Terminal,
+  ) => ShellService;
 }
 
-function sftp(session: Session, channel: SessionChannel): undefined {
+/** Subsystems, commands and shells: everything that can be served on a channel is named here. */
+export function makeRouter(parts: RouterParts): Router {
+  return (session, request) => {
+    switch (request.type) {
+      case "subsystem":
+        return request.name === "sftp" ? (channel) => sftp(parts, session, channel) : undefined;
+      case "exec":
+        return (channel) => {
+          const { command, pty } = request;
+          return keep(
+            session,
+            channel,
+            serveCommand(channel, command, options(parts, session, pty)),
+          );
+        };
+      case "shell":
+        return (channel) => keep(session, channel, shell(parts, session, channel, request.pty));
+    }
+  };
+}
+
+function sftp({ limits }: RouterParts, session: Session, channel: SessionChannel): undefined {
   session.serve(
     serveSftp(channel, session.files, {
-      maxHandles: session.limits.handlesPerChannel,
+      maxHandles: limits.handlesPerChannel,
       clientIdent: session.client,
       digests: session.digests,
       turn: session.turn,
@@ -62,17 +66,26 @@ function sftp(session: Session, channel: SessionChannel): undefined {
 }
 
 /** A role counts from the login on; taken away, it counts no more at once. */
-function shell(session: Session, channel: SessionChannel, pty: Terminal | undefined): ShellService {
-  const { admin } = session.commands;
-  if (admin !== undefined && pty !== undefined && session.account.role === "admin") {
-    return admin.serve(session, channel, pty);
+function shell(
+  parts: RouterParts,
+  session: Session,
+  channel: SessionChannel,
+  pty: Terminal | undefined,
+): ShellService {
+  const { adminShell } = parts;
+  if (adminShell !== undefined && pty !== undefined && session.account.role === "admin") {
+    return adminShell(session, channel, pty);
   }
-  return serveShell(channel, options(session, pty));
+  return serveShell(channel, options(parts, session, pty));
 }
 
-function options(session: Session, pty: PtySize | undefined): ServeOptions {
+function options(
+  { commands }: RouterParts,
+  session: Session,
+  pty: PtySize | undefined,
+): ServeOptions {
   return {
-    context: session.commands.contextOf(session),
+    context: commands.contextOf(session),
     pty,
     onError: (text) => session.protocolError(`in a command: ${text}`),
   };

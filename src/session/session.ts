@@ -1,11 +1,10 @@
+import type { ByteChannel } from "../channel.ts";
 import type { Digests } from "../digests/types.ts";
 import type { SessionMemory } from "../memory/budget.ts";
-import type { Turn } from "../sftp/turn.ts";
 import type { Account, AuditEvent, Role } from "../store/types.ts";
-import type { AuditedFileSystem } from "../vfs/audited.ts";
-import type { Transfer } from "../vfs/audited-file.ts";
-import type { Commands } from "./commands.ts";
-import type { SessionChannel } from "./routes.ts";
+import type { Turn } from "../turn.ts";
+import type { AuditedFileSystem } from "./audited.ts";
+import type { Transfer } from "./audited-file.ts";
 
 /** Who logged in and how; `key` is the fingerprint of the key that was proven. */
 export interface Login {
@@ -41,10 +40,6 @@ export interface Service {
   sample?(elapsed: number): boolean;
 }
 
-export interface SessionLimits {
-  readonly handlesPerChannel: number;
-}
-
 /** A session of this process; `since` in milliseconds since the epoch. */
 export interface SessionView {
   readonly id: number;
@@ -68,9 +63,7 @@ export interface SessionOptions {
   /** shared by all sessions of the user */
   readonly turn: Turn;
   readonly memory: SessionMemory;
-  readonly limits: SessionLimits;
   readonly node: string;
-  readonly commands: Commands;
   /** told of the client's protocol errors */
   readonly onProtocolError: (text: string) => void;
 }
@@ -92,8 +85,6 @@ export class Session {
   readonly turn: Turn;
   /** what it holds for its client */
   readonly memory: SessionMemory;
-  readonly limits: SessionLimits;
-  readonly commands: Commands;
   readonly since = Date.now();
   readonly #options: SessionOptions;
   readonly #services = new Set<Service>();
@@ -114,8 +105,6 @@ export class Session {
     this.digests = options.digests;
     this.turn = options.turn;
     this.memory = options.memory;
-    this.limits = options.limits;
-    this.commands = options.commands;
   }
 
   get remote(): string {
@@ -138,7 +127,7 @@ export class Session {
   }
 
   /** Keeps the service until its channel is closed and it has let go of the files. */
-  serve(service: Service, channel: SessionChannel): void {
+  serve(service: Service, channel: ByteChannel): void {
     this.#services.add(service);
     const onClose = channel.onClose;
     channel.onClose = () => {

@@ -1,8 +1,8 @@
 import { humanSize } from "../shell/sizes.ts";
 import { encodeText } from "../shell/text.ts";
 import type { AuditRecord } from "../store/types.ts";
-import { UNFINISHED } from "../vfs/audited-file.ts";
 import { type FileStat, S_IFMT, S_IFREG, type UserFileSystem } from "../vfs/types.ts";
+import { UNFINISHED } from "./audited-file.ts";
 
 /** Lines shown at most. */
 const SHOWN = 10;

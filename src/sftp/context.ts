@@ -1,10 +1,10 @@
 import type { Digests } from "../digests/types.ts";
 import type { SessionMemory } from "../memory/budget.ts";
+import type { Turn } from "../turn.ts";
 import type { ByteString } from "../vfs/path.ts";
 import type { UserFileSystem } from "../vfs/types.ts";
 import type { Handles } from "./handles.ts";
-import type { Reader } from "./reader.ts";
-import type { Turn } from "./turn.ts";
+import type { Reader } from "./wire/reader.ts";
 
 /** What every operation of one channel works with. */
 export interface Context {

@@ -1,5 +1,5 @@
-import { type ByteChannel, DRAIN_BYTES } from "../session/channel.ts";
-import { recycle } from "./frame-memory.ts";
+import { type ByteChannel, DRAIN_BYTES } from "../channel.ts";
+import { recycle } from "./wire/frame-memory.ts";
 
 /** Replies up to this are gathered. */
 const SMALL = 2048;

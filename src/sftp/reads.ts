@@ -1,7 +1,7 @@
-import { DATA_HEADER, PacketType } from "./constants.ts";
-import { frameMemory, recycle } from "./frame-memory.ts";
 import type { FileHandle } from "./handles.ts";
 import { eofReply } from "./replies.ts";
+import { DATA_HEADER, PacketType } from "./wire/constants.ts";
+import { frameMemory, recycle } from "./wire/frame-memory.ts";
 
 /** {@link FileHandle.expectedEnd} before the first read. */
 export const UNKNOWN_END = -1;

@@ -1,9 +1,9 @@
 import type { ByteString } from "../vfs/path.ts";
 import type { FileStat, Owner } from "../vfs/types.ts";
-import { writeAttrs } from "./attrs.ts";
-import { PacketType, StatusCode } from "./constants.ts";
 import { TEXTS, toStatus } from "./status.ts";
-import { Writer } from "./writer.ts";
+import { writeAttrs } from "./wire/attrs.ts";
+import { PacketType, StatusCode } from "./wire/constants.ts";
+import { Writer } from "./wire/writer.ts";
 
 /** STATUS with an empty language tag, as OpenSSH sends it. */
 export function statusReply(id: number, code: StatusCode, text = TEXTS[code]): Buffer {

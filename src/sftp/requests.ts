@@ -1,4 +1,3 @@
-import { PacketType } from "./constants.ts";
 import type { Request } from "./context.ts";
 import { extended } from "./extensions/table.ts";
 import { mkdir, opendir, readdir, rmdir } from "./operations/directories.ts";
@@ -13,6 +12,7 @@ import {
   stat,
   symlink,
 } from "./operations/paths.ts";
+import { PacketType } from "./wire/constants.ts";
 
 /** Every request by its type but INIT, READ and WRITE, which the scheduler does itself. */
 export const REQUESTS: ReadonlyMap<number, Request> = new Map<number, Request>([

@@ -1,18 +1,18 @@
+import type { ByteChannel } from "../channel.ts";
 import { errorName, FsError } from "../errors.ts";
-import type { ByteChannel } from "../session/channel.ts";
 import type { OpenFile } from "../vfs/types.ts";
-import { FRAME_SLACK, MAX_DATA, MAX_PACKET, PacketType } from "./constants.ts";
 import type { Context, Kind, Request } from "./context.ts";
 import { peekExtension } from "./extensions/table.ts";
-import { frameRoom, recycle } from "./frame-memory.ts";
-import { FrameQueue } from "./frames.ts";
 import { Outbox } from "./outbox.ts";
-import { MalformedError, Reader } from "./reader.ts";
 import { emptyData, read } from "./reads.ts";
 import { eofReply, errorReply, okReply, unsupportedReply } from "./replies.ts";
 import { REQUESTS } from "./requests.ts";
 import { peekTransfer, type Transfer } from "./transfer.ts";
 import { greet } from "./version.ts";
+import { FRAME_SLACK, MAX_DATA, MAX_PACKET, PacketType } from "./wire/constants.ts";
+import { frameRoom, recycle } from "./wire/frame-memory.ts";
+import { FrameQueue } from "./wire/frames.ts";
+import { MalformedError, Reader } from "./wire/reader.ts";
 import { isWhole, WriteBatch } from "./writes.ts";
 
 /** Requests started and not answered yet, at most. */

@@ -1,7 +1,8 @@
+import type { ByteChannel } from "../channel.ts";
 import type { Digests } from "../digests/types.ts";
 import { FsError } from "../errors.ts";
 import { plentyOfMemory, type SessionMemory } from "../memory/budget.ts";
-import type { ByteChannel } from "../session/channel.ts";
+import { Turn } from "../turn.ts";
 import type { UserFileSystem } from "../vfs/types.ts";
 import type { Context } from "./context.ts";
 import { Handles } from "./handles.ts";
@@ -9,7 +10,6 @@ import { ownerColumns } from "./longname.ts";
 import { Scheduler } from "./scheduler.ts";
 import { toStatus } from "./status.ts";
 import { sendsLinkFirst } from "./symlink-order.ts";
-import { Turn } from "./turn.ts";
 
 export interface SftpOptions {
   /** open handles at once, 64 or more: OpenSSH's client takes less as its number of requests */

@@ -1,6 +1,6 @@
 import { type FsErrorCode, toFsError } from "../errors.ts";
-import { StatusCode } from "./constants.ts";
-import { MalformedError } from "./reader.ts";
+import { StatusCode } from "./wire/constants.ts";
+import { MalformedError } from "./wire/reader.ts";
 
 export interface Status {
   readonly code: StatusCode;

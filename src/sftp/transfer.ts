@@ -1,5 +1,5 @@
-import type { FrameQueue } from "./frames.ts";
-import { joinU64 } from "./reader.ts";
+import type { FrameQueue } from "./wire/frames.ts";
+import { joinU64 } from "./wire/reader.ts";
 
 /** READ and WRITE begin alike: id, handle, offset, length (draft-ietf-secsh-filexfer-02, 6.4). */
 export interface Transfer {

@@ -1,8 +1,8 @@
 import { fromText } from "../vfs/path.ts";
-import { PacketType, VERSION } from "./constants.ts";
 import type { Context } from "./context.ts";
 import { advertised } from "./extensions/table.ts";
-import { Writer } from "./writer.ts";
+import { PacketType, VERSION } from "./wire/constants.ts";
+import { Writer } from "./wire/writer.ts";
 
 /**
  * The VERSION that answers an INIT (section 4): 3 whatever the client says, as OpenSSH's server

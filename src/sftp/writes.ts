@@ -1,9 +1,9 @@
 import { toFsError } from "../errors.ts";
 import type { OpenFile } from "../vfs/types.ts";
-import { PacketType } from "./constants.ts";
-import type { FrameQueue } from "./frames.ts";
 import { errorReply, okReplies, okReply } from "./replies.ts";
 import { peekTransfer, TRANSFER_HEADER, type Transfer } from "./transfer.ts";
+import { PacketType } from "./wire/constants.ts";
+import type { FrameQueue } from "./wire/frames.ts";
 
 /** Bytes of consecutive WRITEs that go to the disk as one; the rest gathers behind. */
 const MAX_BATCH = 2 * 1024 * 1024;

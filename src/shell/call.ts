@@ -87,6 +87,6 @@ export class Call {
   /** To be awaited in every loop: ends it when interrupted, and lets others have their turn. */
   async step(): Promise<void> {
     if (this.signal.aborted) throw interruption(this.signal);
-    await this.shell.turn.pass();
+    await this.shell.context.turn.pass();
   }
 }

@@ -1,4 +1,4 @@
-import { compact } from "../session/channel.ts";
+import { compact } from "../channel.ts";
 
 /** Smaller chunks that wait are put together, so that a flood of tiny ones costs little more. */
 const SMALL = 2048;

@@ -1,8 +1,8 @@
 import type { Digests } from "../digests/types.ts";
+import type { Turn } from "../turn.ts";
 import type { ByteString, VirtualPath } from "../vfs/path.ts";
 import { ROOT } from "../vfs/path.ts";
 import type { UserFileSystem } from "../vfs/types.ts";
-import { Turn } from "./turn.ts";
 
 /** A user's quota; null: no limit. */
 export interface QuotaUsage {
@@ -28,6 +28,8 @@ export interface ShellContext {
   readonly host: string;
   /** when the server started, milliseconds since the epoch */
   readonly startedAt: number;
+  /** the user's share of the event loop */
+  readonly turn: Turn;
   readonly digests: Pick<Digests, "file" | "stream">;
   usage(): Promise<QuotaUsage>;
   /** the sessions of this user, on all processes */
@@ -53,8 +55,6 @@ export class Shell {
   status = 0;
   /** set by `exit`: nothing more is run */
   leaving = false;
-  /** of all that it runs, one after the other */
-  readonly turn = new Turn();
 
   constructor(context: ShellContext) {
     this.context = context;

@@ -1,13 +1,8 @@
+import type { PtySize } from "../channel.ts";
 import { type ByteString, bytes } from "../vfs/path.ts";
 import { interruption } from "./errors.ts";
 import { Input, type Sink, type Source, type Terminal } from "./io.ts";
 import type { ChannelStreams } from "./streams.ts";
-
-/** What the client's terminal looks like (RFC 4254 section 6.2). */
-export interface PtySize {
-  readonly columns: number;
-  readonly rows: number;
-}
 
 const INTERRUPT = 0x03;
 const END = 0x04;

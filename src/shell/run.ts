@@ -36,12 +36,12 @@ export async function runCommandLine(
   let leave: (() => void) | undefined;
   try {
     // Lines and commands that wait for nothing would never let others have their turn.
-    await shell.turn.pass();
+    await shell.context.turn.pass();
     const steps = parse(line);
     leave = await shell.context.enter?.(signal);
     for (const step of steps) {
       if (shell.leaving) break;
-      await shell.turn.pass();
+      await shell.context.turn.pass();
       if (step.connector === "&&" && shell.status !== 0) continue;
       if (step.connector === "||" && shell.status === 0) continue;
       shell.status = await runStep(step, io, shell, signal);

@@ -1,11 +1,12 @@
+import type { ProgramControl, PtySize, SessionChannel } from "../channel.ts";
 import type { ByteString } from "../vfs/path.ts";
 import { Shell, type ShellContext } from "./context.ts";
 import { Interrupted } from "./errors.ts";
 import { interact, runAtTerminal, runScript } from "./interactive.ts";
 import { Input, type ShellIo } from "./io.ts";
-import { Pty, type PtySize } from "./pty.ts";
+import { Pty } from "./pty.ts";
 import { runCommandLine } from "./run.ts";
-import { ChannelStreams, type ShellChannel } from "./streams.ts";
+import { ChannelStreams } from "./streams.ts";
 
 export interface ServeOptions {
   readonly context: ShellContext;
@@ -16,13 +17,9 @@ export interface ServeOptions {
 }
 
 /** A command or shell that serves a channel. */
-export interface ShellService {
+export interface ShellService extends ProgramControl {
   /** Ends it. Resolves when nothing of it uses the files any more. */
   close(): Promise<void>;
-  /** The client's window changed (RFC 4254 section 6.7). */
-  resize(size: PtySize): void;
-  /** The client sends a signal by its name without "SIG" (section 6.9). */
-  signal(name: string): void;
 }
 
 /** Exit codes of what is ended by a signal; others are ignored. */
@@ -30,7 +27,7 @@ const SIGNALS: Readonly<Record<string, number>> = { HUP: 129, INT: 130, QUIT: 13
 
 /** Runs one command line on a channel, then ends the channel with its exit code. */
 export function serveCommand(
-  channel: ShellChannel,
+  channel: SessionChannel,
   command: ByteString,
   options: ServeOptions,
 ): ShellService {
@@ -42,7 +39,7 @@ export function serveCommand(
 }
 
 /** Runs a shell on a channel: with a prompt at a terminal, else line after line without a word. */
-export function serveShell(channel: ShellChannel, options: ServeOptions): ShellService {
+export function serveShell(channel: SessionChannel, options: ServeOptions): ShellService {
   return serve(channel, options, (shell, streams, pty) =>
     pty === undefined
       ? runScript(shell, plainIo(streams), streams.gone)
@@ -59,7 +56,7 @@ function plainIo(streams: ChannelStreams): ShellIo {
 }
 
 function serve(
-  channel: ShellChannel,
+  channel: SessionChannel,
   options: ServeOptions,
   run: (shell: Shell, streams: ChannelStreams, pty: Pty | undefined) => Promise<number>,
 ): ShellService {
@@ -83,7 +80,7 @@ function serve(
 /** Never rejects. */
 async function finish(
   running: Promise<number>,
-  channel: ShellChannel,
+  channel: SessionChannel,
   options: ServeOptions,
 ): Promise<void> {
   let status = 1;

@@ -1,11 +1,6 @@
-import type { ByteChannel } from "../session/channel.ts";
+import type { SessionChannel } from "../channel.ts";
 import { Interrupted } from "./errors.ts";
 import { Queue, type Sink, unlessAborted } from "./io.ts";
-
-/** A session channel with the second stream that commands have. */
-export interface ShellChannel extends ByteChannel {
-  writeError(data: Buffer): void;
-}
 
 /** What goes into one packet of standard error. */
 const ERROR_PIECE = 8 * 1024;
@@ -18,14 +13,14 @@ export class ChannelStreams {
   readonly errors: Sink;
   /** sees each chunk first and gives back what is left of it */
   filter: (chunk: Buffer) => Buffer = (chunk) => chunk;
-  readonly #channel: ShellChannel;
+  readonly #channel: SessionChannel;
   readonly #gone = new AbortController();
   #drained: (() => void)[] = [];
   /** writes of which some bytes are in no packet yet, and who waits for them */
   #unpacked = 0;
   #packed: (() => void)[] = [];
 
-  constructor(channel: ShellChannel) {
+  constructor(channel: SessionChannel) {
     this.#channel = channel;
     this.input = new Queue((length) => channel.consume(length));
     this.output = { write: (data) => this.#write(data), packed: () => this.#allPacked() };

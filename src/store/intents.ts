@@ -1,9 +1,7 @@
+import type { Witness } from "../vfs/books.ts";
 import { dropIntent, IntentSlot, intentNumber, readIntent } from "./intent-slot.ts";
 import type { LedgerStatements } from "./ledger-statements.ts";
 import type { Intent } from "./ledger-types.ts";
-
-/** Looks whether an intent was carried out. */
-export type Witness = (intent: Intent, userName: string) => boolean;
 
 /** A change of directory entries: done once, however often the transaction that books it is tried. */
 export class Deed<T> {
@@ -113,20 +111,20 @@ export class Intents {
   }
 
   /** The last intent of a dead process. {@link drop} it when the transaction is through. */
-  resolve(node: string, happened: Witness): void {
+  resolve(node: string, witness: Witness): void {
     const found = this.#sql.lastBooked.get({ node }) as { intent: number } | undefined;
-    if (found !== undefined) this.#resolve(node, found.intent, happened);
+    if (found !== undefined) this.#resolve(node, found.intent, witness);
   }
 
   drop(node: string): void {
     dropIntent(this.#directory, node);
   }
 
-  #resolve(node: string, booked: number, happened: Witness): void {
+  #resolve(node: string, booked: number, witness: Witness): void {
     const intent = readIntent(this.#directory, node);
     if (intent === undefined || intent.number <= booked) return;
     const user = this.#sql.userName.get({ userId: intent.userId }) as { name: string } | undefined;
-    if (user !== undefined && happened(intent, user.name)) this.#bookLate(intent);
+    if (user !== undefined && witness.happened(intent, user.name)) this.#bookLate(intent);
     this.#sql.booked.run({ node, number: intent.number });
   }
 }

@@ -1,25 +1,24 @@
 import { dirname } from "node:path";
+import type { FileState, Inspected, Removed, Usage, Witness } from "../vfs/books.ts";
 import { requireHomes } from "./belongings.ts";
 import type { Connection } from "./database.ts";
-import { Deed, Intents, type Witness } from "./intents.ts";
+import { Deed, Intents } from "./intents.ts";
 import { type LedgerStatements, prepareLedger, range } from "./ledger-statements.ts";
 import type {
-  Charge,
   Holders,
-  Inspected,
   Intent,
   JournalKey,
   JournalRow,
   MovingRow,
   OpenedRow,
-  Outcome,
-  Removed,
-  Usage,
 } from "./ledger-types.ts";
 import { freeBytes, slackFor } from "./slack.ts";
 import type { Writes } from "./writes.ts";
 
-export type { Charge, Inspected, Intent, JournalRow, OpenedRow, Outcome, Removed, Usage };
+export type { Intent, JournalKey, JournalRow, OpenedRow };
+
+/** Why a file may not grow. */
+export type Denial = Usage | "frozen";
 
 /** What was done is not booked yet: that comes first, in a transaction of its own. */
 class Unbooked extends Error {}
@@ -110,21 +109,25 @@ export class LedgerStore {
   /**
    * Charges the file for reaching `end` bytes, and ahead of need (at most `slack` bytes, and only
    * far from the limit). Costs nothing when another holder already charged for it.
+   * @param booked is told what the holder is charged now, before any other transaction
    * @returns undefined when granted, "frozen" while the file is being copied, else the usage that
    * left no room
    */
-  async grow(holder: Charge, end: number, slack: number): Promise<Usage | "frozen" | undefined> {
-    const booked = (answer: Usage | "frozen" | number): void => {
-      if (typeof answer !== "number") return;
-      holder.charged = answer;
-      holder.grant(end);
+  async grow(
+    holder: JournalKey,
+    end: number,
+    slack: number,
+    booked: (charged: number) => void,
+  ): Promise<Denial | undefined> {
+    const told = (answer: Denial | number): void => {
+      if (typeof answer === "number") booked(answer);
     };
-    const answer = await this.#writes.run(() => this.#grow(holder, end, slack), { booked });
+    const answer = await this.#writes.run(() => this.#grow(holder, end, slack), { booked: told });
     return typeof answer === "number" ? undefined : answer;
   }
 
   /** @returns what the holder is charged now, or why it isn't granted */
-  #grow(holder: Charge, end: number, slack: number): Usage | "frozen" | number {
+  #grow(holder: JournalKey, end: number, slack: number): Denial | number {
     const { userId } = holder;
     const holders = this.#holders(holder);
     const current = holders.most ?? 0;
@@ -139,15 +142,20 @@ export class LedgerStore {
     return charged;
   }
 
-  /** Gives back what the holder was charged beyond its need. */
-  async trim(holder: Charge): Promise<void> {
+  /**
+   * Gives back what the holder was charged beyond its need.
+   * @param need bytes it needs, asked with the lock held
+   * @param booked is told what the holder is charged now, before any other transaction
+   */
+  async trim(
+    holder: JournalKey,
+    need: () => number,
+    booked: (charged: number) => void,
+  ): Promise<void> {
     const { userId, inode } = holder;
-    const booked = (needed: number): void => {
-      holder.charged = needed;
-    };
     const trim = (): number => {
       const { most, others } = this.#holders(holder);
-      const needed = holder.needed();
+      const needed = need();
       this.#sql.charge.run({ ...this.#key(holder), charged: needed, slack: 0 });
       this.#addBytes(userId, Math.max(others ?? 0, needed) - (most ?? 0));
       if ((others ?? 0) > needed) this.#sql.markSlack.run({ userId, inode, charged: needed });
@@ -160,7 +168,7 @@ export class LedgerStore {
    * Keeps a file from growing beyond `size` in any process until {@link thaw}.
    * @returns false when some holder is charged for more already
    */
-  async freeze(holder: Charge, size: number): Promise<boolean> {
+  async freeze(holder: JournalKey, size: number): Promise<boolean> {
     return this.#writes.run(() => {
       if ((this.#holders(holder).most ?? 0) > size) return false;
       this.#sql.freeze.run({ ...this.#key(holder), frozen: 1 });
@@ -168,7 +176,7 @@ export class LedgerStore {
     });
   }
 
-  async thaw(holder: Charge): Promise<void> {
+  async thaw(holder: JournalKey): Promise<void> {
     await this.#writes.run(() => this.#sql.freeze.run({ ...this.#key(holder), frozen: 0 }));
   }
 
@@ -193,7 +201,7 @@ export class LedgerStore {
    * Ends a row: the file is charged what it really is, or nothing when its last name is gone.
    * @param node whose row it is; without it, this process's
    */
-  async settle(key: JournalKey, inspect: () => Outcome, node = this.node): Promise<void> {
+  async settle(key: JournalKey, inspect: () => FileState, node = this.node): Promise<void> {
     await this.#writes.run(() => {
       const { userId, inode, row } = key;
       const { count, most, others } = this.#holders(key, node);
@@ -269,11 +277,11 @@ export class LedgerStore {
   }
 
   /**
-   * Books the last intent of a dead process, if that died before booking it. `happened` looks
+   * Books the last intent of a dead process, if that died before booking it. The witness looks
    * whether it was carried out.
    */
-  async resolveIntent(node: string, happened: Witness): Promise<void> {
-    await this.#writes.run(() => this.#intents.resolve(node, happened));
+  async resolveIntent(node: string, witness: Witness): Promise<void> {
+    await this.#writes.run(() => this.#intents.resolve(node, witness));
     this.#intents.drop(node);
   }
 

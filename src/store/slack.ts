@@ -1,4 +1,4 @@
-import type { Usage } from "./ledger-types.ts";
+import type { Usage } from "../vfs/books.ts";
 
 const SMALLEST_SLACK = 1024 * 1024;
 const LARGEST_SLACK = 64 * 1024 * 1024;

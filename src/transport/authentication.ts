@@ -7,8 +7,8 @@ import { type Asker, HashQueueFull, NotWanted } from "../auth/passwords.ts";
 import { type Penalties, refusalText } from "../auth/penalties.ts";
 import { errorName } from "../errors.ts";
 import type { Login } from "../session/session.ts";
+import { DisconnectReason, type Protocol } from "../ssh/internals.ts";
 import type { FailedLogins } from "./failed-logins.ts";
-import { DisconnectReason, type Protocol } from "./internals.ts";
 import { printable } from "./printable.ts";
 import { NO_PLACE, type Place } from "./strangers.ts";
 

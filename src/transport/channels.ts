@@ -1,15 +1,15 @@
 import type { Connection } from "ssh2";
-import { type ChannelRequest, route } from "../session/routes.ts";
+import type { ChannelRequest, Router } from "../session/routes.ts";
 import type { Session } from "../session/session.ts";
-import type { Fields } from "./fields.ts";
-import { protocolOf } from "./internals.ts";
-import { Message, type MessageReader, type Messages } from "./messages.ts";
-import { FULL_DATA } from "./packet-memory.ts";
+import { type ChannelOwner, SMALLEST_PACKET, SshChannel } from "../ssh/channel.ts";
+import type { Fields } from "../ssh/fields.ts";
+import { protocolOf } from "../ssh/internals.ts";
+import { Message, type MessageReader, type Messages } from "../ssh/messages.ts";
+import { FULL_DATA } from "../ssh/packet-memory.ts";
+import { takeFirstWindow } from "../ssh/receive-window.ts";
+import { type Opening, ServedChannel } from "../ssh/served-channel.ts";
+import { readsWide, WIDE_DATA } from "../ssh/wide-packets.ts";
 import { Program, type Running } from "./program.ts";
-import { takeFirstWindow } from "./receive-window.ts";
-import { type Opening, ServedChannel } from "./served-channel.ts";
-import { type ChannelOwner, SMALLEST_PACKET, SshChannel } from "./ssh-channel.ts";
-import { readsWide, WIDE_DATA } from "./wide-packets.ts";
 
 /** Why a channel is not opened (RFC 4254 section 5.1). */
 const Reason = { prohibited: 1, unknownType: 3, shortage: 4 } as const;
@@ -42,6 +42,7 @@ export class Channels {
   readonly #connection: Connection;
   readonly #session: Session;
   readonly #owner: ChannelsOwner;
+  readonly #route: Router;
   readonly #max: number;
   /** by our numbers, which clients repeat in all they say of a channel */
   readonly #open = new Map<number, Open>();
@@ -54,11 +55,12 @@ export class Channels {
     messages: Messages,
     session: Session,
     owner: ChannelsOwner,
-    max: number,
+    { route, max }: { readonly route: Router; readonly max: number },
   ) {
     this.#connection = connection;
     this.#session = session;
     this.#owner = owner;
+    this.#route = route;
     this.#max = max;
     // With a listener ssh2 heeds no-more-sessions@openssh.com; the rest asks for forwarding.
     connection.on("request", (_accept, reject) => reject?.());
@@ -150,7 +152,7 @@ export class Channels {
   /** What the client is told of it comes before anything the program says. */
   #start(served: ServedChannel, request: ChannelRequest): Running | undefined {
     this.#session.touch();
-    const handler = route(this.#session, request);
+    const handler = this.#route(this.#session, request);
     if (handler === undefined) return undefined;
     served.answer(true);
     const channel = new SshChannel(served, this.#owner, served.takeWindow());

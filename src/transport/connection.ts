@@ -8,11 +8,9 @@ import { errorName, InstanceError } from "../errors.ts";
 import type { SessionMemory } from "../memory/budget.ts";
 import { Refusal } from "../session/admission.ts";
 import type { Sessions } from "../session/registry.ts";
+import type { Router } from "../session/routes.ts";
 import type { Login, Peer, Session } from "../session/session.ts";
-import { Authentication } from "./authentication.ts";
-import { Channels, type ChannelsOwner } from "./channels.ts";
-import type { FailedLogins } from "./failed-logins.ts";
-import { IdentGate } from "./ident-gate.ts";
+import { IdentGate } from "../ssh/ident-gate.ts";
 import {
   adaptHandshake,
   DisconnectReason,
@@ -22,11 +20,14 @@ import {
   protocolOf,
   sendBanner,
   sendDisconnect,
-} from "./internals.ts";
-import { Messages } from "./messages.ts";
-import { Outbox } from "./outbox.ts";
+} from "../ssh/internals.ts";
+import { Messages } from "../ssh/messages.ts";
+import { Outbox } from "../ssh/outbox.ts";
+import { Rekeying } from "../ssh/rekeying.ts";
+import { Authentication } from "./authentication.ts";
+import { Channels, type ChannelsOwner } from "./channels.ts";
+import type { FailedLogins } from "./failed-logins.ts";
 import { formatRemote, printable } from "./printable.ts";
-import { Rekeying } from "./rekeying.ts";
 import type { Place, Stranger } from "./strangers.ts";
 
 /** Replies a client doesn't read: above this nothing more is read from it, in bytes. */
@@ -65,6 +66,8 @@ export interface ConnectionServices {
   readonly log: Logger;
   readonly authenticator: Authenticator;
   readonly sessions: Sessions;
+  /** who serves a channel */
+  readonly route: Router;
   readonly failedLogins: FailedLogins;
   readonly penalties: Penalties;
 }
@@ -242,9 +245,10 @@ export class SshConnection implements Peer, ChannelsOwner, Stranger {
       const session = await this.#services.sessions.open(login, this);
       this.#session = session;
       this.outbox.chargeTo(session.memory);
-      const { channelsPerSession } = this.#services.config.limits;
+      const { config, route } = this.#services;
+      const served = { route, max: config.limits.channelsPerSession };
       this.#touch = () => session.touch();
-      this.#channels = new Channels(connection, messages, session, this, channelsPerSession);
+      this.#channels = new Channels(connection, messages, session, this, served);
       return true;
     } catch (error) {
       this.#notEntered(error);

@@ -3,10 +3,10 @@ import ssh2, { type Server as SshServer } from "ssh2";
 import { refusalText } from "../auth/penalties.ts";
 import type { Config } from "../config/types.ts";
 import { errorName } from "../errors.ts";
-import { ALGORITHMS } from "./algorithms.ts";
+import { ALGORITHMS } from "../ssh/algorithms.ts";
+import { socketOf } from "../ssh/internals.ts";
 import { type ConnectionServices, SshConnection } from "./connection.ts";
 import type { HostKey } from "./host-keys.ts";
-import { socketOf } from "./internals.ts";
 import { Refusals } from "./refusals.ts";
 import { type Stranger, Strangers } from "./strangers.ts";
 

@@ -1,14 +1,14 @@
-import type { Terminal } from "../session/admin.ts";
-import type { ChannelRequest, Started } from "../session/routes.ts";
+import type { ProgramControl, Terminal } from "../channel.ts";
+import type { ChannelRequest } from "../session/routes.ts";
+import type { Fields } from "../ssh/fields.ts";
 import { bytes } from "../vfs/path.ts";
-import type { Fields } from "./fields.ts";
 
 /** Starts what is asked for; undefined when it is refused. */
 export type Start = (request: ChannelRequest) => Running | undefined;
 
 /** A program under way; `control` is what the client may say of it later, where it may. */
 export interface Running {
-  readonly control: Started | undefined;
+  readonly control: ProgramControl | undefined;
 }
 
 type PlainTerminal = Omit<Terminal, "colour">;

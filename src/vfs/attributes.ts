@@ -1,9 +1,8 @@
 import { chmodSync, fstatSync, lutimesSync, utimesSync } from "node:fs";
 import { FsError } from "../errors.ts";
-import { OWN_WAY } from "./entries.ts";
-import { PERMISSIONS } from "./file.ts";
 import type { Place } from "./jail.ts";
 import { itself } from "./proc.ts";
+import { OWN_WAY, PERMISSIONS } from "./stat.ts";
 import type { StatChange } from "./types.ts";
 
 /** Changes what has no part in the quota: permissions and times. Throws the system's errors. */

@@ -1,8 +1,8 @@
 import { closeSync, type Dir, type Dirent, fstatSync, lstatSync, opendirSync } from "node:fs";
 import { FsError, toFsError } from "../errors.ts";
-import { toFileStat } from "./file.ts";
 import { type ByteString, bytes, type VirtualPath } from "./path.ts";
 import { below, itself } from "./proc.ts";
+import { toFileStat } from "./stat.ts";
 import type { DirectoryEntry, OpenDirectory } from "./types.ts";
 
 /** Entries the kernel is asked for at once. */

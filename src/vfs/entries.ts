@@ -9,9 +9,7 @@ import {
   unlinkSync,
 } from "node:fs";
 import { FsError } from "../errors.ts";
-import type { Ledger } from "../quota/ledger.ts";
-import type { Inspected, Removed } from "../store/ledger.ts";
-import { PERMISSIONS } from "./file.ts";
+import type { Books, Inspected, Removed } from "./books.ts";
 import type { Place, Places } from "./jail.ts";
 import {
   type ByteString,
@@ -22,12 +20,13 @@ import {
 } from "./path.ts";
 import { inodeKey } from "./proc.ts";
 import type { Disk } from "./space.ts";
+import { OWN_WAY, PERMISSIONS } from "./stat.ts";
 import type { ContentWatch } from "./watch.ts";
 
 /** What the operations on directory entries need. */
 export interface Home {
   readonly places: Places;
-  readonly ledger: Ledger;
+  readonly books: Books;
   readonly userId: number;
   readonly contents: ContentWatch | undefined;
   readonly disk: Disk;
@@ -38,12 +37,6 @@ class Stale extends Error {}
 
 const ATTEMPTS = 16;
 const OWNER_WRITE = 0o200;
-
-/**
- * Every directory keeps these for its owner, which is the server: where it can't look it can neither
- * settle the books after a crash nor count or delete a home.
- */
-export const OWN_WAY = 0o500;
 
 /** Tries again while others keep changing what stands at the names. */
 async function settled<T>(act: () => Promise<T>): Promise<T> {
@@ -123,7 +116,7 @@ export function remove(home: Home, path: ByteString): Promise<void> {
       checkWritable(place);
       if (stat.isDirectory()) throw new FsError("EISDIR");
       const forgotten = goes(home, stat);
-      await home.ledger.remove(home.userId, place, standing(place), () => {
+      await home.books.remove(home.userId, place, standing(place), () => {
         unlinkSync(place.host);
         return aftermath(target);
       });
@@ -139,7 +132,7 @@ export function removeDirectory(home: Home, path: ByteString): Promise<void> {
       const stat = fstatSync(place.existing, { bigint: true });
       checkWritable(place);
       if (!stat.isDirectory()) throw new FsError("ENOTDIR");
-      await home.ledger.remove(home.userId, place, standing(place), () => {
+      await home.books.remove(home.userId, place, standing(place), () => {
         rmdirSync(place.host);
         return undefined;
       });
@@ -159,7 +152,7 @@ function make(
     if (endsInDirectory(path) && !directory) throw new FsError("ENOENT");
     checkWritable(place);
     home.disk.expectRoom();
-    await home.ledger.createEntry(home.userId, place, () => {
+    await home.books.createEntry(home.userId, place, () => {
       if (place.current() !== undefined) throw new FsError("EEXIST");
       perform(place);
     });
@@ -234,14 +227,14 @@ async function move(
   if (before.isDirectory() && replaced?.isDirectory() !== false)
     checkMovable(before, source, target);
   const forgotten = replaced && goes(home, replaced);
-  const { userId, ledger } = home;
+  const { userId, books } = home;
   const inspectVictim = (): Inspected | undefined => {
     if (source.current() !== moved) throw new Stale();
     if (victimFd !== undefined) return standing(target)();
     if (target.current() !== undefined) throw new Stale();
     return undefined;
   };
-  await ledger.rename(userId, source.path, target.path, moved, inspectVictim, () => {
+  await books.rename(userId, source.path, target.path, moved, inspectVictim, () => {
     renameSync(source.host, target.host);
     return victimFd === undefined ? undefined : aftermath(victimFd);
   });

@@ -11,18 +11,19 @@ import {
   openSync,
   read,
   readSync,
-  type Stats,
   writev,
   writevSync,
 } from "node:fs";
 import { promisify } from "node:util";
 import { FsError, toFsError } from "../errors.ts";
-import type { Reservation } from "../quota/ledger.ts";
+import type { FileCharge } from "./books.ts";
+import { stateOf } from "./evidence.ts";
 import { INLINE_BYTES, inline } from "./inline.ts";
 import type { VirtualPath } from "./path.ts";
 import { itself } from "./proc.ts";
 import { after } from "./slices.ts";
 import { type Disk, diskFull } from "./space.ts";
+import { checkOwner, PERMISSIONS, toFileStat } from "./stat.ts";
 import type { FileStat, OpenFile, OpenFlags, Owner, StatChange } from "./types.ts";
 import type { WriteWatch } from "./watch.ts";
 
@@ -32,28 +33,9 @@ const LONG_TRUNCATE = 1024 * 1024;
 /** What st_blocks counts (stat(2)). */
 const STAT_BLOCK = 512;
 
-/** Permission bits a client may set: no set-user-ID, set-group-ID or sticky bit. */
-export const PERMISSIONS = 0o777;
-
 const truncateAsync = promisify(ftruncate);
 const syncAsync = promisify(fsync);
 const closeAsync = promisify(close);
-
-export function toFileStat(stat: Stats): FileStat {
-  return {
-    mode: stat.mode,
-    nlink: stat.nlink,
-    size: stat.size,
-    atime: Math.floor(stat.atimeMs / 1000),
-    mtime: Math.floor(stat.mtimeMs / 1000),
-  };
-}
-
-/** @throws FsError EPERM when the change would give the file to another */
-export function checkOwner(change: StatChange, owner: Owner): void {
-  const { uid = owner.uid, gid = owner.gid } = change.owner ?? {};
-  if (uid !== owner.uid || gid !== owner.gid) throw new FsError("EPERM");
-}
 
 /** One chain of appends for each inode: the next one starts where the last one ended. */
 const appends = new Map<string, Promise<void>>();
@@ -65,7 +47,7 @@ export class HomeFile implements OpenFile {
   readonly inode: string;
   readonly #fd: number;
   readonly #owner: Owner;
-  readonly #reservation: Reservation;
+  readonly #charge: FileCharge;
   readonly #onClose: (file: HomeFile) => void;
   readonly #watch: WriteWatch | undefined;
   readonly #disk: Disk;
@@ -78,7 +60,7 @@ export class HomeFile implements OpenFile {
     path: VirtualPath,
     flags: OpenFlags,
     owner: Owner,
-    reservation: Reservation,
+    charge: FileCharge,
     onClose: (file: HomeFile) => void,
     watch: WriteWatch | undefined,
     disk: Disk,
@@ -88,11 +70,11 @@ export class HomeFile implements OpenFile {
     this.path = path;
     this.flags = flags;
     this.#owner = owner;
-    this.#reservation = reservation;
+    this.#charge = charge;
     this.#onClose = onClose;
     this.#watch = watch;
-    this.inode = reservation.inode;
-    reservation.attach(fd);
+    this.inode = charge.inode;
+    charge.attach(stateOf(fd));
   }
 
   read(target: Buffer, offset: number, length: number, position: number): Promise<number> {
@@ -171,13 +153,13 @@ export class HomeFile implements OpenFile {
    */
   withRoom<T>(end: number, act: () => Promise<T>): Promise<T> {
     return this.#run(async () => {
-      await this.#reservation.reserve(end);
+      await this.#charge.reserve(end);
       try {
         return await act();
       } finally {
         // The source may have become shorter, or nobody wants the rest.
-        if (fstatSync(this.#fd).size < end) await this.#reservation.failed();
-        else this.#reservation.release();
+        if (fstatSync(this.#fd).size < end) await this.#charge.failed();
+        else this.#charge.release();
       }
     });
   }
@@ -193,10 +175,10 @@ export class HomeFile implements OpenFile {
     copy: (from: string, to: string) => Promise<boolean>,
   ): Promise<boolean> {
     const act = async (): Promise<boolean> => {
-      await this.#reservation.reserve(size);
+      await this.#charge.reserve(size);
       this.#watch?.lost();
       try {
-        return await source.#reservation.whileFrozen(size, async () => {
+        return await source.#charge.whileFrozen(size, async () => {
           const { mode } = fstatSync(this.#fd);
           try {
             return await copy(itself(source.#fd), itself(this.#fd));
@@ -207,7 +189,7 @@ export class HomeFile implements OpenFile {
         });
       } finally {
         // The source may have become shorter.
-        await this.#reservation.failed();
+        await this.#charge.failed();
       }
     };
     return this.#run(() => this.#withRoom(size, act));
@@ -247,7 +229,7 @@ export class HomeFile implements OpenFile {
       return Promise.reject(toFsError(thrown));
     }
     this.#busy += 1;
-    const wait = this.#reservation.reserve(position + length);
+    const wait = this.#charge.reserve(position + length);
     if (wait === undefined) return this.#putGranted(slices, length, position);
     return wait.then(
       () => this.#putGranted(slices, length, position),
@@ -276,7 +258,7 @@ export class HomeFile implements OpenFile {
   #putGranted(slices: readonly Buffer[], length: number, position: number): Promise<void> {
     if (length <= INLINE_BYTES && this.#putInline(slices, length, position)) {
       this.#watch?.wrote(position, length);
-      this.#reservation.release();
+      this.#charge.release();
       this.#finishPut(length);
       return Promise.resolve();
     }
@@ -295,8 +277,8 @@ export class HomeFile implements OpenFile {
   #putByThread(slices: readonly Buffer[], length: number, position: number): Promise<void> {
     return new Promise((resolve, reject) => {
       const end = (thrown: unknown): void => {
-        if (thrown === undefined) this.#reservation.release();
-        else void this.#reservation.failed();
+        if (thrown === undefined) this.#charge.release();
+        else void this.#charge.failed();
         if (thrown === undefined) this.#watch?.wrote(position, length);
         else this.#watch?.lost();
         this.#finishPut(length);
@@ -338,15 +320,15 @@ export class HomeFile implements OpenFile {
     const before = stat.size;
     if (size > before) {
       this.#disk.expectRoom();
-      await this.#reservation.reserve(size);
+      await this.#charge.reserve(size);
       try {
         ftruncateSync(this.#fd, size);
       } catch (thrown) {
-        await this.#reservation.failed();
+        await this.#charge.failed();
         throw thrown;
       }
       this.#watch?.resized(size);
-      this.#reservation.release();
+      this.#charge.release();
       return;
     }
     // What ftruncate(2) does; a truncation could cut off what another wrote just now.
@@ -354,7 +336,7 @@ export class HomeFile implements OpenFile {
     if (before - size > LONG_TRUNCATE) await truncateAsync(this.#fd, size);
     else ftruncateSync(this.#fd, size);
     this.#watch?.resized(size);
-    await this.#reservation.shrunk();
+    await this.#charge.shrunk();
   }
 
   async #close(): Promise<void> {
@@ -367,7 +349,7 @@ export class HomeFile implements OpenFile {
     await this.#watch?.closing();
     let linked = true;
     try {
-      linked = await this.#reservation.settle();
+      linked = await this.#charge.settle();
     } catch (thrown) {
       throw toFsError(thrown);
     } finally {

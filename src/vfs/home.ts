@@ -1,19 +1,21 @@
 import { closeSync, constants, fstatSync, openSync, statSync, unlinkSync } from "node:fs";
 import { FsError, InstanceError, toFsError } from "../errors.ts";
-import type { Ledger, Reservation } from "../quota/ledger.ts";
 import { changeAttributes } from "./attributes.ts";
+import type { Books, FileCharge } from "./books.ts";
 import { copyRange } from "./copy.ts";
 import { CURSOR_DESCRIPTORS, HomeCursor } from "./cursor.ts";
 import { descriptors } from "./descriptors.ts";
 import { HomeDirectory } from "./directory.ts";
 import * as entries from "./entries.ts";
-import { checkOwner, HomeFile, PERMISSIONS, toFileStat } from "./file.ts";
+import { stateOf } from "./evidence.ts";
+import { HomeFile } from "./file.ts";
 import { existingHome, madeHome, ownerOf } from "./homes.ts";
 import { Jail, type Place, type Places, readLinkAt } from "./jail.ts";
 import { OpenThings } from "./open-things.ts";
 import { type ByteString, components, normalize, type VirtualPath, withoutSlash } from "./path.ts";
 import { inodeKey, itself } from "./proc.ts";
 import { type Disk, Space } from "./space.ts";
+import { checkOwner, PERMISSIONS, toFileStat } from "./stat.ts";
 import { quotaStat } from "./statvfs.ts";
 import type {
   FileStat,
@@ -31,7 +33,7 @@ export interface HomeOptions {
   /** the instance's directory */
   readonly root: string;
   readonly account: { readonly id: number; readonly name: string };
-  readonly ledger: Ledger;
+  readonly books: Books;
   /** is told what becomes of the contents of files */
   readonly contents?: ContentWatch;
   /** the room that is left for new data; without it all there is */
@@ -55,13 +57,13 @@ const DIRECTORY_DESCRIPTORS = 2;
  * Rejects with InstanceError when it is not where it was, or no directory.
  */
 export async function openHome(options: HomeOptions): Promise<UserFileSystem> {
-  const { root, account, ledger, contents, space = ALL_ROOM } = options;
+  const { root, account, books, contents, space = ALL_ROOM } = options;
   try {
-    ledger.requireHomes();
+    books.requireHomes();
     const home = existingHome(root, account.name) ?? (await madeHome(options));
     return new HomeFileSystem({
       jail: new Jail(home),
-      ledger,
+      books,
       userId: account.id,
       owner: ownerOf(account),
       contents,
@@ -81,7 +83,7 @@ interface Parts extends Omit<entries.Home, "places"> {
 
 class HomeFileSystem implements UserFileSystem, entries.Home {
   readonly places: Places;
-  readonly ledger: Ledger;
+  readonly books: Books;
   readonly userId: number;
   readonly owner: Owner;
   readonly contents: ContentWatch | undefined;
@@ -93,7 +95,7 @@ class HomeFileSystem implements UserFileSystem, entries.Home {
   constructor(parts: Parts, from?: { readonly places: Places; readonly open: OpenThings }) {
     this.#parts = parts;
     this.places = from?.places ?? parts.jail;
-    this.ledger = parts.ledger;
+    this.books = parts.books;
     this.userId = parts.userId;
     this.owner = parts.owner;
     this.contents = parts.contents;
@@ -212,7 +214,7 @@ class HomeFileSystem implements UserFileSystem, entries.Home {
 
   fileSystemStat(): Promise<FileSystemStat> {
     return this.#run(async () => {
-      return quotaStat(await this.ledger.exactUsage(this.userId), this.#parts.jail.disk());
+      return quotaStat(await this.books.exactUsage(this.userId), this.#parts.jail.disk());
     });
   }
 
@@ -270,13 +272,13 @@ class HomeFileSystem implements UserFileSystem, entries.Home {
     let fd: number | undefined;
     let booked = false;
     try {
-      const reservation = await this.ledger.createFile(this.userId, place, () => {
+      const charge = await this.books.createFile(this.userId, place, () => {
         const how = access(flags) | O_CREAT | O_EXCL | O_NOFOLLOW;
         fd = openSync(place.host, how, mode & PERMISSIONS);
         return { inode: inodeKey(fstatSync(fd, { bigint: true })), size: 0 };
       });
       booked = true;
-      return await this.#adopt(fd as unknown as number, place, flags, reservation, true);
+      return await this.#adopt(fd as unknown as number, place, flags, charge, true);
     } catch (thrown) {
       if (fd === undefined) {
         if (toFsError(thrown).code === "EEXIST" && !flags.exclusive) return undefined;
@@ -297,7 +299,7 @@ class HomeFileSystem implements UserFileSystem, entries.Home {
     if ((stat.mode & wanted) !== wanted) throw new FsError("EACCES");
     // It would be emptied, and not be filled again.
     if (flags.truncate && flags.write && stat.size > 0) this.disk.expectRoom();
-    const reservation = await this.ledger.open(this.userId, place.path, () => {
+    const charge = await this.books.open(this.userId, place.path, () => {
       const now = fstatSync(target, { bigint: true });
       if (now.nlink === 0n) throw new FsError("ENOENT");
       return { inode: inodeKey(now), size: Number(now.size) };
@@ -306,10 +308,10 @@ class HomeFileSystem implements UserFileSystem, entries.Home {
     try {
       fd = openSync(itself(target), access(flags));
     } catch (thrown) {
-      await reservation.settle(target);
+      await charge.settle(stateOf(target));
       throw thrown;
     }
-    const file = await this.#adopt(fd, place, flags, reservation, false);
+    const file = await this.#adopt(fd, place, flags, charge, false);
     if (!flags.truncate || !flags.write) return file;
     try {
       await file.setStat({ size: 0 });
@@ -324,23 +326,12 @@ class HomeFileSystem implements UserFileSystem, entries.Home {
     fd: number,
     { path }: Place,
     flags: OpenFlags,
-    reservation: Reservation,
+    charge: FileCharge,
     fresh: boolean,
   ): Promise<HomeFile> {
     const { contents, owner, userId } = this;
-    const watch = flags.write
-      ? await contents?.opened(userId, reservation.inode, fd, fresh)
-      : undefined;
-    const file = new HomeFile(
-      fd,
-      path,
-      flags,
-      owner,
-      reservation,
-      this.#open.forget,
-      watch,
-      this.disk,
-    );
+    const watch = flags.write ? await contents?.opened(userId, charge.inode, fd, fresh) : undefined;
+    const file = new HomeFile(fd, path, flags, owner, charge, this.#open.forget, watch, this.disk);
     if (this.#open.closed) {
       await file.close();
       throw new FsError("EBADF");

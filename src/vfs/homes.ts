@@ -1,7 +1,7 @@
 import { lstatSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { InstanceError } from "../errors.ts";
-import type { Ledger } from "../quota/ledger.ts";
+import type { Books } from "./books.ts";
 import type { Owner } from "./types.ts";
 
 /** Virtual user IDs start where Linux distributions start those of people. */
@@ -39,14 +39,14 @@ export function existingHome(root: string, name: string): string | undefined {
 export async function madeHome({
   root,
   account,
-  ledger,
+  books,
 }: {
   readonly root: string;
   readonly account: { readonly id: number; readonly name: string };
-  readonly ledger: Ledger;
+  readonly books: Pick<Books, "usage">;
 }): Promise<string> {
   const { id, name } = account;
-  const { usedFiles } = await ledger.usage(id);
+  const { usedFiles } = await books.usage(id);
   if (usedFiles > 0) {
     throw new InstanceError(
       `homes/${name} is missing, and should have ${usedFiles} files: mount or restore it; if they are lost, run \`moorage usage ${name} --rescan\``,

@@ -1,5 +1,5 @@
 import type { StatsFsBase } from "node:fs";
-import type { Usage } from "../store/ledger.ts";
+import type { Usage } from "./books.ts";
 import type { FileSystemStat } from "./types.ts";
 
 /** One size for bsize and frsize: clients disagree on which one counts the blocks. */

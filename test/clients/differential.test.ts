@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { PacketType } from "../../src/sftp/constants.ts";
+import { PacketType } from "../../src/sftp/wire/constants.ts";
 import { OpenSshSftpServer } from "../support/openssh-sftp-server.ts";
 import { type Command, FURNITURE, sequence } from "../support/openssh-sftp-server-commands.ts";
 import { DIFFERENCES, parts } from "../support/openssh-sftp-server-differences.ts";

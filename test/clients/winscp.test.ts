@@ -2,7 +2,7 @@ import { createHash, randomBytes } from "node:crypto";
 import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
-import { OpenFlag, PacketType, StatusCode } from "../../src/sftp/constants.ts";
+import { OpenFlag, PacketType, StatusCode } from "../../src/sftp/wire/constants.ts";
 import { PacketConnection, type PacketLogin } from "../support/packet-client.ts";
 import { startTestServer, TEST_PASSWORD, type TestServer } from "../support/server.ts";
 import type { SftpClient } from "../support/sftp-client.ts";

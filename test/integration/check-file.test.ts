@@ -6,7 +6,7 @@ import { crc32 } from "node:zlib";
 import type { Client } from "ssh2";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { DIGEST_ALGORITHMS } from "../../src/digests/types.ts";
-import { PacketType, StatusCode } from "../../src/sftp/constants.ts";
+import { PacketType, StatusCode } from "../../src/sftp/wire/constants.ts";
 import { startTestServer, type TestServer } from "../support/server.ts";
 import { duplexWire, SftpClient } from "../support/sftp-client.ts";
 import { type Reply, str, u32, u64 } from "../support/sftp-client-packets.ts";

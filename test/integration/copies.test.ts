@@ -2,7 +2,7 @@ import { existsSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { setImmediate as turn } from "node:timers/promises";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { OpenFlag, StatusCode } from "../../src/sftp/constants.ts";
+import { OpenFlag, StatusCode } from "../../src/sftp/wire/constants.ts";
 import { onDisk } from "../support/instance.ts";
 import { PacketConnection } from "../support/packet-client.ts";
 import {

@@ -4,6 +4,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { expect, test } from "vitest";
 import { recover } from "../../src/quota/recover.ts";
+import { Evidence } from "../../src/vfs/evidence.ts";
 import { onDisk, TestInstance } from "../support/instance.ts";
 
 const ROUNDS = 30;
@@ -32,7 +33,7 @@ test("kill -9 at any moment: after recovery usage equals the disk", async () => 
       if (round % 3 === 0) writers.push(await startWriter(instance.root, "ann", 2 * round + 2));
       await sleep(10 + ((round * 37) % 120));
       for (const writer of writers) await kill(writer);
-      await recover(instance.store, instance.root);
+      await recover(instance.store, new Evidence(instance.store.ledger));
       const { usedBytes, usedFiles } = await instance.store.ledger.usage(account.id);
       const disk = onDisk(instance.path("ann"));
       expect({ round, bytes: usedBytes, files: usedFiles }).toEqual({ round, ...disk });

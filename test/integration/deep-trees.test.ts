@@ -2,7 +2,7 @@ import { execFileSync } from "node:child_process";
 import { readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { OpenFlag, StatusCode } from "../../src/sftp/constants.ts";
+import { OpenFlag, StatusCode } from "../../src/sftp/wire/constants.ts";
 import { walk } from "../../src/vfs/walk.ts";
 import { onDisk } from "../support/instance.ts";
 import { type Ended, PacketConnection } from "../support/packet-client.ts";

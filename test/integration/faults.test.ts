@@ -6,6 +6,7 @@ import { openDatabase } from "../../src/store/database.ts";
 import { LedgerStore } from "../../src/store/ledger.ts";
 import type { Account } from "../../src/store/types.ts";
 import { Writes } from "../../src/store/writes.ts";
+import { Evidence } from "../../src/vfs/evidence.ts";
 import { openHome } from "../../src/vfs/home.ts";
 import { fromText } from "../../src/vfs/path.ts";
 import type { UserFileSystem } from "../../src/vfs/types.ts";
@@ -167,12 +168,12 @@ test.each([
     const migrations = new URL("../../db/migrations", import.meta.url).pathname;
     const connection = failing(openDatabase(`${root}/db/moorage.sqlite`, migrations));
     const store = new LedgerStore(connection, new Writes(connection), instance.store.nodeId);
-    const ledger = new Ledger(store);
+    const ledger = new Ledger(store, new Evidence(store));
     faults.kind = kind;
     let n = 1;
     for (let done = false; !done; n += 1) {
       const account = await instance.addUser(`u${n}`, 1_000_000);
-      const home = await openHome({ root, account, ledger });
+      const home = await openHome({ root, account, books: ledger });
       done = await run(home, n);
       // There is room again: the next change books what is left.
       await home.makeDirectory(fromText("last"));
@@ -209,9 +210,9 @@ test.each([
     };
     const writes = new Writes(connection, spare);
     const store = new LedgerStore(connection, writes, instance.store.nodeId);
-    const ledger = new Ledger(store);
+    const ledger = new Ledger(store, new Evidence(store));
     const account = await instance.addUser("ann", 1_000_000);
-    const home = await openHome({ root, account, ledger });
+    const home = await openHome({ root, account, books: ledger });
     // So many succeed after room was made, and the next one finds none again.
     Object.assign(faults, { kind, count: 0, failAt: each + 1, failing: true });
     for (const step of script(home)) await step();

@@ -6,7 +6,7 @@ import { setImmediate as nextTurn } from "node:timers/promises";
 import type { Client, ClientChannel } from "ssh2";
 import { afterEach, describe, expect, test, vi } from "vitest";
 import { slabs } from "../../src/memory/slabs.ts";
-import { SMALLEST_WINDOW } from "../../src/transport/receive-window.ts";
+import { SMALLEST_WINDOW } from "../../src/ssh/receive-window.ts";
 import { openInstance, spawnServer, startTestServer, type TestServer } from "../support/server.ts";
 import { duplexWire, SftpClient } from "../support/sftp-client.ts";
 import { login, openSubsystem, socketOf, type Target } from "../support/ssh-client.ts";

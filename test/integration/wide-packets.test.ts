@@ -3,7 +3,7 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import ssh2, { type Client, type ClientChannel, type ConnectConfig } from "ssh2";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
-import { adaptHandshake, askWide, protocolOf, sendData } from "../../src/transport/internals.ts";
+import { adaptHandshake, askWide, protocolOf, sendData } from "../../src/ssh/internals.ts";
 import { connectClient, makeClientHome, transfer } from "../support/engine.ts";
 import { FIRST_CHANNEL, Msg, RawClient } from "../support/raw-client.ts";
 import { startTestServer, type TestServer } from "../support/server.ts";

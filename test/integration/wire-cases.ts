@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { PacketType, StatusCode } from "../../src/sftp/constants.ts";
+import { PacketType, StatusCode } from "../../src/sftp/wire/constants.ts";
 import type { SftpClient } from "../support/sftp-client.ts";
 import { frame, type Reply, str, u32, u64 } from "../support/sftp-client-packets.ts";
 

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { PacketType } from "../../src/sftp/constants.ts";
+import { PacketType } from "../../src/sftp/wire/constants.ts";
 import type { MemoryFs } from "../support/memory-fs.ts";
 import { type MemorySession, randomDelay, startMemory } from "../support/sftp-client-memory.ts";
 import { attrs, str, u32, u64 } from "../support/sftp-client-packets.ts";

@@ -1,10 +1,10 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { readAttrs, writeAttrs } from "../../src/sftp/attrs.ts";
-import { PacketType } from "../../src/sftp/constants.ts";
-import { FrameQueue } from "../../src/sftp/frames.ts";
-import { Reader } from "../../src/sftp/reader.ts";
-import { Writer } from "../../src/sftp/writer.ts";
+import { readAttrs, writeAttrs } from "../../src/sftp/wire/attrs.ts";
+import { PacketType } from "../../src/sftp/wire/constants.ts";
+import { FrameQueue } from "../../src/sftp/wire/frames.ts";
+import { Reader } from "../../src/sftp/wire/reader.ts";
+import { Writer } from "../../src/sftp/wire/writer.ts";
 import { bytes } from "../../src/vfs/path.ts";
 import { MemoryFs } from "../support/memory-fs.ts";
 import { serveMemory, startMemory } from "../support/sftp-client-memory.ts";

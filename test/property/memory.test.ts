@@ -2,8 +2,8 @@ import fc from "fast-check";
 import { expect, it } from "vitest";
 import { MemoryBudget } from "../../src/memory/budget.ts";
 import { slabs } from "../../src/memory/slabs.ts";
-import { MAX_DATA } from "../../src/sftp/constants.ts";
-import { frameRoom } from "../../src/sftp/frame-memory.ts";
+import { MAX_DATA } from "../../src/sftp/wire/constants.ts";
+import { frameRoom } from "../../src/sftp/wire/frame-memory.ts";
 import { MemoryFs } from "../support/memory-fs.ts";
 import { type MemorySession, randomDelay, serveMemory } from "../support/sftp-client-memory.ts";
 

@@ -1,13 +1,18 @@
 // A process that works in a home until it is killed: argv root, user, seed. Runs the built code.
 import { Ledger } from "../../dist/src/quota/ledger.js";
 import { openStore } from "../../dist/src/store/store.js";
+import { Evidence } from "../../dist/src/vfs/evidence.js";
 import { openHome } from "../../dist/src/vfs/home.js";
 import { fromText } from "../../dist/src/vfs/path.js";
 
 const [root, user, seed] = process.argv.slice(2);
 const store = await openStore(root, "server", "test");
 const account = await store.users.byName(user);
-const home = await openHome({ root, account, ledger: new Ledger(store.ledger) });
+const home = await openHome({
+  root,
+  account,
+  books: new Ledger(store.ledger, new Evidence(store.ledger)),
+});
 const flags = {
   read: true,
   write: true,

@@ -9,6 +9,7 @@ import type { Digests } from "../../src/digests/types.ts";
 import { Ledger } from "../../src/quota/ledger.ts";
 import { openStore } from "../../src/store/store.ts";
 import type { Account } from "../../src/store/types.ts";
+import { Evidence } from "../../src/vfs/evidence.ts";
 import { openHome } from "../../src/vfs/home.ts";
 import { homeOf } from "../../src/vfs/homes.ts";
 import type { UserFileSystem } from "../../src/vfs/types.ts";
@@ -58,8 +59,8 @@ async function start(root: string, options: DigestOptions): Promise<DigestProces
   const config = { ...defaults, onUpload, ...options.config };
   const now = (): number => Date.now() + (options.ahead ?? 0);
   const service = new DigestService({ config, store: store.digests, now });
-  const ledger = new Ledger(store.ledger);
-  const home = await openHome({ root, account, ledger, contents: service });
+  const ledger = new Ledger(store.ledger, new Evidence(store.ledger));
+  const home = await openHome({ root, account, books: ledger, contents: service });
   onTestFinished(async () => {
     await home.close();
     await service.close();

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { Ledger } from "../../src/quota/ledger.ts";
 import { openStore, type Store } from "../../src/store/store.ts";
 import type { Account } from "../../src/store/types.ts";
+import { Evidence } from "../../src/vfs/evidence.ts";
 import { openHome } from "../../src/vfs/home.ts";
 import { homeOf } from "../../src/vfs/homes.ts";
 import { inodeKey } from "../../src/vfs/proc.ts";
@@ -21,7 +22,7 @@ export class TestInstance {
   constructor(root: string, store: Store, owns: boolean) {
     this.root = root;
     this.store = store;
-    this.ledger = new Ledger(store.ledger);
+    this.ledger = new Ledger(store.ledger, new Evidence(store.ledger));
     this.#owns = owns;
   }
 
@@ -42,7 +43,7 @@ export class TestInstance {
 
   async home(account: Account): Promise<UserFileSystem> {
     const { root, ledger } = this;
-    const opened = await openHome({ root, account, ledger });
+    const opened = await openHome({ root, account, books: ledger });
     this.#opened.push(opened);
     return opened;
   }

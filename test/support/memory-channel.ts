@@ -1,5 +1,5 @@
+import { type ByteChannel, DRAIN_BYTES } from "../../src/channel.ts";
 import type { SessionMemory } from "../../src/memory/budget.ts";
-import { type ByteChannel, DRAIN_BYTES } from "../../src/session/channel.ts";
 
 export interface MemoryChannelOptions {
   /** bytes the client may send ahead of the server's credit */

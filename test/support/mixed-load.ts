@@ -1,4 +1,4 @@
-import { OpenFlag } from "../../src/sftp/constants.ts";
+import { OpenFlag } from "../../src/sftp/wire/constants.ts";
 import { PacketConnection } from "./packet-client.ts";
 import type { SftpClient } from "./sftp-client.ts";
 import { str, u64 } from "./sftp-client-packets.ts";

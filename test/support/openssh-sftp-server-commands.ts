@@ -1,5 +1,5 @@
 import fc from "fast-check";
-import { OpenFlag } from "../../src/sftp/constants.ts";
+import { OpenFlag } from "../../src/sftp/wire/constants.ts";
 import { type ClientAttrs, type Requests, str, u32, u64 } from "./sftp-client-packets.ts";
 
 /** What each request is made of. Paths and data are bytes as latin1, slots stand for handles. */

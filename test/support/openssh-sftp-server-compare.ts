@@ -1,5 +1,5 @@
 import { lstatSync, readdirSync, readFileSync, readlinkSync } from "node:fs";
-import { PacketType, StatusCode } from "../../src/sftp/constants.ts";
+import { PacketType, StatusCode } from "../../src/sftp/wire/constants.ts";
 import { S_IFDIR, S_IFMT } from "../../src/vfs/types.ts";
 import type { Reply, ReplyAttrs, ReplyName } from "./sftp-client-packets.ts";
 

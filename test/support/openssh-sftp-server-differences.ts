@@ -1,4 +1,4 @@
-import { OpenFlag } from "../../src/sftp/constants.ts";
+import { OpenFlag } from "../../src/sftp/wire/constants.ts";
 import { S_IFDIR, S_IFLNK } from "../../src/vfs/types.ts";
 import type { Command } from "./openssh-sftp-server-commands.ts";
 import type { Answer } from "./openssh-sftp-server-twins.ts";

@@ -1,5 +1,5 @@
-import { PacketType } from "../../src/sftp/constants.ts";
 import { type SftpSession, serveSftp } from "../../src/sftp/session.ts";
+import { PacketType } from "../../src/sftp/wire/constants.ts";
 import { ownerOf } from "../../src/vfs/homes.ts";
 import { S_IFMT, type UserFileSystem } from "../../src/vfs/types.ts";
 import { TestInstance } from "./instance.ts";

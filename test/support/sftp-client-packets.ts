@@ -1,4 +1,4 @@
-import { PacketType } from "../../src/sftp/constants.ts";
+import { PacketType } from "../../src/sftp/wire/constants.ts";
 
 export function u32(value: number): Buffer {
   const out = Buffer.alloc(4);

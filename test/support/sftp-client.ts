@@ -1,5 +1,5 @@
 import type { Duplex } from "node:stream";
-import { PacketType } from "../../src/sftp/constants.ts";
+import { PacketType } from "../../src/sftp/wire/constants.ts";
 import type { MemoryChannel } from "./memory-channel.ts";
 import { type ClientAttrs, frame, Reply, Requests, u32 } from "./sftp-client-packets.ts";
 

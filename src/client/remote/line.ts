@@ -1,7 +1,8 @@
 import type { Socket } from "node:net";
 import type { Client, ClientChannel } from "ssh2";
+import type { ByteChannel } from "../../channel.ts";
 import { MemoryBudget } from "../../memory/budget.ts";
-import type { ByteChannel } from "../../session/channel.ts";
+import { SMALLEST_PACKET, SshChannel } from "../../ssh/channel.ts";
 import {
   adaptHandshake,
   askWide,
@@ -10,11 +11,10 @@ import {
   rawChannel,
   sendBehindSubsystem,
   socketOf,
-} from "../../transport/internals.ts";
-import { Outbox } from "../../transport/outbox.ts";
-import { INITIAL_WINDOW } from "../../transport/receive-window.ts";
-import { SMALLEST_PACKET, SshChannel } from "../../transport/ssh-channel.ts";
-import { readsWide } from "../../transport/wide-packets.ts";
+} from "../../ssh/internals.ts";
+import { Outbox } from "../../ssh/outbox.ts";
+import { INITIAL_WINDOW } from "../../ssh/receive-window.ts";
+import { readsWide } from "../../ssh/wide-packets.ts";
 import { RemoteError } from "../errors.ts";
 
 /** What the channels of one connection may hold, in bytes; a single user has half of it. */

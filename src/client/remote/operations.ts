@@ -1,6 +1,6 @@
-import { AttrFlag, MAX_DATA, PacketType, StatusCode } from "../../sftp/constants.ts";
-import type { Reader } from "../../sftp/reader.ts";
-import { Writer } from "../../sftp/writer.ts";
+import { AttrFlag, MAX_DATA, PacketType, StatusCode } from "../../sftp/wire/constants.ts";
+import type { Reader } from "../../sftp/wire/reader.ts";
+import { Writer } from "../../sftp/wire/writer.ts";
 import { decodeName, encodeName } from "../../text/names.ts";
 import { RemoteError } from "../errors.ts";
 import type { RemoteAttrs, RemoteEntry, Space } from "../types.ts";

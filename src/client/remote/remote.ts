@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import type { ByteChannel } from "../../session/channel.ts";
-import { StatusCode } from "../../sftp/constants.ts";
+import type { ByteChannel } from "../../channel.ts";
+import { StatusCode } from "../../sftp/wire/constants.ts";
 import { LoginError, RemoteError } from "../errors.ts";
 import type {
   HashName,

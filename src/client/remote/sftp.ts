@@ -1,4 +1,4 @@
-import type { ByteChannel } from "../../session/channel.ts";
+import type { ByteChannel } from "../../channel.ts";
 import {
   DATA_HEADER,
   FRAME_SLACK,
@@ -6,9 +6,9 @@ import {
   PacketType,
   StatusCode,
   VERSION,
-} from "../../sftp/constants.ts";
-import { Reader } from "../../sftp/reader.ts";
-import { Writer } from "../../sftp/writer.ts";
+} from "../../sftp/wire/constants.ts";
+import { Reader } from "../../sftp/wire/reader.ts";
+import { Writer } from "../../sftp/wire/writer.ts";
 import { masked } from "../../text/safe.ts";
 import { RemoteError } from "../errors.ts";
 import { takeMemory } from "./memory.ts";

@@ -1,6 +1,6 @@
 import { readv, writev } from "node:fs";
 import { promisify } from "node:util";
-import { PacketType, StatusCode } from "../../sftp/constants.ts";
+import { PacketType, StatusCode } from "../../sftp/wire/constants.ts";
 import { FileError, RemoteError } from "../errors.ts";
 import { giveMemory } from "../remote/memory.ts";
 import { failure, type Operations, type RemoteHandle } from "../remote/operations.ts";

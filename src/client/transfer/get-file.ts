@@ -1,5 +1,5 @@
 import { closeSync, fchmodSync, fstatSync, ftruncateSync, futimesSync } from "node:fs";
-import { OpenFlag } from "../../sftp/constants.ts";
+import { OpenFlag } from "../../sftp/wire/constants.ts";
 import { errnoOf, FileError, localError } from "../errors.ts";
 import { corruptName, type PartNames, partNames } from "../names.ts";
 import type { JournalEntry, RemoteAttrs } from "../types.ts";

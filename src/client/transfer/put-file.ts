@@ -1,6 +1,6 @@
 import { closeSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
-import { OpenFlag, StatusCode } from "../../sftp/constants.ts";
+import { OpenFlag, StatusCode } from "../../sftp/wire/constants.ts";
 import { errnoOf, FileError, localError, RemoteError } from "../errors.ts";
 import { corruptName, type PartNames, partNames, remoteName } from "../names.ts";
 import type { Operations, RemoteHandle } from "../remote/operations.ts";

@@ -1,4 +1,4 @@
-import { StatusCode } from "../../sftp/constants.ts";
+import { StatusCode } from "../../sftp/wire/constants.ts";
 import { RemoteError } from "../errors.ts";
 import { directoryOf } from "../names.ts";
 import type { ClientConnection } from "../remote/remote.ts";

@@ -1,6 +1,6 @@
 import { read } from "node:fs";
 import { promisify } from "node:util";
-import { OpenFlag } from "../../sftp/constants.ts";
+import { OpenFlag } from "../../sftp/wire/constants.ts";
 import { LateError } from "../errors.ts";
 import type { RemoteHandle } from "../remote/operations.ts";
 import type { ClientConnection } from "../remote/remote.ts";

@@ -2,11 +2,11 @@ import { DIGEST_ALGORITHMS, DIGEST_BYTES, type DigestAlgorithm } from "../../dig
 import { FsError } from "../../errors.ts";
 import { fromText } from "../../vfs/path.ts";
 import type { OpenFile, OpenFlags } from "../../vfs/types.ts";
-import { MAX_DATA, PacketType, StatusCode } from "../constants.ts";
 import type { Context, Operation } from "../context.ts";
-import type { Reader } from "../reader.ts";
 import { eofReply, statusReply } from "../replies.ts";
-import { Writer } from "../writer.ts";
+import { MAX_DATA, PacketType, StatusCode } from "../wire/constants.ts";
+import type { Reader } from "../wire/reader.ts";
+import { Writer } from "../wire/writer.ts";
 
 /** The draft's smallest block. */
 const MIN_BLOCK = 256;

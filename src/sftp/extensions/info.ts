@@ -1,9 +1,9 @@
 import { FsError } from "../../errors.ts";
 import type { FileSystemStat, Owner } from "../../vfs/types.ts";
-import { MAX_DATA, MAX_PACKET, PacketType } from "../constants.ts";
 import type { Operation } from "../context.ts";
-import { MalformedError } from "../reader.ts";
-import { Writer } from "../writer.ts";
+import { MAX_DATA, MAX_PACKET, PacketType } from "../wire/constants.ts";
+import { MalformedError } from "../wire/reader.ts";
+import { Writer } from "../wire/writer.ts";
 
 /** limits@openssh.com (OpenSSH PROTOCOL, 4.8): bytes a packet, a READ, a WRITE; open handles. */
 export const limits: Operation = async ({ handles }, id) => {

@@ -1,8 +1,8 @@
 import { FsError } from "../../errors.ts";
 import { type ByteString, fromText, ROOT } from "../../vfs/path.ts";
-import { readAttrs, toChange } from "../attrs.ts";
 import type { Operation } from "../context.ts";
 import { nameReply, okReply } from "../replies.ts";
+import { readAttrs, toChange } from "../wire/attrs.ts";
 
 /** posix-rename@openssh.com (OpenSSH PROTOCOL, 4.3): replaces an existing target. */
 export const posixRename: Operation = async ({ fs }, id, request) => {

@@ -1,7 +1,7 @@
-import { MAX_PACKET } from "../constants.ts";
 import type { Context, Kind, Operation } from "../context.ts";
-import type { FrameQueue } from "../frames.ts";
 import { unsupportedReply } from "../replies.ts";
+import { MAX_PACKET } from "../wire/constants.ts";
+import type { FrameQueue } from "../wire/frames.ts";
 import { checkFile, checkFileHandle, checkFileName } from "./check-file.ts";
 import { copyData, fsync } from "./files.ts";
 import { fstatvfs, limits, statvfs, usersGroupsById } from "./info.ts";

@@ -1,10 +1,10 @@
 import type { DirectoryEntry } from "../../vfs/types.ts";
-import { readAttrs, writeAttrs } from "../attrs.ts";
-import { PacketType } from "../constants.ts";
 import type { Context, Operation } from "../context.ts";
 import { longname } from "../longname.ts";
 import { eofReply, handleReply, okReply } from "../replies.ts";
-import { Writer } from "../writer.ts";
+import { readAttrs, writeAttrs } from "../wire/attrs.ts";
+import { PacketType } from "../wire/constants.ts";
+import { Writer } from "../wire/writer.ts";
 
 /** Entries a page: at most 62 KB with names of 255 bytes; sshfs ends over a reply of 128 KiB. */
 const PAGE = 100;

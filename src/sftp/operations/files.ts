@@ -1,10 +1,10 @@
 import { FsError } from "../../errors.ts";
 import type { OpenFlags } from "../../vfs/types.ts";
-import { readAttrs, toChange } from "../attrs.ts";
-import { OpenFlag } from "../constants.ts";
 import type { Operation } from "../context.ts";
 import { UNKNOWN_END } from "../reads.ts";
 import { attrsReply, handleReply, okReply } from "../replies.ts";
+import { readAttrs, toChange } from "../wire/attrs.ts";
+import { OpenFlag } from "../wire/constants.ts";
 
 /** Flags bit by bit; one that asks for neither reading nor writing reads, as O_RDONLY is 0. */
 export function toOpenFlags(bits: number): OpenFlags {

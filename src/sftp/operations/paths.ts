@@ -1,6 +1,6 @@
-import { readAttrs, toChange } from "../attrs.ts";
 import type { Operation } from "../context.ts";
 import { attrsReply, nameReply, okReply } from "../replies.ts";
+import { readAttrs, toChange } from "../wire/attrs.ts";
 
 export const stat: Operation = async ({ fs }, id, request) => {
   return attrsReply(id, await fs.stat(request.path()), fs.owner);

@@ -1,6 +1,6 @@
 import { expect, it } from "vitest";
 import { ScreenOutput } from "../../../admin/screen-output.ts";
-import { SCREEN_CREDIT } from "../../../src/session/screen-messages.ts";
+import { SCREEN_CREDIT } from "../../../src/screens/messages.ts";
 
 const PICTURE = Buffer.alloc(10_000, ".");
 

@@ -7,25 +7,41 @@ const MIB = 1024 * 1024;
 
 function resting() {
   const done = { trims: 0, collections: 0 };
+  const memory = { held: 100 * MIB };
   const rest = new Rest({
     trim() {
       done.trims += 1;
     },
+    held: () => memory.held,
     collect() {
       done.collections += 1;
+      memory.held = 110 * MIB;
     },
   });
   rest.stop();
-  return { rest, done };
+  return { rest, done, memory };
 }
 
 describe("the rest after work", () => {
   it("collects once when much work is over, and not while it goes on", () => {
-    const { rest, done } = resting();
+    const { rest, done, memory } = resting();
+    memory.held = 200 * MIB;
     for (let look = 0; look < 5; look++) rest.look(5_000, 10_000);
     expect(done).toEqual({ trims: 5, collections: 0 });
     for (let look = 0; look < 5; look++) rest.look(50, 10_000);
     expect(done).toEqual({ trims: 10, collections: 1 });
+  });
+
+  it("does not collect, and so keeps compiled code, when work left little behind", () => {
+    const { rest, done, memory } = resting();
+    memory.held = 130 * MIB;
+    rest.look(5_000, 10_000);
+    for (let look = 0; look < 5; look++) rest.look(50, 10_000);
+    expect(done).toEqual({ trims: 6, collections: 0 });
+    memory.held = 140 * MIB;
+    rest.look(5_000, 10_000);
+    for (let look = 0; look < 5; look++) rest.look(50, 10_000);
+    expect(done.collections).toBe(1);
   });
 
   it("does not collect for a process that does next to nothing", () => {

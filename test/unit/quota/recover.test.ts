@@ -2,6 +2,7 @@ import { expect, test } from "vitest";
 import { FsError } from "../../../src/errors.ts";
 import { recover } from "../../../src/quota/recover.ts";
 import type { JournalRow, LedgerStore } from "../../../src/store/ledger.ts";
+import type { FileState, Witness } from "../../../src/vfs/books.ts";
 
 /** Two dead nodes of which the first has a file that can't be looked at. */
 function journals() {
@@ -15,8 +16,8 @@ function journals() {
     resolveIntent: async () => {},
     journalOf: async (node: string) =>
       node === "one" ? [row("a"), row("out of reach"), row("b")] : [row("c")],
-    settle: async ({ inode }: JournalRow) => {
-      if (inode === "out of reach") throw new FsError("EACCES");
+    settle: async ({ inode }: JournalRow, inspect: () => FileState) => {
+      inspect();
       settled.push(inode);
     },
   } as unknown as LedgerStore;
@@ -24,12 +25,19 @@ function journals() {
     dead: async () => [{ id: "one" }, { id: "two" }],
     remove: async (id: string) => removed.push(id),
   };
-  return { store: { ledger, nodes }, settled, removed };
+  const witness: Witness = {
+    happened: () => false,
+    outcome: ({ inode }) => {
+      if (inode === "out of reach") throw new FsError("EACCES");
+      return { size: 0, linked: true };
+    },
+  };
+  return { store: { ledger, nodes }, witness, settled, removed };
 }
 
 test("a file that can't be looked at keeps no other from being settled", async () => {
-  const { store, settled, removed } = journals();
-  await expect(recover(store, "/nowhere")).rejects.toThrow("EACCES");
+  const { store, witness, settled, removed } = journals();
+  await expect(recover(store, witness)).rejects.toThrow("EACCES");
   expect(settled).toEqual(["a", "b", "c"]);
   expect(removed).toEqual(["two"]);
 });

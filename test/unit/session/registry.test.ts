@@ -3,7 +3,6 @@ import { expect, test, vi } from "vitest";
 import type { Digests } from "../../../src/digests/types.ts";
 import { MemoryBudget } from "../../../src/memory/budget.ts";
 import type { Admission } from "../../../src/session/admission.ts";
-import type { CommandServices } from "../../../src/session/commands.ts";
 import { type RegistryOptions, Sessions } from "../../../src/session/registry.ts";
 import type { Login, Peer } from "../../../src/session/session.ts";
 import { MemoryFs } from "../../support/memory-fs.ts";
@@ -25,8 +24,7 @@ test("a session is kicked while its home is being opened: it is not let in", asy
     digestsOf: () => ({}) as Digests,
     loggedIn: async () => {},
     memory: { budget: new MemoryBudget(2 ** 30), close() {} },
-    limits: { idleTimeout: 0, handlesPerChannel: 64 },
-    commands: {} as CommandServices,
+    limits: { idleTimeout: 0 },
     counts: { bytesIn: 0, bytesOut: 0, logins: 0, refusals: 0 },
   } as unknown as RegistryOptions);
   const gone = new AbortController();

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { PacketType } from "../../../src/sftp/constants.ts";
+import { PacketType } from "../../../src/sftp/wire/constants.ts";
 import { startMemory } from "../../support/sftp-client-memory.ts";
 import { attrs, type Reply, str, u32, u64 } from "../../support/sftp-client-packets.ts";
 

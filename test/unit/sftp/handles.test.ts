@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { FsError } from "../../../src/errors.ts";
 import { type DirectoryHandle, Handles } from "../../../src/sftp/handles.ts";
-import { Reader } from "../../../src/sftp/reader.ts";
+import { Reader } from "../../../src/sftp/wire/reader.ts";
 import type { OpenDirectory } from "../../../src/vfs/types.ts";
 import { str } from "../../support/sftp-client-packets.ts";
 

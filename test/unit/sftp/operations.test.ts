@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
-import { PacketType } from "../../../src/sftp/constants.ts";
 import { toOpenFlags } from "../../../src/sftp/operations/files.ts";
 import { sendsLinkFirst } from "../../../src/sftp/symlink-order.ts";
+import { PacketType } from "../../../src/sftp/wire/constants.ts";
 import { startMemory } from "../../support/sftp-client-memory.ts";
 import { frame, type Reply, str, u32 } from "../../support/sftp-client-packets.ts";
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { FsErrorCode } from "../../../src/errors.ts";
-import { PacketType, StatusCode } from "../../../src/sftp/constants.ts";
+import { PacketType, StatusCode } from "../../../src/sftp/wire/constants.ts";
 import { randomDelay, startMemory } from "../../support/sftp-client-memory.ts";
 import { frame, type Reply, str, u32, u64 } from "../../support/sftp-client-packets.ts";
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { PacketType } from "../../../src/sftp/constants.ts";
+import { PacketType } from "../../../src/sftp/wire/constants.ts";
 import { MemoryFs } from "../../support/memory-fs.ts";
 import { randomDelay, serveMemory, startMemory } from "../../support/sftp-client-memory.ts";
 import { frame, Requests, u32 } from "../../support/sftp-client-packets.ts";

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { FS_ERROR_CODES, FsError, type FsErrorCode } from "../../../src/errors.ts";
-import { MalformedError } from "../../../src/sftp/reader.ts";
 import { toStatus } from "../../../src/sftp/status.ts";
+import { MalformedError } from "../../../src/sftp/wire/reader.ts";
 
 const EXPECTED: Readonly<Partial<Record<FsErrorCode, number>>> = {
   ENOENT: 2,

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { FsError } from "../../../src/errors.ts";
-import { FrameQueue } from "../../../src/sftp/frames.ts";
 import { peekTransfer, type Transfer } from "../../../src/sftp/transfer.ts";
+import { FrameQueue } from "../../../src/sftp/wire/frames.ts";
 import { WriteBatch } from "../../../src/sftp/writes.ts";
 import type { OpenFile } from "../../../src/vfs/types.ts";
 import { Requests, u64 } from "../../support/sftp-client-packets.ts";

@@ -1,6 +1,7 @@
 import { setImmediate } from "node:timers/promises";
 import { afterEach, describe, expect, it, vi } from "vitest";
-import { DRAIN_BYTES } from "../../../src/session/channel.ts";
+import type { SessionChannel } from "../../../src/channel.ts";
+import { DRAIN_BYTES } from "../../../src/channel.ts";
 import { Shell } from "../../../src/shell/context.ts";
 import { Interrupted } from "../../../src/shell/errors.ts";
 import { expandPattern } from "../../../src/shell/glob.ts";
@@ -9,7 +10,7 @@ import { Input } from "../../../src/shell/io.ts";
 import { LineEditor } from "../../../src/shell/line-editor.ts";
 import { Pattern } from "../../../src/shell/pattern.ts";
 import { Pty } from "../../../src/shell/pty.ts";
-import { ChannelStreams, type ShellChannel } from "../../../src/shell/streams.ts";
+import { ChannelStreams } from "../../../src/shell/streams.ts";
 import { isSafe } from "../../../src/text/safe.ts";
 import { type ByteString, fromText, toBuffer } from "../../../src/vfs/path.ts";
 import { MemoryFs } from "../../support/memory-fs.ts";
@@ -138,7 +139,7 @@ it.each([
 
 describe("a client that reads nothing", () => {
   /** A channel with so much before it that nothing more is to come. */
-  class Stuck implements ShellChannel {
+  class Stuck implements SessionChannel {
     onData: (chunk: Buffer) => void = () => {};
     onEnd = () => {};
     onClose = () => {};

@@ -11,6 +11,7 @@ import {
   type Terminal,
 } from "../../../src/shell/io.ts";
 import { runCommandLine } from "../../../src/shell/run.ts";
+import { Turn } from "../../../src/turn.ts";
 import { type ByteString, bytes, fromText } from "../../../src/vfs/path.ts";
 import type { OpenFile, UserFileSystem } from "../../../src/vfs/types.ts";
 import { TestInstance } from "../../support/instance.ts";
@@ -67,6 +68,7 @@ export function contextOf(fs: UserFileSystem, more: Partial<ShellContext> = {}):
     user: fs.owner.user,
     host: "harbour",
     startedAt: Date.now() - 3_600_000,
+    turn: new Turn(),
     digests: new PlainDigests(),
     usage: async () => ({ usedBytes: 0, quotaBytes: null, usedFiles: 0, quotaFiles: null }),
     sessions: async () => [],

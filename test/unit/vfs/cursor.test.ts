@@ -1,9 +1,9 @@
 import { execFileSync } from "node:child_process";
 import { mkdirSync, readdirSync, renameSync, statSync, symlinkSync, writeFileSync } from "node:fs";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { happened } from "../../../src/quota/recover.ts";
-import { AuditedFileSystem } from "../../../src/vfs/audited.ts";
-import type { FileEvent } from "../../../src/vfs/audited-file.ts";
+import { AuditedFileSystem } from "../../../src/session/audited.ts";
+import type { FileEvent } from "../../../src/session/audited-file.ts";
+import { Evidence } from "../../../src/vfs/evidence.ts";
 import { fromText, MAX_PATH_BYTES, toBuffer } from "../../../src/vfs/path.ts";
 import { inodeKey } from "../../../src/vfs/proc.ts";
 import type { Cursor, UserFileSystem } from "../../../src/vfs/types.ts";
@@ -156,8 +156,9 @@ test("after a crash an entry is found by its directory where its path is not eno
   }
   const path = toBuffer(cursor.where(NEW));
   expect(path.length).toBeLessThan(MAX_PATH_BYTES);
+  const evidence = new Evidence(instance.store.ledger);
   const intent = { number: 1, userId, path, inside } as const;
-  const made = (): boolean => happened(instance.root, { ...intent, kind: "create" }, "ann");
+  const made = (): boolean => evidence.happened({ ...intent, kind: "create" }, "ann");
   expect(made()).toBe(false);
   // A name of the same text elsewhere is not it.
   const decoy = path.toString("utf8");
@@ -172,8 +173,7 @@ test("after a crash an entry is found by its directory where its path is not eno
     if (key !== decoyInode) inode = key;
   }
   const victim = { inode, size: 0 };
-  const removed = (): boolean =>
-    happened(instance.root, { ...intent, kind: "remove", victim }, "ann");
+  const removed = (): boolean => evidence.happened({ ...intent, kind: "remove", victim }, "ann");
   expect(removed()).toBe(false);
   await cursor.fs.removeDirectory(NEW);
   expect(removed()).toBe(true);

@@ -1,9 +1,9 @@
 import { describe, expect, it } from "vitest";
+import type { ByteChannel } from "../../../../src/channel.ts";
 import { Operations } from "../../../../src/client/remote/operations.ts";
 import { SftpClientChannel, statusError } from "../../../../src/client/remote/sftp.ts";
-import type { ByteChannel } from "../../../../src/session/channel.ts";
-import { PacketType } from "../../../../src/sftp/constants.ts";
-import { Writer } from "../../../../src/sftp/writer.ts";
+import { PacketType } from "../../../../src/sftp/wire/constants.ts";
+import { Writer } from "../../../../src/sftp/wire/writer.ts";
 
 /** A channel whose other end is the test. */
 class FakeChannel implements ByteChannel {

@@ -1,0 +1,187 @@
+import { FsError } from "../errors.ts";
+import type { AuditEvent } from "../store/types.ts";
+import { display, type VirtualPath } from "../vfs/path.ts";
+import type { FileStat, OpenFile, OpenFlags, StatChange } from "../vfs/types.ts";
+import type { AuditedFileSystem } from "./audited.ts";
+
+/** A file being transferred, as people see it. */
+export interface Transfer {
+  /** its number among those of the session */
+  readonly id: number;
+  readonly path: string;
+  readonly direction: "upload" | "download";
+  readonly bytes: number;
+  /** bytes in all; null when only the client knows */
+  readonly size: number | null;
+  readonly bytesPerSecond: number;
+}
+
+/** An event without who and where, which the session adds. */
+export type FileEvent = Pick<AuditEvent, "kind" | "path" | "bytes" | "durationMs" | "detail">;
+
+/** How much of the newest second counts in the speed shown. */
+const RATE_WEIGHT = 0.5;
+
+/** How the audit trail calls a transfer whose file was open when its connection ended. */
+export const UNFINISHED = "unfinished";
+
+/** "12.3 MB/s", decimal. */
+export function formatRate(bytes: number, milliseconds: number): string {
+  const perSecond = (bytes * 1000) / Math.max(1, milliseconds);
+  if (perSecond >= 1e9) return `${(perSecond / 1e9).toFixed(1)} GB/s`;
+  if (perSecond >= 1e6) return `${(perSecond / 1e6).toFixed(1)} MB/s`;
+  if (perSecond >= 1e3) return `${(perSecond / 1e3).toFixed(1)} kB/s`;
+  return `${Math.round(perSecond)} B/s`;
+}
+
+/** An open file that counts what goes through it. */
+export class AuditedFile implements OpenFile {
+  readonly id: number;
+  readonly inner: OpenFile;
+  readonly #owner: AuditedFileSystem;
+  readonly #opened = performance.now();
+  readonly #refused = (error: unknown): void => this.#owner.refused(error, this);
+  readonly #didRead = (bytes: number): void => {
+    this.bytesRead += bytes;
+    this.#owner.traffic.bytesOut += bytes;
+  };
+  bytesRead = 0;
+  bytesWritten = 0;
+  refusalRecorded = false;
+  #sampled = 0;
+  #rate = 0;
+  #recorded = false;
+  #examined = false;
+  #ended: FsError | undefined;
+  #abandoned = false;
+
+  constructor(id: number, inner: OpenFile, owner: AuditedFileSystem) {
+    this.id = id;
+    this.inner = inner;
+    this.#owner = owner;
+  }
+
+  get path(): VirtualPath {
+    return this.inner.path;
+  }
+
+  get flags(): OpenFlags {
+    return this.inner.flags;
+  }
+
+  get inode(): string {
+    return this.inner.inode;
+  }
+
+  /** Whatever is asked of it from now on fails with this text; it can still be closed. */
+  end(text: string): void {
+    this.#ended ??= new FsError("EIO", text);
+  }
+
+  get ended(): FsError | undefined {
+    return this.#ended;
+  }
+
+  read(target: Buffer, offset: number, length: number, position: number): Promise<number> {
+    if (this.#ended !== undefined) return Promise.reject(this.#ended);
+    const done = this.inner.read(target, offset, length, position);
+    done.then(this.#didRead, ignore);
+    return done;
+  }
+
+  write(slices: readonly Buffer[], length: number, position: number): Promise<void> {
+    if (this.#ended !== undefined) return Promise.reject(this.#ended);
+    const done = this.inner.write(slices, length, position);
+    done.then(() => {
+      this.bytesWritten += length;
+      this.#owner.traffic.bytesIn += length;
+    }, this.#refused);
+    return done;
+  }
+
+  stat(): Promise<FileStat> {
+    return this.inner.stat();
+  }
+
+  setStat(change: StatChange): Promise<void> {
+    if (this.#ended !== undefined) return Promise.reject(this.#ended);
+    const done = this.inner.setStat(change);
+    done.catch(this.#refused);
+    return done;
+  }
+
+  sync(): Promise<void> {
+    return this.inner.sync();
+  }
+
+  /** For a checksum: the server reads the file, and nobody downloads it. */
+  duplicate(): number {
+    if (this.#ended !== undefined) throw this.#ended;
+    if (this.inner.duplicate === undefined) throw new FsError("EOPNOTSUPP");
+    this.#examined = true;
+    return this.inner.duplicate();
+  }
+
+  abandon(): void {
+    this.#abandoned = true;
+  }
+
+  async close(): Promise<void> {
+    try {
+      await this.inner.close();
+    } finally {
+      this.record(this.#ended?.message ?? (this.#abandoned ? UNFINISHED : undefined));
+    }
+  }
+
+  /** Writes the transfer to the audit trail, once. */
+  record(detail?: string): void {
+    if (this.#recorded) return;
+    this.#recorded = true;
+    this.#owner.forget(this);
+    const { create, truncate, write } = this.flags;
+    const durationMs = performance.now() - this.#opened;
+    const path = display(this.path);
+    const transfer = (kind: "upload" | "download", bytes: number): FileEvent => {
+      const rate = formatRate(bytes, durationMs);
+      const text = detail === undefined ? rate : `${rate}, ${detail}`;
+      return { kind, path, bytes, durationMs, detail: text };
+    };
+    if (this.bytesWritten > 0 || (write && (create || truncate))) {
+      this.#owner.record(transfer("upload", this.bytesWritten));
+    }
+    if (this.bytesRead > 0 || !(write || this.#examined)) {
+      this.#owner.record(transfer("download", this.bytesRead));
+    }
+  }
+
+  /** Bytes in both directions since the last call, which is made about once a second. */
+  sample(milliseconds: number): number {
+    const bytes = this.bytesRead + this.bytesWritten;
+    const moved = bytes - this.#sampled;
+    this.#sampled = bytes;
+    const now = (moved * 1000) / Math.max(1, milliseconds);
+    this.#rate = this.#rate === 0 ? now : this.#rate * (1 - RATE_WEIGHT) + now * RATE_WEIGHT;
+    return moved;
+  }
+
+  async view(): Promise<Transfer> {
+    const uploading = this.flags.write && (this.bytesWritten > 0 || !this.flags.read);
+    const size = uploading
+      ? null
+      : await this.inner.stat().then(
+          (s) => s.size,
+          () => null,
+        );
+    return {
+      id: this.id,
+      path: display(this.path),
+      direction: uploading ? "upload" : "download",
+      bytes: uploading ? this.bytesWritten : this.bytesRead,
+      size,
+      bytesPerSecond: Math.round(this.#rate),
+    };
+  }
+}
+
+function ignore(): void {}

@@ -1,0 +1,71 @@
+/** Milliseconds of one turn of the event loop after which others come first. */
+const TURN_MS = 3;
+
+/** Somebody of the user's who waits to go on. */
+interface Waiting {
+  readonly resume: () => void;
+  /** It goes on after `resume` has returned. */
+  readonly isLater: boolean;
+}
+
+/**
+ * A user's share of the event loop. Operations that need no thread complete within the turn: without
+ * a limit they would keep it. All channels and commands of a user share one, so that many get no
+ * more than one; they take turns.
+ */
+export class Turn {
+  /** when the turn began, while there is one */
+  #start: number | undefined;
+  #passingOn = false;
+  /** by what is called when it may go on, in the order of arrival */
+  readonly #waiting = new Map<() => void, Waiting>();
+
+  /** False when others come first: `resume` is called when it is this one's turn again. */
+  mayGoOn(resume: () => void): boolean {
+    return this.#mayGoOn({ resume, isLater: false });
+  }
+
+  /** To be awaited between two steps of long work: resolves when the next one may begin. */
+  async pass(): Promise<void> {
+    await new Promise<void>((resolve) => {
+      if (this.#mayGoOn({ resume: resolve, isLater: true })) resolve();
+    });
+  }
+
+  /** It is not waited for any more. */
+  forget(resume: () => void): void {
+    this.#waiting.delete(resume);
+  }
+
+  #mayGoOn(one: Waiting): boolean {
+    if (this.#inTime() && (this.#waiting.size === 0 || this.#passingOn)) return true;
+    this.#waiting.set(one.resume, one);
+    return false;
+  }
+
+  #inTime(): boolean {
+    const now = performance.now();
+    if (this.#start === undefined) {
+      this.#start = now;
+      setImmediate(this.#next);
+    }
+    return now - this.#start < TURN_MS;
+  }
+
+  #next = (): void => {
+    this.#start = undefined;
+    this.#passingOn = true;
+    let isPassed = false;
+    try {
+      for (const { resume, isLater } of this.#waiting.values()) {
+        if (isPassed || !this.#inTime()) break;
+        this.#waiting.delete(resume);
+        isPassed = isLater;
+        resume();
+      }
+    } finally {
+      // What goes on later has the rest of this turn.
+      this.#passingOn = isPassed;
+    }
+  };
+}

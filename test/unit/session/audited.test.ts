@@ -1,0 +1,160 @@
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { FsError } from "../../../src/errors.ts";
+import { AuditedFileSystem } from "../../../src/session/audited.ts";
+import { type FileEvent, formatRate } from "../../../src/session/audited-file.ts";
+import { fromText } from "../../../src/vfs/path.ts";
+import type { UserFileSystem } from "../../../src/vfs/types.ts";
+import { APPEND, PUT, READ, TestInstance, WRITE } from "../../support/instance.ts";
+
+let instance: TestInstance;
+let inner: UserFileSystem;
+let events: FileEvent[];
+let fs: AuditedFileSystem;
+
+beforeEach(async () => {
+  instance = await TestInstance.create();
+  inner = await instance.home(await instance.addUser("ann", 1_000));
+  events = [];
+  fs = new AuditedFileSystem(inner, (event) => events.push(event));
+});
+
+afterEach(() => instance.close());
+
+function told(): string[] {
+  return events.map(({ kind, path, bytes }) =>
+    [kind, path, bytes].filter((x) => x !== undefined).join(" "),
+  );
+}
+
+async function put(path: string, length: number): Promise<void> {
+  const file = await fs.open(fromText(path), PUT, 0o644);
+  if (length > 0) await file.write([Buffer.alloc(length)], length, 0);
+  await file.close();
+}
+
+describe("AuditedFileSystem", () => {
+  test("an upload is recorded at its close, with bytes, time and rate", async () => {
+    const file = await fs.open(fromText("/a"), PUT, 0o644);
+    await file.write([Buffer.alloc(10), Buffer.alloc(20)], 30, 0);
+    await file.write([Buffer.alloc(5)], 5, 30);
+    expect(events).toEqual([]);
+    await file.close();
+    await file.close();
+    expect(told()).toEqual(["upload /a 35"]);
+    expect(events[0]?.durationMs).toBeGreaterThan(0);
+    expect(events[0]?.detail).toMatch(/^[\d.]+ (B|kB|MB|GB)\/s$/);
+  });
+
+  test("a download counts what was read", async () => {
+    await put("/a", 100);
+    const file = await fs.open(fromText("/a"), READ);
+    const target = Buffer.alloc(64);
+    expect(await file.read(target, 0, 64, 0)).toBe(64);
+    expect(await file.read(target, 0, 64, 64)).toBe(36);
+    expect(await file.read(target, 0, 64, 100)).toBe(0);
+    await file.close();
+    expect(told()).toEqual(["upload /a 100", "download /a 100"]);
+  });
+
+  test("an empty upload and an empty download are recorded, an untouched file is not", async () => {
+    await put("/empty", 0);
+    await (await fs.open(fromText("/empty"), READ)).close();
+    await (await fs.open(fromText("/empty"), WRITE)).close();
+    expect(told()).toEqual(["upload /empty 0", "download /empty 0"]);
+  });
+
+  test("directory changes are recorded when they were done", async () => {
+    await fs.makeDirectory(fromText("/d"));
+    await put("/d/a", 1);
+    await fs.rename(fromText("/d/a"), fromText("/d/b"), false);
+    await fs.symlink(fromText("b"), fromText("/d/link"));
+    await fs.remove(fromText("/d/link"));
+    await fs.remove(fromText("/d/b"));
+    await fs.removeDirectory(fromText("/d"));
+    await expect(fs.remove(fromText("/missing"))).rejects.toThrow(FsError);
+    await expect(fs.makeDirectory(fromText("/x/y"))).rejects.toThrow(FsError);
+    expect(told()).toEqual([
+      "mkdir /d",
+      "upload /d/a 1",
+      "rename /d/a",
+      "link /d/link",
+      "remove /d/link",
+      "remove /d/b",
+      "rmdir /d",
+    ]);
+    expect(events[2]?.detail).toBe("to /d/b");
+  });
+
+  test("a refusal for quota is recorded once a file, and what was written still counts", async () => {
+    const file = await fs.open(fromText("/a"), PUT, 0o644);
+    await file.write([Buffer.alloc(900)], 900, 0);
+    for (let i = 0; i < 5; i++) {
+      await expect(file.write([Buffer.alloc(200)], 200, 900)).rejects.toThrow(FsError);
+    }
+    await file.close();
+    expect(told()).toEqual(["refused-quota /a", "upload /a 900"]);
+  });
+
+  test("a flood of refused names leaves one record", async () => {
+    await put("/a", 1_000);
+    const file = await fs.open(fromText("/a"), APPEND);
+    for (let i = 0; i < 50; i++) {
+      await expect(fs.setStat(fromText("/a"), { size: 2_000 }, true)).rejects.toThrow(FsError);
+    }
+    await file.close();
+    expect(told().filter((line) => line.startsWith("refused"))).toEqual(["refused-quota /a"]);
+  });
+
+  test("lists the transfers under way, a download with its size", async () => {
+    await put("/a", 500);
+    const up = await fs.open(fromText("/b"), PUT, 0o644);
+    const down = await fs.open(fromText("/a"), READ);
+    await up.write([Buffer.alloc(100)], 100, 0);
+    await down.read(Buffer.alloc(200), 0, 200, 0);
+    expect(fs.sample(1_000)).toBe(true);
+    expect(await fs.transfers()).toEqual([
+      { id: 2, path: "/b", direction: "upload", bytes: 100, size: null, bytesPerSecond: 100 },
+      { id: 3, path: "/a", direction: "download", bytes: 200, size: 500, bytesPerSecond: 200 },
+    ]);
+    expect(fs.openFiles).toBe(2);
+    expect(fs.sample(1_000)).toBe(false);
+    await up.close();
+    await down.close();
+    expect(fs.openFiles).toBe(0);
+    expect(await fs.transfers()).toEqual([]);
+  });
+
+  test("a copy between two of its files counts as written", async () => {
+    await put("/a", 300);
+    const from = await fs.open(fromText("/a"), READ);
+    const to = await fs.open(fromText("/b"), PUT, 0o644);
+    expect(await fs.copy(from, 0, 0, to, 0)).toBe(300);
+    await to.close();
+    await from.close();
+    expect(told()).toContain("upload /b 300");
+  });
+
+  test("what is open at the end is recorded as unfinished", async () => {
+    const file = await fs.open(fromText("/a"), PUT, 0o644);
+    await file.write([Buffer.alloc(10)], 10, 0);
+    await fs.close();
+    await fs.close();
+    expect(told()).toEqual(["upload /a 10"]);
+    expect(events[0]?.detail).toContain("unfinished");
+  });
+
+  test("names are for people: control characters escaped", async () => {
+    await put("/a\u001b[2J", 1);
+    expect(events[0]?.path).toBe("/a\\x1b[2J");
+  });
+});
+
+test.each([
+  [500, 1_000, "500 B/s"],
+  [1_500, 1_000, "1.5 kB/s"],
+  [123_456_789, 10_000, "12.3 MB/s"],
+  [5e9, 1_000, "5.0 GB/s"],
+  [10, 0, "10.0 kB/s"],
+])("%d bytes in %d ms are %s", (bytes, milliseconds, text) => {
+  expect(formatRate(bytes, milliseconds)).toBe(text);
+});

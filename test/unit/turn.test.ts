@@ -1,0 +1,116 @@
+import { expect, test } from "vitest";
+import { Turn } from "../../src/turn.ts";
+
+/** Keeps the thread longer than a turn may last. */
+function work(): void {
+  for (const start = performance.now(); performance.now() - start < 4; );
+}
+
+test("channels of one user take turns, however much each has to do", async () => {
+  const turn = new Turn();
+  const served: string[] = [];
+  const channel = (name: string, steps: number) =>
+    new Promise<void>((resolve) => {
+      let left = steps;
+      const pump = (): void => {
+        while (left > 0 && turn.mayGoOn(pump)) {
+          work();
+          served.push(name);
+          left -= 1;
+        }
+        if (left === 0) resolve();
+      };
+      queueMicrotask(pump);
+    });
+  await Promise.all([channel("a", 3), channel("b", 3), channel("c", 3)]);
+  // The first one finds nobody waiting.
+  expect(served.join("")).toBe("aabcabcbc");
+});
+
+test("others come in between", async () => {
+  const turn = new Turn();
+  let left = 5;
+  let others = 0;
+  const count = (): void => {
+    others += 1;
+    if (left > 0) setImmediate(count);
+  };
+  setImmediate(count);
+  await new Promise<void>((resolve) => {
+    const pump = (): void => {
+      while (left > 0 && turn.mayGoOn(pump)) {
+        work();
+        left -= 1;
+      }
+      if (left === 0) resolve();
+    };
+    pump();
+  });
+  expect(others).toBeGreaterThanOrEqual(4);
+});
+
+test("many commands of a user get no more than one: one goes on in a turn of the event loop", async () => {
+  const turn = new Turn();
+  const served: string[] = [];
+  const command = async (name: string): Promise<void> => {
+    for (let step = 0; step < 3; step += 1) {
+      await turn.pass();
+      work();
+      served.push(name);
+    }
+  };
+  const done = { now: false };
+  const all = Promise.all([command("a"), command("b"), command("c")]).then(() => {
+    done.now = true;
+  });
+  // What each iteration of the loop has let through.
+  const perTurn: number[] = [];
+  while (!done.now) {
+    const before = served.length;
+    await new Promise((resolve) => setImmediate(resolve));
+    perTurn.push(served.length - before);
+  }
+  await all;
+  expect(served.join("")).toBe("abcabcabc");
+  // All of them begin before the first has used up the turn.
+  expect(Math.max(...perTurn.slice(1))).toBe(1);
+});
+
+test("a command and a channel of a user take turns", async () => {
+  const turn = new Turn();
+  const served: string[] = [];
+  const command = async (): Promise<void> => {
+    for (let step = 0; step < 4; step += 1) {
+      await turn.pass();
+      work();
+      served.push("command");
+    }
+  };
+  const channel = new Promise<void>((resolve) => {
+    let left = 4;
+    const pump = (): void => {
+      while (left > 0 && turn.mayGoOn(pump)) {
+        work();
+        served.push("channel");
+        left -= 1;
+      }
+      if (left === 0) resolve();
+    };
+    queueMicrotask(pump);
+  });
+  await Promise.all([command(), channel]);
+  const inARow = served.join(" ").replaceAll("command", "x").replaceAll("channel", "y");
+  expect(inARow).not.toMatch(/x x x|y y y/);
+});
+
+test("one that is forgotten is not called any more", async () => {
+  const turn = new Turn();
+  const calls: string[] = [];
+  const resume = (): void => void calls.push("resumed");
+  expect(turn.mayGoOn(resume)).toBe(true);
+  work();
+  expect(turn.mayGoOn(resume)).toBe(false);
+  turn.forget(resume);
+  await new Promise((resolve) => setImmediate(() => setImmediate(resolve)));
+  expect(calls).toEqual([]);
+});
