@@ -1,25 +1,21 @@
-import { roundSize } from "../src/config/units.ts";
+import { rateText, twoDigits } from "../src/text/figures.ts";
+import { roundSize } from "../src/text/units.ts";
 
 const BLOCKS = [" ", "▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"] as const;
 
-/** "1.23 GB" */
-export { roundSize as sizeText };
-
-/** A size in at most seven columns, for tables: "1.23 GB", "999 B". */
-export function rateText(bytesPerSecond: number): string {
-  return `${roundSize(Math.round(bytesPerSecond))}/s`;
-}
+/** "1.23 GB", "3.40 MB/s" */
+export { rateText, roundSize as sizeText };
 
 /** A time that something took or will take: "12s", "3m 05s", "2h 10m", "4d 3h". */
 export function spanText(ms: number): string {
   const seconds = Math.max(0, Math.floor(ms / 1000));
   if (seconds < 60) return `${seconds}s`;
   const minutes = Math.floor(seconds / 60);
-  if (minutes < 60) return `${minutes}m ${two(seconds % 60)}s`;
+  if (minutes < 60) return `${minutes}m ${twoDigits(seconds % 60)}s`;
   const hours = Math.floor(minutes / 60);
-  if (hours < 24) return `${hours}h ${two(minutes % 60)}m`;
+  if (hours < 24) return `${hours}h ${twoDigits(minutes % 60)}m`;
   const days = Math.floor(hours / 24);
-  return days < 1000 ? `${days}d ${two(hours % 24)}h` : `${days}d`;
+  return days < 1000 ? `${days}d ${twoDigits(hours % 24)}h` : `${days}d`;
 }
 
 /** How long ago, in few columns: "now", "40s ago", "3h ago", "12d ago"; null: "never". */
@@ -31,24 +27,6 @@ export function agoText(at: number | null, now: number): string {
   if (seconds < 3600) return `${Math.floor(seconds / 60)}m ago`;
   if (seconds < 172_800) return `${Math.floor(seconds / 3600)}h ago`;
   return `${Math.floor(seconds / 86_400)}d ago`;
-}
-
-/** Local time: "2026-01-31 14:05" */
-export function dateText(at: number | null): string {
-  if (at === null) return "never";
-  const date = new Date(at);
-  const day = `${date.getFullYear()}-${two(date.getMonth() + 1)}-${two(date.getDate())}`;
-  return `${day} ${two(date.getHours())}:${two(date.getMinutes())}`;
-}
-
-/** Local time: "14:05:09" */
-export function clockText(at: number): string {
-  const date = new Date(at);
-  return `${two(date.getHours())}:${two(date.getMinutes())}:${two(date.getSeconds())}`;
-}
-
-function two(value: number): string {
-  return String(value).padStart(2, "0");
 }
 
 /** A number in at most five columns: "12345", "123k", "12M". */

@@ -74,7 +74,7 @@ class PortControl implements Control {
     if ("error" in line) {
       const follower = this.#followers.get(line.id);
       this.#followers.delete(line.id);
-      call?.reject(new RemoteError(line.error.message, line.error.exitCode));
+      call?.reject(new ToldError(line.error.message, line.error.exitCode));
       follower?.onEnd(line.error.message);
     } else call?.resolve(line.result);
   }
@@ -86,7 +86,7 @@ class PortControl implements Control {
 }
 
 /** A ControlError of the server. */
-class RemoteError extends Error {
+class ToldError extends Error {
   readonly exitCode: number;
 
   constructor(message: string, exitCode: number) {
@@ -123,7 +123,7 @@ function run(port: MessagePort, start: ScreenStart): void {
     control: ({ line }) => control.receive(line),
     "shell-ended"({ error }) {
       if (error === undefined) shell?.resolve();
-      else shell?.reject(new RemoteError(error, 1));
+      else shell?.reject(new ToldError(error, 1));
       shell = undefined;
     },
   };

@@ -1,4 +1,4 @@
-import { formatSize, parseSize, roundSize, UnitError } from "../src/config/units.ts";
+import { formatSize, parseSize, roundSize, UnitError } from "../src/text/units.ts";
 
 /** A quota as {@link parseQuota} reads it back: "10.24GB", "none". */
 export function quotaText(bytes: number | null): string {

@@ -1,5 +1,6 @@
 import type { AuditKind, AuditRecord } from "../src/store/types.ts";
-import { dateText, sizeText, spanText } from "./format.ts";
+import { dateText } from "../src/text/figures.ts";
+import { sizeText, spanText } from "./format.ts";
 import type { Colour } from "./text.ts";
 
 /** What a record of the audit trail says beside time, kind and user, in one line. */

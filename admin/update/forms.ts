@@ -4,7 +4,7 @@ import type { CallEffect, Effect, FormDialog, Model, Step } from "../model.ts";
 import { parseFiles, parseQuota } from "../quota.ts";
 
 /** What comes of a filled-in form: an error shown in it, or something to do. */
-type Outcome = { readonly error: string } | { readonly effect: Effect };
+type FormResult = { readonly error: string } | { readonly effect: Effect };
 
 /** Enter in a form: checks what was typed, and calls control. */
 export function submitted(model: Model, dialog: FormDialog): Step {
@@ -14,7 +14,7 @@ export function submitted(model: Model, dialog: FormDialog): Step {
   return step(changed(model, dialog, { busy: true, error: "" }), outcome.effect);
 }
 
-function outcomeOf(dialog: FormDialog): Outcome {
+function outcomeOf(dialog: FormDialog): FormResult {
   switch (dialog.form) {
     case "user-add":
       return added(dialog);
@@ -51,7 +51,7 @@ function generate(name: string): CallEffect {
   return call("users.generatePassword", { name });
 }
 
-function added(dialog: FormDialog): Outcome {
+function added(dialog: FormDialog): FormResult {
   const name = value(dialog, "name").trim();
   if (name === "") return { error: "a user needs a name" };
   const text = value(dialog, "quota").trim();
@@ -72,7 +72,7 @@ function added(dialog: FormDialog): Outcome {
 }
 
 /** Only what was changed is sent: somebody else may have changed the rest meanwhile. */
-function edited(dialog: FormDialog): Outcome {
+function edited(dialog: FormDialog): FormResult {
   const { user: name, id } = dialog;
   const quota = parseQuota(value(dialog, "quota"));
   if ("error" in quota) return quota;
@@ -102,7 +102,7 @@ function touched(dialog: FormDialog, name: string): boolean {
   return dialog.fields.some((field) => field.name === name && field.editor.text !== field.initial);
 }
 
-function password(dialog: FormDialog): Outcome {
+function password(dialog: FormDialog): FormResult {
   const { user: name, id } = dialog;
   if (value(dialog, "password") !== "type") return { effect: { ...generate(name), dialog: id } };
   const typed = typedPassword(dialog);
@@ -111,7 +111,7 @@ function password(dialog: FormDialog): Outcome {
   return { effect: call("users.password", { name, ...typed }, { dialog: id, notice }) };
 }
 
-function key(dialog: FormDialog): Outcome {
+function key(dialog: FormDialog): FormResult {
   const text = value(dialog, "key").trim();
   const path = value(dialog, "file").trim();
   if (text !== "" && path !== "") return { error: "paste a key or name a file, not both" };
@@ -121,7 +121,7 @@ function key(dialog: FormDialog): Outcome {
   return { effect: call("keys.check", { text }, { dialog: dialog.id }) };
 }
 
-function removed(dialog: FormDialog): Outcome {
+function removed(dialog: FormDialog): FormResult {
   const { user: name, id } = dialog;
   const deleteHome = value(dialog, "home") === "delete";
   if (deleteHome && value(dialog, "typed").trim() !== name) {

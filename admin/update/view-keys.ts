@@ -1,6 +1,7 @@
 import type { SessionInfo, TransferInfo } from "../../src/control/protocol.ts";
+import { dateText } from "../../src/text/figures.ts";
 import { call, opened, step } from "../dialogs.ts";
-import { dateText, spanText } from "../format.ts";
+import { spanText } from "../format.ts";
 import { securityItems, sessionItems, transferItems } from "../lists.ts";
 import type { Model, Step } from "../model.ts";
 import { recordDetails } from "../records.ts";
@@ -65,7 +66,7 @@ function askKick(model: Model, { id, user, remote }: SessionInfo, disable: boole
 }
 
 function askEnd(model: Model, { id: session, user }: SessionInfo, transfer: TransferInfo): Model {
-  const what = transfer.direction === "up" ? "upload" : "download";
+  const what = transfer.direction;
   return opened(model, {
     kind: "confirm",
     title: `End this ${what}?`,

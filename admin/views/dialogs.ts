@@ -1,4 +1,5 @@
-import { agoText, bar, dateText, percentText, share, sizeText } from "../format.ts";
+import { dateText } from "../../src/text/figures.ts";
+import { agoText, bar, percentText, share, sizeText } from "../format.ts";
 import type { Frame } from "../frame.ts";
 import type {
   ConfirmDialog,

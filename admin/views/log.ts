@@ -1,5 +1,5 @@
+import { clockText, dateText } from "../../src/text/figures.ts";
 import { BACKS } from "../dialogs.ts";
-import { clockText, dateText } from "../format.ts";
 import type { Frame } from "../frame.ts";
 import type { Model } from "../model.ts";
 import { kindColour, recordText } from "../records.ts";

@@ -1,16 +1,7 @@
 import type { Overview, Sample } from "../../src/control/protocol.ts";
 import type { AuditRecord } from "../../src/store/types.ts";
-import {
-  bar,
-  clockText,
-  countText,
-  graph,
-  niceTop,
-  rateText,
-  share,
-  sizeText,
-  spanText,
-} from "../format.ts";
+import { clockText } from "../../src/text/figures.ts";
+import { bar, countText, graph, niceTop, rateText, share, sizeText, spanText } from "../format.ts";
 import type { Frame } from "../frame.ts";
 import type { Model } from "../model.ts";
 import { kindColour, recordText } from "../records.ts";

@@ -75,7 +75,7 @@ function transferLine(transfer: TransferInfo, columns: number): Line {
   const tail = progress(transfer, columns >= 100 ? 20 : 10);
   const rest = 1 + 1 + 10 + 1 + 8 + 1 + tail.columns + 1;
   return [
-    span(direction === "up" ? "↑ " : "↓ ", { fg: "cyan", bold: true }),
+    span(direction === "upload" ? "↑ " : "↓ ", { fg: "cyan", bold: true }),
     span(sized(path, Math.max(4, columns - rest), "start")),
     span(" "),
     ...tail.line,
@@ -103,7 +103,7 @@ function etaText({ bytes, size, bytesPerSecond }: TransferInfo): string {
 
 export function drawTransfers(frame: Frame, model: Model): void {
   const items = transferItems(model);
-  const rate = (direction: "up" | "down") =>
+  const rate = (direction: "upload" | "download") =>
     items
       .filter(({ transfer }) => transfer.direction === direction)
       .reduce((sum, { transfer }) => sum + transfer.bytesPerSecond, 0);
@@ -112,8 +112,8 @@ export function drawTransfers(frame: Frame, model: Model): void {
     model,
     [
       ["", plural(items.length, "transfer")],
-      ["↑ up", rateText(rate("up"))],
-      ["↓ down", rateText(rate("down"))],
+      ["↑ up", rateText(rate("upload"))],
+      ["↓ down", rateText(rate("download"))],
     ],
     { filter: model.transfers.filter },
   );
@@ -154,7 +154,7 @@ function transferCells(user: string, transfer: TransferInfo, wide: boolean): Cel
     : [span("size unknown")];
   return [
     [user, { bold: true }],
-    [transfer.direction === "up" ? "↑" : "↓", { fg: "cyan", bold: true }],
+    [transfer.direction === "upload" ? "↑" : "↓", { fg: "cyan", bold: true }],
     transfer.path,
     shown,
     sizeText(bytes),

@@ -1,5 +1,6 @@
 import type { UserInfo } from "../../src/control/protocol.ts";
-import { agoText, countText, dateText, share, sizeText } from "../format.ts";
+import { dateText } from "../../src/text/figures.ts";
+import { agoText, countText, share, sizeText } from "../format.ts";
 import type { Frame } from "../frame.ts";
 import type { Model } from "../model.ts";
 import { roundQuota } from "../quota.ts";

@@ -11,7 +11,7 @@ import { Evidence } from "../vfs/evidence.ts";
 import type { Io } from "./io.ts";
 
 /** What every command gets, and how it tells its exit code when that is not 0. */
-export interface Context {
+export interface CommandContext {
   readonly io: Io;
   /** the instance's directory, absolute; asked for when a command runs */
   root(): string;
@@ -30,7 +30,7 @@ export interface Administration {
  * @param options.settle first settle the books of servers that were killed
  */
 export async function administer<T>(
-  { io, root: rootOf }: Context,
+  { io, root: rootOf }: CommandContext,
   use: (administration: Administration) => Promise<T>,
   { create = false, settle = false } = {},
 ): Promise<T> {

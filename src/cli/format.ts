@@ -1,5 +1,5 @@
-import { formatSize, roundSize } from "../config/units.ts";
 import { safeJson, visible } from "../text/safe.ts";
+import { formatSize, roundSize } from "../text/units.ts";
 import { padTo, width } from "../text/width.ts";
 import type { Io } from "./io.ts";
 
@@ -60,13 +60,4 @@ export function quotaText(bytes: number | null): string {
   if (bytes === null) return "none";
   const exact = formatSize(bytes);
   return /\D/.test(exact) ? exact.replace(/(?=[A-Z])/, " ") : roundSize(bytes);
-}
-
-/** @param at milliseconds since the epoch; local time to the minute */
-export function timeText(at: number | null): string {
-  if (at === null) return "never";
-  const date = new Date(at);
-  const two = (value: number) => String(value).padStart(2, "0");
-  const day = `${date.getFullYear()}-${two(date.getMonth() + 1)}-${two(date.getDate())}`;
-  return `${day} ${two(date.getHours())}:${two(date.getMinutes())}`;
 }

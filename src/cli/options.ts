@@ -1,5 +1,5 @@
 import { InvalidArgumentError, Option } from "commander";
-import { parseSize, UnitError } from "../config/units.ts";
+import { parseSize, UnitError } from "../text/units.ts";
 
 /** A limit as given on the command line: a number, none, or what the settings say. */
 export type Limit = number | "none" | "default";

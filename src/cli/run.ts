@@ -5,7 +5,7 @@ import { VERSION } from "../version.ts";
 import { addConnectCommand } from "./commands/connect.ts";
 import { addGetCommand } from "./commands/get.ts";
 import { addPutCommand } from "./commands/put.ts";
-import type { Context } from "./context.ts";
+import type { CommandContext } from "./context.ts";
 import type { Io } from "./io.ts";
 import { report } from "./report.ts";
 
@@ -22,7 +22,7 @@ Exit codes: 0 done, 1 failed, 2 wrong usage or settings, 3 the server is not run
 /** Start without what the server is made of: that takes longer to load than many a transfer. */
 const CLIENT: ReadonlySet<string> = new Set(["connect", "put", "get"]);
 
-function addClientCommands(program: Command, context: Context): void {
+function addClientCommands(program: Command, context: CommandContext): void {
   addConnectCommand(program, context);
   addPutCommand(program, context);
   addGetCommand(program, context);
@@ -49,7 +49,7 @@ function instanceRoot(option: string | undefined, io: Io): string {
  */
 export async function run(args: readonly string[], io: Io): Promise<number> {
   const program = new Command("moorage");
-  const context: Context = {
+  const context: CommandContext = {
     io,
     root: () => instanceRoot(program.opts<{ root?: string }>().root, io),
     exitCode: EXIT.ok,

@@ -1,7 +1,7 @@
 import { ConfigError } from "./errors.ts";
 import { FileProblem, isTable, readSettingsFile } from "./file.ts";
 import { nearest } from "./nearest.ts";
-import { ALL_SETTINGS, type NamedSetting } from "./settings.ts";
+import { ALL_SETTINGS, FIXED, FORMER_SETTINGS, type NamedSetting } from "./settings.ts";
 import type { Config } from "./types.ts";
 
 export interface ConfigSources {
@@ -68,13 +68,13 @@ export function readSettings({ root, env, flags = {} }: ConfigSources): Effectiv
 }
 
 export function toConfig(settings: readonly EffectiveSetting[]): Config {
-  const config: Record<string, Record<string, unknown>> = {};
+  const config: Record<string, Record<string, unknown>> = structuredClone(FIXED);
   for (const { named, value } of settings) {
     const section = config[named.section] ?? {};
     section[named.key] = value;
     config[named.section] = section;
   }
-  // Every key of SETTINGS is there, and SETTINGS has the shape of Config.
+  // Every key of SETTINGS and FIXED is there, and together they have the shape of Config.
   return config as unknown as Config;
 }
 
@@ -85,8 +85,7 @@ function* fromFile(root: string, problems: string[]): Generator<Given> {
       if (named !== undefined) yield { named, value, place };
       else if (SECTIONS.has(name)) {
         if (!isTable(value)) problems.push(`${place}: is a table; write [${name}]`);
-      } else
-        problems.push(unknown(`${place}: unknown setting`, name, [...BY_NAME.keys(), ...SECTIONS]));
+      } else problems.push(unknown(place, name, [...BY_NAME.keys(), ...SECTIONS]));
     }
   } catch (thrown) {
     if (!(thrown instanceof FileProblem)) throw thrown;
@@ -100,7 +99,7 @@ function* fromEnvironment(env: ConfigSources["env"], problems: string[]): Genera
     if (OTHER_VARIABLES.has(variable)) continue;
     const named = BY_VARIABLE.get(variable);
     if (named !== undefined) yield { named, value, place: variable };
-    else problems.push(unknown(`${variable}: unknown setting`, variable, BY_VARIABLE.keys()));
+    else problems.push(unknown(variable, variable, BY_VARIABLE.keys()));
   }
 }
 
@@ -121,7 +120,10 @@ function* fromFlags(
   }
 }
 
-function unknown(problem: string, word: string, names: Iterable<string>): string {
+function unknown(place: string, word: string, names: Iterable<string>): string {
+  const former = FORMER_SETTINGS.get(word);
+  if (former !== undefined) return `${place}: no setting any more, always ${former}; remove it`;
+  const problem = `${place}: unknown setting`;
   const all = [...names];
   const key = word.slice(word.lastIndexOf(".") + 1);
   // The right key in the wrong table is as near as it gets.

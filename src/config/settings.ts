@@ -1,8 +1,8 @@
 import { isIP } from "node:net";
 import { z } from "zod";
 import { DIGEST_ALGORITHMS } from "../digests/types.ts";
+import { formatDuration, formatSize, parseDuration, parseSize, UnitError } from "../text/units.ts";
 import type { Config } from "./types.ts";
-import { formatDuration, formatSize, parseDuration, parseSize, UnitError } from "./units.ts";
 
 /** One setting: everything that the file, the environment, flags, help and documentation need. */
 export interface Setting<T = unknown> {
@@ -16,8 +16,25 @@ export interface Setting<T = unknown> {
   format(value: T): string;
 }
 
+/** What the program works with like settings, but nobody has had a reason to change. */
+export const FIXED = {
+  /** commands of one user that may wait; more are refused */
+  limits: { commandQueue: 64 },
+  /** lanes of one password hash; hashes that may wait from one address (IPv6: a /64) */
+  auth: { argon2Parallelism: 1, hashQueuePerAddress: 64 },
+  /** addresses with failures that are remembered; those with least to wait are forgotten first */
+  penalties: { maxSources: 10_000 },
+  /** unanswered signs of life that end a connection */
+  transport: { keepaliveCount: 3 },
+  digests: { queue: 1_000, queuePerUser: 100, uploads: 32, maxRecords: 100_000 },
+} as const satisfies { readonly [S in keyof Config]?: Partial<Config[S]> };
+
+type FixedKey<S> = S extends keyof typeof FIXED ? keyof (typeof FIXED)[S] : never;
+
 type Settings = {
-  readonly [S in keyof Config]: { readonly [K in keyof Config[S]]: Setting<Config[S][K]> };
+  readonly [S in keyof Config]: {
+    readonly [K in Exclude<keyof Config[S], FixedKey<S>>]: Setting<Config[S][K]>;
+  };
 };
 
 /**
@@ -64,7 +81,6 @@ export const SETTINGS: Settings = {
       [1, 10_000],
       "Commands of one user that run at once, in a server process; further ones wait.",
     ),
-    commandQueue: integer(64, [0, 100_000], "How many of a user may wait; more are refused."),
     memory: size(
       "0",
       ["0", "1TiB"],
@@ -92,10 +108,8 @@ export const SETTINGS: Settings = {
     ),
     argon2Memory: size("64MiB", ["1MiB", "4GiB"], "Memory of one password hash (argon2id)."),
     argon2Time: integer(3, [1, 100], "Passes over that memory."),
-    argon2Parallelism: integer(1, [1, 16], "Lanes of one password hash."),
     hashConcurrency: integer(2, [1, 64], "Passwords checked at once; further ones wait."),
     hashQueue: integer(256, [0, 100_000], "How many may wait; more are refused."),
-    hashQueuePerAddress: integer(64, [1, 100_000], "The same for one address (IPv6: a /64)."),
   },
   penalties: {
     failures: integer(
@@ -125,11 +139,6 @@ export const SETTINGS: Settings = {
       ["127.0.0.0/8", "::1"],
       "Addresses and networks that are never refused, such as a proxy or the gateway of a container.",
     ),
-    maxSources: integer(
-      10_000,
-      [100, 1_000_000],
-      "Addresses with failures that are remembered; those with least to wait are forgotten first.",
-    ),
   },
   admin: {
     overSsh: choice(
@@ -144,7 +153,6 @@ export const SETTINGS: Settings = {
       ["0", "1d"],
       "A silent client is asked for a sign of life so often; 0 for never.",
     ),
-    keepaliveCount: integer(3, [1, 1000], "Unanswered questions before the connection is ended."),
     rekeyBytes: size("16GiB", ["0", "64GiB"], "New keys after so many bytes; 0 for never."),
     rekeyInterval: duration("0", ["0", "7d"], "New keys after so long; 0 for never."),
   },
@@ -166,23 +174,11 @@ export const SETTINGS: Settings = {
       [0, 64],
       "Threads that compute checksums; 0 for half the processors, 1 to 4.",
     ),
-    queue: integer(
-      1000,
-      [1, 1_000_000],
-      "Checksums that wait or are being computed; more are refused.",
-    ),
-    queuePerUser: integer(100, [1, 1_000_000], "The same for one user."),
     onUpload: list(
       ["md5", "sha256"],
       DIGEST_ALGORITHMS,
       "Checksums computed along with an upload, so that they are known at its end; after it, where the upload is faster than the hashing. Empty for none.",
     ),
-    uploads: integer(
-      32,
-      [1, 10_000],
-      "Uploads whose checksums are computed along, at once; others are hashed when asked for.",
-    ),
-    maxRecords: integer(100_000, [0, 100_000_000], "Files whose checksums are remembered."),
   },
   audit: {
     keep: duration("90d", ["1h", "36500d"], "How long audit records are kept."),
@@ -359,18 +355,31 @@ const SHORT_FLAGS: ReadonlyMap<string, string> = new Map([
 export const ALL_SETTINGS: readonly NamedSetting[] = Object.entries(SETTINGS).flatMap(
   ([section, keys]) =>
     Object.entries(keys).map(([key, setting]) => {
-      const name = `${section}.${snakeCase(key)}`;
+      const names = namesOf(section, key);
       return {
+        ...names,
         section: section as keyof Config,
         key,
-        name,
-        variable: `MOORAGE_${name.replace(".", "_").toUpperCase()}`,
-        flag: `--${name.replace(/[._]/g, "-")}`,
-        shortFlag: SHORT_FLAGS.get(name),
+        shortFlag: SHORT_FLAGS.get(names.name),
         setting: setting as Setting,
       };
     }),
 );
+
+/** The values of what is no setting any more, by all names that it had. */
+export const FORMER_SETTINGS: ReadonlyMap<string, number> = new Map(
+  Object.entries(FIXED).flatMap(([section, keys]) =>
+    Object.entries(keys).flatMap(([key, value]) =>
+      Object.values(namesOf(section, key)).map((name) => [name, value] as const),
+    ),
+  ),
+);
+
+function namesOf(section: string, key: string) {
+  const name = `${section}.${snakeCase(key)}`;
+  const variable = `MOORAGE_${name.replace(".", "_").toUpperCase()}`;
+  return { name, variable, flag: `--${name.replace(/[._]/g, "-")}` };
+}
 
 function snakeCase(key: string): string {
   return key.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);

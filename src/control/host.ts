@@ -9,6 +9,7 @@ import type {
   ReloadResult,
   SettingInfo,
   TopicEvent,
+  TransferInfo,
 } from "./protocol.ts";
 
 /** A session of the server process, as the process itself knows it. */
@@ -16,16 +17,7 @@ export interface LiveSession {
   readonly id: number;
   /** milliseconds without a request or a byte moved */
   readonly idle: number;
-  readonly transfers: readonly LiveTransfer[];
-}
-
-export interface LiveTransfer {
-  readonly id: number;
-  readonly path: string;
-  readonly direction: "upload" | "download";
-  readonly bytes: number;
-  readonly size: number | null;
-  readonly bytesPerSecond: number;
+  readonly transfers: readonly TransferInfo[];
 }
 
 /** Counted by the server process since its start. */

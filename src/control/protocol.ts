@@ -10,14 +10,14 @@ export type { FailedLogins, Penalty };
  */
 
 /** Raised when a change of the shapes below would break an older client. */
-export const CONTROL_VERSION = 1;
+export const CONTROL_VERSION = 2;
 
 export interface TransferInfo {
   /** names the transfer for `transfer.end`, within its session */
   readonly id: number;
   /** virtual path */
   readonly path: string;
-  readonly direction: "up" | "down";
+  readonly direction: "upload" | "download";
   readonly bytes: number;
   /** null: not known (uploads: the client doesn't tell) */
   readonly size: number | null;

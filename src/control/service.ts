@@ -158,11 +158,7 @@ export class ControlService {
       const session = live.get(row.id);
       if (session === undefined) return [];
       const { id, user, role, state, remote, client, since } = row;
-      const transfers = session.transfers.map((transfer) => ({
-        ...transfer,
-        direction: transfer.direction === "upload" ? ("up" as const) : ("down" as const),
-      }));
-      const { idle } = session;
+      const { idle, transfers } = session;
       return [
         { id, user, role, state, remote, client, since, idle, node: store.nodeId, transfers },
       ];

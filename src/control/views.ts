@@ -67,10 +67,7 @@ export function sessionJson({ idle, since, transfers, ...session }: SessionInfo)
     ...session,
     since: isoTime(since),
     idleSeconds: idle === null ? null : Math.floor(idle / 1000),
-    transfers: transfers.map((transfer) => ({
-      ...transfer,
-      direction: transfer.direction === "up" ? "upload" : "download",
-    })),
+    transfers,
   };
 }
 

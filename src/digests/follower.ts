@@ -2,7 +2,7 @@ import { randomUUID } from "node:crypto";
 import { closeSync, constants, fstatSync, openSync } from "node:fs";
 import type { DigestStore } from "../store/digests.ts";
 import type { WriteWatch } from "../vfs/watch.ts";
-import type { Outcome, Piece, Pool, Task } from "./pool.ts";
+import type { HashedPiece, Piece, Pool, Task } from "./pool.ts";
 import type { SpareTime } from "./spare.ts";
 import { stateOf } from "./state.ts";
 import type { DigestAlgorithm } from "./types.ts";
@@ -146,7 +146,7 @@ export class Follower implements WriteWatch, Task {
     return this.#piece;
   }
 
-  done({ ended, digests }: Outcome): boolean {
+  done({ ended, digests }: HashedPiece): boolean {
     const piece = this.#piece;
     this.#context.spare.stepped();
     // Another process may have removed the file: its space must not be held for long.

@@ -20,7 +20,7 @@ export interface Piece {
   readonly last: boolean;
 }
 
-export interface Outcome {
+export interface HashedPiece {
   /** bytes hashed */
   readonly bytes: number;
   /** the file ended before the piece did: the digests are those of what there was */
@@ -36,7 +36,7 @@ export interface Task {
   /** The next piece; undefined while there is none. Asked again after `done` and {@link Pool.wake}. */
   next(): Piece | undefined;
   /** The piece is done. Returns true when the task is over. */
-  done(outcome: Outcome): boolean;
+  done(outcome: HashedPiece): boolean;
   /** It was not done, and the task is over. */
   failed(error: FsError): void;
 }
@@ -46,7 +46,7 @@ export interface WorkerRequest extends Piece {
   readonly task: number;
 }
 
-export interface WorkerReply extends Partial<Outcome> {
+export interface WorkerReply extends Partial<HashedPiece> {
   readonly task: number;
   readonly code?: string;
 }
@@ -202,13 +202,13 @@ export class Pool {
     if (lane.reading) this.#bytesRead += outcome.bytes ?? 0;
     if (entry !== undefined && entry.id === id && this.#entries.get(entry.task) === entry) {
       entry.running = false;
-      const over = this.#report(entry.task, code, outcome as Outcome);
+      const over = this.#report(entry.task, code, outcome as HashedPiece);
       if (over) this.#forget(lane, entry);
     }
     this.wake();
   }
 
-  #report(task: Task, code: string | undefined, outcome: Outcome): boolean {
+  #report(task: Task, code: string | undefined, outcome: HashedPiece): boolean {
     if (code === undefined) return task.done(outcome);
     task.failed(toFsError({ code }));
     return true;

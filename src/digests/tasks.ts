@@ -1,5 +1,5 @@
 import type { FsError } from "../errors.ts";
-import { type Outcome, type Piece, SLICE, type Task } from "./pool.ts";
+import { type HashedPiece, type Piece, SLICE, type Task } from "./pool.ts";
 import type { DigestAlgorithm, DigestProgress, DigestRange } from "./types.ts";
 
 /** A range of a file, for one who waits. */
@@ -48,7 +48,7 @@ export class RangeTask implements Task {
     };
   }
 
-  done({ bytes, digests }: Outcome): boolean {
+  done({ bytes, digests }: HashedPiece): boolean {
     this.#done += bytes;
     this.#onProgress?.(this.#done);
     if (digests === undefined) return false;
@@ -93,7 +93,7 @@ export class StreamTask implements Task {
     return this.#piece;
   }
 
-  done({ digests }: Outcome): boolean {
+  done({ digests }: HashedPiece): boolean {
     this.#piece = undefined;
     this.#resolve(digests?.[0]);
     return digests !== undefined;

@@ -9,7 +9,7 @@ import { type AdminServices, isAdmin } from "./services.ts";
 const MAX_SCREENS = 16;
 
 /** Of one shell among the screens. */
-interface Place {
+interface ScreenGrant {
   /** the shell is closed */
   isOver: boolean;
 }
@@ -22,7 +22,7 @@ export class AdminScreens {
   readonly #services: AdminServices;
   readonly #shells = new Set<AdminShell>();
   /** by shell, from when a screen was granted: many may be asked for at once */
-  readonly #granted = new Set<Place>();
+  readonly #granted = new Set<ScreenGrant>();
 
   constructor(services: AdminServices) {
     this.#services = services;
@@ -30,7 +30,7 @@ export class AdminScreens {
 
   /** A shell of somebody who logged in as an admin: the screen, or why it is the file shell. */
   serve(session: Session, channel: SessionChannel, terminal: Terminal): ShellService {
-    const place: Place = { isOver: false };
+    const place: ScreenGrant = { isOver: false };
     const shell = new AdminShell({
       session,
       channel,
@@ -59,7 +59,11 @@ export class AdminScreens {
   }
 
   /** Why there is no screen for this session; undefined when there is one, in that place. */
-  async #refusal(session: Session, { term }: Terminal, place: Place): Promise<string | undefined> {
+  async #refusal(
+    session: Session,
+    { term }: Terminal,
+    place: ScreenGrant,
+  ): Promise<string | undefined> {
     const forbidden = await this.#forbidden(session);
     if (forbidden !== undefined) return forbidden;
     if (PLAIN.has(term)) return "The admin screen needs a terminal that can move its cursor.";

@@ -1,11 +1,12 @@
 import { FsError } from "../errors.ts";
 import type { AuditEvent } from "../store/types.ts";
+import { rateText } from "../text/figures.ts";
 import { display, type VirtualPath } from "../vfs/path.ts";
 import type { FileStat, OpenFile, OpenFlags, StatChange } from "../vfs/types.ts";
 import type { AuditedFileSystem } from "./audited.ts";
 
 /** A file being transferred, as people see it. */
-export interface Transfer {
+export interface TransferView {
   /** its number among those of the session */
   readonly id: number;
   readonly path: string;
@@ -24,15 +25,6 @@ const RATE_WEIGHT = 0.5;
 
 /** How the audit trail calls a transfer whose file was open when its connection ended. */
 export const UNFINISHED = "unfinished";
-
-/** "12.3 MB/s", decimal. */
-export function formatRate(bytes: number, milliseconds: number): string {
-  const perSecond = (bytes * 1000) / Math.max(1, milliseconds);
-  if (perSecond >= 1e9) return `${(perSecond / 1e9).toFixed(1)} GB/s`;
-  if (perSecond >= 1e6) return `${(perSecond / 1e6).toFixed(1)} MB/s`;
-  if (perSecond >= 1e3) return `${(perSecond / 1e3).toFixed(1)} kB/s`;
-  return `${Math.round(perSecond)} B/s`;
-}
 
 /** An open file that counts what goes through it. */
 export class AuditedFile implements OpenFile {
@@ -143,7 +135,7 @@ export class AuditedFile implements OpenFile {
     const durationMs = performance.now() - this.#opened;
     const path = display(this.path);
     const transfer = (kind: "upload" | "download", bytes: number): FileEvent => {
-      const rate = formatRate(bytes, durationMs);
+      const rate = rateText((bytes * 1000) / Math.max(1, durationMs));
       const text = detail === undefined ? rate : `${rate}, ${detail}`;
       return { kind, path, bytes, durationMs, detail: text };
     };
@@ -165,7 +157,7 @@ export class AuditedFile implements OpenFile {
     return moved;
   }
 
-  async view(): Promise<Transfer> {
+  async view(): Promise<TransferView> {
     const uploading = this.flags.write && (this.bytesWritten > 0 || !this.flags.read);
     const size = uploading
       ? null

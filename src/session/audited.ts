@@ -11,7 +11,7 @@ import type {
   StatChange,
   UserFileSystem,
 } from "../vfs/types.ts";
-import { AuditedFile, type FileEvent, type Transfer, UNFINISHED } from "./audited-file.ts";
+import { AuditedFile, type FileEvent, type TransferView, UNFINISHED } from "./audited-file.ts";
 
 /** Bytes of file content that clients sent and received. */
 export interface Traffic {
@@ -75,7 +75,7 @@ export class AuditedFileSystem implements UserFileSystem {
   }
 
   /** Files that are open with what has gone through them. */
-  transfers(): Promise<Transfer[]> {
+  transfers(): Promise<TransferView[]> {
     return Promise.all([...this.#files].map((file) => file.view()));
   }
 

@@ -4,7 +4,7 @@ import type { SessionMemory } from "../memory/budget.ts";
 import type { Account, AuditEvent, Role } from "../store/types.ts";
 import type { Turn } from "../turn.ts";
 import type { AuditedFileSystem } from "./audited.ts";
-import type { Transfer } from "./audited-file.ts";
+import type { TransferView } from "./audited-file.ts";
 
 /** Who logged in and how; `key` is the fingerprint of the key that was proven. */
 export interface Login {
@@ -51,7 +51,7 @@ export interface SessionView {
   /** milliseconds without a request or a byte moved, as of the last look about a second ago */
   readonly idle: number;
   readonly node: string;
-  readonly transfers: readonly Transfer[];
+  readonly transfers: readonly TransferView[];
 }
 
 export interface SessionOptions {

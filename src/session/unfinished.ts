@@ -1,6 +1,6 @@
-import { humanSize } from "../shell/sizes.ts";
 import { encodeText } from "../shell/text.ts";
 import type { AuditRecord } from "../store/types.ts";
+import { humanSize } from "../text/units.ts";
 import { type FileStat, S_IFMT, S_IFREG, type UserFileSystem } from "../vfs/types.ts";
 import { UNFINISHED } from "./audited-file.ts";
 

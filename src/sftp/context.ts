@@ -7,7 +7,7 @@ import type { Handles } from "./handles.ts";
 import type { Reader } from "./wire/reader.ts";
 
 /** What every operation of one channel works with. */
-export interface Context {
+export interface OperationContext {
   readonly fs: UserFileSystem;
   readonly handles: Handles;
   /** SYMLINK's arguments come as (link, target) from this client */
@@ -27,7 +27,7 @@ export interface Context {
 }
 
 /** Does one request and resolves to its reply frame; what it throws becomes a STATUS. */
-export type Operation = (context: Context, id: number, request: Reader) => Promise<Buffer>;
+export type Operation = (context: OperationContext, id: number, request: Reader) => Promise<Buffer>;
 
 /**
  * What may run beside what. "observe" changes nothing and may overlap other such requests;

@@ -1,13 +1,13 @@
 import type { ByteChannel } from "../channel.ts";
 import { errorName, FsError } from "../errors.ts";
 import type { OpenFile } from "../vfs/types.ts";
-import type { Context, Kind, Request } from "./context.ts";
+import type { Kind, OperationContext, Request } from "./context.ts";
+import { type DataRequest, peekTransfer } from "./data-request.ts";
 import { peekExtension } from "./extensions/table.ts";
-import { Outbox } from "./outbox.ts";
 import { emptyData, read } from "./reads.ts";
 import { eofReply, errorReply, okReply, unsupportedReply } from "./replies.ts";
+import { ReplyOutput } from "./reply-output.ts";
 import { REQUESTS } from "./requests.ts";
-import { peekTransfer, type Transfer } from "./transfer.ts";
 import { greet } from "./version.ts";
 import { FRAME_SLACK, MAX_DATA, MAX_PACKET, PacketType } from "./wire/constants.ts";
 import { frameRoom, recycle } from "./wire/frame-memory.ts";
@@ -28,7 +28,7 @@ interface Slot {
 }
 
 /** How a channel's requests end: the client has no more, or broke the protocol. */
-export type Outcome = "eof" | "error";
+export type ChannelEnd = "eof" | "error";
 
 /**
  * Runs requests so that their effects and replies are as if done one by one in arrival order.
@@ -40,28 +40,28 @@ export type Outcome = "eof" | "error";
  */
 export class Scheduler {
   /** Called once, when everything that was started has been answered. */
-  onDone: (outcome: Outcome) => void = () => {};
+  onDone: (outcome: ChannelEnd) => void = () => {};
 
   #channel: ByteChannel;
-  #context: Context;
+  #context: OperationContext;
   #onActivity: () => void;
   #onError: (text: string) => void;
   #frames = new FrameQueue();
-  #outbox: Outbox;
+  #outbox: ReplyOutput;
   #slots: Slot[] = [];
   #held = 0;
   #running = 0;
   #phase: Kind | "idle" = "idle";
   #credit = 0;
   #greeted = false;
-  #ending: Outcome | undefined;
+  #ending: ChannelEnd | undefined;
   #stopped: (() => void) | undefined;
   #done = false;
   #pumpScheduled = false;
 
   constructor(
     channel: ByteChannel,
-    context: Context,
+    context: OperationContext,
     onActivity: () => void,
     onError: (text: string) => void,
   ) {
@@ -69,7 +69,7 @@ export class Scheduler {
     this.#context = context;
     this.#onActivity = onActivity;
     this.#onError = onError;
-    this.#outbox = new Outbox(channel);
+    this.#outbox = new ReplyOutput(channel);
   }
 
   receive(chunk: Buffer): void {
@@ -339,7 +339,7 @@ function plain(request: Request | undefined): { readonly kind: Kind; readonly he
   return { kind: request?.kind ?? "observe", held: 0 };
 }
 
-function writeRefusal(file: OpenFile | undefined, transfer: Transfer): FsError | undefined {
+function writeRefusal(file: OpenFile | undefined, transfer: DataRequest): FsError | undefined {
   if (file === undefined) return new FsError("EBADF");
   if (!file.flags.write) return notOpenFor("writing");
   if (file.flags.append) return undefined;

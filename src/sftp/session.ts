@@ -4,7 +4,7 @@ import { FsError } from "../errors.ts";
 import { plentyOfMemory, type SessionMemory } from "../memory/budget.ts";
 import { Turn } from "../turn.ts";
 import type { UserFileSystem } from "../vfs/types.ts";
-import type { Context } from "./context.ts";
+import type { OperationContext } from "./context.ts";
 import { Handles } from "./handles.ts";
 import { ownerColumns } from "./longname.ts";
 import { Scheduler } from "./scheduler.ts";
@@ -49,7 +49,7 @@ export function serveSftp(
   const handles = new Handles(options.maxHandles);
   const columns = ownerColumns(fs.owner);
   const ending = new AbortController();
-  const context: Context = {
+  const context: OperationContext = {
     fs,
     handles,
     columns,

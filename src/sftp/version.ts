@@ -1,5 +1,5 @@
 import { fromText } from "../vfs/path.ts";
-import type { Context } from "./context.ts";
+import type { OperationContext } from "./context.ts";
 import { advertised } from "./extensions/table.ts";
 import { PacketType, VERSION } from "./wire/constants.ts";
 import { Writer } from "./wire/writer.ts";
@@ -10,7 +10,7 @@ import { Writer } from "./wire/writer.ts";
  * @param frame the whole frame, length included
  * @returns undefined when it isn't an INIT
  */
-export function greet(frame: Buffer, context: Context): Buffer | undefined {
+export function greet(frame: Buffer, context: OperationContext): Buffer | undefined {
   if (frame.length < 9 || frame[4] !== PacketType.INIT) return undefined;
   const writer = new Writer(PacketType.VERSION, 512).u32(VERSION);
   for (const { name, version } of advertised(context))

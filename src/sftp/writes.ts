@@ -1,7 +1,7 @@
 import { toFsError } from "../errors.ts";
 import type { OpenFile } from "../vfs/types.ts";
+import { type DataRequest, peekTransfer, TRANSFER_HEADER } from "./data-request.ts";
 import { errorReply, okReplies, okReply } from "./replies.ts";
-import { peekTransfer, TRANSFER_HEADER, type Transfer } from "./transfer.ts";
 import { PacketType } from "./wire/constants.ts";
 import type { FrameQueue } from "./wire/frames.ts";
 
@@ -27,7 +27,7 @@ export class WriteBatch {
   #parts: Part[] = [];
 
   /** Takes the WRITE at the head of the queue, and those behind it that continue it. */
-  constructor(file: OpenFile, frames: FrameQueue, first: Transfer) {
+  constructor(file: OpenFile, frames: FrameQueue, first: DataRequest) {
     this.file = file;
     this.handle = first.handle;
     // Behind the end is where an append goes, whatever offset the client sent.
@@ -55,7 +55,7 @@ export class WriteBatch {
     return Buffer.concat(this.#parts.map((part) => errorReply(part.id, thrown)));
   }
 
-  #continuation(frames: FrameQueue): Transfer | undefined {
+  #continuation(frames: FrameQueue): DataRequest | undefined {
     const length = frames.nextLength();
     if (length === -1 || frames.size < 4 + length || this.#parts.length >= MAX_PARTS) return;
     if (length < 1 || frames.u8(4) !== PacketType.WRITE) return;
@@ -66,7 +66,7 @@ export class WriteBatch {
     return next;
   }
 
-  #take(frames: FrameQueue, transfer: Transfer): void {
+  #take(frames: FrameQueue, transfer: DataRequest): void {
     const slices: Buffer[] = [];
     frames.skip(TRANSFER_HEADER);
     frames.takeSlices(transfer.length, slices);
@@ -110,6 +110,6 @@ function firstSlices(parts: readonly Part[]): readonly Buffer[] {
 }
 
 /** False when the frame ends before the data it announces. */
-export function isWhole(transfer: Transfer): boolean {
+export function isWhole(transfer: DataRequest): boolean {
   return transfer.length <= transfer.frameBytes - TRANSFER_HEADER;
 }

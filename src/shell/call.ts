@@ -3,7 +3,7 @@ import { type ByteString, fromText, toBuffer } from "../vfs/path.ts";
 import type { FileStat, UserFileSystem } from "../vfs/types.ts";
 import type { Shell } from "./context.ts";
 import { interruption } from "./errors.ts";
-import { type Input, Output, type Sink, type Terminal, unlessAborted } from "./io.ts";
+import { type Input, type LineTerminal, Output, type Sink, unlessAborted } from "./io.ts";
 import { shownName } from "./listing.ts";
 import { lookAt } from "./tree.ts";
 
@@ -26,7 +26,7 @@ export interface CallOptions {
   readonly stdin: Input;
   readonly stdout: Sink;
   readonly stderr: Sink;
-  readonly terminal: Terminal | undefined;
+  readonly terminal: LineTerminal | undefined;
   readonly signal: AbortSignal;
 }
 
@@ -38,7 +38,7 @@ export class Call {
   readonly stdin: Input;
   readonly out: Output;
   /** the terminal that the output goes to */
-  readonly terminal: Terminal | undefined;
+  readonly terminal: LineTerminal | undefined;
   readonly signal: AbortSignal;
   readonly #stderr: Sink;
 

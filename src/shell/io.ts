@@ -23,7 +23,7 @@ export interface Sink {
 }
 
 /** A terminal on the other side. */
-export interface Terminal {
+export interface LineTerminal {
   readonly columns: number;
   /** Asks for a line that is not shown; undefined when the user gave up. */
   readSecret(prompt: string, signal: AbortSignal): Promise<ByteString | undefined>;
@@ -34,7 +34,7 @@ export interface ShellIo {
   readonly stdin: Input;
   readonly stdout: Sink;
   readonly stderr: Sink;
-  readonly terminal?: Terminal;
+  readonly terminal?: LineTerminal;
 }
 
 /** Settles like the promise, or rejects with Interrupted as soon as the signal aborts. */

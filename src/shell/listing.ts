@@ -1,9 +1,9 @@
 import { dateText, modeText } from "../sftp/longname.ts";
 import { masked } from "../text/safe.ts";
+import { humanSize } from "../text/units.ts";
 import { width as columnsOf } from "../text/width.ts";
 import { type ByteString, fromText } from "../vfs/path.ts";
 import type { FileStat, Owner } from "../vfs/types.ts";
-import { humanSize } from "./sizes.ts";
 import { decodeText } from "./text.ts";
 
 /** One line to be: an entry with the name that is shown for it. */

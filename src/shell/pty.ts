@@ -1,7 +1,7 @@
 import type { PtySize } from "../channel.ts";
 import { type ByteString, bytes } from "../vfs/path.ts";
 import { interruption } from "./errors.ts";
-import { Input, type Sink, type Source, type Terminal } from "./io.ts";
+import { Input, type LineTerminal, type Sink, type Source } from "./io.ts";
 import type { ChannelStreams } from "./streams.ts";
 
 const INTERRUPT = 0x03;
@@ -24,7 +24,7 @@ const USUAL_COLUMNS = 80;
  * What a kernel's terminal does between the client's screen and a command: output with carriage
  * returns, lines edited and shown as they are typed, Ctrl-C.
  */
-export class Pty implements Terminal {
+export class Pty implements LineTerminal {
   /** the client's keys as they come */
   readonly keys: Input;
   readonly output: Sink;

@@ -1,5 +1,6 @@
-import { readFileSync } from "node:fs";
+import { existsSync } from "node:fs";
 import type { Statement } from "better-sqlite3";
+import { bootId, isThere, livingProcess } from "../processes.ts";
 import type { Connection } from "./database.ts";
 import type { Writes } from "./writes.ts";
 
@@ -29,46 +30,15 @@ interface NodeRow {
   readonly started_at: number;
 }
 
-interface ProcessState {
-  readonly state: string;
-  readonly threads: number;
-  readonly startTime: string;
-}
-
-/** /proc/PID/stat (proc(5)); undefined when there is no such process to see. */
-function processState(pid: number): ProcessState | undefined {
-  let text: string;
-  try {
-    text = readFileSync(`/proc/${pid}/stat`, "latin1");
-  } catch {
-    return undefined;
-  }
-  // The command's name, in parentheses, may itself hold spaces and parentheses.
-  const fields = text.slice(text.lastIndexOf(")") + 2).split(" ");
-  return { state: fields[0] ?? "", threads: Number(fields[17]), startTime: fields[19] ?? "" };
-}
-
-function bootId(): string {
-  return readFileSync("/proc/sys/kernel/random/boot_id", "latin1").trim();
+function isAlive(row: NodeRow, boot: string): boolean {
+  if (row.boot_id !== boot) return false;
+  const found = livingProcess(row.pid);
+  return found === undefined ? isHidden(row.pid) : found.startTime === row.start_time;
 }
 
 /** True when /proc hides the process (hidepid) but the kernel says it is there. */
-function hidden(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return false;
-  } catch (error) {
-    return (error as { code?: string }).code === "EPERM";
-  }
-}
-
-function isAlive(row: NodeRow, boot: string): boolean {
-  if (row.boot_id !== boot) return false;
-  const found = processState(row.pid);
-  if (found === undefined) return hidden(row.pid);
-  if (found.startTime !== row.start_time) return false;
-  // A zombie has closed its files once its last other thread is gone.
-  return !((found.state === "Z" || found.state === "X") && found.threads <= 1);
+function isHidden(pid: number): boolean {
+  return !existsSync(`/proc/${pid}`) && isThere(pid);
 }
 
 /** The processes that share the store, and which of them still live. */
@@ -105,7 +75,7 @@ export class NodeStore {
 
   /** Writes this process's own row. */
   async register(kind: NodeKind, version: string): Promise<void> {
-    const startTime = processState(process.pid)?.startTime;
+    const startTime = livingProcess(process.pid)?.startTime;
     if (startTime === undefined) throw new Error("/proc is not mounted: it is needed");
     const row = [this.#id, kind, process.pid, startTime, this.#boot, version, Date.now()];
     await this.#writes.run(() => this.#insert.run(...row));

@@ -10,7 +10,7 @@ import type { Login } from "../session/session.ts";
 import { DisconnectReason, type Protocol } from "../ssh/internals.ts";
 import type { FailedLogins } from "./failed-logins.ts";
 import { printable } from "./printable.ts";
-import { NO_PLACE, type Place } from "./strangers.ts";
+import { NO_PLACE, type StrangersPlace } from "./strangers.ts";
 
 const METHODS: ("publickey" | "password" | "keyboard-interactive")[] = [
   "publickey",
@@ -40,7 +40,7 @@ export interface AuthenticationOptions {
   readonly tries: number;
   readonly protocol: Protocol;
   /** the connection's, among those that have not logged in */
-  readonly place: Pick<Place, "wait" | "back">;
+  readonly place: Pick<StrangersPlace, "wait" | "back">;
   disconnect(reason: DisconnectReason, text: string): void;
   /** What comes of this connection is not, or no more, the client's fault. */
   excuse(): void;

@@ -28,7 +28,7 @@ import { Authentication } from "./authentication.ts";
 import { Channels, type ChannelsOwner } from "./channels.ts";
 import type { FailedLogins } from "./failed-logins.ts";
 import { formatRemote, printable } from "./printable.ts";
-import type { Place, Stranger } from "./strangers.ts";
+import type { Stranger, StrangersPlace } from "./strangers.ts";
 
 /** Replies a client doesn't read: above this nothing more is read from it, in bytes. */
 const MAX_UNREAD = 8 * 1024 * 1024;
@@ -83,7 +83,7 @@ export class SshConnection implements Peer, ChannelsOwner, Stranger {
   readonly #log: Logger;
   readonly #gone = new AbortController();
   readonly #gate = new IdentGate();
-  readonly #place: Place;
+  readonly #place: StrangersPlace;
   readonly #since = performance.now();
   #grace: NodeJS.Timeout;
   #hasKeys = false;
@@ -103,7 +103,7 @@ export class SshConnection implements Peer, ChannelsOwner, Stranger {
   #roundTrip = Number.POSITIVE_INFINITY;
 
   /** @param place left when the login is proven, or the connection is gone before */
-  constructor(socket: Socket, services: ConnectionServices, place: Place) {
+  constructor(socket: Socket, services: ConnectionServices, place: StrangersPlace) {
     this.#socket = socket;
     this.#services = services;
     this.#place = place;

@@ -10,7 +10,7 @@ export interface Stranger {
 }
 
 /** The place of one connection, until it has logged in or is gone. */
-export interface Place {
+export interface StrangersPlace {
   /** Frees the place: the connection waits in a line that has a bound of its own, that of hashes. */
   wait(): void;
   /** What it waited for came to nothing. False when there is no room: it has to go. */
@@ -68,7 +68,7 @@ export class Strangers {
   }
 
   /** Gives a place to a connection for which there is room. */
-  add(stranger: Stranger, socket: Socket): Place {
+  add(stranger: Stranger, socket: Socket): StrangersPlace {
     const since = this.#now();
     const visit: Visit = { ...originOf(socket.remoteAddress), stranger, socket, since };
     this.#places.add(visit);

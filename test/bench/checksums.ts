@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { parseArgs } from "node:util";
-import { parseSize } from "../../src/config/units.ts";
+import { parseSize } from "../../src/text/units.ts";
 import { sftp, ssh } from "./client.ts";
 import { type Peer, startMoorage, startOpenSsh } from "./peers.ts";
 import { median } from "./report.ts";

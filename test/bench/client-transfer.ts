@@ -4,7 +4,7 @@ import { rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
-import { parseSize } from "../../src/config/units.ts";
+import { parseSize } from "../../src/text/units.ts";
 import { compare, sftp } from "./client.ts";
 import { type Peer, startMoorage } from "./peers.ts";
 import { run, stopAll } from "./processes.ts";

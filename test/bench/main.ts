@@ -1,6 +1,6 @@
 import { cpus } from "node:os";
 import { parseArgs } from "node:util";
-import { parseSize } from "../../src/config/units.ts";
+import { parseSize } from "../../src/text/units.ts";
 import { CHECKSUMS_USAGE, checksumsBenchmark, parseChecksumsPlan } from "./checksums.ts";
 import { CLIENT_USAGE, clientBenchmark, parseClientPlan } from "./client-transfer.ts";
 import { NODES_USAGE, nodesBenchmark, parseNodesPlan } from "./nodes.ts";

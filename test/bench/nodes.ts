@@ -1,7 +1,7 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
-import { parseSize } from "../../src/config/units.ts";
+import { parseSize } from "../../src/text/units.ts";
 import { clone, install } from "../nodes/clone.ts";
 import { run } from "../nodes/commands.ts";
 import { installNode, type NodeProgram } from "../nodes/node.ts";

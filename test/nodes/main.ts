@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
-import { parseSize } from "../../src/config/units.ts";
+import { parseSize } from "../../src/text/units.ts";
 import { clone, hasCompiler, install, pathWithoutCompilers } from "./clone.ts";
 import { killAll, run } from "./commands.ts";
 import { installNode } from "./node.ts";

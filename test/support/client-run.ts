@@ -4,7 +4,7 @@ import { Person } from "../../src/cli/client/person.ts";
 import type { Output } from "../../src/cli/client/report/output.ts";
 import type { Surroundings } from "../../src/cli/client/session.ts";
 import { Interrupts } from "../../src/cli/client/shell/interrupts.ts";
-import type { Context } from "../../src/cli/context.ts";
+import type { CommandContext } from "../../src/cli/context.ts";
 
 /** What a client command wrote, and where; without `columns` as into a pipe. */
 export class Written implements Output {
@@ -52,7 +52,7 @@ export class Written implements Output {
 export class ClientRun {
   readonly written: Written;
   readonly interrupts = new Interrupts(() => {});
-  readonly context: Context;
+  readonly context: CommandContext;
   readonly around: Surroundings;
 
   /** @param input lines of standard input */

@@ -407,7 +407,7 @@ export function fakeSession(at: number): SessionInfo {
     transfers: Array.from({ length: moving }, (_, one) => ({
       id: one + 1,
       path: `/backup/2026/january/archive-${at}-${one}.tar.gz`,
-      direction: one % 2 === 0 ? "up" : "down",
+      direction: one % 2 === 0 ? "upload" : "download",
       bytes: 120_000_000 * (at + 1),
       size: one % 2 === 0 ? null : 4 * GB,
       bytesPerSecond: 1_500_000 * (one + 1) * (at + 1),

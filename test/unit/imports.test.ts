@@ -6,7 +6,7 @@ import { describe, expect, it } from "vitest";
 // The rooms of docs/architecture.md and who may know whom. What isn't listed is refused.
 
 /** The ground: contracts and pure functions. Every room may know them. */
-const GROUND = new Set(["channel", "errors", "text", "turn", "version"]);
+const GROUND = new Set(["channel", "errors", "processes", "text", "turn", "version"]);
 
 /** What the ground knows of itself, besides `text`. */
 const GROUND_KNOWS: Readonly<Record<string, readonly string[]>> = { errors: ["text"] };
@@ -31,7 +31,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   transport: ["auth", "config/types", "memory", "session", "ssh", "store/types", "vfs/path"],
   control: ["auth", "config", "quota", "store", "vfs/homes"],
   screens: ["control/protocol", "digests/types", "session", "shell", "store/types", "vfs/types"],
-  admin: ["config/units", "control/client", "control/protocol", "screens/messages", "store/types"],
+  admin: ["control/client", "control/protocol", "screens/messages", "store/types"],
   client: ["memory", "sftp/wire", "ssh"],
   server: [
     "auth",

@@ -1,17 +1,17 @@
 import { join } from "node:path";
 import type { Target } from "../../client/types.ts";
-import type { Context } from "../context.ts";
+import type { CommandContext } from "../context.ts";
 import type { Engine } from "./engine.ts";
 import type { Workplace } from "./job.ts";
 import type { LoginFlags } from "./options.ts";
 import { runSession, type Surroundings } from "./session.ts";
-import { FileShell } from "./shell/file-shell.ts";
 import { History } from "./shell/history.ts";
+import { RemoteShell } from "./shell/remote-shell.ts";
 import { interact, runScript } from "./shell/shell.ts";
 
 /** `moorage connect`: the prompt, or the lines of standard input. */
 export async function connect(
-  context: Context,
+  context: CommandContext,
   text: string,
   options: LoginFlags,
   given?: Surroundings,
@@ -42,10 +42,10 @@ async function openShell(
   place: Workplace,
   target: Target,
   { quiet }: LoginFlags,
-): Promise<FileShell> {
+): Promise<RemoteShell> {
   const { remote } = place.connection;
   const style = quiet ? "quiet" : "auto";
-  const shell = new FileShell(place, remote.home, process.cwd(), style);
+  const shell = new RemoteShell(place, remote.home, process.cwd(), style);
   if (target.path !== undefined) {
     const word = { text: target.path, pattern: undefined, home: /^~(\/|$)/.test(target.path) };
     const path = await remote.realpath(shell.remotePath(word));

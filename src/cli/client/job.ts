@@ -26,7 +26,7 @@ export interface Workplace {
   readonly interrupts: Interrupts;
 }
 
-export type Outcome = "done" | "failed" | "cancelled";
+export type JobEnd = "done" | "failed" | "cancelled";
 
 export function reporter(style: ReportStyle, output: Output): Reporter {
   if (style === "json") return new JsonReporter(output);
@@ -42,7 +42,7 @@ export async function runReported(
   place: Workplace,
   job: TransferJob,
   style: ReportStyle,
-): Promise<Outcome> {
+): Promise<JobEnd> {
   const report = reporter(style, place.output);
   try {
     return await place.interrupts.during((signal) => run(place, job, report, signal));
@@ -56,9 +56,9 @@ async function run(
   job: TransferJob,
   report: Reporter,
   signal: AbortSignal,
-): Promise<Outcome> {
+): Promise<JobEnd> {
   const failures: string[] = [];
-  const fail = (message: string): Outcome => {
+  const fail = (message: string): JobEnd => {
     report.event({ type: "failed", file: 0, source: "", message, resumable: false });
     return "failed";
   };
@@ -100,7 +100,7 @@ async function cancelled(
   job: TransferJob,
   report: Reporter,
   sent: boolean,
-): Promise<Outcome> {
+): Promise<JobEnd> {
   report.notice("cancelled; what arrived is kept: the same command, or `resume`, goes on");
   const shown = sent && report.space !== undefined;
   if (!shown || place.interrupts.ending !== undefined) return "cancelled";

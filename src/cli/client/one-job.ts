@@ -1,6 +1,7 @@
 import { resolve } from "node:path";
 import type { Target, TransferJob } from "../../client/types.ts";
-import type { Context } from "../context.ts";
+import { UsageError } from "../../shell/errors.ts";
+import type { CommandContext } from "../context.ts";
 import type { Engine } from "./engine.ts";
 import { CLIENT_EXIT } from "./exit.ts";
 import { runReported, type Workplace } from "./job.ts";
@@ -10,7 +11,7 @@ import { expand, remoteTree } from "./place/glob.ts";
 import { asTyped, remotePath } from "./place/paths.ts";
 import { runSession, type Surroundings } from "./session.ts";
 import { unlessAborted } from "./shell/interrupts.ts";
-import { UsageError, type Word } from "./shell/words.ts";
+import type { Word } from "./shell/words.ts";
 
 interface Plan {
   readonly target: Target;
@@ -21,7 +22,7 @@ interface Plan {
 
 /** `moorage put LOCAL... [user@]host:[PATH]` */
 export async function put(
-  context: Context,
+  context: CommandContext,
   names: readonly string[],
   flags: TransferFlags,
   given?: Surroundings,
@@ -59,7 +60,7 @@ export async function put(
 
 /** `moorage get [user@]host:PATH... [LOCAL]` */
 export async function get(
-  context: Context,
+  context: CommandContext,
   names: readonly string[],
   flags: TransferFlags,
   given?: Surroundings,

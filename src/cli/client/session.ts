@@ -1,6 +1,7 @@
 import type { LoginOptions, Target } from "../../client/types.ts";
+import { UsageError } from "../../shell/errors.ts";
 import { safeJson, visible } from "../../text/safe.ts";
-import type { Context } from "../context.ts";
+import type { CommandContext } from "../context.ts";
 import type { Connection, Engine } from "./engine.ts";
 import { CLIENT_EXIT, ClientExit, LOGIN_EXIT, loginFailure, messageOf } from "./exit.ts";
 import type { Workplace } from "./job.ts";
@@ -9,7 +10,6 @@ import { Person } from "./person.ts";
 import { realEngine } from "./real-engine.ts";
 import { type Output, processOutput } from "./report/output.ts";
 import { Cancelled, Interrupts, unlessAborted } from "./shell/interrupts.ts";
-import { UsageError } from "./shell/words.ts";
 
 /** What a client command runs with; tests give their own. */
 export interface Surroundings {
@@ -23,7 +23,7 @@ export interface SessionOptions extends LoginFlags {
   readonly json?: boolean;
 }
 
-function surroundings(context: Context, { quiet, json }: SessionOptions): Surroundings {
+function surroundings(context: CommandContext, { quiet, json }: SessionOptions): Surroundings {
   const output = processOutput(context.io);
   const interrupts = new Interrupts();
   const silent = quiet === true || json === true;
@@ -37,7 +37,7 @@ function surroundings(context: Context, { quiet, json }: SessionOptions): Surrou
  * @param prepare reads the command line: what it refuses is a usage error, and nobody logs in
  */
 export async function runSession<T extends { readonly target: Target }>(
-  context: Context,
+  context: CommandContext,
   options: SessionOptions,
   prepare: (engine: Engine) => T,
   use: (place: Workplace, prepared: T, person: Person) => Promise<number>,

@@ -2,7 +2,7 @@ import type { Command } from "commander";
 import type { AdminScreen, AdminTerminal } from "../../../admin/main.ts";
 import { connectControl } from "../../control/client.ts";
 import { ControlError, EXIT } from "../../control/errors.ts";
-import type { Context } from "../context.ts";
+import type { CommandContext } from "../context.ts";
 import type { Io } from "../io.ts";
 
 const EXAMPLES = `
@@ -12,7 +12,7 @@ Examples:
   ssh -t -p 2222 admin@host              the same screen from anywhere
 `;
 
-export function addAdminCommand(program: Command, context: Context): void {
+export function addAdminCommand(program: Command, context: CommandContext): void {
   program
     .command("admin")
     .description("show and manage users, sessions, transfers and the log on this terminal")
@@ -20,7 +20,7 @@ export function addAdminCommand(program: Command, context: Context): void {
     .action(() => admin(context));
 }
 
-async function admin(context: Context): Promise<void> {
+async function admin(context: CommandContext): Promise<void> {
   const { io } = context;
   const { canShow, openAdmin } = await import("../../../admin/main.ts");
   if (io.stdin.isTTY !== true || process.stdout.isTTY !== true) {

@@ -1,5 +1,5 @@
 import type { Command } from "commander";
-import type { Context } from "../context.ts";
+import type { CommandContext } from "../context.ts";
 import { addAdminCommand } from "./admin.ts";
 import { addCompletionCommand } from "./completion.ts";
 import { addConfigCommands } from "./config.ts";
@@ -13,7 +13,7 @@ import { addUsageCommand } from "./usage.ts";
 import { addUserCommands } from "./user.ts";
 
 /** What concerns the server and its instance. */
-export function addServerCommands(program: Command, context: Context): void {
+export function addServerCommands(program: Command, context: CommandContext): void {
   addServeCommand(program, context);
   addStatusCommands(program, context);
   addRestartCommand(program, context);
@@ -26,7 +26,7 @@ export function addServerCommands(program: Command, context: Context): void {
 }
 
 /** What the help lists last. */
-export function addLastCommands(program: Command, context: Context): void {
+export function addLastCommands(program: Command, context: CommandContext): void {
   addAdminCommand(program, context);
   addCompletionCommand(program, context);
 }

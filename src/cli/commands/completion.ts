@@ -1,5 +1,5 @@
 import { Argument, type Command } from "commander";
-import type { Context } from "../context.ts";
+import type { CommandContext } from "../context.ts";
 
 type Shell = "bash" | "zsh" | "fish";
 
@@ -9,7 +9,7 @@ interface Completion {
   readonly next: readonly string[];
 }
 
-export function addCompletionCommand(program: Command, { io }: Context): void {
+export function addCompletionCommand(program: Command, { io }: CommandContext): void {
   program
     .command("completion")
     .addArgument(new Argument("<shell>").choices(["bash", "zsh", "fish"]))

@@ -1,9 +1,9 @@
 import type { Command } from "commander";
 import { readSettings, toConfig } from "../../config/load.ts";
-import type { Context } from "../context.ts";
+import type { CommandContext } from "../context.ts";
 import { json, table } from "../format.ts";
 
-export function addConfigCommands(program: Command, context: Context): void {
+export function addConfigCommands(program: Command, context: CommandContext): void {
   const config = program.command("config").description("check the settings");
   config
     .command("check")
@@ -12,7 +12,7 @@ export function addConfigCommands(program: Command, context: Context): void {
     .action((options: { json?: boolean }) => check(context, options));
 }
 
-async function check({ io, root }: Context, options: { json?: boolean }): Promise<void> {
+async function check({ io, root }: CommandContext, options: { json?: boolean }): Promise<void> {
   const settings = readSettings({ root: root(), env: io.env });
   if (options.json) {
     io.out(json(toConfig(settings)));

@@ -1,6 +1,6 @@
 import type { Command } from "commander";
 import { addLoginOptions, EXIT_CODES, type LoginFlags } from "../client/options.ts";
-import type { Context } from "../context.ts";
+import type { CommandContext } from "../context.ts";
 
 const EXAMPLES = `
 Examples:
@@ -13,7 +13,7 @@ Examples:
 \`help\` in the shell lists its commands, COMMAND --help explains one.
 ${EXIT_CODES}`;
 
-export function addConnectCommand(program: Command, context: Context): void {
+export function addConnectCommand(program: Command, context: CommandContext): void {
   addLoginOptions(program.command("connect"))
     .argument("<server>", "[user@]host[:directory] or sftp://[user@]host[:port][/directory]")
     .description("open a file shell on an SFTP server")

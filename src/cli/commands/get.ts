@@ -1,6 +1,6 @@
 import type { Command } from "commander";
 import { addTransferOptions, EXIT_CODES, type TransferFlags } from "../client/options.ts";
-import type { Context } from "../context.ts";
+import type { CommandContext } from "../context.ts";
 
 const EXAMPLES = `
 Examples:
@@ -12,7 +12,7 @@ Examples:
 The same command again goes on where a transfer was broken off.
 ${EXIT_CODES}`;
 
-export function addGetCommand(program: Command, context: Context): void {
+export function addGetCommand(program: Command, context: CommandContext): void {
   addTransferOptions(program.command("get"))
     .argument("<names...>", "[user@]host:path, and last where to (default: this directory)")
     .usage("[options] [user@]host:PATH... [LOCAL]")

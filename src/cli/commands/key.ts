@@ -4,13 +4,14 @@ import { PublicKeyError, parsePublicKeys } from "../../auth/keys.ts";
 import { ControlError } from "../../control/errors.ts";
 import { keyJson } from "../../control/views.ts";
 import type { UserKey } from "../../store/types.ts";
+import { dateText } from "../../text/figures.ts";
 import { visible } from "../../text/safe.ts";
-import { administer, type Context } from "../context.ts";
-import { json, table, timeText } from "../format.ts";
+import { administer, type CommandContext } from "../context.ts";
+import { json, table } from "../format.ts";
 
 const MAX_FILE_BYTES = 1024 * 1024;
 
-export function addKeyCommands(user: Command, context: Context): void {
+export function addKeyCommands(user: Command, context: CommandContext): void {
   const key = user.command("key").description("manage the public keys a user logs in with");
   key
     .command("add")
@@ -47,7 +48,7 @@ export function readKeyFile(file: string): UserKey[] {
   }
 }
 
-async function add(context: Context, name: string, file: string): Promise<void> {
+async function add(context: CommandContext, name: string, file: string): Promise<void> {
   const keys = readKeyFile(file);
   const added = await administer(context, ({ users }) => users.addKeys(name, keys));
   for (const key of keys) {
@@ -56,7 +57,11 @@ async function add(context: Context, name: string, file: string): Promise<void> 
   }
 }
 
-async function list(context: Context, name: string, options: { json?: boolean }): Promise<void> {
+async function list(
+  context: CommandContext,
+  name: string,
+  options: { json?: boolean },
+): Promise<void> {
   const keys = await administer(context, ({ users }) => users.listKeys(name));
   if (options.json) {
     context.io.out(json(keys.map(keyJson)));
@@ -75,13 +80,13 @@ async function list(context: Context, name: string, options: { json?: boolean })
   const rows = keys.map((key) => [
     key.fingerprint,
     key.algorithm,
-    timeText(key.createdAt),
+    dateText(key.createdAt),
     key.comment,
   ]);
   context.io.out(table(context.io, columns, rows));
 }
 
-async function remove(context: Context, name: string, fingerprint: string): Promise<void> {
+async function remove(context: CommandContext, name: string, fingerprint: string): Promise<void> {
   await administer(context, ({ users }) => users.removeKey(name, fingerprint));
   context.io.out(`Removed the key from ${name}.\n`);
 }

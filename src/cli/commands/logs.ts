@@ -1,14 +1,15 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { type Command, InvalidArgumentError, Option } from "commander";
-import { parseDuration, UnitError } from "../../config/units.ts";
 import { queryLog } from "../../control/tail.ts";
 import { recordJson } from "../../control/views.ts";
 import type { Store } from "../../store/store.ts";
 import type { AuditKind, AuditRecord } from "../../store/types.ts";
 import { AUDIT_KINDS } from "../../store/types.ts";
+import { dateText } from "../../text/figures.ts";
 import { safeJson, visible } from "../../text/safe.ts";
-import { type Context, withStore } from "../context.ts";
-import { json, paint, timeText } from "../format.ts";
+import { parseDuration, UnitError } from "../../text/units.ts";
+import { type CommandContext, withStore } from "../context.ts";
+import { json, paint } from "../format.ts";
 import type { Io } from "../io.ts";
 
 const POLL_MS = 200;
@@ -25,7 +26,7 @@ interface LogsOptions {
   readonly json?: boolean;
 }
 
-export function addLogsCommand(program: Command, context: Context): void {
+export function addLogsCommand(program: Command, context: CommandContext): void {
   program
     .command("logs")
     .description("show the audit trail, also while no server runs")
@@ -62,7 +63,7 @@ function linesOption(): Option {
   });
 }
 
-async function logs(context: Context, options: LogsOptions): Promise<void> {
+async function logs(context: CommandContext, options: LogsOptions): Promise<void> {
   const { io } = context;
   const show = async (store: Store): Promise<void> => {
     const { user, kind, since, lines } = options;
@@ -145,5 +146,5 @@ function line(io: Io, record: AuditRecord): string {
   const rest = parts.filter((part) => part !== undefined && part !== "").join("  ");
   const seconds = new Date(at).toISOString().slice(17, 19);
   const shown = RED.has(kind) ? paint(io, "red", what) : what;
-  return `${timeText(at)}:${seconds}  ${shown}  ${visible(rest)}`.trimEnd();
+  return `${dateText(at)}:${seconds}  ${shown}  ${visible(rest)}`.trimEnd();
 }

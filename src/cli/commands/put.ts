@@ -1,6 +1,6 @@
 import type { Command } from "commander";
 import { addTransferOptions, EXIT_CODES, type TransferFlags } from "../client/options.ts";
-import type { Context } from "../context.ts";
+import type { CommandContext } from "../context.ts";
 
 const EXAMPLES = `
 Examples:
@@ -13,7 +13,7 @@ The same command again goes on where a transfer was broken off. What can't fit i
 space is refused before the first byte.
 ${EXIT_CODES}`;
 
-export function addPutCommand(program: Command, context: Context): void {
+export function addPutCommand(program: Command, context: CommandContext): void {
   addTransferOptions(program.command("put"))
     .argument("<names...>", "local files, then where to: [user@]host:[path]")
     .usage("[options] LOCAL... [user@]host:[PATH]")

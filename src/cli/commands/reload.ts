@@ -1,9 +1,9 @@
 import type { Command } from "commander";
-import type { Context } from "../context.ts";
+import type { CommandContext } from "../context.ts";
 import { json, paint } from "../format.ts";
 import { withControl } from "./sessions.ts";
 
-export function addReloadCommand(program: Command, context: Context): void {
+export function addReloadCommand(program: Command, context: CommandContext): void {
   program
     .command("reload")
     .description("let the server read moorage.toml again; says what needs a restart")
@@ -11,7 +11,7 @@ export function addReloadCommand(program: Command, context: Context): void {
     .action((options: { json?: boolean }) => reload(context, options));
 }
 
-async function reload(context: Context, options: { json?: boolean }): Promise<void> {
+async function reload(context: CommandContext, options: { json?: boolean }): Promise<void> {
   const { io } = context;
   const result = await withControl(context, (control) => control.call("reload", {}));
   if (options.json) {

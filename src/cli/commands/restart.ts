@@ -5,7 +5,7 @@ import { instanceExists } from "../../control/instance.ts";
 import { stopServers } from "../../control/nodes.ts";
 import type { StoreNode } from "../../store/nodes.ts";
 import { BACKGROUND_FLAG } from "../background.ts";
-import { type Context, withStore } from "../context.ts";
+import { type CommandContext, withStore } from "../context.ts";
 import { startDetached } from "../detached.ts";
 import { readPidFile } from "../pid-file.ts";
 
@@ -15,14 +15,14 @@ const STOP_TIMEOUT_MS = 60_000;
 /** of the variables with settings */
 const PREFIX = "MOORAGE_";
 
-export function addRestartCommand(program: Command, context: Context): void {
+export function addRestartCommand(program: Command, context: CommandContext): void {
   program
     .command("restart")
     .description("stop the server gracefully and start it again, as `serve --detach` was started")
     .action(() => restart(context));
 }
 
-async function restart(context: Context): Promise<void> {
+async function restart(context: CommandContext): Promise<void> {
   const root = context.root();
   const none = `no server runs on ${root}: start one with \`moorage serve --detach\``;
   if (!instanceExists(root)) throw new ControlError(none, EXIT.notRunning);

@@ -14,7 +14,7 @@ import type { RunningServer, ServerOptions } from "../../server.ts";
 import { openStore, type Store } from "../../store/store.ts";
 import { VERSION } from "../../version.ts";
 import { BACKGROUND_FLAG } from "../background.ts";
-import type { Context } from "../context.ts";
+import type { CommandContext } from "../context.ts";
 import { startDetached } from "../detached.ts";
 import { paint } from "../format.ts";
 import { leaveByForce } from "../leave.ts";
@@ -39,7 +39,7 @@ max_sessions in the table [limits], and MOORAGE_LIMITS_MAX_SESSIONS. Flags win o
 variables over the file. \`moorage config check\` shows what is in force.
 `;
 
-export function addServeCommand(program: Command, context: Context): void {
+export function addServeCommand(program: Command, context: CommandContext): void {
   const command = program
     .command("serve")
     .description("run the server; the first start makes an account `admin`")
@@ -65,7 +65,7 @@ export function addServeCommand(program: Command, context: Context): void {
 type ServeOptions = { detach?: true; background?: true } & Record<string, string>;
 
 /** Starts the server into the background; settings that are wrong are told before. */
-async function detached(context: Context, flags: Record<string, string>): Promise<void> {
+async function detached(context: CommandContext, flags: Record<string, string>): Promise<void> {
   const root = context.root();
   const args = Object.entries(flags).map(([flag, value]) => `${flag}=${value}`);
   context.exitCode = await startDetached(context.io, root, context.io.env, args);
@@ -80,7 +80,7 @@ function optionsOf({ flag, shortFlag, section, setting }: NamedSetting): Option[
 }
 
 async function serve(
-  context: Context,
+  context: CommandContext,
   flags: Record<string, string>,
   background: boolean,
 ): Promise<void> {
@@ -182,7 +182,7 @@ function keepRunning(log: Logger): void {
 }
 
 async function announce(
-  context: Context,
+  context: CommandContext,
   server: RunningServer,
   config: Config,
   store: Store,

@@ -1,10 +1,11 @@
 import type { Command } from "commander";
-import { roundSize } from "../../config/units.ts";
 import { connectControl } from "../../control/client.ts";
 import type { Control, SessionInfo, TransferInfo } from "../../control/protocol.ts";
 import { sessionJson } from "../../control/views.ts";
-import type { Context } from "../context.ts";
-import { json, paint, table, timeText } from "../format.ts";
+import { dateText } from "../../text/figures.ts";
+import { roundSize } from "../../text/units.ts";
+import type { CommandContext } from "../context.ts";
+import { json, paint, table } from "../format.ts";
 import type { Io } from "../io.ts";
 
 interface KickOptions {
@@ -15,7 +16,7 @@ interface KickOptions {
   readonly json?: boolean;
 }
 
-export function addSessionCommands(program: Command, context: Context): void {
+export function addSessionCommands(program: Command, context: CommandContext): void {
   program
     .command("sessions")
     .description("show who is connected and what is being transferred")
@@ -35,7 +36,7 @@ export function addSessionCommands(program: Command, context: Context): void {
 
 /** Runs `use` with control of the running server. Rejects with exit code 3 when none runs. */
 export async function withControl<T>(
-  context: Context,
+  context: CommandContext,
   use: (control: Control) => Promise<T>,
 ): Promise<T> {
   const control = await connectControl(context.root());
@@ -46,7 +47,7 @@ export async function withControl<T>(
   }
 }
 
-async function sessions(context: Context, options: { json?: boolean }): Promise<void> {
+async function sessions(context: CommandContext, options: { json?: boolean }): Promise<void> {
   const { io } = context;
   const all = await withControl(context, (control) => control.call("sessions.list", {}));
   if (options.json) io.out(json(all.map(sessionJson)));
@@ -54,7 +55,7 @@ async function sessions(context: Context, options: { json?: boolean }): Promise<
   else io.out(sessionTable(io, all));
 }
 
-async function kick(context: Context, whom: string, options: KickOptions): Promise<void> {
+async function kick(context: CommandContext, whom: string, options: KickOptions): Promise<void> {
   const { io } = context;
   const { disable = false, force = false, user = false, reason } = options;
   const how = { disable, force, ...(reason !== undefined && { reason }) };
@@ -86,7 +87,7 @@ function sessionTable(io: Io, all: readonly SessionInfo[]): string {
     `${session.id}`,
     session.user,
     session.remote,
-    timeText(session.since),
+    dateText(session.since),
     session.state === "waiting" ? "waits" : idleText(session.idle),
     session.client.replace(/^SSH-2\.0-/, ""),
   ]);
@@ -115,7 +116,7 @@ function transferRow({ id, user }: SessionInfo, transfer: TransferInfo): string[
   return [
     `${id}`,
     user,
-    direction === "up" ? "upload" : "download",
+    direction,
     roundSize(bytes),
     size === null ? "-" : roundSize(size),
     `${roundSize(bytesPerSecond)}/s`,

@@ -1,5 +1,4 @@
 import { type Command, InvalidArgumentError, Option } from "commander";
-import { parseDuration, roundSize, UnitError } from "../../config/units.ts";
 import { ControlError, EXIT } from "../../control/errors.ts";
 import { instanceExists } from "../../control/instance.ts";
 import {
@@ -8,8 +7,9 @@ import {
   notRunning,
   stopServers,
 } from "../../control/nodes.ts";
+import { parseDuration, roundSize, UnitError } from "../../text/units.ts";
 import { VERSION } from "../../version.ts";
-import { type Context, withStore } from "../context.ts";
+import { type CommandContext, withStore } from "../context.ts";
 import { json, paint, table } from "../format.ts";
 import type { Io } from "../io.ts";
 
@@ -17,7 +17,7 @@ const PROGRESS_MS = 2_000;
 const STOP_TIMEOUT_MS = 60_000;
 const MAX_GRACE_MS = 86_400_000;
 
-export function addStatusCommands(program: Command, context: Context): void {
+export function addStatusCommands(program: Command, context: CommandContext): void {
   program
     .command("status")
     .description("show whether the server runs (exit code 0) or not (3)")
@@ -45,7 +45,7 @@ function graceOption(): Option {
   });
 }
 
-async function status(context: Context, options: { json?: boolean }): Promise<void> {
+async function status(context: CommandContext, options: { json?: boolean }): Promise<void> {
   const root = context.root();
   const found = instanceExists(root)
     ? await withStore(root, (store) => instanceStatus(store, VERSION, root), { withoutHomes: true })
@@ -54,7 +54,7 @@ async function status(context: Context, options: { json?: boolean }): Promise<vo
   if (!found.running) context.exitCode = EXIT.notRunning;
 }
 
-function statusText({ io, root }: Context, found: InstanceStatus): string {
+function statusText({ io, root }: CommandContext, found: InstanceStatus): string {
   if (!found.running) return `No server runs on ${root()}.\n`;
   const columns = [
     { title: "PID", right: true },
@@ -88,7 +88,7 @@ function uptimeText(seconds: number): string {
   return hours < 24 ? `${hours}h ${minutes % 60}m` : `${Math.floor(hours / 24)}d ${hours % 24}h`;
 }
 
-async function stop(context: Context, { grace }: { grace?: number }): Promise<void> {
+async function stop(context: CommandContext, { grace }: { grace?: number }): Promise<void> {
   const root = context.root();
   const onWait = (pids: readonly number[], transfers: number) => {
     const files = transfers === 1 ? "1 file is" : `${transfers} files are`;

@@ -1,11 +1,11 @@
 import type { Command } from "commander";
-import { roundSize } from "../../config/units.ts";
 import { EXIT } from "../../control/errors.ts";
 import type { UserControl } from "../../control/users.ts";
 import { usageJson } from "../../control/views.ts";
 import { errorName, FsError } from "../../errors.ts";
 import type { Account } from "../../store/types.ts";
-import { administer, type Context } from "../context.ts";
+import { roundSize } from "../../text/units.ts";
+import { administer, type CommandContext } from "../context.ts";
 import { json, paint, quotaText, table } from "../format.ts";
 import type { Io } from "../io.ts";
 
@@ -14,7 +14,7 @@ interface UsageOptions {
   readonly rescan?: boolean;
 }
 
-export function addUsageCommand(program: Command, context: Context): void {
+export function addUsageCommand(program: Command, context: CommandContext): void {
   program
     .command("usage")
     .argument("[name]", "only this user")
@@ -25,7 +25,7 @@ export function addUsageCommand(program: Command, context: Context): void {
 }
 
 async function usage(
-  context: Context,
+  context: CommandContext,
   name: string | undefined,
   options: UsageOptions,
 ): Promise<void> {
@@ -51,7 +51,7 @@ async function usage(
 
 /** @param goOn what fails with one of many is said, and the others have their turn */
 async function rescanned(
-  context: Context,
+  context: CommandContext,
   users: UserControl,
   name: string,
   goOn: boolean,

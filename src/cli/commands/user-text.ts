@@ -1,6 +1,7 @@
-import { roundSize } from "../../config/units.ts";
 import type { UserWithKeys } from "../../control/users.ts";
-import { fields, quotaText, table, timeText } from "../format.ts";
+import { dateText } from "../../text/figures.ts";
+import { roundSize } from "../../text/units.ts";
+import { fields, quotaText, table } from "../format.ts";
 import type { Io } from "../io.ts";
 
 export function userTable(
@@ -25,7 +26,7 @@ export function userTable(
     roundSize(user.account.usedBytes),
     quotaText(user.account.quotaBytes),
     `${user.account.usedFiles}`,
-    timeText(user.account.lastLoginAt),
+    dateText(user.account.lastLoginAt),
     ...(withKeys ? [methods(user)] : []),
   ]);
   return table(io, columns, rows);
@@ -47,8 +48,8 @@ export function userDetails(user: UserWithKeys): string {
     ["Files", `${account.usedFiles}`],
     ["Max files", account.quotaFiles === null ? "none" : `${account.quotaFiles}`],
     ["Password", account.passwordHash === null ? "none" : "set"],
-    ["Created", timeText(account.createdAt)],
-    ["Last login", timeText(account.lastLoginAt)],
+    ["Created", dateText(account.createdAt)],
+    ["Last login", dateText(account.lastLoginAt)],
     ...keys.map(
       (key) => ["Key", `${key.fingerprint} ${key.algorithm} ${key.comment}`.trim()] as const,
     ),

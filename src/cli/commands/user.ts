@@ -6,7 +6,7 @@ import { instanceExists } from "../../control/instance.ts";
 import { checkName, checkPassword, type UserChangeRequest } from "../../control/users.ts";
 import { userJson } from "../../control/views.ts";
 import type { Role } from "../../store/types.ts";
-import { type Administration, administer, type Context } from "../context.ts";
+import { type Administration, administer, type CommandContext } from "../context.ts";
 import { json, paint, quotaText } from "../format.ts";
 import { askNewPassword, readPassword } from "../input.ts";
 import { type Limit, limitOf, maxFilesOption, quotaOption, roleOption } from "../options.ts";
@@ -43,7 +43,7 @@ Examples:
   moorage user remove alice --delete-home
 `;
 
-export function addUserCommands(program: Command, context: Context): void {
+export function addUserCommands(program: Command, context: CommandContext): void {
   const user = program
     .command("user")
     .description("manage users; changes take effect at once, also on open sessions")
@@ -53,7 +53,7 @@ export function addUserCommands(program: Command, context: Context): void {
   addKeyCommands(user, context);
 }
 
-function addMakingCommands(user: Command, context: Context): void {
+function addMakingCommands(user: Command, context: CommandContext): void {
   user
     .command("add")
     .argument("<name>")
@@ -85,7 +85,7 @@ function addMakingCommands(user: Command, context: Context): void {
     .action((name: string, options: { json?: boolean }) => show(context, name, options));
 }
 
-function addChangingCommands(user: Command, context: Context): void {
+function addChangingCommands(user: Command, context: CommandContext): void {
   const force = () => new Option("--force", "also when it is the last admin that is enabled");
   user
     .command("set")
@@ -130,7 +130,7 @@ function addChangingCommands(user: Command, context: Context): void {
 }
 
 async function act(
-  context: Context,
+  context: CommandContext,
   done: string,
   use: (administration: Administration) => Promise<void>,
 ): Promise<void> {
@@ -138,7 +138,7 @@ async function act(
   context.io.out(`${done}\n`);
 }
 
-async function add(context: Context, name: string, options: AddOptions): Promise<void> {
+async function add(context: CommandContext, name: string, options: AddOptions): Promise<void> {
   const { io } = context;
   const isNew = !instanceExists(context.root());
   // What is wrong with the name is told before anybody types a password.
@@ -169,7 +169,7 @@ async function add(context: Context, name: string, options: AddOptions): Promise
 }
 
 async function passwordToAdd(
-  { io }: Context,
+  { io }: CommandContext,
   options: AddOptions,
 ): Promise<{ password: string | undefined; generated: boolean }> {
   if (options.generate) return { password: generatePassword(), generated: true };
@@ -179,11 +179,11 @@ async function passwordToAdd(
   return { password: generatePassword(), generated: true };
 }
 
-function showPassword({ io }: Context, password: string): void {
+function showPassword({ io }: CommandContext, password: string): void {
   io.out(`Password: ${paint(io, "bold", password)}\n(It is shown only now.)\n`);
 }
 
-async function list(context: Context, options: { json?: boolean }): Promise<void> {
+async function list(context: CommandContext, options: { json?: boolean }): Promise<void> {
   const { io } = context;
   const all = await administer(context, ({ users }) => users.list());
   if (options.json) io.out(json(all.map(({ account, keys }) => userJson(account, keys))));
@@ -191,13 +191,17 @@ async function list(context: Context, options: { json?: boolean }): Promise<void
   else io.out(userTable(io, all));
 }
 
-async function show(context: Context, name: string, options: { json?: boolean }): Promise<void> {
+async function show(
+  context: CommandContext,
+  name: string,
+  options: { json?: boolean },
+): Promise<void> {
   const { io } = context;
   const user = await administer(context, ({ users }) => users.show(name));
   io.out(options.json ? json(userJson(user.account, user.keys)) : userDetails(user));
 }
 
-async function set(context: Context, name: string, options: SetOptions): Promise<void> {
+async function set(context: CommandContext, name: string, options: SetOptions): Promise<void> {
   const { quota, maxFiles, role, force = false } = options;
   if (quota === undefined && maxFiles === undefined && role === undefined) {
     throw new ControlError("nothing to change: give --quota, --max-files or --role", EXIT.usage);
@@ -213,7 +217,11 @@ async function set(context: Context, name: string, options: SetOptions): Promise
   context.io.out(userTable(context.io, [{ account, keys: [] }], { keys: false }));
 }
 
-async function passwd(context: Context, name: string, options: PasswdOptions): Promise<void> {
+async function passwd(
+  context: CommandContext,
+  name: string,
+  options: PasswdOptions,
+): Promise<void> {
   const { io } = context;
   if (!options.passwordStdin && !options.generate && !io.stdin.isTTY) {
     throw new ControlError(
@@ -229,13 +237,13 @@ async function passwd(context: Context, name: string, options: PasswdOptions): P
   if (options.generate) showPassword(context, password);
 }
 
-async function newPassword({ io }: Context, options: PasswdOptions): Promise<string> {
+async function newPassword({ io }: CommandContext, options: PasswdOptions): Promise<string> {
   if (options.generate) return generatePassword();
   return options.passwordStdin ? readPassword(io) : askNewPassword(io);
 }
 
 async function remove(
-  context: Context,
+  context: CommandContext,
   name: string,
   options: { force?: boolean; deleteHome?: boolean },
 ): Promise<void> {

@@ -2,6 +2,7 @@ import { readdirSync, readFileSync, type Stats, statSync } from "node:fs";
 import { homedir, userInfo } from "node:os";
 import { join } from "node:path";
 import SSHConfig, { type Line, type Match, type Section } from "ssh-config";
+import { TextPattern } from "../../text/pattern.ts";
 import { errnoOf, LoginError } from "../errors.ts";
 import { matches } from "./known-hosts.ts";
 
@@ -200,31 +201,13 @@ function included(pattern: string, from: string): string[] {
 /** What a part of a pattern stands for in a directory (glob(7)); what can't be read holds nothing. */
 function step(directory: string, part: string): string[] {
   if (!/[*?[]/.test(part)) return [join(directory, part.replace(/\\(.)/gs, "$1"))];
-  const expression = globExpression(part);
+  const pattern = new TextPattern(part);
   let names: string[] = [];
   try {
     names = readdirSync(directory);
   } catch {}
   return names
     .filter((name) => part.startsWith(".") || !name.startsWith("."))
-    .filter((name) => expression.test(name))
+    .filter((name) => pattern.matches(name))
     .map((name) => join(directory, name));
-}
-
-function globExpression(part: string): RegExp {
-  const literal = (text: string): string => text.replace(/[\\^$.*+?()[\]{}|/]/g, "\\$&");
-  const source = part.replace(/\[!?\]?[^\]]*\]|\\.|./gsu, (token) => {
-    if (token === "*") return ".*";
-    if (token === "?") return ".";
-    if (token.startsWith("\\") && token.length > 1) return literal(token.slice(1));
-    if (!token.startsWith("[") || token.length === 1) return literal(token);
-    const negated = token[1] === "!";
-    return `[${negated ? "^" : ""}${literal(token.slice(negated ? 2 : 1, -1))}]`;
-  });
-  try {
-    return new RegExp(`^${source}$`, "su");
-  } catch {
-    // A range that runs backwards fits nothing.
-    return /^(?!)/;
-  }
 }

@@ -10,6 +10,7 @@ import {
   writeSync,
 } from "node:fs";
 import { dirname } from "node:path";
+import { TextPattern } from "../../text/pattern.ts";
 
 /** Larger files are not read: a bound for what a person's known_hosts can be. */
 const MAX_FILE = 16 * 1024 * 1024;
@@ -150,34 +151,12 @@ export function matches(patterns: readonly string[], text: string): boolean {
   let found = false;
   for (const pattern of patterns) {
     const negated = pattern.startsWith("!");
-    if (!matchesPattern(negated ? pattern.slice(1) : pattern, text)) continue;
+    const plain = new TextPattern(negated ? pattern.slice(1) : pattern, { wildcardsOnly: true });
+    if (!plain.matches(text)) continue;
     if (negated) return false;
     found = true;
   }
   return found;
-}
-
-/** "*" and "?" as in ssh_config(5), PATTERNS. Linear: no pattern in a file can be slow. */
-function matchesPattern(pattern: string, text: string): boolean {
-  let [p, t, star, mark] = [0, 0, -1, 0];
-  while (t < text.length) {
-    if (
-      p < pattern.length &&
-      (pattern[p] === "?" || pattern[p] === text[t]) &&
-      pattern[p] !== "*"
-    ) {
-      p++;
-      t++;
-    } else if (pattern[p] === "*") {
-      star = p++;
-      mark = t;
-    } else if (star >= 0) {
-      p = star + 1;
-      t = ++mark;
-    } else return false;
-  }
-  while (pattern[p] === "*") p++;
-  return p === pattern.length;
 }
 
 /** One write to a file opened for appending: lines of two processes don't mix. */

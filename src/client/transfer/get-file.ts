@@ -5,13 +5,13 @@ import { corruptName, type PartNames, partNames } from "../names.ts";
 import type { JournalEntry, RemoteAttrs } from "../types.ts";
 import { download } from "./bulk.ts";
 import {
-  type Context,
   claimed,
   JOURNAL_FROM,
   letGo,
-  type Outcome,
   Progress,
   type Start,
+  type TransferContext,
+  type TransferEnd,
 } from "./job.ts";
 import type { JournalKey } from "./journal.ts";
 import { inDirectory, type LocalDirectory } from "./local.ts";
@@ -35,7 +35,7 @@ export interface GetItem {
 }
 
 /** A file to fetch, and where to. */
-interface Place extends GetItem {
+interface GetPlace extends GetItem {
   readonly directory: LocalDirectory;
   readonly names: PartNames;
   /** knows the name in use */
@@ -46,7 +46,7 @@ interface Place extends GetItem {
  * Fetches a file under another name beside its own, which it gets once it is whole and verified.
  * Rejects with RemoteError or FileError; what was fetched stays for a resume.
  */
-export async function getFile(context: Context, item: GetItem): Promise<Outcome> {
+export async function getFile(context: TransferContext, item: GetItem): Promise<TransferEnd> {
   const { connection, job } = context;
   const { source, target, attrs } = item;
   const key: JournalKey = { direction: "down", server: connection.server, source, target };
@@ -70,10 +70,10 @@ export async function getFile(context: Context, item: GetItem): Promise<Outcome>
 }
 
 async function fetch(
-  context: Context,
-  place: Place,
+  context: TransferContext,
+  place: GetPlace,
   begun: JournalEntry | undefined,
-): Promise<Outcome> {
+): Promise<TransferEnd> {
   const { directory, name, target, progress } = place;
   const existing = directory.lstat(name);
   if (existing?.isDirectory()) throw new FileError(`${target}: is a directory here`);
@@ -107,7 +107,7 @@ function isOwn(fd: number): boolean {
 }
 
 /** Opens what is known to be ours, or makes it under a name that nothing has. */
-function openPart({ directory, names, progress, target }: Place): number {
+function openPart({ directory, names, progress, target }: GetPlace): number {
   if (progress.part !== undefined) {
     const fd = directory.openFile(progress.part);
     if (isOwn(fd)) return fd;
@@ -127,7 +127,11 @@ function openPart({ directory, names, progress, target }: Place): number {
  * With `resume`, a file that has its final name already may be the start of the whole, or all of
  * it. A start becomes the part.
  */
-async function adopt(context: Context, place: Place, size: number): Promise<Outcome | undefined> {
+async function adopt(
+  context: TransferContext,
+  place: GetPlace,
+  size: number,
+): Promise<TransferEnd | undefined> {
   const { directory, name, names, source, attrs, progress } = place;
   if (size > attrs.size) return undefined;
   // One that is told to be empty need not be.
@@ -157,8 +161,8 @@ async function adopt(context: Context, place: Place, size: number): Promise<Outc
 
 /** Decides where to go on, and fetches from there. */
 async function receive(
-  context: Context,
-  place: Place,
+  context: TransferContext,
+  place: GetPlace,
   fd: number,
   entry: JournalEntry | undefined,
 ): Promise<Received> {
@@ -186,8 +190,8 @@ async function receive(
 
 /** @returns the bytes of the whole */
 async function read(
-  context: Context,
-  { source, attrs: { size }, progress }: Place,
+  context: TransferContext,
+  { source, attrs: { size }, progress }: GetPlace,
   fd: number,
   from: number,
   check: FileCheck,
@@ -216,7 +220,7 @@ interface Received {
 }
 
 async function startAt(
-  context: Context,
+  context: TransferContext,
   item: GetItem,
   fd: number,
   entry: JournalEntry | undefined,
@@ -237,11 +241,11 @@ async function startAt(
 }
 
 async function finish(
-  context: Context,
-  place: Place,
+  context: TransferContext,
+  place: GetPlace,
   fd: number,
   { check, bytes }: Received,
-): Promise<Outcome> {
+): Promise<TransferEnd> {
   const { attrs, directory, name, progress } = place;
   let verdict: Verdict = { same: undefined };
   try {
@@ -272,24 +276,31 @@ async function finish(
 }
 
 /** Whether the part's name still stands for the file that is open. */
-function isOurs({ directory, progress }: Place, fd: number): boolean {
+function isOurs({ directory, progress }: GetPlace, fd: number): boolean {
   return directory.lstat(progress.part as string)?.ino === fstatSync(fd).ino;
 }
 
 /** What was read before a change and what came after it are no file together. */
-async function hasChanged({ connection }: Context, { source, attrs }: Place): Promise<boolean> {
+async function hasChanged(
+  { connection }: TransferContext,
+  { source, attrs }: GetPlace,
+): Promise<boolean> {
   if (attrs.size < JOURNAL_FROM) return false;
   const now = await connection.stat(source);
   return now.size !== attrs.size || now.mtime !== attrs.mtime;
 }
 
-function modeOf({ job }: Context, attrs: RemoteAttrs, existing: number | undefined): number {
+function modeOf(
+  { job }: TransferContext,
+  attrs: RemoteAttrs,
+  existing: number | undefined,
+): number {
   if (job.preserve) return attrs.mode & 0o777;
   if (existing !== undefined) return existing & 0o777;
   return attrs.mode & 0o777 & ~process.umask();
 }
 
-function damaged({ directory, name, target, progress }: Place): FileError {
+function damaged({ directory, name, target, progress }: GetPlace): FileError {
   const aside = corruptName(name, directory.lstat(corruptName(name, false)) !== undefined);
   directory.rename(progress.part as string, aside);
   progress.drop();

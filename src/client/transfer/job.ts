@@ -17,7 +17,7 @@ const JOURNAL_EVERY_MS = 500;
 const CLOSE_MS = 2_000;
 
 /** All that the transfers of one job share. */
-export interface Context {
+export interface TransferContext {
   readonly connection: ClientConnection;
   readonly journal: Journal;
   readonly hasher: LocalHasher;
@@ -29,7 +29,7 @@ export interface Context {
 }
 
 /** How a file's transfer ended well. */
-export type Outcome =
+export type TransferEnd =
   | {
       readonly type: "done";
       /** bytes of the whole; more than the size that was told where a file of /proc has no size */
@@ -94,7 +94,7 @@ export class Progress {
  * @throws FileError when another process does
  */
 export async function claimed<T>(
-  { journal }: Context,
+  { journal }: TransferContext,
   key: JournalKey,
   wanted: boolean,
   work: (claim: Claim | undefined) => Promise<T>,

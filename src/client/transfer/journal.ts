@@ -12,6 +12,7 @@ import {
 } from "node:fs";
 import { homedir } from "node:os";
 import { isAbsolute, join } from "node:path";
+import { isThere, livingProcess } from "../../processes.ts";
 import { shortHash } from "../names.ts";
 import type { Direction, JournalEntry } from "../types.ts";
 
@@ -231,20 +232,9 @@ function lockId({ direction, server, target }: JournalKey): string {
 
 /** A process's number and start time: numbers are used again. Undefined when there is no such process. */
 function processName(pid: number): string | undefined {
-  const stat = readText(`/proc/${pid}/stat`);
-  const fields = stat?.slice(stat.lastIndexOf(")") + 2).split(" ") ?? [];
-  const [state = ""] = fields;
-  const [threads, , start] = fields.slice(17);
-  // A zombie transfers nothing once its last other thread is gone.
-  if (/[ZX]/.test(state) && Number(threads) <= 1) return undefined;
-  if (start !== undefined) return `${pid} ${start}`;
-  if (process.platform === "linux") return undefined;
-  try {
-    process.kill(pid, 0);
-    return `${pid}`;
-  } catch {
-    return undefined;
-  }
+  const found = livingProcess(pid);
+  if (found !== undefined) return `${pid} ${found.startTime}`;
+  return process.platform !== "linux" && isThere(pid) ? `${pid}` : undefined;
 }
 
 function readText(file: string): string | undefined {

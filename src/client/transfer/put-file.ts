@@ -8,22 +8,22 @@ import type { ClientConnection } from "../remote/remote.ts";
 import type { JournalEntry } from "../types.ts";
 import { upload } from "./bulk.ts";
 import {
-  type Context,
   claimed,
   isLost,
   JOURNAL_FROM,
   letGo,
-  type Outcome,
   Progress,
   type Start,
+  type TransferContext,
+  type TransferEnd,
 } from "./job.ts";
 import type { JournalKey } from "./journal.ts";
 import { hasContent, isThere, type LocalState, localState, openSource } from "./local.ts";
 import {
   beside,
   lookAround,
-  type Place,
   type PutItem,
+  type PutPlace,
   placeFor,
   type Surroundings,
 } from "./put-place.ts";
@@ -53,7 +53,7 @@ interface Source {
  * Sends a file under another name beside the target's, which it gets once it is whole and verified.
  * Rejects with RemoteError or FileError; what was sent stays for a resume.
  */
-export async function putFile(context: Context, item: PutItem): Promise<Outcome> {
+export async function putFile(context: TransferContext, item: PutItem): Promise<TransferEnd> {
   const { connection, job } = context;
   const { source, target } = item;
   const key: JournalKey = { direction: "up", server: connection.server, source, target };
@@ -83,10 +83,10 @@ export async function putFile(context: Context, item: PutItem): Promise<Outcome>
 }
 
 async function send(
-  context: Context,
+  context: TransferContext,
   source: Source,
   begun: JournalEntry | undefined,
-): Promise<Outcome> {
+): Promise<TransferEnd> {
   const { connection, job } = context;
   const { item, fd, state, names } = source;
   const around = await lookAround(context, item, state.size, names, begun);
@@ -158,7 +158,7 @@ async function startAt(
 }
 
 /** Where nothing new may be made, but the old file may be written, that is done instead. */
-async function open(operations: Operations, source: Source, place: Place): Promise<Open> {
+async function open(operations: Operations, source: Source, place: PutPlace): Promise<Open> {
   try {
     return { handle: await openAt(operations, source, place), place };
   } catch (error) {
@@ -177,7 +177,7 @@ async function open(operations: Operations, source: Source, place: Place): Promi
 async function openAt(
   operations: Operations,
   { state, progress }: Source,
-  { path, instead, target, existing, start }: Place,
+  { path, instead, target, existing, start }: PutPlace,
 ): Promise<RemoteHandle> {
   const mode = (existing?.mode ?? state.mode) & 0o777;
   const { WRITE, CREAT, TRUNC, EXCL } = OpenFlag;
@@ -197,18 +197,18 @@ async function openAt(
 
 interface Open {
   readonly handle: RemoteHandle;
-  readonly place: Place;
+  readonly place: PutPlace;
 }
 
 interface Sent {
-  readonly place: Place;
+  readonly place: PutPlace;
   readonly bytes: number;
 }
 
 async function transfer(
-  context: Context,
+  context: TransferContext,
   source: Source,
-  wanted: Place,
+  wanted: PutPlace,
   check: FileCheck,
 ): Promise<Sent> {
   const { signal, job, connection } = context;
@@ -247,7 +247,7 @@ async function transfer(
 async function dropSmall(
   operations: Operations,
   { state }: Source,
-  { path, target }: Place,
+  { path, target }: PutPlace,
   signal: AbortSignal,
 ): Promise<void> {
   if (state.size >= JOURNAL_FROM || path === target || operations.channel.lost) return;
@@ -264,7 +264,7 @@ interface To {
 
 /** @returns the bytes of the whole */
 async function write(
-  { signal, active }: Context,
+  { signal, active }: TransferContext,
   { fd, state: { size }, unsized }: Source,
   { operations, handle, from }: To,
   onProgress: (position: number) => void,
@@ -275,11 +275,11 @@ async function write(
 }
 
 async function finish(
-  context: Context,
+  context: TransferContext,
   { item, fd, state, progress }: Source,
   { place: { path, target }, bytes }: Sent,
   check: FileCheck,
-): Promise<Outcome> {
+): Promise<TransferEnd> {
   const { connection, job } = context;
   const now = localState(fd);
   if (now.size !== state.size || now.exact !== state.exact) {
@@ -305,7 +305,7 @@ async function finish(
 }
 
 /** @returns the name under which the damaged file is kept */
-async function moveAside(context: Context, path: string, target: string): Promise<string> {
+async function moveAside(context: TransferContext, path: string, target: string): Promise<string> {
   const name = remoteName(target);
   const usual = beside(target, corruptName(name, false));
   const taken = (await context.connection.exists(usual, false)) !== undefined;
@@ -315,7 +315,7 @@ async function moveAside(context: Context, path: string, target: string): Promis
 }
 
 /** Renames over what is there, also where the server only renames to what is not. */
-async function replace({ connection }: Context, from: string, to: string): Promise<void> {
+async function replace({ connection }: TransferContext, from: string, to: string): Promise<void> {
   try {
     await connection.rename(from, to);
   } catch (error) {

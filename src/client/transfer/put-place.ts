@@ -1,7 +1,7 @@
 import { FileError } from "../errors.ts";
 import { directoryOf, joinRemote, type PartNames } from "../names.ts";
 import type { JournalEntry, RemoteAttrs, Space } from "../types.ts";
-import { type Context, JOURNAL_FROM, type Start } from "./job.ts";
+import { JOURNAL_FROM, type Start, type TransferContext } from "./job.ts";
 
 /** One file to send. */
 export interface PutItem {
@@ -16,7 +16,7 @@ export interface PutItem {
 }
 
 /** Where the bytes go until the file is whole: beside the target, or where there is no room, into it. */
-export interface Place {
+export interface PutPlace {
   readonly path: string;
   /** used instead when something has that name by now: it is somebody's own */
   readonly instead?: string;
@@ -42,7 +42,7 @@ export interface Surroundings {
   /** the part that an earlier run left */
   readonly own: Begun | undefined;
   /** where a new part goes */
-  readonly anew: Pick<Place, "path" | "instead">;
+  readonly anew: Pick<PutPlace, "path" | "instead">;
 }
 
 /**
@@ -51,7 +51,7 @@ export interface Surroundings {
  * @param names beside a target
  */
 export async function lookAround(
-  { connection }: Context,
+  { connection }: TransferContext,
   item: PutItem,
   size: number,
   names: (target: string) => PartNames,
@@ -85,7 +85,7 @@ export async function lookAround(
 
 /** The file that a link leads to is replaced, not the link. */
 async function resolveTarget(
-  connection: Context["connection"],
+  connection: TransferContext["connection"],
   { target, fresh }: PutItem,
 ): Promise<{ target: string; existing: RemoteAttrs | undefined }> {
   if (fresh) return { target, existing: undefined };
@@ -109,7 +109,7 @@ async function resolveTarget(
 export function placeFor(
   size: number,
   { space, target, existing, own, anew }: Surroundings,
-): Pick<Place, "path" | "instead"> {
+): Pick<PutPlace, "path" | "instead"> {
   const part = own === undefined ? anew : { path: own.path };
   if (space === undefined) return part;
   const free = space.freeBytes + (own?.there?.size ?? 0);

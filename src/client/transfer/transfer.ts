@@ -3,7 +3,7 @@ import { FileError, RemoteError } from "../errors.ts";
 import type { ClientConnection } from "../remote/remote.ts";
 import type { TransferEvent, TransferJob, TransferSummary } from "../types.ts";
 import { getFile } from "./get-file.ts";
-import { type Context, isLost, type Outcome } from "./job.ts";
+import { isLost, type TransferContext, type TransferEnd } from "./job.ts";
 import type { Journal } from "./journal.ts";
 import { LocalHasher } from "./local-hash.ts";
 import { putFile } from "./put-file.ts";
@@ -58,7 +58,7 @@ export async function runJob(
 }
 
 class Run {
-  readonly #context: Context;
+  readonly #context: TransferContext;
   readonly #emit: (event: TransferEvent) => void;
   readonly #begin = performance.now();
   readonly #queue: { readonly work: Work; readonly file: number }[] = [];
@@ -210,7 +210,7 @@ class Run {
   }
 
   /** Once more after each lost connection, as long as there is progress. */
-  async #untilDone(work: Work, file: number): Promise<Outcome> {
+  async #untilDone(work: Work, file: number): Promise<TransferEnd> {
     const { signal } = this.#context;
     for (let fruitless = 0; ; ) {
       let moved = false;

@@ -5,7 +5,7 @@ import { LateError } from "../errors.ts";
 import type { RemoteHandle } from "../remote/operations.ts";
 import type { ClientConnection } from "../remote/remote.ts";
 import type { HashName } from "../types.ts";
-import type { Context } from "./job.ts";
+import type { TransferContext } from "./job.ts";
 import type { LocalHash } from "./local-hash.ts";
 
 /** What is compared of a prefix where the server has no checksums, in bytes from its end. */
@@ -17,7 +17,7 @@ const LATE = Symbol("late");
 const readAt = promisify(read);
 
 /** What a check needs of its job. */
-type CheckContext = Pick<Context, "connection" | "hasher" | "signal">;
+type CheckContext = Pick<TransferContext, "connection" | "hasher" | "signal">;
 
 /** How the starts of two files are known to be the same: wholly, or at their end alone. */
 export type Sameness = "all" | "end";

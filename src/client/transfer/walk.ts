@@ -6,7 +6,7 @@ import { errnoOf, FileError, localError, RemoteError } from "../errors.ts";
 import { DEEPEST, joinRemote, remoteName } from "../names.ts";
 import type { RemoteAttrs, RemoteEntry } from "../types.ts";
 import type { GetItem } from "./get-file.ts";
-import type { Context } from "./job.ts";
+import type { TransferContext } from "./job.ts";
 import { inDirectory, isDirectory, isPlainName, isThere } from "./local.ts";
 import type { PutItem } from "./put-place.ts";
 
@@ -43,7 +43,7 @@ function copyName(path: string): string | undefined {
 }
 
 /** Whether files go into the target. @throws FileError when they would have to, and can't */
-function goesInto(job: Context["job"], there: boolean, directory: boolean): boolean {
+function goesInto(job: TransferContext["job"], there: boolean, directory: boolean): boolean {
   if (directory) return true;
   const single = job.sources.length === 1;
   if (single && !job.target.endsWith("/")) return false;
@@ -52,17 +52,17 @@ function goesInto(job: Context["job"], there: boolean, directory: boolean): bool
   throw notInto(job, there);
 }
 
-function notInto({ target }: Context["job"], there: boolean): FileError {
+function notInto({ target }: TransferContext["job"], there: boolean): FileError {
   return new FileError(`${target}: ${there ? "is not a directory" : "does not exist"}`);
 }
 
 /** A file needs a directory where the target's name ends as only a directory's does. */
-function checkFile(job: Context["job"], into: boolean): void {
+function checkFile(job: TransferContext["job"], into: boolean): void {
   if (!into && job.target.endsWith("/")) throw notInto(job, false);
 }
 
 /** Everything that a job fetches. */
-export async function* walkRemote(context: Context): Walk {
+export async function* walkRemote(context: TransferContext): Walk {
   const { job, connection } = context;
   const target = resolve(job.target);
   const into = goesInto(job, isThere(target), isDirectory(target));
@@ -107,7 +107,7 @@ function oneFile(
 }
 
 async function* remoteDirectory(
-  context: Context,
+  context: TransferContext,
   source: string,
   top: string,
   parts: readonly string[],
@@ -158,7 +158,7 @@ async function* remoteDirectory(
 
 /** Batches of a directory, and whether it has a name. Of a very large one all may be there. */
 async function* batches(
-  connection: Context["connection"],
+  connection: TransferContext["connection"],
   path: string,
 ): AsyncGenerator<Listed, void, undefined> {
   const names = new Set<string>();
@@ -193,7 +193,7 @@ function withoutExtra(made: number, mode: number): number {
 
 /** And the mode, once nothing more is made in it. */
 async function copyTimes(
-  { connection }: Context,
+  { connection }: TransferContext,
   source: string,
   top: string,
   parts: readonly string[],
@@ -206,7 +206,7 @@ async function copyTimes(
 }
 
 /** Everything that a job sends. */
-export async function* walkLocal(context: Context): Walk {
+export async function* walkLocal(context: TransferContext): Walk {
   const { job, connection } = context;
   const target = await absolute(context, job.target);
   const there = await connection.exists(target);
@@ -234,14 +234,14 @@ export async function* walkLocal(context: Context): Walk {
 }
 
 /** Relative paths start at the login directory. */
-async function absolute({ connection }: Context, path: string): Promise<string> {
+async function absolute({ connection }: TransferContext, path: string): Promise<string> {
   const full = path.startsWith("/") ? path : joinRemote(connection.home, path);
   const trimmed = full.replace(/\/+$/, "");
   return trimmed === "" ? "/" : trimmed;
 }
 
 async function* localDirectory(
-  context: Context,
+  context: TransferContext,
   source: string,
   target: string,
   there: boolean,
@@ -289,7 +289,7 @@ async function* localDirectory(
 
 /** True when it was made now. */
 async function makeDirectory(
-  { connection }: Context,
+  { connection }: TransferContext,
   path: string,
   mode: number,
 ): Promise<boolean> {
@@ -304,12 +304,20 @@ async function makeDirectory(
   }
 }
 
-async function closeUp({ connection }: Context, target: string, mode: number): Promise<void> {
+async function closeUp(
+  { connection }: TransferContext,
+  target: string,
+  mode: number,
+): Promise<void> {
   const there = await connection.stat(target);
   await connection.chmod(target, withoutExtra(there.mode, mode));
 }
 
-async function sendTimes({ connection }: Context, source: string, target: string): Promise<void> {
+async function sendTimes(
+  { connection }: TransferContext,
+  source: string,
+  target: string,
+): Promise<void> {
   const { atimeMs, mtimeMs, mode } = statSync(encodeName(source));
   await connection.chmod(target, mode & 0o777);
   await connection.utimes(target, Math.floor(atimeMs / 1000), Math.floor(mtimeMs / 1000));

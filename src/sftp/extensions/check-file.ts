@@ -2,7 +2,7 @@ import { DIGEST_ALGORITHMS, DIGEST_BYTES, type DigestAlgorithm } from "../../dig
 import { FsError } from "../../errors.ts";
 import { fromText } from "../../vfs/path.ts";
 import type { OpenFile, OpenFlags } from "../../vfs/types.ts";
-import type { Context, Operation } from "../context.ts";
+import type { Operation, OperationContext } from "../context.ts";
 import { eofReply, statusReply } from "../replies.ts";
 import { MAX_DATA, PacketType, StatusCode } from "../wire/constants.ts";
 import type { Reader } from "../wire/reader.ts";
@@ -71,7 +71,7 @@ interface Wanted {
 }
 
 function byHandle(
-  context: Context,
+  context: OperationContext,
   id: number,
   request: Reader,
   prefix: readonly string[],
@@ -101,7 +101,7 @@ function readWanted(request: Reader): Wanted | undefined {
 }
 
 async function check(
-  { digests, signal, onActivity }: Context,
+  { digests, signal, onActivity }: OperationContext,
   id: number,
   file: OpenFile,
   wanted: Wanted | undefined,

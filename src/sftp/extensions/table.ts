@@ -1,4 +1,4 @@
-import type { Context, Kind, Operation } from "../context.ts";
+import type { Kind, Operation, OperationContext } from "../context.ts";
 import { unsupportedReply } from "../replies.ts";
 import { MAX_PACKET } from "../wire/constants.ts";
 import type { FrameQueue } from "../wire/frames.ts";
@@ -43,7 +43,7 @@ const EXTENSIONS: readonly Extension[] = [
 ];
 
 /** What VERSION advertises; nothing is listed that isn't done. */
-export function advertised({ digests }: Context): readonly Extension[] {
+export function advertised({ digests }: OperationContext): readonly Extension[] {
   return EXTENSIONS.filter(({ held }) => held === 0 || digests !== undefined);
 }
 

@@ -1,5 +1,5 @@
 import type { DirectoryEntry } from "../../vfs/types.ts";
-import type { Context, Operation } from "../context.ts";
+import type { Operation, OperationContext } from "../context.ts";
 import { longname } from "../longname.ts";
 import { eofReply, handleReply, okReply } from "../replies.ts";
 import { readAttrs, writeAttrs } from "../wire/attrs.ts";
@@ -22,7 +22,11 @@ export const readdir: Operation = async (context, id, request) => {
   return entries.length === 0 ? eofReply(id) : pageReply(context, id, entries);
 };
 
-function pageReply(context: Context, id: number, entries: readonly DirectoryEntry[]): Buffer {
+function pageReply(
+  context: OperationContext,
+  id: number,
+  entries: readonly DirectoryEntry[],
+): Buffer {
   const now = Math.floor(Date.now() / 1000);
   const { owner } = context.fs;
   const writer = new Writer(PacketType.NAME, 64 + entries.length * 160);

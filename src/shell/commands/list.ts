@@ -1,3 +1,4 @@
+import { humanSize } from "../../text/units.ts";
 import type { ByteString } from "../../vfs/path.ts";
 import {
   type Cursor,
@@ -11,7 +12,6 @@ import { CommandError, reason } from "../errors.ts";
 import { inColumns, type Listed, type LongFormat, longLines, shownName } from "../listing.ts";
 import { type Options, parseOptions } from "../options.ts";
 import { named } from "../quote.ts";
-import { humanSize } from "../sizes.ts";
 import { type Compare, sortedEntries } from "../sorted.ts";
 import { below, isDirectory, isLink } from "../tree.ts";
 import { MAX_LEVELS } from "../walk.ts";

@@ -1,11 +1,11 @@
 import type { ByteString } from "../../vfs/path.ts";
 import type { OpenFile } from "../../vfs/types.ts";
 import type { Call, Command } from "../call.ts";
+import { parseCount } from "../count.ts";
 import { CommandError } from "../errors.ts";
 import { content, withOperand } from "../files.ts";
 import { parseOptions } from "../options.ts";
 import { named, quoteIfNeeded } from "../quote.ts";
-import { parseCount } from "../sizes.ts";
 import { each } from "./operands.ts";
 import { tailOfFile, tailOfStream } from "./tail.ts";
 

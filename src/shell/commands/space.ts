@@ -1,3 +1,4 @@
+import { humanSize } from "../../text/units.ts";
 import { type ByteString, display } from "../../vfs/path.ts";
 import { S_IFMT, S_IFREG, type UserFileSystem } from "../../vfs/types.ts";
 import type { Call, Command } from "../call.ts";
@@ -6,7 +7,6 @@ import { CommandError, reason, UsageError } from "../errors.ts";
 import { READING, withFile } from "../files.ts";
 import { type Options, parseOptions } from "../options.ts";
 import { named } from "../quote.ts";
-import { humanSize } from "../sizes.ts";
 import { baseName } from "../tree.ts";
 import { type Visit, walk } from "../walk.ts";
 import { each, isExpected } from "./operands.ts";

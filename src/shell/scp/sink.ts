@@ -18,14 +18,14 @@ type Entry = ControlRecord & { readonly type: "file" | "directory" };
 type FileEntry = ControlRecord & { readonly type: "file" };
 
 /** Where something goes to. */
-interface Place {
+interface Destination {
   /** as the client named it, for messages */
   readonly shown: ByteString;
   readonly path: ByteString;
 }
 
 /** A directory that is being received. */
-interface Level extends Place {
+interface Level extends Destination {
   /** false: what comes gets this very name */
   readonly isDirectory: boolean;
   readonly times: Times | undefined;
@@ -118,7 +118,7 @@ class Receiver {
     else await this.#directory(entry, place, times);
   }
 
-  async #directory(entry: Entry, place: Place, times: Times | undefined): Promise<void> {
+  async #directory(entry: Entry, place: Destination, times: Times | undefined): Promise<void> {
     const { path } = place;
     const { fs } = this.#call;
     const { preserve, recursive } = this.#options;
@@ -156,7 +156,7 @@ class Receiver {
     await this.#channel.accept();
   }
 
-  async #file(entry: FileEntry, place: Place, times: Times | undefined): Promise<void> {
+  async #file(entry: FileEntry, place: Destination, times: Times | undefined): Promise<void> {
     const { path, shown } = place;
     const channel = this.#channel;
     let file: OpenFile;

@@ -168,6 +168,17 @@ describe("problems", () => {
     expect(problems()).toEqual([problem]);
   });
 
+  test("what is no setting any more is named with its value, from every source", () => {
+    file("[limits]\ncommand_queue = 3\n");
+    expect(problems({ MOORAGE_DIGESTS_QUEUE: "1" })).toEqual([
+      "moorage.toml:2 (limits.command_queue): no setting any more, always 64; remove it",
+      "MOORAGE_DIGESTS_QUEUE: no setting any more, always 1000; remove it",
+    ]);
+    file("");
+    const { limits, digests } = loadConfig({ root, env: {} });
+    expect([limits.commandQueue, digests.queue]).toEqual([64, 1000]);
+  });
+
   test("text that is no TOML is refused with line and column, beside the others", () => {
     file("[limits]\nqueue = = 3\n");
     const found = problems({ MOORAGE_NONSENSE: "1" });

@@ -117,7 +117,7 @@ describe("sessions", () => {
       const there = await other.enter(await desk.addUser("bob"));
       desk.live = [{ id: here, idle: 5, transfers: [transfer] }];
       expect(await control.call("sessions.list", {})).toMatchObject([
-        { id: here, user: "ann", idle: 5, transfers: [{ id: 7, direction: "up", bytes: 5 }] },
+        { id: here, user: "ann", idle: 5, transfers: [{ id: 7, direction: "upload", bytes: 5 }] },
         { id: there, user: "bob", idle: null, node: other.store.nodeId, transfers: [] },
       ]);
       expect(await control.call("sessions.own", {})).toHaveLength(1);

@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { connectControl, connectNode } from "../../../src/control/client.ts";
 import { SocketDirectory, socketName } from "../../../src/control/place.ts";
-import type { Control, ServerLine } from "../../../src/control/protocol.ts";
+import { CONTROL_VERSION, type Control, type ServerLine } from "../../../src/control/protocol.ts";
 import { ControlSocket } from "../../../src/control/socket.ts";
 import { ControlDesk } from "./desk.ts";
 
@@ -222,7 +222,7 @@ describe("what a bad program sends", () => {
     const raw = await new Raw().until(1);
     raw.socket.write(text);
     await raw.closed;
-    expect(raw.lines[0]).toMatchObject({ moorage: 1, pid: process.pid });
+    expect(raw.lines[0]).toMatchObject({ moorage: CONTROL_VERSION, pid: process.pid });
     expect(raw.lines.at(-1)).toMatchObject({ id: 0, error: { exitCode: 2 } });
     expect(await other.call("hostKeys", {})).toHaveLength(1);
   });
@@ -398,7 +398,7 @@ describe("a server of another kind", () => {
   });
 
   test.each([
-    ['{"moorage":2,"version":"9.0.0","pid":1,"node":"x"}\n', /version 9\.0\.0.*restart it/],
+    ['{"moorage":3,"version":"9.0.0","pid":1,"node":"x"}\n', /version 9\.0\.0.*restart it/],
     ['{"id":0,"error":{"message":"too many","exitCode":1}}\n', /too many/],
     ["SSH-2.0-x\n", /doesn't understand/],
     ["null\n", /doesn't understand/],

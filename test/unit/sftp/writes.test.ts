@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { FsError } from "../../../src/errors.ts";
-import { peekTransfer, type Transfer } from "../../../src/sftp/transfer.ts";
+import { type DataRequest, peekTransfer } from "../../../src/sftp/data-request.ts";
 import { FrameQueue } from "../../../src/sftp/wire/frames.ts";
 import { WriteBatch } from "../../../src/sftp/writes.ts";
 import type { OpenFile } from "../../../src/vfs/types.ts";
@@ -32,7 +32,7 @@ async function run(file: OpenFile, lengths: readonly number[]): Promise<number[]
     frames.push(requests.write(u64(1), at, Buffer.alloc(length)));
     at += length;
   }
-  const batch = new WriteBatch(file, frames, peekTransfer(frames) as Transfer);
+  const batch = new WriteBatch(file, frames, peekTransfer(frames) as DataRequest);
   const replies = await batch.run();
   const codes: number[] = [];
   for (let from = 0; from < replies.length; from += 4 + replies.readUInt32BE(from)) {

@@ -5,10 +5,10 @@ import { Call } from "../../../src/shell/call.ts";
 import { Shell, type ShellContext } from "../../../src/shell/context.ts";
 import {
   Input,
+  type LineTerminal,
   type ShellIo,
   type Sink,
   type Source,
-  type Terminal,
 } from "../../../src/shell/io.ts";
 import { runCommandLine } from "../../../src/shell/run.ts";
 import { Turn } from "../../../src/turn.ts";
@@ -95,7 +95,7 @@ export function callOf(shell: Shell): Call {
 export interface RunOptions {
   readonly stdin?: Source;
   readonly signal?: AbortSignal;
-  readonly terminal?: Terminal;
+  readonly terminal?: LineTerminal;
 }
 
 /** Runs one line in a shell and gathers what it prints. */

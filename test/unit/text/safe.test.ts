@@ -99,7 +99,7 @@ test("no other place has a set of its own", () => {
   const others = new Set([
     "src/text/safe.ts",
     "src/text/width.ts",
-    "src/shell/pattern.ts",
+    "src/text/pattern.ts",
     "src/client/login/target.ts",
   ]);
   const found: string[] = [];

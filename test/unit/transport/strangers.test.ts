@@ -1,6 +1,6 @@
 import { Socket } from "node:net";
 import { beforeEach, describe, expect, test } from "vitest";
-import { type Place, type Stranger, Strangers } from "../../../src/transport/strangers.ts";
+import { type Stranger, Strangers, type StrangersPlace } from "../../../src/transport/strangers.ts";
 
 let now: number;
 let ended: string[];
@@ -13,7 +13,7 @@ beforeEach(() => {
 });
 
 /** The place of a connection that is let in; undefined when it is refused. */
-function arrive(name: string, address: string, busy = false): Place | undefined {
+function arrive(name: string, address: string, busy = false): StrangersPlace | undefined {
   if (!strangers.hasRoom(address)) return undefined;
   const socket = Object.defineProperty(new Socket(), "remoteAddress", { value: address });
   const stranger: Stranger = {
@@ -27,14 +27,15 @@ function arrive(name: string, address: string, busy = false): Place | undefined 
   return place;
 }
 
-function mustArrive(name: string, address: string, busy = false): Place {
+function mustArrive(name: string, address: string, busy = false): StrangersPlace {
   const place = arrive(name, address, busy);
   if (place === undefined) throw new Error(`${name} is refused`);
   return place;
 }
 
 const FLOOD = ["f1", "f2", "f3", "f4"];
-const flood = (busy = false): Place[] => FLOOD.map((name) => mustArrive(name, "192.0.2.1", busy));
+const flood = (busy = false): StrangersPlace[] =>
+  FLOOD.map((name) => mustArrive(name, "192.0.2.1", busy));
 
 test("one address that takes all places can't keep another one out", () => {
   flood();
@@ -113,7 +114,12 @@ describe("those who wait for a hash", () => {
   });
 
   test("need a place again when it came to nothing: that of who holds most, or none", () => {
-    const [first, second, third] = flood(true) as [Place, Place, Place, Place];
+    const [first, second, third] = flood(true) as [
+      StrangersPlace,
+      StrangersPlace,
+      StrangersPlace,
+      StrangersPlace,
+    ];
     for (const place of [first, second, third]) place.wait();
     expect(first.back()).toBe(true);
     for (const name of ["a", "b"]) mustArrive(name, "198.51.100.7");

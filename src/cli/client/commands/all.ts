@@ -1,5 +1,5 @@
+import { UsageError } from "../../../shell/errors.ts";
 import { helpText, type ShellCommand } from "../shell/command.ts";
-import { UsageError } from "../shell/words.ts";
 import { FILE_COMMANDS } from "./files.ts";
 import { INFO_COMMANDS } from "./info.ts";
 import { LIST_COMMANDS } from "./listing.ts";

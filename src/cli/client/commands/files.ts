@@ -1,10 +1,10 @@
 import { DEEPEST } from "../../../client/names.ts";
+import { UsageError } from "../../../shell/errors.ts";
 import { messageOf } from "../exit.ts";
 import { remoteParent, under } from "../place/paths.ts";
 import { baseName } from "../report/progress-state.ts";
 import { MANY, type ShellCommand } from "../shell/command.ts";
-import type { FileShell } from "../shell/file-shell.ts";
-import { UsageError } from "../shell/words.ts";
+import type { RemoteShell } from "../shell/remote-shell.ts";
 
 const mkdir: ShellCommand = {
   name: "mkdir",
@@ -22,7 +22,7 @@ const mkdir: ShellCommand = {
   },
 };
 
-async function makeAll(shell: FileShell, path: string): Promise<void> {
+async function makeAll(shell: RemoteShell, path: string): Promise<void> {
   const there = await shell.remote.stat(path).catch(() => undefined);
   if (there?.type === "directory") return;
   if (there !== undefined) throw new Error(`${path}: exists, and is not a directory`);
@@ -75,7 +75,7 @@ const rm: ShellCommand = {
 
 /** Links in it are removed, not followed. What can't be removed is told, the rest goes. */
 async function removeTree(
-  shell: FileShell,
+  shell: RemoteShell,
   path: string,
   signal: AbortSignal,
   depth = 0,
@@ -118,7 +118,7 @@ const mv: ShellCommand = {
 };
 
 /** One of several: when it fails the others are done all the same. */
-async function each(shell: FileShell, work: () => Promise<void>): Promise<void> {
+async function each(shell: RemoteShell, work: () => Promise<void>): Promise<void> {
   try {
     await work();
   } catch (thrown) {

@@ -1,12 +1,12 @@
 import type { HashName } from "../../../client/types.ts";
-import { roundSize } from "../../../config/units.ts";
+import { UsageError } from "../../../shell/errors.ts";
+import { percent } from "../../../text/figures.ts";
 import { visible } from "../../../text/safe.ts";
+import { roundSize } from "../../../text/units.ts";
 import { table } from "../../format.ts";
 import { messageOf } from "../exit.ts";
-import { percent } from "../report/figures.ts";
 import { spaceText } from "../report/summary.ts";
 import { MANY, type ShellCommand } from "../shell/command.ts";
-import { UsageError } from "../shell/words.ts";
 
 const UNKNOWN = "the server doesn't tell its free space";
 

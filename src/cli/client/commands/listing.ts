@@ -1,23 +1,23 @@
 import { lstat, readdir, readlink } from "node:fs/promises";
 import { join } from "node:path";
 import type { RemoteAttrs } from "../../../client/types.ts";
-import { humanSize } from "../../../shell/sizes.ts";
+import { dateText } from "../../../text/figures.ts";
 import { decodeName, encodeName } from "../../../text/names.ts";
 import { visible } from "../../../text/safe.ts";
+import { humanSize } from "../../../text/units.ts";
 import { width } from "../../../text/width.ts";
-import { timeText } from "../../format.ts";
 import { messageOf } from "../exit.ts";
 import { MAX_NAMES } from "../place/glob.ts";
 import { under } from "../place/paths.ts";
 import type { Arguments, ShellCommand } from "../shell/command.ts";
 import { MANY } from "../shell/command.ts";
-import type { FileShell } from "../shell/file-shell.ts";
+import type { RemoteShell } from "../shell/remote-shell.ts";
 
 type Attrs = Pick<RemoteAttrs, "type" | "size" | "mode" | "mtime">;
 type Entry = Attrs & { readonly name: string };
 
 /** A side that can be listed. */
-interface Place {
+interface ListedSide {
   attrs(path: string): Promise<Attrs>;
   entries(path: string): Promise<Entry[]>;
   linkTarget(path: string): Promise<string>;
@@ -42,7 +42,7 @@ const ls: ShellCommand = {
   side: () => "remote",
   async run(shell, args) {
     const { remote } = shell;
-    const place: Place = {
+    const place: ListedSide = {
       attrs: (path) => remote.lstat(path),
       async entries(path) {
         const all: Entry[] = [];
@@ -73,7 +73,7 @@ const lls: ShellCommand = {
   },
 };
 
-const LOCAL: Place = {
+const LOCAL: ListedSide = {
   async attrs(path) {
     const found = await lstat(encodeName(path));
     const type = found.isFile()
@@ -99,8 +99,8 @@ const LOCAL: Place = {
 };
 
 async function list(
-  shell: FileShell,
-  place: Place,
+  shell: RemoteShell,
+  place: ListedSide,
   { flags }: Arguments,
   paths: readonly string[],
 ): Promise<void> {
@@ -130,7 +130,7 @@ async function list(
 }
 
 /** A link that leads to no directory is itself what is listed. */
-async function entriesOf(place: Place, path: string): Promise<Entry[]> {
+async function entriesOf(place: ListedSide, path: string): Promise<Entry[]> {
   try {
     return await place.entries(path);
   } catch (thrown) {
@@ -141,8 +141,8 @@ async function entriesOf(place: Place, path: string): Promise<Entry[]> {
 }
 
 async function show(
-  shell: FileShell,
-  place: Place,
+  shell: RemoteShell,
+  place: ListedSide,
   flags: ReadonlySet<string>,
   entries: Entry[],
   directory: string,
@@ -158,7 +158,7 @@ async function show(
         type === "link" ? ` -> ${visible(await place.linkTarget(path).catch(() => "?"))}` : "";
       const size = (sizes[index] ?? "").padStart(widest);
       const shown = visible(name);
-      shell.print(`${modeText(type, mode)} ${size} ${timeText(mtime * 1000)} ${shown}${target}`);
+      shell.print(`${modeText(type, mode)} ${size} ${dateText(mtime * 1000)} ${shown}${target}`);
     }
     return;
   }

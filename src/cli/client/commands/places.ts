@@ -1,8 +1,8 @@
 import { stat } from "node:fs/promises";
+import { UsageError } from "../../../shell/errors.ts";
 import { encodeName } from "../../../text/names.ts";
 import { visible } from "../../../text/safe.ts";
 import type { ShellCommand } from "../shell/command.ts";
-import { UsageError } from "../shell/words.ts";
 
 const cd: ShellCommand = {
   name: "cd",

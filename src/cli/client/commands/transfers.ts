@@ -1,14 +1,14 @@
 import type { Direction, JournalEntry, TransferJob } from "../../../client/types.ts";
-import { roundSize } from "../../../config/units.ts";
+import { UsageError } from "../../../shell/errors.ts";
+import { count, percent } from "../../../text/figures.ts";
 import { visible } from "../../../text/safe.ts";
+import { roundSize } from "../../../text/units.ts";
 import { CLIENT_EXIT, ClientExit } from "../exit.ts";
 import { runReported } from "../job.ts";
 import { MAX_PARALLEL, PARALLEL } from "../options.ts";
 import { asTyped } from "../place/paths.ts";
-import { count, percent } from "../report/figures.ts";
 import { type Arguments, MANY, type ShellCommand } from "../shell/command.ts";
-import type { FileShell } from "../shell/file-shell.ts";
-import { UsageError } from "../shell/words.ts";
+import type { RemoteShell } from "../shell/remote-shell.ts";
 
 const OPTIONS = {
   r: { type: "boolean", short: "r" },
@@ -61,7 +61,7 @@ function transfer(
 }
 
 async function jobOf(
-  shell: FileShell,
+  shell: RemoteShell,
   direction: Direction,
   { flags, values, operands }: Arguments,
 ): Promise<TransferJob> {
@@ -86,7 +86,7 @@ async function jobOf(
   };
 }
 
-async function runJob(shell: FileShell, job: TransferJob): Promise<void> {
+async function runJob(shell: RemoteShell, job: TransferJob): Promise<void> {
   const outcome = await runReported(shell.place, job, shell.style);
   if (outcome === "failed") throw new ClientExit(CLIENT_EXIT.failed);
   if (outcome === "cancelled") throw new ClientExit(CLIENT_EXIT.cancelled);
@@ -155,13 +155,13 @@ const unfinished: ShellCommand = {
 };
 
 /** The numbers stay what they were when the list was shown, until it is shown again. */
-export async function loadUnfinished(shell: FileShell): Promise<void> {
+export async function loadUnfinished(shell: RemoteShell): Promise<void> {
   if (shell.unfinished.length > 0) return;
   const { engine, connection } = shell.place;
   shell.unfinished = await engine.journal().list(connection.server);
 }
 
-export function listUnfinished(shell: FileShell): void {
+export function listUnfinished(shell: RemoteShell): void {
   const lines = shell.unfinished.map((entry, index) => unfinishedLine(entry, index + 1));
   shell.print(`${count(lines.length, "unfinished transfer")} with this server:`);
   for (const line of lines) shell.print(line);
@@ -176,7 +176,10 @@ function unfinishedLine(entry: JournalEntry, number: number): string {
 }
 
 /** What was finished or forgotten since the list was shown is not meant any more. */
-async function pick(shell: FileShell, words: readonly string[]): Promise<readonly JournalEntry[]> {
+async function pick(
+  shell: RemoteShell,
+  words: readonly string[],
+): Promise<readonly JournalEntry[]> {
   const { engine, connection } = shell.place;
   const now = await engine.journal().list(connection.server);
   const left = shell.unfinished.filter(({ id }) => now.some((entry) => entry.id === id));

@@ -3,8 +3,8 @@ import { lstat, opendir, stat } from "node:fs/promises";
 import { basename, join, posix, resolve } from "node:path";
 import { DEEPEST } from "../../../client/names.ts";
 import type { JournalEntry, Remote, Space, TransferJob } from "../../../client/types.ts";
-import { roundSize } from "../../../config/units.ts";
 import { decodeName, encodeName } from "../../../text/names.ts";
+import { roundSize } from "../../../text/units.ts";
 import { remoteParent, under } from "./paths.ts";
 
 /** Files looked for on the server to see what they would replace; more would take too long. */
@@ -86,7 +86,7 @@ async function* walk(source: string, name: string, recursive: boolean): AsyncGen
   const found = await stat(encodeName(source)).catch(() => undefined);
   if (found?.isFile()) yield { source, path: name, size: found.size };
   if (!found?.isDirectory() || !recursive) return;
-  const waiting: Place[] = [{ source, path: name, depth: 0 }];
+  const waiting: SourceEntry[] = [{ source, path: name, depth: 0 }];
   for (let place = waiting.pop(); place !== undefined; place = waiting.pop()) {
     if (place.depth > DEEPEST) continue;
     for await (const entry of entriesOf(place)) {
@@ -99,7 +99,7 @@ async function* walk(source: string, name: string, recursive: boolean): AsyncGen
   }
 }
 
-interface Place {
+interface SourceEntry {
   readonly source: string;
   /** below the target */
   readonly path: string;
@@ -107,7 +107,7 @@ interface Place {
 }
 
 /** Regular files and directories in a directory; none when it can't be read. */
-async function* entriesOf({ source, path, depth }: Place) {
+async function* entriesOf({ source, path, depth }: SourceEntry) {
   // Its types know neither a name nor an encoding of bytes.
   const entries = await opendir(encodeName(source) as unknown as string, {
     encoding: "buffer" as BufferEncoding,

@@ -1,9 +1,9 @@
 import { readdir, stat } from "node:fs/promises";
 import type { Remote } from "../../../client/types.ts";
-import { Pattern } from "../../../shell/pattern.ts";
-import { encodeText } from "../../../shell/text.ts";
+import { UsageError } from "../../../shell/errors.ts";
 import { decodeName, encodeName } from "../../../text/names.ts";
-import { UsageError, type Word } from "../shell/words.ts";
+import { TextPattern } from "../../../text/pattern.ts";
+import type { Word } from "../shell/words.ts";
 
 export interface Named {
   readonly name: string;
@@ -101,7 +101,7 @@ async function step(directories: readonly string[], part: string, tree: Tree): P
     }
     return found;
   }
-  const pattern = new Pattern(encodeText(part));
+  const pattern = new TextPattern(part);
   for (const directory of directories) {
     // Of several places some may be no directories, or closed ones: they hold no match.
     const names = await tree.names(directory).catch((error) => {
@@ -112,7 +112,7 @@ async function step(directories: readonly string[], part: string, tree: Tree): P
       .map(({ name }) => name)
       .filter((name) => name !== "." && name !== ".." && !name.includes("/"))
       .filter((name) => part.startsWith(".") || !name.startsWith("."))
-      .filter((name) => pattern.matches(encodeText(name)))
+      .filter((name) => pattern.matches(name))
       .sort();
     found.push(...matching.map((name) => join(directory, name)));
   }

@@ -1,6 +1,7 @@
 import { homedir } from "node:os";
 import { resolve } from "node:path";
-import { UsageError, type Word } from "../shell/words.ts";
+import { UsageError } from "../../../shell/errors.ts";
+import type { Word } from "../shell/words.ts";
 
 /** A remote path as typed, seen from a directory; "~" is the login directory. */
 export function remotePath(word: Word, directory: string, home: string): string {

@@ -1,7 +1,7 @@
 import type { Space, TransferEvent, TransferSummary } from "../../../client/types.ts";
-import { roundSize } from "../../../config/units.ts";
+import { average, percent, rateText, shortTime, spanText } from "../../../text/figures.ts";
 import { visible } from "../../../text/safe.ts";
-import { average, percent, rateText, shortTime, spanText } from "./figures.ts";
+import { roundSize } from "../../../text/units.ts";
 import type { Output } from "./output.ts";
 import { type Note, ProgressState } from "./progress-state.ts";
 import type { Reporter } from "./reporter.ts";

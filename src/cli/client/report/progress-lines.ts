@@ -1,6 +1,3 @@
-import { roundSize } from "../../../config/units.ts";
-import { visible } from "../../../text/safe.ts";
-import { fitTo, shorten, width } from "../../../text/width.ts";
 import {
   average,
   percent,
@@ -9,7 +6,10 @@ import {
   SIZE_COLUMNS,
   shortTime,
   TIME_COLUMNS,
-} from "./figures.ts";
+} from "../../../text/figures.ts";
+import { visible } from "../../../text/safe.ts";
+import { roundSize } from "../../../text/units.ts";
+import { fitTo, shorten, width } from "../../../text/width.ts";
 import type { ActiveFile, Note, ProgressState } from "./progress-state.ts";
 
 const MIN_NAME = 8;

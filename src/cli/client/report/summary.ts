@@ -1,7 +1,7 @@
 import type { Space, TransferSummary } from "../../../client/types.ts";
-import { roundSize } from "../../../config/units.ts";
+import { average, count, percent, rateText, spanText } from "../../../text/figures.ts";
 import { visible } from "../../../text/safe.ts";
-import { average, count, percent, rateText, spanText } from "./figures.ts";
+import { roundSize } from "../../../text/units.ts";
 
 /** Failed files named again at the end, at most. */
 const NAMED = 20;

@@ -1,6 +1,7 @@
 import { type ParseArgsConfig, parseArgs } from "node:util";
-import type { FileShell } from "./file-shell.ts";
-import { UsageError, type Word } from "./words.ts";
+import { UsageError } from "../../../shell/errors.ts";
+import type { RemoteShell } from "./remote-shell.ts";
+import type { Word } from "./words.ts";
 
 /** What a word of a command is, for completion. */
 export type Side = "remote" | "local" | "command" | "none";
@@ -27,7 +28,7 @@ export interface ShellCommand {
   side?(index: number): Side;
   /** it stops by itself when it is told to: what it began must be ended in order */
   readonly stopsItself?: boolean;
-  run(shell: FileShell, args: Arguments): Promise<void>;
+  run(shell: RemoteShell, args: Arguments): Promise<void>;
 }
 
 export const MANY = Number.POSITIVE_INFINITY;

@@ -1,7 +1,7 @@
 import { visible } from "../../../text/safe.ts";
 import { commandNames, findCommand } from "../commands/all.ts";
 import { LOCAL_TREE, type Named, remoteTree, type Tree } from "../place/glob.ts";
-import type { FileShell } from "./file-shell.ts";
+import type { RemoteShell } from "./remote-shell.ts";
 import { lastWord, type Quote, quoteWord, type Word } from "./words.ts";
 
 /** How long a directory's names are taken for what is there. */
@@ -14,12 +14,12 @@ type Result = [candidates: string[], typed: string];
 
 /** Completes commands, and names on the side that the command means. */
 export class Completion {
-  readonly #shell: FileShell;
+  readonly #shell: RemoteShell;
   readonly #remote: Tree;
   readonly #now: () => number;
   readonly #cache = new Map<string, { at: number; names: readonly Named[] }>();
 
-  constructor(shell: FileShell, now: () => number = () => performance.now()) {
+  constructor(shell: RemoteShell, now: () => number = () => performance.now()) {
     this.#shell = shell;
     this.#remote = remoteTree(shell.remote);
     this.#now = now;

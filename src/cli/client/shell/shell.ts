@@ -1,21 +1,22 @@
 import { createInterface } from "node:readline";
+import { UsageError } from "../../../shell/errors.ts";
 import { visible } from "../../../text/safe.ts";
 import { findCommand, Leave } from "../commands/all.ts";
 import { listUnfinished, loadUnfinished } from "../commands/transfers.ts";
 import { CLIENT_EXIT, ClientExit, messageOf } from "../exit.ts";
 import { helpText, parseArguments } from "./command.ts";
 import { Completion } from "./complete.ts";
-import type { FileShell } from "./file-shell.ts";
 import type { History } from "./history.ts";
 import { Cancelled } from "./interrupts.ts";
 import type { Keyboard } from "./keyboard.ts";
-import { splitWords, UsageError } from "./words.ts";
+import type { RemoteShell } from "./remote-shell.ts";
+import { splitWords } from "./words.ts";
 
 /** How a line ended; undefined: the session is to end. */
 export type LineOutcome = "done" | "failed" | "cancelled" | undefined;
 
 /** Runs one line and tells what went wrong with it. */
-export async function runLine(shell: FileShell, line: string): Promise<LineOutcome> {
+export async function runLine(shell: RemoteShell, line: string): Promise<LineOutcome> {
   shell.complained = false;
   try {
     await execute(shell, line);
@@ -36,7 +37,7 @@ export async function runLine(shell: FileShell, line: string): Promise<LineOutco
   }
 }
 
-async function execute(shell: FileShell, line: string): Promise<void> {
+async function execute(shell: RemoteShell, line: string): Promise<void> {
   if (line.trimStart().startsWith("#")) return;
   const [first, ...words] = splitWords(line);
   if (first === undefined) return;
@@ -52,7 +53,7 @@ async function execute(shell: FileShell, line: string): Promise<void> {
 
 /** The prompt: until exit, Ctrl-D, or the end of the terminal. */
 export async function interact(
-  shell: FileShell,
+  shell: RemoteShell,
   keyboard: Keyboard,
   history: History,
 ): Promise<number> {
@@ -74,7 +75,7 @@ export async function interact(
   return CLIENT_EXIT.ok;
 }
 
-function promptText(shell: FileShell): string {
+function promptText(shell: RemoteShell): string {
   const { home, name } = shell.remote;
   const { directory } = shell;
   const below = home !== "/" && (directory === home || directory.startsWith(`${home}/`));
@@ -85,7 +86,7 @@ function promptText(shell: FileShell): string {
  * Lines from a file or a pipe. It ends at the first that fails; one that begins with `-` may fail.
  * @returns the exit code
  */
-export async function runScript(shell: FileShell, input: NodeJS.ReadableStream): Promise<number> {
+export async function runScript(shell: RemoteShell, input: NodeJS.ReadableStream): Promise<number> {
   const lines = createInterface({ input, crlfDelay: Number.POSITIVE_INFINITY });
   try {
     for await (const text of lines) {

@@ -1,7 +1,4 @@
-/** A line that can't be read, or a command used wrongly: one line for the person. */
-export class UsageError extends Error {
-  override readonly name = "UsageError";
-}
+import { UsageError } from "../../../shell/errors.ts";
 
 /** One word of a line. */
 export interface Word {

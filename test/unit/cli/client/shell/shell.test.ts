@@ -5,9 +5,9 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { COMMANDS, commandNames } from "../../../../../src/cli/client/commands/all.ts";
 import { connect } from "../../../../../src/cli/client/connect.ts";
 import { Completion } from "../../../../../src/cli/client/shell/complete.ts";
-import { FileShell } from "../../../../../src/cli/client/shell/file-shell.ts";
 import { History } from "../../../../../src/cli/client/shell/history.ts";
 import { Interrupts } from "../../../../../src/cli/client/shell/interrupts.ts";
+import { RemoteShell } from "../../../../../src/cli/client/shell/remote-shell.ts";
 import { runLine } from "../../../../../src/cli/client/shell/shell.ts";
 import { LoginError } from "../../../../../src/client/errors.ts";
 import { ClientRun } from "../../../../support/client-run.ts";
@@ -24,7 +24,7 @@ afterEach(() => {
 });
 
 interface Desk {
-  readonly shell: FileShell;
+  readonly shell: RemoteShell;
   readonly run: ClientRun;
 }
 
@@ -32,7 +32,7 @@ async function open(engine: FakeEngine): Promise<Desk> {
   const run = new ClientRun(engine);
   const { output, interrupts } = run.around;
   const connection = await engine.open({}, run.around.person);
-  const shell = new FileShell(
+  const shell = new RemoteShell(
     { engine, connection, output, interrupts },
     "/home",
     directory,

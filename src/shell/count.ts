@@ -1,25 +1,6 @@
 import type { ByteString } from "../vfs/path.ts";
 import { CommandError } from "./errors.ts";
 
-const UNITS = ["", "K", "M", "G", "T", "P", "E"];
-
-/** "512", "1.5K", "20M": powers of 1024, rounded up, as `ls -h` prints them. */
-export function humanSize(bytes: number): string {
-  let unit = 0;
-  let value = bytes;
-  while (value >= 1024 && unit < UNITS.length - 1) {
-    value /= 1024;
-    unit += 1;
-  }
-  if (unit === 0) return String(bytes);
-  const tenths = Math.ceil(value * 10) / 10;
-  if (tenths < 10) return `${tenths.toFixed(1)}${UNITS[unit]}`;
-  const whole = Math.ceil(value);
-  return whole === 1024 && unit < UNITS.length - 1
-    ? `1.0${UNITS[unit + 1]}`
-    : whole + (UNITS[unit] ?? "");
-}
-
 const FACTORS: Readonly<Record<string, number>> = {
   "": 1,
   b: 512,

@@ -1,4 +1,4 @@
-import { roundSize } from "../../../config/units.ts";
+import { roundSize } from "./units.ts";
 
 /** Columns that {@link rateText} and {@link shortTime} need at most. */
 export const SIZE_COLUMNS = 7;
@@ -13,10 +13,9 @@ export function rateText(bytesPerSecond: number): string {
 /** "0:09", "59:59", "1h02m", "23h59", "12d": five columns at most. */
 export function shortTime(seconds: number): string {
   const whole = Math.max(0, Math.ceil(seconds));
-  const two = (value: number) => String(value).padStart(2, "0");
-  if (whole < 3600) return `${Math.floor(whole / 60)}:${two(whole % 60)}`;
+  if (whole < 3600) return `${Math.floor(whole / 60)}:${twoDigits(whole % 60)}`;
   const hours = Math.floor(whole / 3600);
-  const minutes = two(Math.floor((whole % 3600) / 60));
+  const minutes = twoDigits(Math.floor((whole % 3600) / 60));
   if (hours < 10) return `${hours}h${minutes}m`;
   if (hours < 100) return `${hours}h${minutes}`;
   const days = Math.floor(hours / 24);
@@ -46,4 +45,22 @@ export function percent(part: number, whole: number): number {
 /** Average bytes a second; undefined for what took no time. */
 export function average(bytes: number, ms: number): number | undefined {
   return ms < 1 ? undefined : (bytes / ms) * 1000;
+}
+
+/** Local time to the minute: "2026-01-31 14:05". @param at milliseconds since the epoch */
+export function dateText(at: number | null): string {
+  if (at === null) return "never";
+  const date = new Date(at);
+  const day = `${date.getFullYear()}-${twoDigits(date.getMonth() + 1)}-${twoDigits(date.getDate())}`;
+  return `${day} ${twoDigits(date.getHours())}:${twoDigits(date.getMinutes())}`;
+}
+
+/** Local time: "14:05:09". @param at milliseconds since the epoch */
+export function clockText(at: number): string {
+  const date = new Date(at);
+  return `${twoDigits(date.getHours())}:${twoDigits(date.getMinutes())}:${twoDigits(date.getSeconds())}`;
+}
+
+export function twoDigits(value: number): string {
+  return String(value).padStart(2, "0");
 }

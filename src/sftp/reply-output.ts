@@ -8,7 +8,7 @@ const SLAB = 16 * 1024;
 const CONGESTED_PIECE = 8 * 1024;
 
 /** Replies on their way to the channel: the small ones of a turn leave in one write. */
-export class Outbox {
+export class ReplyOutput {
   #channel: ByteChannel;
   #slab = Buffer.allocUnsafeSlow(0);
   #start = 0;

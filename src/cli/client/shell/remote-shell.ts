@@ -9,7 +9,7 @@ import { unlessAborted } from "./interrupts.ts";
 import type { Word } from "./words.ts";
 
 /** A session with a server: where one is on both sides, and what commands need. */
-export class FileShell {
+export class RemoteShell {
   readonly place: Workplace;
   readonly style: ReportStyle;
   /** remote directory, absolute */

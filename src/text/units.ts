@@ -134,3 +134,23 @@ export function formatDuration(ms: number): string {
   }
   return `${ms}ms`;
 }
+
+/** Of powers of 1024. */
+const LETTERS = ["", "K", "M", "G", "T", "P", "E"];
+
+/** "512", "1.5K", "20M": powers of 1024, rounded up, as `ls -h` prints them. */
+export function humanSize(bytes: number): string {
+  let unit = 0;
+  let value = bytes;
+  while (value >= 1024 && unit < LETTERS.length - 1) {
+    value /= 1024;
+    unit += 1;
+  }
+  if (unit === 0) return String(bytes);
+  const tenths = Math.ceil(value * 10) / 10;
+  if (tenths < 10) return `${tenths.toFixed(1)}${LETTERS[unit]}`;
+  const whole = Math.ceil(value);
+  return whole === 1024 && unit < LETTERS.length - 1
+    ? `1.0${LETTERS[unit + 1]}`
+    : whole + (LETTERS[unit] ?? "");
+}

@@ -7,7 +7,7 @@ import {
   parseSize,
   roundSize,
   UnitError,
-} from "../../../src/config/units.ts";
+} from "../../../src/text/units.ts";
 
 const MAX = Number.MAX_SAFE_INTEGER;
 const whole = fc.oneof(

@@ -2,7 +2,7 @@ import type { FrameQueue } from "./wire/frames.ts";
 import { joinU64 } from "./wire/reader.ts";
 
 /** READ and WRITE begin alike: id, handle, offset, length (draft-ietf-secsh-filexfer-02, 6.4). */
-export interface Transfer {
+export interface DataRequest {
   readonly id: number;
   readonly handle: number;
   /** bytes; Infinity from 2^53 on */
@@ -22,7 +22,7 @@ const HANDLE_BYTES = 8;
  * The fields of the READ or WRITE at the head of the queue, which stays there: it may have to wait.
  * Undefined when it is malformed or its handle can't be one of ours.
  */
-export function peekTransfer(frames: FrameQueue): Transfer | undefined {
+export function peekTransfer(frames: FrameQueue): DataRequest | undefined {
   const frameBytes = 4 + frames.nextLength();
   if (frameBytes < TRANSFER_HEADER || frames.u32(9) !== HANDLE_BYTES) return undefined;
   return {

@@ -1,0 +1,40 @@
+import { readFileSync } from "node:fs";
+
+/** A process of this machine that still runs. */
+export interface LivingProcess {
+  readonly pid: number;
+  /** in clock ticks since the boot: numbers of processes are used again, this with them is not */
+  readonly startTime: string;
+}
+
+/** A process as /proc/PID/stat (proc(5)) has it; undefined when it is not there, or has ended. */
+export function livingProcess(pid: number): LivingProcess | undefined {
+  let text: string;
+  try {
+    text = readFileSync(`/proc/${pid}/stat`, "latin1");
+  } catch {
+    return undefined;
+  }
+  // The command's name, in parentheses, may itself hold spaces and parentheses.
+  const fields = text.slice(text.lastIndexOf(")") + 2).split(" ");
+  const [state = ""] = fields;
+  const [threads, , startTime = ""] = fields.slice(17);
+  // A zombie has closed its files once its last other thread is gone.
+  const hasEnded = (state === "Z" || state === "X") && Number(threads) <= 1;
+  return hasEnded || startTime === "" ? undefined : { pid, startTime };
+}
+
+/** True when the kernel says that the process is there, whether /proc shows it or not (hidepid). */
+export function isThere(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return (error as { code?: string }).code === "EPERM";
+  }
+}
+
+/** Another one after each boot of the machine. */
+export function bootId(): string {
+  return readFileSync("/proc/sys/kernel/random/boot_id", "latin1").trim();
+}
