@@ -1,7 +1,8 @@
 import { lstatSync } from "node:fs";
 import { connect, type Socket } from "node:net";
 import { userInfo } from "node:os";
-import { ControlError, EXIT, type ExitCode } from "./errors.ts";
+import { ControlCalls } from "./calls.ts";
+import { ControlError, EXIT } from "./errors.ts";
 import { LineReader } from "./lines.ts";
 import { SocketDirectory, socketName } from "./place.ts";
 import {
@@ -9,14 +10,7 @@ import {
   CONTROL_VERSION,
   type Control,
   type Hello,
-  type Method,
-  type Params,
-  type Result,
   type ServerLine,
-  type Subscription,
-  type Topic,
-  type TopicEvent,
-  type TopicParams,
 } from "./protocol.ts";
 
 /** The longest answer there is: a thousand records of the audit trail. */
@@ -107,15 +101,16 @@ async function open(directory: SocketDirectory, name: string): Promise<Socket | 
 
 /** Waits for the server's first line, and says who we are. */
 async function greet(socket: Socket, { actor = systemActor() }: ConnectOptions): Promise<Control> {
-  const control = new SocketControl(socket);
-  const timer = setTimeout(() => control.end("the server does not answer"), HELLO_TIMEOUT_MS);
+  const line = new SocketLine(socket);
+  const late = (): void => line.control.end("the server does not answer");
+  const timer = setTimeout(late, HELLO_TIMEOUT_MS);
   try {
-    await control.ready;
+    await line.ready;
   } finally {
     clearTimeout(timer);
   }
-  control.send({ actor });
-  return control;
+  line.send({ actor });
+  return line.control;
 }
 
 /** Who runs this program, for the audit trail. */
@@ -128,136 +123,57 @@ export function systemActor(): string {
   }
 }
 
-interface Call {
-  resolve(result: unknown): void;
-  reject(error: Error): void;
-}
-
-interface Follower {
-  onEvent(event: unknown): void;
-  onEnd(why: string): void;
-}
-
-class SocketControl implements Control {
-  readonly closed: Promise<string>;
+/** The client's end of a control socket. */
+class SocketLine {
+  readonly control = new ControlCalls((line) => this.send(line));
   /** resolves when the server has said what it is */
   readonly ready: Promise<void>;
   readonly #socket: Socket;
   readonly #lines = new LineReader(MAX_LINE);
-  readonly #calls = new Map<number, Call>();
-  readonly #followers = new Map<number, Follower>();
-  #greeting: Call | undefined;
-  #lastId = 0;
-  #why: string | undefined;
-  #onClosed: (why: string) => void = () => {};
+  #greeting: { resolve(): void; reject(error: Error): void } | undefined;
 
   constructor(socket: Socket) {
     this.#socket = socket;
-    this.closed = new Promise((resolve) => {
-      this.#onClosed = resolve;
-    });
     this.ready = new Promise<void>((resolve, reject) => {
-      this.#greeting = { resolve: () => resolve(), reject };
+      this.#greeting = { resolve, reject };
+    });
+    void this.control.closed.then((why) => {
+      socket.destroy();
+      this.#greeting?.reject(new ControlError(why));
     });
     socket.on("data", (chunk) => this.#read(chunk));
     socket.on("error", () => {});
-    socket.on("close", () => this.end("the server has gone away"));
-  }
-
-  call<M extends Method>(method: M, params: Params<M>): Promise<Result<M>> {
-    return new Promise((resolve, reject) => {
-      if (this.#why !== undefined) return reject(new ControlError(this.#why));
-      const id = this.#nextId();
-      this.#calls.set(id, { resolve: (result) => resolve(result as Result<M>), reject });
-      this.send({ id, call: method, params });
-    });
-  }
-
-  subscribe<T extends Topic>(
-    topic: T,
-    params: TopicParams<T>,
-    onEvent: (event: TopicEvent<T>) => void,
-    onEnd: (why: string) => void = () => {},
-  ): Subscription {
-    const id = this.#nextId();
-    const follower = { onEvent: (event: unknown) => onEvent(event as TopicEvent<T>), onEnd };
-    if (this.#why === undefined) {
-      this.#followers.set(id, follower);
-      this.send({ id, subscribe: topic, params });
-    }
-    return {
-      close: () => {
-        if (this.#followers.delete(id)) this.send({ id, unsubscribe: true });
-      },
-    };
-  }
-
-  close(): void {
-    this.end("closed");
+    socket.on("close", () => this.control.end("the server has gone away"));
   }
 
   send(line: ClientLine): void {
-    if (this.#why === undefined) this.#socket.write(`${JSON.stringify(line)}\n`);
-  }
-
-  /** Ends it for this reason. Again: does nothing. */
-  end(why: string): void {
-    if (this.#why !== undefined) return;
-    this.#why = why;
-    this.#socket.destroy();
-    this.#greeting?.reject(new ControlError(why));
-    for (const { reject } of this.#calls.values()) reject(new ControlError(why));
-    this.#calls.clear();
-    this.#followers.clear();
-    this.#onClosed(why);
-  }
-
-  #nextId(): number {
-    this.#lastId += 1;
-    return this.#lastId;
+    if (!this.control.isEnded) this.#socket.write(`${JSON.stringify(line)}\n`);
   }
 
   #read(chunk: Buffer): void {
     const lines = this.#lines.push(chunk);
-    while (this.#why === undefined) {
+    while (!this.control.isEnded) {
       const message = nextMessage(lines);
       if (message === undefined) return;
-      if (message === null) this.end("the server answers what this program doesn't understand");
-      else if (this.#greeting === undefined) this.#take(message as ServerLine);
+      if (message === null)
+        this.control.end("the server answers what this program doesn't understand");
+      else if (this.#greeting === undefined) this.control.take(message as ServerLine);
       else this.#greeted(message as Hello | ServerLine, this.#greeting);
     }
   }
 
-  #greeted(hello: Hello | ServerLine, greeting: Call): void {
+  #greeted(hello: Hello | ServerLine, greeting: { resolve(): void }): void {
     if ("moorage" in hello && hello.moorage === CONTROL_VERSION) {
       this.#greeting = undefined;
-      greeting.resolve(undefined);
+      greeting.resolve();
     } else if ("moorage" in hello) {
       const { version } = hello;
-      this.end(
+      this.control.end(
         `the server (version ${version}) is controlled in another way: use the moorage it was started with, or restart it`,
       );
     } else {
-      this.end("error" in hello ? hello.error.message : "this is no server of moorage");
+      this.control.end("error" in hello ? hello.error.message : "this is no server of moorage");
     }
-  }
-
-  #take(message: ServerLine): void {
-    if ("event" in message) {
-      this.#followers.get(message.id)?.onEvent(message.event);
-      return;
-    }
-    const call = this.#calls.get(message.id);
-    this.#calls.delete(message.id);
-    if ("result" in message) {
-      call?.resolve(message.result);
-      return;
-    }
-    const { message: text, exitCode } = message.error;
-    call?.reject(new ControlError(text, exitCode as ExitCode));
-    const follower = this.#followers.get(message.id);
-    this.#followers.delete(message.id);
-    follower?.onEnd(text);
   }
 }
 

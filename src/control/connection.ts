@@ -1,11 +1,11 @@
 import type { Socket } from "node:net";
-import type { AuditRecord } from "../store/types.ts";
 import { ControlError, EXIT } from "./errors.ts";
 import { LineNotUtf8, LineReader } from "./lines.ts";
 import { LocalControl } from "./local.ts";
 import { type ParsedLine, parseLine } from "./params.ts";
-import type { Hello, Method, ServerLine, Subscription, Topic } from "./protocol.ts";
+import type { Hello, Method, ServerLine, Topic } from "./protocol.ts";
 import type { ControlService } from "./service.ts";
+import { Subscriptions } from "./subscriptions.ts";
 
 /** A file of many public keys fits, and nothing much longer is ever sent. */
 const MAX_LINE = 256 * 1024;
@@ -20,18 +20,12 @@ const MAX_RECORDS = 5_000;
 /** Who takes nothing for so long is gone. */
 const STALLED_MS = 60_000;
 
-interface Followed {
-  readonly topic: Topic;
-  subscription: Subscription | undefined;
-  waiting: { event: unknown } | undefined;
-}
-
 /** One program that controls the server over the socket. Whatever it does costs bounded memory. */
 export class ControlConnection {
   readonly #socket: Socket;
   readonly #service: ControlService;
   readonly #reader = new LineReader(MAX_LINE);
-  readonly #followed = new Map<number, Followed>();
+  readonly #subscriptions: Subscriptions;
   #control: LocalControl;
   /** what is left of the bytes read last */
   #lines: Iterator<string> | undefined;
@@ -42,6 +36,14 @@ export class ControlConnection {
     this.#socket = socket;
     this.#service = service;
     this.#control = new LocalControl(service, "control socket");
+    this.#subscriptions = new Subscriptions({
+      max: MAX_SUBSCRIPTIONS,
+      maxRecords: MAX_RECORDS,
+      send: (id, event) => this.send({ id, event }),
+      hasRoom: () => !this.#ended && socket.writableLength < EVENTS_WAIT,
+      onTooMany: (id) =>
+        this.#fail(id, new ControlError("records came faster than they were read")),
+    });
     socket.on("error", () => {});
     socket.on("data", (chunk) => this.#input(chunk));
     socket.on("drain", () => this.#drained());
@@ -64,7 +66,7 @@ export class ControlConnection {
 
   #close(): void {
     this.#ended = true;
-    this.#followed.clear();
+    this.#subscriptions.close();
     this.#control.close();
   }
 
@@ -104,16 +106,11 @@ export class ControlConnection {
     else if ("actor" in line) this.#introduce(line.actor);
     else if ("call" in line) this.#call(line);
     else if ("subscribe" in line) this.#subscribe(line);
-    else this.#unsubscribe(line.id);
-  }
-
-  #unsubscribe(id: number): void {
-    this.#followed.get(id)?.subscription?.close();
-    this.#followed.delete(id);
+    else this.#subscriptions.remove(line.id);
   }
 
   #introduce(actor: string): void {
-    if (this.#calls > 0 || this.#followed.size > 0) return;
+    if (this.#calls > 0 || this.#subscriptions.size > 0) return;
     this.#control.close();
     this.#control = new LocalControl(this.#service, actor);
   }
@@ -139,55 +136,17 @@ export class ControlConnection {
   }
 
   #subscribe({ id, subscribe, params }: Extract<ParsedLine, { subscribe: string }>): void {
-    const followed: Followed = {
-      topic: subscribe as Topic,
-      subscription: undefined,
-      waiting: undefined,
-    };
     try {
-      if (this.#followed.has(id)) throw new ControlError(`subscription ${id} is there already`);
-      if (this.#followed.size >= MAX_SUBSCRIPTIONS)
-        throw new ControlError("too many subscriptions");
-      this.#followed.set(id, followed);
-      followed.subscription = this.#control.subscribe(followed.topic, params as never, (event) =>
-        this.#event(id, followed, event),
-      );
+      const begin = this.#subscriptions.add(id, subscribe as Topic);
+      // The control looks at both.
+      begin((tell) => this.#control.subscribe(subscribe as Topic, params as never, tell));
     } catch (error) {
-      if (this.#followed.get(id) === followed) this.#followed.delete(id);
       this.#fail(id, error);
     }
   }
 
-  #event(id: number, followed: Followed, event: unknown): void {
-    if (this.#ended || this.#followed.get(id) !== followed) return;
-    if (this.#socket.writableLength < EVENTS_WAIT && followed.waiting === undefined) {
-      this.send({ id, event });
-    } else if (followed.topic !== "log") {
-      followed.waiting = { event };
-    } else {
-      this.#keepRecords(id, followed, event as AuditRecord[]);
-    }
-  }
-
-  /** Each record is news: too many that wait end the subscription. */
-  #keepRecords(id: number, followed: Followed, records: readonly AuditRecord[]): void {
-    const waiting = (followed.waiting?.event ?? []) as readonly AuditRecord[];
-    if (waiting.length + records.length <= MAX_RECORDS) {
-      followed.waiting = { event: [...waiting, ...records] };
-      return;
-    }
-    followed.subscription?.close();
-    this.#followed.delete(id);
-    this.#fail(id, new ControlError("records came faster than they were read"));
-  }
-
   #drained(): void {
-    for (const [id, followed] of this.#followed) {
-      if (this.#socket.writableLength >= EVENTS_WAIT) return;
-      const { waiting } = followed;
-      followed.waiting = undefined;
-      if (waiting !== undefined) this.send({ id, event: waiting.event });
-    }
+    this.#subscriptions.flush();
     this.#continue();
   }
 }

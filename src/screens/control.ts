@@ -1,19 +1,12 @@
-import type { Control, Method, ServerLine, Subscription, Topic } from "../control/protocol.ts";
+import { ControlError } from "../control/errors.ts";
+import type { Control, Method, ServerLine, Topic } from "../control/protocol.ts";
+import { Subscriptions } from "../control/subscriptions.ts";
 import type { ScreenLine } from "./messages.ts";
 
 const MAX_CALLS = 32;
 const MAX_SUBSCRIPTIONS = 32;
 /** records of the audit trail kept for a screen that is slow */
 const MAX_RECORDS = 1000;
-
-interface Followed {
-  readonly topic: Topic;
-  subscription: Subscription | undefined;
-  /** the last event was not taken in yet */
-  busy: boolean;
-  /** what came meanwhile */
-  next: { readonly event: unknown } | undefined;
-}
 
 export interface ScreenControlOptions {
   readonly control: Control;
@@ -30,7 +23,14 @@ export interface ScreenControlOptions {
  */
 export class ScreenControl {
   readonly #options: ScreenControlOptions;
-  readonly #followed = new Map<number, Followed>();
+  readonly #subscriptions = new Subscriptions({
+    max: MAX_SUBSCRIPTIONS,
+    maxRecords: MAX_RECORDS,
+    send: (id, event) => this.#tell(id, event),
+    hasRoom: (id) => !this.#busy.has(id),
+  });
+  /** subscriptions whose last event was not taken in yet */
+  readonly #busy = new Set<number>();
   #calls = 0;
   #closed = false;
 
@@ -40,8 +40,7 @@ export class ScreenControl {
 
   receive(line: ScreenLine): void {
     if ("unsubscribe" in line) {
-      this.#followed.get(line.id)?.subscription?.close();
-      this.#followed.delete(line.id);
+      this.#remove(line.id);
       return;
     }
     const work = "call" in line ? this.#call(line.call, line.params) : this.#subscribe(line);
@@ -50,7 +49,6 @@ export class ScreenControl {
         if ("call" in line) this.#send({ id: line.id, result });
       },
       (error: unknown) => {
-        this.#followed.delete(line.id);
         this.#send({ id: line.id, error: this.#explain(error) });
       },
     );
@@ -58,23 +56,18 @@ export class ScreenControl {
 
   /** The screen has taken the event in. */
   seen(id: number): void {
-    const followed = this.#followed.get(id);
-    if (followed === undefined) return;
-    const { next } = followed;
-    followed.next = undefined;
-    followed.busy = next !== undefined;
-    if (next !== undefined) this.#send({ id, event: next.event });
+    this.#busy.delete(id);
+    this.#subscriptions.flush();
   }
 
   close(): void {
     this.#closed = true;
-    for (const { subscription } of this.#followed.values()) subscription?.close();
-    this.#followed.clear();
+    this.#subscriptions.close();
     this.#options.control.close();
   }
 
   async #call(method: Method, params: unknown): Promise<unknown> {
-    if (this.#calls >= MAX_CALLS) throw new Refused("too many questions at once");
+    if (this.#calls >= MAX_CALLS) throw new ControlError("too many questions at once");
     this.#calls += 1;
     try {
       await this.#checkAllowed();
@@ -89,35 +82,29 @@ export class ScreenControl {
     subscribe,
     params,
   }: Extract<ScreenLine, { subscribe: Topic }>): Promise<void> {
-    if (this.#followed.size >= MAX_SUBSCRIPTIONS) throw new Refused("too many subscriptions");
-    const followed: Followed = {
-      topic: subscribe,
-      subscription: undefined,
-      busy: false,
-      next: undefined,
-    };
-    this.#followed.set(id, followed);
-    await this.#checkAllowed();
-    // Given up meanwhile.
-    if (this.#followed.get(id) !== followed) return;
-    followed.subscription = this.#options.control.subscribe(subscribe, params as never, (event) =>
-      this.#event(id, followed, event),
-    );
+    const begin = this.#subscriptions.add(id, subscribe);
+    try {
+      await this.#checkAllowed();
+    } catch (error) {
+      this.#remove(id);
+      throw error;
+    }
+    begin((tell) => this.#options.control.subscribe(subscribe, params as never, tell));
   }
 
-  #event(id: number, followed: Followed, event: unknown): void {
-    if (this.#followed.get(id) !== followed) return;
-    if (followed.busy) {
-      followed.next = { event: merged(followed, event) };
-      return;
-    }
-    followed.busy = true;
+  #tell(id: number, event: unknown): void {
+    this.#busy.add(id);
     this.#send({ id, event });
   }
 
+  #remove(id: number): void {
+    this.#busy.delete(id);
+    this.#subscriptions.remove(id);
+  }
+
   async #checkAllowed(): Promise<void> {
-    if (!(await this.#options.allowed())) throw new Refused("you are not an admin any more");
-    if (this.#closed) throw new Refused("the screen is closed");
+    if (!(await this.#options.allowed())) throw new ControlError("you are not an admin any more");
+    if (this.#closed) throw new ControlError("the screen is closed");
   }
 
   #send(line: ServerLine): void {
@@ -125,21 +112,8 @@ export class ScreenControl {
   }
 
   #explain(error: unknown): { message: string; exitCode: number } {
-    const exitCode = (error as { exitCode?: unknown } | null)?.exitCode;
-    if (error instanceof Error && typeof exitCode === "number") {
-      return { message: error.message, exitCode };
-    }
+    if (error instanceof ControlError) return { message: error.message, exitCode: error.exitCode };
     this.#options.onError(error);
     return { message: "internal error", exitCode: 1 };
   }
-}
-
-class Refused extends Error {
-  readonly exitCode = 1;
-}
-
-/** Records of the trail are news each; everything else is a state, of which the newest counts. */
-function merged({ topic, next }: Followed, event: unknown): unknown {
-  if (topic !== "log" || next === undefined) return event;
-  return [...(next.event as unknown[]), ...(event as unknown[])].slice(-MAX_RECORDS);
 }
