@@ -85,7 +85,7 @@ export class InputDecoder {
     return this.#rest === "" ? null : "key";
   }
 
-  /** Takes what is there for complete: a lone Escape is the key. */
+  /** Takes the bytes so far as complete: a lone Escape is the key. */
   flush(): Input[] {
     const rest = this.#rest;
     const paste = this.#paste;

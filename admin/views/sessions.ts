@@ -95,7 +95,7 @@ function progress({ bytes, size }: TransferInfo, columns: number): { line: Line;
   return { line: [span(bar(part, columns), { fg: "cyan" }), span(text)], columns: width };
 }
 
-/** Time left; nothing when it can't be known. */
+/** Time left; empty when the size is not known. */
 function etaText({ bytes, size, bytesPerSecond }: TransferInfo): string {
   if (size === null || bytesPerSecond <= 0) return "";
   return spanText((Math.max(0, size - bytes) / bytesPerSecond) * 1000);

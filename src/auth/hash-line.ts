@@ -38,7 +38,7 @@ interface Site {
 /**
  * Those who wait for a hash. Sites take turns, within a site its sources, and each of those is
  * served in the order of coming: however many one has waiting, it delays another by one turn. When
- * the line is full, the newest of the largest part leaves for who has less in it.
+ * the line is full, the newest entry of the source with the most entries makes room.
  */
 export class HashLine {
   readonly #max: number;

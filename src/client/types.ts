@@ -227,7 +227,7 @@ export interface JournalEntry {
   readonly mtime: number;
   /** known good so far */
   readonly offset: number;
-  /** the name beside the target that it has until it is whole; undefined: its own already */
+  /** the name beside the target that the file has until it is whole; undefined: it has its own name */
   readonly part?: string;
   readonly preserve: boolean;
   readonly updatedAt: number;

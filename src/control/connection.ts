@@ -15,7 +15,7 @@ const MAX_SUBSCRIPTIONS = 64;
 const EVENTS_WAIT = 64 * 1024;
 /** Bytes not read yet above which nothing more is answered. */
 const ANSWERS_WAIT = 1024 * 1024;
-/** Records of the audit trail that wait for who reads slowly. */
+/** Records of the audit trail that wait for a program that reads slowly. */
 const MAX_RECORDS = 5_000;
 /** Who takes nothing for so long is gone. */
 const STALLED_MS = 60_000;

@@ -18,7 +18,7 @@ const KICKED = "The session was ended by an administrator";
 /** What `stop` gives running transfers when it isn't told. */
 export const STOP_GRACE_MS = 8_000;
 
-/** Who asks, and what is there to do it with. */
+/** Who asks, and what a method works with. */
 export interface Caller {
   readonly service: ControlService;
   readonly host: ControlHost;

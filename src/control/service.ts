@@ -174,7 +174,7 @@ export class ControlService {
     return this.#rescans.get(name) ?? { files: 0, bytes: 0, done: true };
   }
 
-  /** Notes how far a rescan is, for who follows it. */
+  /** Notes how far a rescan is, for those who follow it. */
   rescanned(name: string, progress: Rescan): void {
     this.#rescans.delete(name);
     this.#rescans.set(name, progress);

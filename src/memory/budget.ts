@@ -112,7 +112,7 @@ export class UserMemory {
     return this.#hasRoomFor(bytes) && (this.#waiting.size === 0 || this.#isServing);
   }
 
-  /** Counts what is there in any case. */
+  /** Takes bytes that are held already, whether there is room or not. */
   force(bytes: number): void {
     this.#used += bytes;
     this.#pool.move(bytes);
@@ -138,7 +138,7 @@ export class UserMemory {
     let isBlocked = false;
     try {
       for (const [resume, { session, bytes }] of [...this.#waiting]) {
-        // Nobody overtakes one that wants much, but sessions that have nothing.
+        // A session that wants much is overtaken only by sessions that hold nothing.
         isBlocked ||= !this.#hasRoomFor(bytes);
         if (session.used > 0 && isBlocked) continue;
         if (this.#waiting.delete(resume)) resume();
@@ -178,7 +178,7 @@ export class SessionMemory {
     return true;
   }
 
-  /** Counts what is there in any case. */
+  /** Takes bytes that are held already, whether there is room or not. */
   force(bytes: number): void {
     this.#used += bytes;
     this.user.force(bytes);

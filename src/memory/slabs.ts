@@ -168,8 +168,9 @@ function isFull({ room, pieces, free }: Block): boolean {
 }
 
 /**
- * Frees the memory now. Left to the collector it would stay for as long as the process idles, since
- * an idle process collects nothing; a message that can't arrive is freed with what it carries.
+ * Frees the memory now. Left to the collector the memory would stay for as long as the process idles,
+ * since an idle process collects nothing. So it goes into a message to a closed port, which is freed
+ * with the message.
  */
 function discard(memory: ArrayBuffer): void {
   const { port1, port2 } = new MessageChannel();

@@ -39,7 +39,7 @@ export class AdminShell implements ShellService {
   readonly #channel: SessionChannel;
   readonly #starting: Promise<void>;
   #size: PtySize;
-  /** takes the client's input; while nothing does it waits, and the client gets no credit for it */
+  /** takes the client's input; undefined: the input waits, and the client gets no credit for it */
   #input: ((chunk: Buffer) => void) | undefined;
   readonly #held = new Chunks();
   #eof = false;

@@ -33,7 +33,7 @@ export class Chores {
     this.#timers.push(timer);
   }
 
-  /** Begins nothing more; resolves when nothing is under way. */
+  /** Begins no chore any more; resolves when those under way are done. */
   async stop(): Promise<void> {
     for (const timer of this.#timers) clearInterval(timer);
     await Promise.all(this.#running);

@@ -65,7 +65,7 @@ export class AuditedFile implements OpenFile {
     return this.inner.inode;
   }
 
-  /** Whatever is asked of it from now on fails with this text; it can still be closed. */
+  /** Every later request to this file fails with this text; it can still be closed. */
   end(text: string): void {
     this.#ended ??= new FsError("EIO", text);
   }

@@ -5,7 +5,7 @@ import { decodeText, encodeText } from "./text.ts";
 /** What there is to complete to. Names are text as {@link decodeText} makes it. */
 export interface CompletionScope {
   readonly commands: readonly string[];
-  /** what is in a directory; nothing when it can't be read */
+  /** the names in a directory; none when it can't be read */
   entries(directory: string): AsyncIterable<{ readonly name: string; readonly directory: boolean }>;
 }
 

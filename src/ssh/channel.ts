@@ -104,7 +104,7 @@ export class SshChannel implements SessionChannel, Sender {
   get queuedBytes(): number {
     if (this.#closed) return 0;
     const queued = this.#queued + this.#errorBytes + this.#owner.outbox.pending;
-    // Also who has written nothing may wait for what other channels have queued.
+    // A channel that has written nothing may still wait for what the others have queued.
     if (queued > DRAIN_BYTES) this.#wasFull = true;
     return queued;
   }

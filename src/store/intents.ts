@@ -94,8 +94,9 @@ export class Intents {
   }
 
   /**
-   * With the write lock held nobody is between an intent and its booking: one that is not booked
-   * is of a process that died there, or could not book. It counts before its file is touched again.
+   * While this process holds the write lock, no other can be between an intent and its booking. So
+   * an intent that is not booked belongs to a process that died there or could not book it. It is
+   * booked before its file is touched again.
    * @param deed the one that the open transaction books itself
    */
   resolveAll(deed?: Deed<unknown>): void {

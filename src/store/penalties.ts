@@ -66,7 +66,7 @@ export class PenaltyStore {
     this.#expired = connection.prepare(
       "DELETE FROM penalties WHERE debt_until <= @now AND last_at < @before",
     );
-    // Who has least to wait goes first: many new addresses can't push out one that is refused.
+    // The address with least to wait is forgotten first: many new addresses can't push out a refused one.
     this.#surplus = connection.prepare(
       `DELETE FROM penalties WHERE source IN (
          SELECT source FROM penalties ORDER BY debt_until, last_at
@@ -111,7 +111,7 @@ export class PenaltyStore {
     return this.#newest.all(limit).map(toSource);
   }
 
-  /** Removes those that owe nothing and were not seen since `before`, then all but `maxSources`. */
+  /** Removes sources that owe nothing and were not seen since `before`, then all but `maxSources`. */
   async prune(now: number, before: number, maxSources: number): Promise<void> {
     await this.#writes.run(() => {
       this.#expired.run({ now, before });

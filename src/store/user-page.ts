@@ -45,7 +45,7 @@ interface Row extends Omit<ListedUser, "enabled" | "hasPassword"> {
   readonly hasPassword: number;
 }
 
-/** A quota of nothing is full; no quota comes before the emptiest. */
+/** A quota of 0 bytes counts as full. A user without a quota comes before the emptiest. */
 const PERCENT = `CASE WHEN u.quota_bytes IS NULL THEN -1.0
   WHEN u.quota_bytes = 0 THEN 1.0 ELSE CAST(u.used_bytes AS REAL) / u.quota_bytes END`;
 

@@ -32,7 +32,7 @@ import type { Stranger, StrangersPlace } from "./strangers.ts";
 
 /** Replies a client doesn't read: above this nothing more is read from it, in bytes. */
 const MAX_UNREAD = 8 * 1024 * 1024;
-/** The same for somebody who has not logged in, of whom there may be many. */
+/** The same before the login: such connections may be many. */
 const MAX_UNREAD_BEFORE_LOGIN = 64 * 1024;
 /** The same in packets: each costs some hundred bytes however small it is. */
 const MAX_UNREAD_PACKETS = 4_096;
@@ -212,7 +212,7 @@ export class SshConnection implements Peer, ChannelsOwner, Stranger {
     }
   }
 
-  /** That nobody has logged in here is not, or no more, to be charged to the address. */
+  /** The address is not charged when this connection ends without a login. */
   excuse(): void {
     this.#offence = undefined;
   }

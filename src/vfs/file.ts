@@ -123,7 +123,7 @@ export class HomeFile implements OpenFile {
 
   write(slices: readonly Buffer[], length: number, position: number): Promise<void> {
     if (this.#closing !== undefined || !this.flags.write) return Promise.reject(badHandle());
-    // POSIX: writing nothing does nothing, wherever.
+    // POSIX: a write of 0 bytes changes nothing, whatever its position.
     if (length === 0) return Promise.resolve();
     if (this.flags.append) return this.#append(slices, length);
     return this.#put(slices, length, position);
@@ -240,7 +240,7 @@ export class HomeFile implements OpenFile {
     );
   }
 
-  /** On a full disk only what is written over what is there needs no room. */
+  /** On a full disk only existing bytes can be written over. */
   #takesRoom(length: number, position: number): boolean {
     if (this.#disk.take(length)) return true;
     const { blocks, size } = fstatSync(this.#fd);

@@ -208,7 +208,7 @@ class Way {
     this.#paths.length = 1;
   }
 
-  /** @param target undefined: nothing stands there; the directory itself when there is no name */
+  /** @param target undefined when no entry has that name; the directory itself when there is no name */
   arrive(name: ByteString, target?: number): Place {
     const { path } = this;
     const inHome = this.ladder.depth === 0;

@@ -1,6 +1,6 @@
 /**
- * Buffers that are lent one at a time, in the order they are asked for: who has much to do asks again
- * for each piece, so that many share a few. They are let go of when nobody works on anything.
+ * Buffers that are lent one at a time, in the order they are asked for. Long work asks again for each
+ * piece, so that many users share a few buffers. The buffers are freed when no work is under way.
  */
 export class Pieces {
   readonly #size: number;

@@ -87,7 +87,7 @@ export class Disk {
     return true;
   }
 
-  /** For what needs no new room: it is written over what is there. */
+  /** For writes over existing bytes, which need no new room. */
   takeAnyway(bytes: number): void {
     this.#free -= bytes;
     this.#pending += bytes;

@@ -70,7 +70,7 @@ export class Person implements Prompts {
     const keyboard = this.keyboard();
     if (keyboard === undefined) return false;
     const lines = visibleLines(question);
-    // Also where notices are not wanted: nobody can agree to what was not shown.
+    // Shown even where notices are not wanted: a person can only agree to a text they have seen.
     for (const line of lines.slice(0, -1)) keyboard.show(line);
     for (;;) {
       const answer = await keyboard.line(`${lines.at(-1) ?? ""} (yes/no) `);

@@ -174,7 +174,7 @@ async function ownServerAt(store: Store, port: number): Promise<number | undefin
   return nodes.find(({ alive, listen }) => alive && listen.endsWith(`:${port}`))?.pid;
 }
 
-/** What nobody foresaw is logged; it must not end the sessions of all others. */
+/** An unforeseen error is logged; it must not end the sessions of everybody. */
 function keepRunning(log: Logger): void {
   process.on("uncaughtException", (err, origin) => {
     log.error({ err, origin }, "unexpected error, the server goes on; please report it");

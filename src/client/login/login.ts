@@ -277,7 +277,7 @@ class Login {
           void this.#answer(instructions, prompts, asked === 1).then(finish);
         },
       };
-      // A server that asked for nothing will not ask the next time.
+      // A server that let this client in without a question will not ask the next time either.
       if (asked === before || this.#typed === undefined) break;
     }
     while (asked < PASSWORD_TRIES && left.includes("password")) {

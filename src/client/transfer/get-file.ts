@@ -118,7 +118,7 @@ function openPart({ directory, names, progress, target }: GetPlace): number {
   if (made === undefined) directory.remove(names.own);
   const fd = made ?? directory.createFile(names.own);
   if (fd === undefined) throw new FileError(`${target}: is being written by somebody else`, true);
-  // At once: what is killed from here on leaves nothing that nobody knows.
+  // Written down at once: if the program is killed from here on, the journal still knows the file.
   progress.save(0);
   return fd;
 }
@@ -198,7 +198,7 @@ async function read(
 ): Promise<number> {
   const { connection, job, signal } = context;
   const onProgress = (position: number): void => {
-    // Who compares nothing at the end doesn't hash along either.
+    // Without a comparison at the end there is nothing to hash for.
     if (job.verify) check.follow(position);
     progress.at(position);
   };

@@ -7,7 +7,7 @@ import type { Claim, Journal, JournalKey, JournalState } from "./journal.ts";
 import type { LocalHasher } from "./local-hash.ts";
 import type { FileHash } from "./verify.ts";
 
-/** Smaller files are sent again from the start: that is quicker than looking what is there. */
+/** Smaller files are sent again from the start: that is quicker than comparing what has arrived. */
 export const JOURNAL_FROM = 1024 * 1024;
 
 /** The journal hears of progress so often, in milliseconds. */

@@ -183,7 +183,7 @@ async function openAt(
   const { WRITE, CREAT, TRUNC, EXCL } = OpenFlag;
   const fresh = instead === undefined ? TRUNC : EXCL;
   progress.part = path === target ? undefined : remoteName(path);
-  // Known before it is made, that a lost answer leaves nothing that nobody knows.
+  // Written down before the file is made: if the answer is lost, the journal still knows its name.
   if (instead !== undefined) progress.save(0);
   const flags = WRITE | CREAT | (start.offset === 0 ? fresh : 0);
   const handle = await operations.open(path, flags, mode).catch((error: unknown) => {
@@ -225,7 +225,7 @@ async function transfer(
   try {
     const bytes = await write(context, source, { operations, handle, from: known }, (position) => {
       known = position;
-      // Who compares nothing at the end doesn't hash along either.
+      // Without a comparison at the end there is nothing to hash for.
       if (job.verify) check.follow(position);
       progress.at(position);
     });
@@ -314,7 +314,7 @@ async function moveAside(context: TransferContext, path: string, target: string)
   return aside;
 }
 
-/** Renames over what is there, also where the server only renames to what is not. */
+/** Renames over an existing file, also where the server refuses to rename over one. */
 async function replace({ connection }: TransferContext, from: string, to: string): Promise<void> {
   try {
     await connection.rename(from, to);

@@ -4,7 +4,7 @@ import { LOCAL_TREE, type Named, remoteTree, type Tree } from "../place/glob.ts"
 import type { RemoteShell } from "./remote-shell.ts";
 import { lastWord, type Quote, quoteWord, type Word } from "./words.ts";
 
-/** How long a directory's names are taken for what is there. */
+/** How long a directory's names are remembered, in milliseconds. */
 const FRESH_MS = 5000;
 const MAX_CACHED = 50;
 /** Candidates given at most: nobody reads more. */

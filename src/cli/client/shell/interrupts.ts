@@ -39,7 +39,7 @@ export class Interrupts {
       process.off(signal, this.#listener);
   }
 
-  /** Stops the work under way; when there is none, or it doesn't stop, the process. */
+  /** Stops the work under way. When there is none, or the work doesn't stop, ends the process. */
   interrupt(): void {
     const now = performance.now();
     if (this.#work === undefined) this.#exit(FORCED_EXIT);
