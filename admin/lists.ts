@@ -2,7 +2,7 @@ import type {
   FailedLogins,
   Penalty,
   SessionInfo,
-  TransferInfo,
+  TransferView,
   UserInfo,
 } from "../src/control/protocol.ts";
 import { helpLines } from "./help.ts";
@@ -13,12 +13,12 @@ import { type Cursor, MIN_COLUMNS, MIN_ROWS, type Model, type ViewName } from ".
 export interface SessionItem {
   readonly session: SessionInfo;
   /** absent: the row of the session itself */
-  readonly transfer?: TransferInfo;
+  readonly transfer?: TransferView;
 }
 
 export interface TransferItem {
   readonly session: SessionInfo;
-  readonly transfer: TransferInfo;
+  readonly transfer: TransferView;
 }
 
 export type SecurityItem =

@@ -1,4 +1,4 @@
-import type { SessionInfo, TransferInfo } from "../../src/control/protocol.ts";
+import type { SessionInfo, TransferView } from "../../src/control/protocol.ts";
 import { dateText } from "../../src/text/figures.ts";
 import { call, opened, step } from "../dialogs.ts";
 import { spanText } from "../format.ts";
@@ -34,7 +34,7 @@ export function viewKey(model: Model, key: string): Step | undefined {
 function sessionKey(
   model: Model,
   session: SessionInfo,
-  transfer: TransferInfo | undefined,
+  transfer: TransferView | undefined,
   key: string,
 ): Step | undefined {
   switch (key) {
@@ -65,7 +65,7 @@ function askKick(model: Model, { id, user, remote }: SessionInfo, disable: boole
   });
 }
 
-function askEnd(model: Model, { id: session, user }: SessionInfo, transfer: TransferInfo): Model {
+function askEnd(model: Model, { id: session, user }: SessionInfo, transfer: TransferView): Model {
   const what = transfer.direction;
   return opened(model, {
     kind: "confirm",

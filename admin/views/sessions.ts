@@ -1,4 +1,4 @@
-import type { SessionInfo, TransferInfo } from "../../src/control/protocol.ts";
+import type { SessionInfo, TransferView } from "../../src/control/protocol.ts";
 import { agoText, bar, percentText, rateText, sizeText, spanText } from "../format.ts";
 import type { Frame } from "../frame.ts";
 import { sessionItems, transferItems } from "../lists.ts";
@@ -70,7 +70,7 @@ function sessionCells(session: SessionInfo, now: number, wide: boolean): CellTex
 }
 
 /** A transfer in one line: direction, path, bar, percent, rate, time left. */
-function transferLine(transfer: TransferInfo, columns: number): Line {
+function transferLine(transfer: TransferView, columns: number): Line {
   const { path, direction, bytesPerSecond } = transfer;
   const tail = progress(transfer, columns >= 100 ? 20 : 10);
   const rest = 1 + 1 + 10 + 1 + 8 + 1 + tail.columns + 1;
@@ -85,7 +85,7 @@ function transferLine(transfer: TransferInfo, columns: number): Line {
 }
 
 /** A bar and a percent where the size is known, else how much was moved. */
-function progress({ bytes, size }: TransferInfo, columns: number): { line: Line; columns: number } {
+function progress({ bytes, size }: TransferView, columns: number): { line: Line; columns: number } {
   const width = columns + 5;
   if (size === null || size === 0) {
     return { line: [span(sized(sizeText(bytes), width, "right"))], columns: width };
@@ -96,7 +96,7 @@ function progress({ bytes, size }: TransferInfo, columns: number): { line: Line;
 }
 
 /** Time left; empty when the size is not known. */
-function etaText({ bytes, size, bytesPerSecond }: TransferInfo): string {
+function etaText({ bytes, size, bytesPerSecond }: TransferView): string {
   if (size === null || bytesPerSecond <= 0) return "";
   return spanText((Math.max(0, size - bytes) / bytesPerSecond) * 1000);
 }
@@ -144,7 +144,7 @@ function transferColumns(wide: boolean): Column[] {
   ];
 }
 
-function transferCells(user: string, transfer: TransferInfo, wide: boolean): CellText[] {
+function transferCells(user: string, transfer: TransferView, wide: boolean): CellText[] {
   const { size, bytes } = transfer;
   const columns = wide ? 20 : 10;
   const known = size !== null && size > 0;

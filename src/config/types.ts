@@ -1,3 +1,4 @@
+import type { PenaltySettings } from "../auth/penalties.ts";
 import type { DigestSettings } from "../digests/types.ts";
 
 /** All settings, as the program uses them. Durations in milliseconds, sizes in bytes. */
@@ -55,24 +56,7 @@ export interface Config {
     /** the same for one address */
     readonly hashQueuePerAddress: number;
   };
-  readonly penalties: {
-    /** failed logins after which an address is refused; 0: no penalties */
-    readonly failures: number;
-    /** one of them is forgotten after so long */
-    readonly recovery: number;
-    /** the longest an address is refused */
-    readonly max: number;
-    /** what a connection without a login, or without SSH, counts: so much of `recovery` */
-    readonly noLogin: number;
-    readonly noSsh: number;
-    /** leading bits of an address that are one source */
-    readonly ipv4Prefix: number;
-    readonly ipv6Prefix: number;
-    /** addresses and networks that are never refused */
-    readonly exempt: readonly string[];
-    /** addresses remembered */
-    readonly maxSources: number;
-  };
+  readonly penalties: PenaltySettings;
   readonly admin: {
     /** which logins of admins get the admin screen in a shell */
     readonly overSsh: "publickey" | "any" | "off";

@@ -9,7 +9,7 @@ import type {
   ReloadResult,
   SettingInfo,
   TopicEvent,
-  TransferInfo,
+  TransferView,
 } from "./protocol.ts";
 
 /** A session of the server process, as the process itself knows it. */
@@ -17,7 +17,7 @@ export interface LiveSession {
   readonly id: number;
   /** milliseconds without a request or a byte moved */
   readonly idle: number;
-  readonly transfers: readonly TransferInfo[];
+  readonly transfers: readonly TransferView[];
 }
 
 /** Counted by the server process since its start. */

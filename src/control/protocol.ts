@@ -1,7 +1,8 @@
 import type { FailedLogins, Penalty } from "../auth/penalties.ts";
+import type { TransferView } from "../session/audited-file.ts";
 import type { AuditKind, AuditRecord, Role } from "../store/types.ts";
 
-export type { FailedLogins, Penalty };
+export type { FailedLogins, Penalty, TransferView };
 
 /**
  * What control offers, as types: the same for the socket (newline-delimited JSON), for the command
@@ -11,18 +12,6 @@ export type { FailedLogins, Penalty };
 
 /** Raised when a change of the shapes below would break an older client. */
 export const CONTROL_VERSION = 2;
-
-export interface TransferInfo {
-  /** names the transfer for `transfer.end`, within its session */
-  readonly id: number;
-  /** virtual path */
-  readonly path: string;
-  readonly direction: "upload" | "download";
-  readonly bytes: number;
-  /** null: not known (uploads: the client doesn't tell) */
-  readonly size: number | null;
-  readonly bytesPerSecond: number;
-}
 
 export interface SessionInfo {
   readonly id: number;
@@ -35,7 +24,7 @@ export interface SessionInfo {
   /** milliseconds without a request or a byte moved; null: not known (another process's session) */
   readonly idle: number | null;
   readonly node: string;
-  readonly transfers: readonly TransferInfo[];
+  readonly transfers: readonly TransferView[];
 }
 
 export interface UserInfo {

@@ -7,8 +7,9 @@ import type { AuditedFileSystem } from "./audited.ts";
 
 /** A file being transferred, as people see it. */
 export interface TransferView {
-  /** its number among those of the session */
+  /** names it among those of the session, as for `transfer.end` */
   readonly id: number;
+  /** virtual path */
   readonly path: string;
   readonly direction: "upload" | "download";
   readonly bytes: number;

@@ -1,6 +1,6 @@
 import type { Command } from "commander";
 import { connectControl } from "../../control/client.ts";
-import type { Control, SessionInfo, TransferInfo } from "../../control/protocol.ts";
+import type { Control, SessionInfo, TransferView } from "../../control/protocol.ts";
 import { sessionJson } from "../../control/views.ts";
 import { dateText } from "../../text/figures.ts";
 import { roundSize } from "../../text/units.ts";
@@ -111,7 +111,7 @@ function transferTable(io: Io, rows: readonly (readonly string[])[]): string {
   return `${paint(io, "dim", "Transfers:")}\n${table(io, columns, rows)}`;
 }
 
-function transferRow({ id, user }: SessionInfo, transfer: TransferInfo): string[] {
+function transferRow({ id, user }: SessionInfo, transfer: TransferView): string[] {
   const { direction, bytes, size, bytesPerSecond, path } = transfer;
   return [
     `${id}`,
