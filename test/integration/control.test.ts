@@ -291,11 +291,11 @@ describe("reload", () => {
     const first = login(both[0]);
     await first.ready;
     await expect(login(both[1]).ready).rejects.toThrow();
-    writeFileSync(file, "[limits]\nmax_sessions_per_user = 2\n[digests]\nqueue = 5\n");
+    writeFileSync(file, "[limits]\nmax_sessions_per_user = 2\n[digests]\nworkers = 2\n");
     const { code, out } = await moorage("reload", "--json");
     expect({ code, result: JSON.parse(out) }).toEqual({
       code: 0,
-      result: { applied: ["limits.max_sessions_per_user"], needRestart: ["digests.queue"] },
+      result: { applied: ["limits.max_sessions_per_user"], needRestart: ["digests.workers"] },
     });
     const second = await vi.waitFor(async () => {
       const again = login(both[1]);
