@@ -40,7 +40,9 @@ export async function administer<T>(
   return withStore(
     root,
     async (store) => {
-      if (settle) await recover(store, new Evidence(store.ledger));
+      const evidence = new Evidence(store.ledger);
+      store.ledger.setWitness(evidence);
+      if (settle) await recover(store, evidence);
       const passwords = new Passwords(config.auth);
       const users = new UserControl({
         store,

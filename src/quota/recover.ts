@@ -16,14 +16,23 @@ interface Journals {
  */
 export async function recover(store: Journals, witness: Witness): Promise<void> {
   const failures: unknown[] = [];
-  for (const { id } of await store.nodes.dead()) {
-    const before = failures.length;
-    const attempt = (work: Promise<unknown>) => work.catch((thrown) => failures.push(thrown));
-    await attempt(store.ledger.resolveIntent(id, witness));
+  const failed = new Set<string>();
+  const attempt = (id: string, work: Promise<unknown>): Promise<unknown> =>
+    work.catch((thrown: unknown) => {
+      failures.push(thrown);
+      failed.add(id);
+    });
+  const dead = await store.nodes.dead();
+  // All intents first: a file that one process removed may be one that another had open.
+  for (const { id } of dead) await attempt(id, store.ledger.resolveIntent(id, witness));
+  for (const { id } of dead) {
     for (const row of await store.ledger.journalOf(id)) {
-      await attempt(store.ledger.settle(row, () => witness.outcome(row), id));
+      await attempt(
+        id,
+        store.ledger.settle(row, () => witness.outcome(row), id),
+      );
     }
-    if (failures.length === before) await store.nodes.remove(id);
+    if (!failed.has(id)) await store.nodes.remove(id);
   }
   if (failures.length > 0) throw failures[0];
 }

@@ -204,9 +204,12 @@ export class LedgerStore {
   async settle(key: JournalKey, inspect: () => FileState, node = this.node): Promise<void> {
     await this.#writes.run(() => {
       const { userId, inode, row } = key;
+      const { size, linked } = inspect();
+      // Who took the last name away may have died before booking that. It is booked while this row
+      // is there: without it the removal would give the file's bytes back once more.
+      if (!linked) this.#intents.resolveAll();
       const { count, most, others } = this.#holders(key, node);
       if (this.#sql.dropRow.run({ userId, inode, row, node }).changes === 0) return;
-      const { size, linked } = inspect();
       let after = linked || count > 1 ? size : 0;
       if (count > 1) {
         after = Math.max(after, others ?? 0);
@@ -294,6 +297,8 @@ export class LedgerStore {
   /** Sets what a rescan found, if nothing was booked since `mark` was taken. */
   async correct(userId: number, mark: string, bytes: number, files: number): Promise<boolean> {
     return this.#writes.run(() => {
+      // What a process that died has done and not booked was counted on the disk already.
+      this.#intents.resolveAll();
       if (this.#mark(userId) !== mark) return false;
       this.#sql.setUsage.run({ userId, bytes, files });
       return true;

@@ -1,0 +1,85 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { writeFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import { recover } from "../../src/quota/recover.ts";
+import { rescan } from "../../src/quota/rescan.ts";
+import type { Account } from "../../src/store/types.ts";
+import { Evidence } from "../../src/vfs/evidence.ts";
+import { fromText } from "../../src/vfs/path.ts";
+import type { OpenFlags } from "../../src/vfs/types.ts";
+import { onDisk, TestInstance } from "../support/instance.ts";
+
+const PROGRAM = fileURLToPath(new URL("../support/dying-process.mjs", import.meta.url));
+const FLAGS: OpenFlags = {
+  read: true,
+  write: true,
+  append: false,
+  create: true,
+  truncate: false,
+  exclusive: false,
+};
+const SIZE = 300_000;
+
+let instance: TestInstance;
+let ann: Account;
+
+beforeEach(async () => {
+  instance = await TestInstance.create();
+  ann = await instance.addUser("ann", 10_000_000);
+  const home = await instance.home(ann);
+  for (const name of ["kept", "gone"]) {
+    const file = await home.open(fromText(name), FLAGS);
+    await file.write([Buffer.alloc(SIZE)], SIZE, 0);
+    await file.close();
+  }
+});
+
+afterEach(() => instance.close());
+
+function start(what: "open" | "remove"): ChildProcess {
+  return spawn(process.execPath, [PROGRAM, instance.root, "ann", what, "/gone"], {
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+}
+
+/** Another process removes the file and is killed before that is in the books. */
+async function removedWithoutBooking(): Promise<void> {
+  const [, signal] = await once(start("remove"), "exit");
+  expect(signal).toBe("SIGKILL");
+}
+
+async function expectExact(): Promise<void> {
+  const { usedBytes, usedFiles } = await instance.store.ledger.usage(ann.id);
+  expect({ bytes: usedBytes, files: usedFiles }).toEqual(onDisk(instance.path("ann")));
+}
+
+test("a file is closed that a dead process removed: its bytes are given back once", async () => {
+  const home = await instance.home(ann);
+  const file = await home.open(fromText("gone"), FLAGS);
+  await removedWithoutBooking();
+  await file.close();
+  await home.makeDirectory(fromText("later"));
+  await recover(instance.store, new Evidence(instance.store.ledger));
+  await expectExact();
+});
+
+test("both are dead, who had it open and who removed it: its bytes are given back once", async () => {
+  const opener = start("open");
+  await once(opener.stdout as NonNullable<typeof opener.stdout>, "data");
+  await removedWithoutBooking();
+  opener.kill("SIGKILL");
+  await once(opener, "exit");
+  await recover(instance.store, new Evidence(instance.store.ledger));
+  await expectExact();
+  expect(await instance.store.nodes.dead()).toEqual([]);
+});
+
+test("a home is counted after a dead process removed a file: it is taken off once", async () => {
+  await removedWithoutBooking();
+  writeFileSync(instance.path("ann", "by other means"), "x");
+  await rescan(instance.store, instance.root, ann);
+  await recover(instance.store, new Evidence(instance.store.ledger));
+  await expectExact();
+});
