@@ -9,8 +9,14 @@ import { readsWide, readWide, WIDE_DATA, type WideOptions } from "./wide-packets
 const MSG_KEX_FIRST = 20;
 const MSG_KEX_LAST = 49;
 
+/** The lists of a KEXINIT, ready to be sent. */
+interface KexInit {
+  readonly totalSize: number;
+  copyAllTo(payload: Buffer, at: number): void;
+}
+
 const { KexInit } = createRequire(import.meta.url)("ssh2/lib/protocol/kex.js") as {
-  KexInit: new (lists: object) => object;
+  KexInit: new (lists: object) => KexInit;
 };
 
 const DIRECTION = {
@@ -21,7 +27,7 @@ const DIRECTION = {
 };
 
 /** ssh2 adds ssh-rsa (SHA-1) to every RSA host key, so the offer is made here. */
-const OFFER = new KexInit({
+export const OFFER = new KexInit({
   kex: [...ALGORITHMS.kex, "kex-strict-s-v00@openssh.com"],
   serverHostKey: [...ALGORITHMS.serverHostKey],
   cs: DIRECTION,

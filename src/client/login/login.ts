@@ -7,6 +7,7 @@ import ssh2, {
   type NextAuthHandler,
 } from "ssh2";
 import { type ConnectionError, isBeforeHandshake } from "../../ssh/errors.ts";
+import { checkSsh2 } from "../../ssh/self-check.ts";
 import { visible } from "../../text/safe.ts";
 import { LoginError } from "../errors.ts";
 import { Line } from "../remote/line.ts";
@@ -101,6 +102,7 @@ class Login {
     const client = this.#client;
     let socket: Socket | undefined;
     try {
+      checkSsh2();
       return await new Promise<Line>((resolve, reject) => {
         this.#fail = (error) => {
           this.#failure ??= error;
