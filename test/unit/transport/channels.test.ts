@@ -151,9 +151,13 @@ describe("a channel is not opened", () => {
     expect(memory.user.used).toBe(900 * 1024 + SMALLEST_WINDOW);
   });
 
-  test("when the connection is gone", () => {
-    channels.close();
+  test("when the connection is gone, nor is any that was open heard", () => {
     open();
+    sent();
+    channels.close();
+    open(THEIRS + 1);
+    receive(Msg.CHANNEL_DATA, 0, Buffer.alloc(100));
+    receive(Msg.CHANNEL_CLOSE, 0);
     expect(sent()).toEqual([]);
   });
 });
