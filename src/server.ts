@@ -27,6 +27,7 @@ import { Sessions, STOPPING } from "./session/registry.ts";
 import { makeRouter } from "./session/routes.ts";
 import { ChangeWatcher } from "./session/watcher.ts";
 import { HAS_NATIVE_CIPHERS } from "./ssh/native-ciphers.ts";
+import { checkSsh2 } from "./ssh/self-check.ts";
 import type { Account, Change } from "./store/types.ts";
 import { FailedLogins } from "./transport/failed-logins.ts";
 import { type Fingerprint, type HostKey, loadHostKeys } from "./transport/host-keys.ts";
@@ -77,6 +78,7 @@ export interface RunningServer {
 
 /** Starts everything. Rejects when it can't listen or a host key can't be used. */
 export async function startServer(options: ServerOptions): Promise<RunningServer> {
+  checkSsh2();
   const { root, store, log } = options;
   const parts = makeParts(options);
   const { config, descriptors, disks } = parts;

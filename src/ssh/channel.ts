@@ -1,14 +1,9 @@
 import { DRAIN_BYTES, type SessionChannel } from "../channel.ts";
 import type { SessionMemory } from "../memory/budget.ts";
-import {
-  isRekeying,
-  type Protocol,
-  type RawChannel,
-  sendData,
-  sendErrorData,
-} from "./internals.ts";
+import { isRekeying, type Protocol, type RawChannel } from "./internals.ts";
 import type { Outbox, Sender } from "./outbox.ts";
 import { largestWindow, ReceiveWindow } from "./receive-window.ts";
+import { sendData, sendErrorData } from "./send.ts";
 import { WIDE_DATA } from "./wide-packets.ts";
 
 /**

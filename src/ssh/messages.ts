@@ -1,5 +1,6 @@
 import { Fields, MalformedMessage } from "./fields.ts";
-import { type Protocol, sendUnimplemented } from "./internals.ts";
+import type { Protocol } from "./internals.ts";
+import { sendUnimplemented } from "./send.ts";
 
 /** Message numbers (RFC 4250 section 4.1.2) that this server reads itself. */
 export const Message = {

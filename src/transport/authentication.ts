@@ -7,7 +7,8 @@ import { type Asker, HashQueueFull, NotWanted } from "../auth/passwords.ts";
 import { type Penalties, refusalText } from "../auth/penalties.ts";
 import { errorName } from "../errors.ts";
 import type { Login } from "../session/session.ts";
-import { DisconnectReason, type Protocol } from "../ssh/internals.ts";
+import { forgetAborted, type Protocol } from "../ssh/internals.ts";
+import { DisconnectReason } from "../ssh/send.ts";
 import type { FailedLogins } from "./failed-logins.ts";
 import { printable } from "./printable.ts";
 import { NO_PLACE, type StrangersPlace } from "./strangers.ts";
@@ -122,8 +123,7 @@ export class Authentication {
     let answered = false;
     context.on("abort", () => {
       const { disconnect, protocol } = this.#options;
-      // ssh2 forgets to drop the aborted method from its list, which then refuses the next one.
-      protocol._authsQueue.shift();
+      forgetAborted(protocol);
       if (answered) disconnect(DisconnectReason.protocolError, "Login request during a login");
     });
     context.prompt([PASSWORD_PROMPT], (answers: string[] | Error) => {

@@ -10,20 +10,15 @@ import { Refusal } from "../session/admission.ts";
 import type { Sessions } from "../session/registry.ts";
 import type { Router } from "../session/routes.ts";
 import type { Login, Peer, Session } from "../session/session.ts";
+import { type ConnectionError, isProtocolError } from "../ssh/errors.ts";
+import { adaptHandshake, offerAlgorithms } from "../ssh/handshake.ts";
 import { IdentGate } from "../ssh/ident-gate.ts";
-import {
-  adaptHandshake,
-  DisconnectReason,
-  hasSentKeys,
-  offerAlgorithms,
-  type Protocol,
-  protocolOf,
-  sendBanner,
-  sendDisconnect,
-} from "../ssh/internals.ts";
+import { interceptInput } from "../ssh/input.ts";
+import { hasSentKeys, type Protocol, protocolOf } from "../ssh/internals.ts";
 import { Messages } from "../ssh/messages.ts";
 import { Outbox } from "../ssh/outbox.ts";
 import { Rekeying } from "../ssh/rekeying.ts";
+import { DisconnectReason, sendBanner, sendDisconnect } from "../ssh/send.ts";
 import { Authentication } from "./authentication.ts";
 import { Channels, type ChannelsOwner } from "./channels.ts";
 import type { FailedLogins } from "./failed-logins.ts";
@@ -50,9 +45,6 @@ const MAX_IDENT_SHOWN = 255;
  * that. Afterwards one may have to compare a host key, and gets the time of a login.
  */
 const KEYS_MS = 30_000;
-
-/** Reasons of a client's DISCONNECT that say it can't read what came (RFC 4253 section 11.1). */
-const UNREADABLE: ReadonlySet<unknown> = new Set([2, 5]);
 
 /** For a client that is not let in though its login is right. */
 const NOT_STARTED = "The session could not be started: try again later";
@@ -119,7 +111,7 @@ export class SshConnection implements Peer, ChannelsOwner, Stranger {
     socket.on("end", () => this.#finish());
     socket.on("close", () => this.#closed());
     socket.on("drain", () => this.#resume());
-    this.#interceptInput();
+    interceptInput(socket, (chunk, pass) => this.#input(chunk, pass));
   }
 
   get gone(): AbortSignal {
@@ -271,18 +263,7 @@ export class SshConnection implements Peer, ChannelsOwner, Stranger {
     this.disconnect("The login took too long");
   }
 
-  /** Puts itself between the socket and the listener that ssh2 adds. */
-  #interceptInput(): void {
-    const socket = this.#socket;
-    const on = socket.on.bind(socket) as (event: string, listener: never) => Socket;
-    socket.on = (event: string, listener: never): Socket => {
-      if (event !== "data") return on(event, listener);
-      const parse = listener as (chunk: Buffer) => void;
-      return on(event, ((chunk: Buffer) => this.#input(chunk, parse)) as never);
-    };
-  }
-
-  #input(chunk: Buffer, parse: (chunk: Buffer) => void): void {
+  #input(chunk: Buffer, pass: (chunk: Buffer) => void): void {
     if (this.#ended) return;
     this.#onInput?.();
     if (this.#ended) return;
@@ -294,7 +275,7 @@ export class SshConnection implements Peer, ChannelsOwner, Stranger {
       this.#failed(error as Error);
       return;
     }
-    if (data !== undefined) parse(data);
+    if (data !== undefined) pass(data);
     if (this.#ended) return;
     this.#awaitLogin();
     this.#rekeying?.moved();
@@ -320,7 +301,7 @@ export class SshConnection implements Peer, ChannelsOwner, Stranger {
   }
 
   /** The socket or ssh2 gave up, or the client said why it does. */
-  #failed(error: Error & { level?: string; code?: unknown }): void {
+  #failed(error: ConnectionError): void {
     if (this.#ended) return;
     if (this.#channels !== undefined && isProtocolError(error)) {
       this.violation(printable(error.message, MAX_IDENT_SHOWN));
@@ -367,17 +348,4 @@ export class SshConnection implements Peer, ChannelsOwner, Stranger {
     this.#channels?.close();
     if (!this.#gone.signal.aborted) this.#gone.abort(new Error("the connection is gone"));
   }
-}
-
-/**
- * What ssh2 could not read, decrypt or understand, or the client says of what it got. Errors of the
- * socket and of our own code have a code or a name of their own.
- */
-function isProtocolError({
-  level,
-  code,
-  name,
-}: Error & { level?: string; code?: unknown }): boolean {
-  if (level !== undefined) return level === "protocol" || level === "handshake";
-  return UNREADABLE.has(code) || (code === undefined && name === "Error");
 }

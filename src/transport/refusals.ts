@@ -1,5 +1,5 @@
 import type { Socket } from "node:net";
-import { DisconnectReason, disconnectPayload } from "../ssh/internals.ts";
+import { DisconnectReason, disconnectPayload } from "../ssh/send.ts";
 
 /** How long a refused client has to read why, in milliseconds. */
 const LINGER_MS = 2_000;

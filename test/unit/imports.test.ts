@@ -103,7 +103,11 @@ const KEPT_TO: Readonly<Record<string, readonly string[]>> = {
 const FREE_TYPES = new Set(["pino"]);
 
 /** The files that need parts of ssh2 which only require() reaches. */
-const MAY_REQUIRE = new Set(["src/ssh/internals.ts", "src/ssh/native-ciphers.ts"]);
+const MAY_REQUIRE = new Set([
+  "src/ssh/handshake.ts",
+  "src/ssh/native-ciphers.ts",
+  "src/ssh/self-check.ts",
+]);
 
 const NO_DISK_FOR_SFTP = /^(node:)?(fs|fs\/promises|path|child_process|worker_threads|net)$/;
 const HIDDEN_IMPORT = /\bgetBuiltinModule\b|\b(import|require)\(\s*[^\s"]/;
@@ -291,8 +295,8 @@ describe("the check itself", () => {
     ["src/quota/a.ts", 'connection.prepare("UPDATE users SET used_bytes = 0");'],
     ["src/control/a.ts", "sql(`SELECT name\n  FROM users`);"],
     ["src/sftp/a.ts", 'const fs = createRequire(import.meta.url)("fs");'],
-    ["src/ssh/internals.ts", 'require("better-sqlite3");'],
-    ["src/ssh/internals.ts", "require(name);"],
+    ["src/ssh/handshake.ts", 'require("better-sqlite3");'],
+    ["src/ssh/handshake.ts", "require(name);"],
     ["src/sftp/a.ts", "const fs = await import(name);"],
   ];
   it.each(refused)("refuses in %s: %s", (file, line) => {
@@ -313,7 +317,7 @@ describe("the check itself", () => {
     ["src/auth/keys.ts", 'import ssh2 from "ssh2";'],
     ["src/client/a.ts", 'import { FrameQueue } from "../sftp/wire/frames.ts";'],
     ["src/client/a.ts", 'import { Outbox } from "../ssh/outbox.ts";'],
-    ["src/ssh/internals.ts", 'createRequire(import.meta.url); require("ssh2/lib/a.js");'],
+    ["src/ssh/handshake.ts", 'createRequire(import.meta.url); require("ssh2/lib/a.js");'],
     ["src/store/a.ts", 'connection.prepare("UPDATE users SET used_bytes = 0");'],
     ["src/quota/a.ts", "// one UPDATE users SET used_bytes a write would be too slow"],
     ["src/quota/a.ts", 'throw new Error("nothing to select from here");'],

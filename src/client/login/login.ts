@@ -6,6 +6,8 @@ import ssh2, {
   type ConnectConfig,
   type NextAuthHandler,
 } from "ssh2";
+import { type ConnectionError, isBeforeHandshake } from "../../ssh/errors.ts";
+import { checkSsh2 } from "../../ssh/self-check.ts";
 import { visible } from "../../text/safe.ts";
 import { LoginError } from "../errors.ts";
 import { Line } from "../remote/line.ts";
@@ -100,6 +102,7 @@ class Login {
     const client = this.#client;
     let socket: Socket | undefined;
     try {
+      checkSsh2();
       return await new Promise<Line>((resolve, reject) => {
         this.#fail = (error) => {
           this.#failure ??= error;
@@ -355,7 +358,7 @@ class Login {
     return new LoginError("unreachable", `${alias}: the server closed the connection`);
   }
 
-  #error(error: Error & { level?: string; code?: unknown }): void {
+  #error(error: ConnectionError): void {
     const { alias, port } = this.#settings;
     // One key less: the next one is tried.
     if (error.level === "agent") {
@@ -371,7 +374,7 @@ class Login {
     } else if (this.#step === "the login" && typeof error.code === "number") {
       const text = `${this.#name}: the server says: ${visible(error.message).slice(0, 200)}`;
       this.#fail(new LoginError("refused", text));
-    } else if (/before handshake/.test(error.message)) {
+    } else if (isBeforeHandshake(error)) {
       this.#fail(this.#closedEarly());
     } else this.#fail(this.#protocol(error.message));
   }

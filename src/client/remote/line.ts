@@ -3,17 +3,12 @@ import type { Client, ClientChannel } from "ssh2";
 import type { ByteChannel } from "../../channel.ts";
 import { MemoryBudget } from "../../memory/budget.ts";
 import { SMALLEST_PACKET, SshChannel } from "../../ssh/channel.ts";
-import {
-  adaptHandshake,
-  askWide,
-  protocolOf,
-  type RawChannel,
-  rawChannel,
-  sendBehindSubsystem,
-  socketOf,
-} from "../../ssh/internals.ts";
+import { isWithoutAnswer } from "../../ssh/errors.ts";
+import { adaptHandshake, askWide } from "../../ssh/handshake.ts";
+import { protocolOf, type RawChannel, rawChannel, socketOf } from "../../ssh/internals.ts";
 import { Outbox } from "../../ssh/outbox.ts";
 import { INITIAL_WINDOW } from "../../ssh/receive-window.ts";
+import { sendBehindSubsystem } from "../../ssh/send.ts";
 import { readsWide } from "../../ssh/wide-packets.ts";
 import { RemoteError } from "../errors.ts";
 
@@ -43,9 +38,6 @@ export interface CommandOutput {
   readonly stdout: string;
 }
 
-/** The public types hide the private parts that both of ssh2's ends share. */
-type Both = Parameters<typeof protocolOf>[0];
-
 /**
  * One SSH connection of ours: channels whose bytes go round ssh2's streams, as the server's do, and
  * a watch that ends a connection on which nothing comes any more.
@@ -66,7 +58,7 @@ export class Line {
   /** To be made right after `client.connect()`, before anything was exchanged. */
   constructor(client: Client) {
     this.#client = client;
-    const protocol = protocolOf(client as unknown as Both);
+    const protocol = protocolOf(client);
     adaptHandshake(protocol, { transient: (channel) => this.#adopted.has(channel) });
     askWide(protocol);
     this.#outbox = new Outbox(this.#socket);
@@ -88,11 +80,11 @@ export class Line {
 
   /** True while what the socket brings may lie in memory that is used again. */
   get readsWide(): boolean {
-    return readsWide(protocolOf(this.#client as unknown as Both));
+    return readsWide(protocolOf(this.#client));
   }
 
   get #socket(): Socket {
-    return socketOf(this.#client as unknown as Both);
+    return socketOf(this.#client);
   }
 
   /** Starts to ask a silent server whether it is still there. */
@@ -105,7 +97,7 @@ export class Line {
       silent = moved === seen ? silent + 1 : 0;
       seen = moved;
       if (silent > tries) this.destroy("the server does not answer any more");
-      else if (silent > 0) protocolOf(this.#client as unknown as Both).ping();
+      else if (silent > 0) protocolOf(this.#client).ping();
     }, intervalMs);
     this.#watch.unref();
   }
@@ -120,12 +112,12 @@ export class Line {
     const timer = setTimeout(() => this.destroy("the server does not answer"), CHANNEL_MS);
     const opened = new Promise<T>((resolve, reject) => {
       this.#orLost(reject, () => {
-        const sent = sendBehindSubsystem(protocolOf(this.#client as unknown as Both), first);
+        const sent = sendBehindSubsystem(protocolOf(this.#client), first);
         this.#client.subsys(name, (error, channel) => {
           const isSent = sent();
           if (error) return reject(this.#refused(name, error));
           // Two answers of the server were waited for: the channel's and the request's.
-          const raw = rawOf(channel);
+          const raw = rawChannel(channel);
           if (raw.outgoing.packetSize < SMALLEST_PACKET) {
             this.destroy("the server takes too small packets");
             return reject(new RemoteError(undefined, this.#reason, { lost: true }));
@@ -155,7 +147,7 @@ export class Line {
         this.#client.exec(command, (error, channel) => {
           if (error) return fail(this.#refused("exec", error));
           // Its number may have been an adopted one's; its reader keeps what it gets.
-          this.#adopted.delete(rawOf(channel).incoming.id);
+          this.#adopted.delete(rawChannel(channel).incoming.id);
           const late = setTimeout(() => channel.close(), limitMs);
           void collect(channel).then((output) => {
             clearTimeout(timer);
@@ -194,7 +186,7 @@ export class Line {
   }
 
   #refused(what: string, error: Error): RemoteError {
-    const lost = this.#gone || error.message === "No response from server";
+    const lost = this.#gone || isWithoutAnswer(error);
     return new RemoteError(undefined, `the server refuses ${what} (${error.message})`, { lost });
   }
 
@@ -207,7 +199,7 @@ export class Line {
     const adopted = new SshChannel(
       raw,
       {
-        protocol: protocolOf(this.#client as unknown as Both),
+        protocol: protocolOf(this.#client),
         outbox: this.#outbox,
         memory: this.#memory,
         roundTrip,
@@ -228,10 +220,6 @@ export class Line {
     for (const channel of this.#channels) channel.closedByPeer();
     this.#channels.clear();
   }
-}
-
-function rawOf(channel: ClientChannel): RawChannel {
-  return rawChannel(channel as unknown as Parameters<typeof rawChannel>[0]);
 }
 
 function collect(channel: ClientChannel): Promise<CommandOutput> {
