@@ -180,10 +180,15 @@ export class SshChannel implements SessionChannel, Sender {
     this.onClose();
   }
 
-  flush(): void {
-    if (this.#closed || isRekeying(this.#owner.protocol)) return;
+  flush(most: number): number {
+    if (this.#closed || isRekeying(this.#owner.protocol)) return 0;
     const { outgoing } = this.#raw;
+    const window = outgoing.window;
     while (outgoing.window > 0 && this.#queued + this.#errorBytes > 0) {
+      if (window - outgoing.window >= most) {
+        this.#owner.outbox.ready(this);
+        break;
+      }
       const error = this.#errors[0];
       const before = error === undefined ? this.#queued : error.behind - this.#sent;
       if (before > 0) this.#sendData(Math.min(before, outgoing.window, this.#maxPacket));
@@ -192,6 +197,7 @@ export class SshChannel implements SessionChannel, Sender {
     const done = this.#queued === 0 && this.#errorBytes === 0;
     if (done && this.#exitStatus !== undefined) this.#finish(this.#exitStatus);
     else this.#checkDrain();
+    return window - outgoing.window;
   }
 
   #sendData(length: number): void {

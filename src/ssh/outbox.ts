@@ -1,5 +1,6 @@
 import type { Socket } from "node:net";
 import type { SessionMemory } from "../memory/budget.ts";
+import { LoopShare } from "./loop-share.ts";
 import { freePacket } from "./packet-memory.ts";
 
 /** What a packet takes besides its bytes, at least: small ones cost more than what is in them. */
@@ -7,8 +8,12 @@ const PACKET_COST = 256;
 
 /** Something with bytes to send at the end of the turn. */
 export interface Sender {
-  /** Sends what can be sent now. */
-  flush(): void;
+  /**
+   * Sends what can be sent now. One that could send more calls {@link Outbox.ready} again.
+   * @param most bytes after which it is others' turn
+   * @returns bytes sent
+   */
+  flush(most: number): number;
   /** Some bytes of the connection have reached the kernel. */
   progress(): void;
 }
@@ -29,6 +34,7 @@ export class Outbox {
   readonly #socket: Socket;
   readonly #senders = new Set<Sender>();
   readonly #ready = new Set<Sender>();
+  readonly #share: LoopShare;
   #scheduled = false;
   #corked = false;
   #bytes = 0;
@@ -41,7 +47,8 @@ export class Outbox {
   #memory: SessionMemory | undefined;
 
   /** Takes over `socket.write`, which ssh2 calls for every packet. */
-  constructor(socket: Socket) {
+  constructor(socket: Socket, share = new LoopShare()) {
+    this.#share = share;
     this.#socket = socket;
     const write = socket.write.bind(socket) as (data: Buffer, done?: () => void) => boolean;
     socket.write = (data: Buffer | string | Uint8Array): boolean => {
@@ -124,10 +131,13 @@ export class Outbox {
   }
 
   #turn(): void {
+    const quantum = this.#share.quantum();
+    let sent = 0;
     try {
       for (const sender of this.#ready) {
+        if (sent >= quantum) break;
         this.#ready.delete(sender);
-        sender.flush();
+        sent += sender.flush(quantum - sent);
       }
     } catch (error) {
       // A timer's exception would end the process; this ends the connection.
@@ -138,6 +148,8 @@ export class Outbox {
         this.#corked = false;
         this.#socket.uncork();
       }
+      this.#share.moved(sent);
+      if (this.#ready.size > 0 && !this.#socket.destroyed) this.#schedule();
     }
   }
 

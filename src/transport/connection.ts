@@ -15,6 +15,7 @@ import { adaptHandshake, offerAlgorithms } from "../ssh/handshake.ts";
 import { IdentGate } from "../ssh/ident-gate.ts";
 import { interceptInput } from "../ssh/input.ts";
 import { hasSentKeys, type Protocol, protocolOf } from "../ssh/internals.ts";
+import { LoopShare } from "../ssh/loop-share.ts";
 import { Messages } from "../ssh/messages.ts";
 import { Outbox } from "../ssh/outbox.ts";
 import { Rekeying } from "../ssh/rekeying.ts";
@@ -67,6 +68,9 @@ export interface ConnectionServices {
 /** One TCP connection, from accept to close. */
 export class SshConnection implements Peer, ChannelsOwner, Stranger {
   readonly outbox: Outbox;
+  readonly #share = new LoopShare();
+  /** bytes read in this turn of the event loop */
+  #readInTurn = 0;
   readonly remote: string;
   client = "";
   readonly #address: string | undefined;
@@ -102,7 +106,7 @@ export class SshConnection implements Peer, ChannelsOwner, Stranger {
     this.#address = socket.remoteAddress;
     this.remote = formatRemote(socket.remoteAddress, socket.remotePort);
     this.#log = services.log;
-    this.outbox = new Outbox(socket);
+    this.outbox = new Outbox(socket, this.#share);
     socket.setNoDelay(true);
     socket.setKeepAlive(true, TCP_KEEPALIVE_MS);
     const { loginGrace } = services.config.limits;
@@ -279,8 +283,21 @@ export class SshConnection implements Peer, ChannelsOwner, Stranger {
     if (this.#ended) return;
     this.#awaitLogin();
     this.#rekeying?.moved();
-    if (this.#isUnread()) this.#socket.pause();
+    this.#share.moved(chunk.length);
+    if (this.#hadItsTurn(chunk.length) || this.#isUnread()) this.#socket.pause();
   }
+
+  /** The system would give up to 32 pieces of one connection in a row. */
+  #hadItsTurn(bytes: number): boolean {
+    if (this.#readInTurn === 0) setImmediate(this.#nextTurn);
+    this.#readInTurn += bytes;
+    return this.#readInTurn >= this.#share.quantum();
+  }
+
+  #nextTurn = (): void => {
+    this.#readInTurn = 0;
+    if (!this.#isUnread()) this.#resume();
+  };
 
   /** The keys are agreed on: from the connection's begin a login may take its time. */
   #awaitLogin(): void {

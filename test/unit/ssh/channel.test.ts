@@ -171,7 +171,7 @@ describe("what goes out", () => {
     expect(protocol.data.length).toBe(0);
     expect(protocol.sent).toEqual([]);
     protocol._kexinit = undefined;
-    channel.flush();
+    channel.flush(Number.POSITIVE_INFINITY);
     expect(protocol.data.length).toBe(1_000);
     expect(protocol.sent).toEqual(["exit-status 0", "EOF", "CLOSE"]);
   });

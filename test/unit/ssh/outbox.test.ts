@@ -32,11 +32,16 @@ afterEach(() => {
 class Recorder implements Sender {
   flushes = 0;
   steps = 0;
+  /** what one flush sends, and was allowed to */
+  sends = 0;
+  readonly most: number[] = [];
   onFlush: () => void = () => {};
 
-  flush(): void {
+  flush(most: number): number {
     this.flushes += 1;
+    this.most.push(most);
     this.onFlush();
+    return this.sends;
   }
 
   progress(): void {
@@ -84,6 +89,24 @@ describe("Outbox", () => {
     outbox.wake();
     await nextTurn();
     expect([a.flushes, b.flushes]).toEqual([1, 0]);
+  });
+
+  test("a turn ends when its quantum is sent: who is ready still comes in the next one", async () => {
+    const [first, second] = [new Recorder(), new Recorder()];
+    first.sends = 1024 * 1024;
+    first.onFlush = () => {
+      if (first.flushes < 3) outbox.ready(first);
+    };
+    for (const sender of [first, second]) outbox.add(sender);
+    outbox.ready(first);
+    outbox.ready(second);
+    await nextTurn();
+    expect([first.flushes, second.flushes]).toEqual([1, 0]);
+    await nextTurn();
+    // The one that sent before stands behind the other now.
+    expect([first.flushes, second.flushes]).toEqual([2, 1]);
+    await until(() => first.flushes === 3);
+    expect(Math.min(...first.most)).toBeGreaterThan(0);
   });
 
   test("end sends what was held back", async () => {
