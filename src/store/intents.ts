@@ -98,17 +98,20 @@ export class Intents {
    * an intent that is not booked belongs to a process that died there or could not book it. It is
    * booked before its file is touched again.
    * @param deed the one that the open transaction books itself
+   * @returns whether there was one
    */
-  resolveAll(deed?: Deed<unknown>): void {
+  resolveAll(deed?: Deed<unknown>): boolean {
     const witness = this.#witness;
-    if (witness === undefined) return;
+    if (witness === undefined) return false;
+    let any = false;
     const nodes = this.#sql.nodes.all() as { id: string; intent: number }[];
     for (const { id, intent } of nodes) {
       const own = id === this.#node;
       if (own && deed?.isDone) continue;
       const last = own ? this.#last : intentNumber(this.#directory, id);
-      if (last > intent) this.#resolve(id, intent, witness);
+      if (last > intent && this.#resolve(id, intent, witness)) any = true;
     }
+    return any;
   }
 
   /** The last intent of a dead process. {@link drop} it when the transaction is through. */
@@ -121,11 +124,13 @@ export class Intents {
     dropIntent(this.#directory, node);
   }
 
-  #resolve(node: string, booked: number, witness: Witness): void {
+  /** False when there is no such intent. */
+  #resolve(node: string, booked: number, witness: Witness): boolean {
     const intent = readIntent(this.#directory, node);
-    if (intent === undefined || intent.number <= booked) return;
+    if (intent === undefined || intent.number <= booked) return false;
     const user = this.#sql.userName.get({ userId: intent.userId }) as { name: string } | undefined;
     if (user !== undefined && witness.happened(intent, user.name)) this.#bookLate(intent);
     this.#sql.booked.run({ node, number: intent.number });
+    return true;
   }
 }

@@ -358,26 +358,34 @@ export class LedgerStore {
     }
   }
 
-  /** Runs what changes directory entries, once nothing that was done is left unbooked. */
+  /**
+   * Runs what changes directory entries, once nothing that was done is left unbooked. What others
+   * left is booked in a transaction of its own: after a crash between the two the disk shows this
+   * change only.
+   */
   async #changing<T>(deed: Deed<unknown>, act: () => T): Promise<T> {
-    const run = (): T => {
+    const run = (): { readonly done: T } | undefined => {
       if (this.#intents.hasUnbooked(deed)) throw new Unbooked();
-      this.#intents.resolveAll(deed);
-      return act();
+      return this.#intents.resolveAll(deed) ? undefined : { done: act() };
     };
+    const booked = (result: unknown): void => void (result && this.#intents.booked());
     for (;;) {
-      await this.#bookOwn();
+      await this.#bookOwn(deed);
       try {
-        return await this.#writes.run(run, { booked: () => this.#intents.booked() });
+        const result = await this.#writes.run(run, { booked });
+        if (result !== undefined) return result.done;
       } catch (thrown) {
         if (!(thrown instanceof Unbooked)) throw thrown;
       }
     }
   }
 
-  /** In a transaction of its own: the slot must not be written again before that is through. */
-  async #bookOwn(): Promise<void> {
-    if (!this.#intents.hasUnbooked()) return;
+  /**
+   * In a transaction of its own: the slot must not be written again before that is through.
+   * @param deed the one that is booked by its own transaction
+   */
+  async #bookOwn(deed?: Deed<unknown>): Promise<void> {
+    if (!this.#intents.hasUnbooked(deed)) return;
     const booked = (): void => this.#intents.booked();
     await this.#writes.run(() => this.#intents.resolveAll(), { booked });
   }

@@ -38,17 +38,19 @@ beforeEach(async () => {
 
 afterEach(() => instance.close());
 
-function start(what: "open" | "remove"): ChildProcess {
-  return spawn(process.execPath, [PROGRAM, instance.root, "ann", what, "/gone"], {
+function start(...what: ["open" | "remove" | "rename", ...paths: string[]]): ChildProcess {
+  return spawn(process.execPath, [PROGRAM, instance.root, "ann", ...what], {
     stdio: ["ignore", "pipe", "inherit"],
   });
 }
 
-/** Another process removes the file and is killed before that is in the books. */
-async function removedWithoutBooking(): Promise<void> {
-  const [, signal] = await once(start("remove"), "exit");
+/** Another process does that and is killed before it is in the books. */
+async function withoutBooking(...what: ["remove" | "rename", ...paths: string[]]): Promise<void> {
+  const [, signal] = await once(start(...what), "exit");
   expect(signal).toBe("SIGKILL");
 }
+
+const removedWithoutBooking = (): Promise<void> => withoutBooking("remove", "/gone");
 
 async function expectExact(): Promise<void> {
   const { usedBytes, usedFiles } = await instance.store.ledger.usage(ann.id);
@@ -66,7 +68,7 @@ test("a file is closed that a dead process removed: its bytes are given back onc
 });
 
 test("both are dead, who had it open and who removed it: its bytes are given back once", async () => {
-  const opener = start("open");
+  const opener = start("open", "/gone");
   await once(opener.stdout as NonNullable<typeof opener.stdout>, "data");
   await removedWithoutBooking();
   opener.kill("SIGKILL");
@@ -80,6 +82,23 @@ test("a home is counted after a dead process removed a file: it is taken off onc
   await removedWithoutBooking();
   writeFileSync(instance.path("ann", "by other means"), "x");
   await rescan(instance.store, instance.root, ann);
+  await recover(instance.store, new Evidence(instance.store.ledger));
+  await expectExact();
+});
+
+test("one dies after a removal, the next after putting another name of the file there: both count", async () => {
+  const home = await instance.home(ann);
+  await home.hardLink(fromText("gone"), fromText("other"));
+  await removedWithoutBooking();
+  await withoutBooking("rename", "/other", "/gone");
+  await recover(instance.store, new Evidence(instance.store.ledger));
+  await expectExact();
+});
+
+test("one dies after a rename, the next after moving the file on: both count", async () => {
+  await withoutBooking("rename", "/gone", "/kept");
+  await withoutBooking("rename", "/kept", "/moved");
+  await withoutBooking("remove", "/moved");
   await recover(instance.store, new Evidence(instance.store.ledger));
   await expectExact();
 });

@@ -1,6 +1,6 @@
-// A process that dies in the midst of its work: argv root, user, what. Runs the built code.
-// "open PATH": has the file open when it is killed. "remove PATH": has removed it and not booked that.
-import { lstatSync, unlinkSync } from "node:fs";
+// A process that dies in the midst of its work: argv root, user, what, path, target. Runs the built code.
+// "open": has the file open when it is killed. "remove", "rename": has done that and not booked it.
+import { lstatSync, renameSync, unlinkSync } from "node:fs";
 import { join } from "node:path";
 import { Ledger } from "../../dist/src/quota/ledger.js";
 import { openStore } from "../../dist/src/store/store.js";
@@ -10,34 +10,53 @@ import { homeOf } from "../../dist/src/vfs/homes.js";
 import { fromText } from "../../dist/src/vfs/path.js";
 import { inodeKey } from "../../dist/src/vfs/proc.js";
 
-const [root, user, what, path] = process.argv.slice(2);
+const [root, user, what, path, target = ""] = process.argv.slice(2);
 const store = await openStore(root, "server", "test");
 const account = await store.users.byName(user);
 const ledger = new Ledger(store.ledger, new Evidence(store.ledger));
-if (what === "open") {
-  const home = await openHome({ root, account, books: ledger });
-  const flags = {
-    read: true,
-    write: true,
-    append: false,
-    create: false,
-    truncate: false,
-    exclusive: false,
-  };
-  await home.open(fromText(path), flags);
-  process.stdout.write("open\n");
-  setInterval(() => {}, 1_000);
-} else {
-  const host = join(homeOf(root, user), path);
-  const stat = lstatSync(host, { bigint: true });
-  const victim = { inode: inodeKey(stat), size: Number(stat.size) };
-  await ledger.remove(
-    account.id,
-    { path: fromText(path) },
-    () => victim,
-    () => {
-      unlinkSync(host);
-      process.kill(process.pid, "SIGKILL");
-    },
-  );
+const flags = {
+  read: true,
+  write: true,
+  append: false,
+  create: false,
+  truncate: false,
+  exclusive: false,
+};
+const host = (name) => join(homeOf(root, user), name);
+
+/** What removing the name frees; undefined when there is none. */
+function inspect(name) {
+  const stat = lstatSync(host(name), { bigint: true, throwIfNoEntry: false });
+  if (stat === undefined) return undefined;
+  return { inode: inodeKey(stat), size: stat.nlink === 1n ? Number(stat.size) : 0 };
 }
+
+function die() {
+  process.kill(process.pid, "SIGKILL");
+}
+
+const acts = {
+  async open() {
+    const home = await openHome({ root, account, books: ledger });
+    await home.open(fromText(path), flags);
+    process.stdout.write("open\n");
+    setInterval(() => {}, 1_000);
+  },
+  remove() {
+    const perform = () => {
+      unlinkSync(host(path));
+      die();
+    };
+    return ledger.remove(account.id, { path: fromText(path) }, () => inspect(path), perform);
+  },
+  rename() {
+    const perform = () => {
+      renameSync(host(path), host(target));
+      die();
+    };
+    const { inode } = inspect(path);
+    const [from, to] = [fromText(path), fromText(target)];
+    return ledger.rename(account.id, from, to, inode, () => inspect(target), perform);
+  },
+};
+await acts[what]();
