@@ -1,6 +1,4 @@
 import type { Digests } from "../digests/types.ts";
-import type { SessionMemory } from "../memory/budget.ts";
-import type { Turn } from "../turn.ts";
 import type { ByteString } from "../vfs/path.ts";
 import type { UserFileSystem } from "../vfs/types.ts";
 import type { Handles } from "./handles.ts";
@@ -16,10 +14,6 @@ export interface OperationContext {
   readonly columns: ByteString;
   /** undefined: there is no check-file */
   readonly digests: Digests | undefined;
-  /** the share of the event loop that all channels of the user have together */
-  readonly turn: Turn;
-  /** what the session may hold for its client: replies count there */
-  readonly memory: SessionMemory;
   /** aborted when the channel ends: for what takes long */
   readonly signal: AbortSignal;
   /** something goes on, though no request has arrived */
@@ -28,16 +22,3 @@ export interface OperationContext {
 
 /** Does one request and resolves to its reply frame; what it throws becomes a STATUS. */
 export type Operation = (context: OperationContext, id: number, request: Reader) => Promise<Buffer>;
-
-/**
- * What may run beside what. "observe" changes nothing and may overlap other such requests;
- * "serial" waits for all before it and holds back all behind it.
- */
-export type Kind = "observe" | "serial";
-
-/** One line of the dispatch table. */
-export interface Request {
-  readonly name: string;
-  readonly kind: Kind;
-  readonly run: Operation;
-}

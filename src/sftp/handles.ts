@@ -2,6 +2,9 @@ import { setImmediate as turn } from "node:timers/promises";
 import { FsError } from "../errors.ts";
 import type { OpenDirectory, OpenFile } from "../vfs/types.ts";
 
+/** {@link FileHandle.expectedEnd} before the first read. */
+export const UNKNOWN_END = -1;
+
 export interface FileHandle {
   readonly kind: "file";
   readonly file: OpenFile;

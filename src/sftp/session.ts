@@ -54,14 +54,13 @@ export function serveSftp(
     handles,
     columns,
     digests: options.digests,
-    turn: options.turn ?? new Turn(),
-    memory: options.memory ?? plentyOfMemory(),
     signal: ending.signal,
     onActivity: () => options.onActivity?.(),
     linkFirst: sendsLinkFirst(options.clientIdent),
   };
   const report = (text: string) => options.onError?.(text);
-  const scheduler = new Scheduler(channel, context, context.onActivity, report);
+  const { turn = new Turn(), memory = plentyOfMemory() } = options;
+  const scheduler = new Scheduler(channel, context, turn, memory, report);
 
   let gone = false;
   let closing: Promise<void> | undefined;

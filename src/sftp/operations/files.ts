@@ -1,7 +1,7 @@
 import { FsError } from "../../errors.ts";
 import type { OpenFlags } from "../../vfs/types.ts";
 import type { Operation } from "../context.ts";
-import { UNKNOWN_END } from "../reads.ts";
+import { UNKNOWN_END } from "../handles.ts";
 import { attrsReply, handleReply, okReply } from "../replies.ts";
 import { readAttrs, toChange } from "../wire/attrs.ts";
 import { OpenFlag } from "../wire/constants.ts";

@@ -57,6 +57,11 @@ export class FrameQueue {
     return this.#size < 4 ? -1 : this.u32(0);
   }
 
+  /** Whether the next frame is here as a whole. */
+  get hasFrame(): boolean {
+    return this.#size >= 4 && this.#size >= 4 + this.u32(0);
+  }
+
   /** The byte `at` bytes into what waits; the caller has checked that it is there. */
   u8(at: number): number {
     let index = this.#first;
@@ -78,6 +83,11 @@ export class FrameQueue {
     );
   }
 
+  /** Removes the next frame and gives it in one piece, its length field included. */
+  takeFrame(): Buffer {
+    return this.take(4 + this.nextLength());
+  }
+
   /** Removes `length` bytes and gives them in one piece. */
   take(length: number): Buffer {
     const chunk = this.#chunks[this.#first];
@@ -91,27 +101,21 @@ export class FrameQueue {
     return Buffer.concat(slices, length);
   }
 
-  /** Removes `length` bytes and adds them to `into` as they lie in memory: no copy. */
-  takeSlices(length: number, into: Buffer[]): void {
+  /** Removes `length` bytes and adds them to `into`, if given, as they lie in memory: no copy. */
+  takeSlices(length: number, into?: Buffer[]): void {
     let missing = length;
     while (missing > 0) {
       const chunk = this.#chunks[this.#first] as Buffer;
       const here = Math.min(missing, chunk.length - this.#offset);
       const whole = here === chunk.length;
-      into.push(whole ? chunk : chunk.subarray(this.#offset, this.#offset + here));
+      into?.push(whole ? chunk : chunk.subarray(this.#offset, this.#offset + here));
       this.#advance(chunk, here);
       missing -= here;
     }
   }
 
   skip(length: number): void {
-    let missing = length;
-    while (missing > 0) {
-      const chunk = this.#chunks[this.#first] as Buffer;
-      const here = Math.min(missing, chunk.length - this.#offset);
-      this.#advance(chunk, here);
-      missing -= here;
-    }
+    this.takeSlices(length);
   }
 
   clear(): void {

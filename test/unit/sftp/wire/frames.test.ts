@@ -40,6 +40,19 @@ describe("FrameQueue", () => {
     }
   });
 
+  it("knows when a frame is whole, and takes it with its length", () => {
+    const frames = new FrameQueue();
+    const frame = Buffer.from([0, 0, 0, 3, 7, 8, 9]);
+    for (const byte of frame) {
+      expect(frames.hasFrame).toBe(false);
+      frames.push(Buffer.from([byte]));
+    }
+    frames.push(Buffer.alloc(4));
+    expect([frames.hasFrame, frames.takeFrame()]).toEqual([true, frame]);
+    expect([frames.hasFrame, frames.takeFrame()]).toEqual([true, Buffer.alloc(4)]);
+    expect([frames.hasFrame, frames.size]).toEqual([false, 0]);
+  });
+
   it("gives large chunks out as they came, without a copy", () => {
     const frames = new FrameQueue();
     const chunks = [Buffer.alloc(8192, 1), Buffer.alloc(8192, 2)];
