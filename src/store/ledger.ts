@@ -16,11 +16,10 @@ import { freeBytes, slackFor } from "./slack.ts";
 import type { Writes } from "./writes.ts";
 
 export type { Intent, JournalKey, JournalRow, OpenedRow };
-
 /** Why a file may not grow. */
 export type Denial = Usage | "frozen";
 
-/** What was done is not booked yet: that comes first, in a transaction of its own. */
+/** What was done is not booked yet: that comes first. */
 class Unbooked extends Error {}
 
 /**
@@ -205,8 +204,7 @@ export class LedgerStore {
     await this.#writes.run(() => {
       const { userId, inode, row } = key;
       const { size, linked } = inspect();
-      // Who took the last name away may have died before booking that. It is booked while this row
-      // is there: without it the removal would give the file's bytes back once more.
+      // A removal that a dead process did not book is booked while this row keeps the bytes charged.
       if (!linked) this.#intents.resolveAll();
       const { count, most, others } = this.#holders(key, node);
       if (this.#sql.dropRow.run({ userId, inode, row, node }).changes === 0) return;
