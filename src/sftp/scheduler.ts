@@ -8,7 +8,7 @@ import { errorReply } from "./replies.ts";
 import { ReplyOrder } from "./reply-order.ts";
 import type { Kind, Request } from "./request.ts";
 import { greet } from "./version.ts";
-import { FRAME_SLACK, MAX_PACKET, PacketType } from "./wire/constants.ts";
+import { MAX_FRAME, PacketType } from "./wire/constants.ts";
 import { FrameQueue } from "./wire/frames.ts";
 
 /** How a channel's requests end: the client has no more, or broke the protocol. */
@@ -105,7 +105,7 @@ export class Scheduler {
     this.#settle();
   };
 
-  /** Others come first when this user has had its share of the turn; nobody waits for nothing. */
+  /** Others come first when this user has had its share of the turn, but only when there is work. */
   #mayGoOn(): boolean {
     return this.#frames.size > 0 && this.#turn.mayGoOn(this.#pump);
   }
@@ -114,7 +114,7 @@ export class Scheduler {
   #step(): boolean {
     const length = this.#frames.nextLength();
     if (length === -1 || this.#ending === "error") return false;
-    if (length === 0 || length > MAX_PACKET + FRAME_SLACK) {
+    if (length === 0 || length > MAX_FRAME) {
       return this.#fail(`a frame of ${length} bytes`);
     }
     if (!this.#frames.hasFrame) return false;

@@ -1,7 +1,7 @@
 import type { ByteChannel } from "../../channel.ts";
 import {
   DATA_HEADER,
-  FRAME_SLACK,
+  MAX_FRAME,
   MAX_PACKET,
   PacketType,
   StatusCode,
@@ -186,7 +186,7 @@ export class SftpClientChannel {
   #begin(): void {
     const head = this.#head;
     const frame = 4 + head.readUInt32BE(0);
-    if (frame < REPLY_HEADER || frame > MAX_PACKET + FRAME_SLACK) {
+    if (frame < REPLY_HEADER || frame > MAX_FRAME) {
       this.fail("the server does not speak SFTP");
       return;
     }

@@ -3,7 +3,7 @@ import type { OpenFile } from "../../vfs/types.ts";
 import type { OperationContext } from "../context.ts";
 import { okReply } from "../replies.ts";
 import { type Request, takeFields } from "../request.ts";
-import { PacketType } from "../wire/constants.ts";
+import { MAX_FRAME, PacketType } from "../wire/constants.ts";
 import type { FrameQueue } from "../wire/frames.ts";
 import { joinU64, type Reader } from "../wire/reader.ts";
 import { type WritePart, writeParts } from "./write-batch.ts";
@@ -54,7 +54,8 @@ function refuse(request: Reader): never {
 /** Of the WRITE at the head of the queue; undefined when that is not one with a handle of ours. */
 function peekHeader(frames: FrameQueue): Header | undefined {
   const frameBytes = 4 + frames.nextLength();
-  if (frameBytes < HEADER || frames.u8(4) !== PacketType.WRITE) return undefined;
+  if (frameBytes < HEADER || frameBytes > 4 + MAX_FRAME || frames.u8(4) !== PacketType.WRITE)
+    return undefined;
   const length = frames.u32(29);
   if (frames.u32(9) !== HANDLE_BYTES || length > frameBytes - HEADER) return undefined;
   return {

@@ -72,7 +72,10 @@ export const AttrFlag = {
 export const MAX_PACKET = 256 * 1024;
 
 /** What a frame may have beyond {@link MAX_PACKET}: a client with 256 KiB of data adds its header. */
-export const FRAME_SLACK = 1024;
+const FRAME_SLACK = 1024;
+
+/** The longest frame that is taken, in bytes behind its length field. */
+export const MAX_FRAME = MAX_PACKET + FRAME_SLACK;
 
 /** The most bytes one READ answers and one WRITE is told to send: MAX_PACKET less room for headers. */
 export const MAX_DATA = MAX_PACKET - 1024;

@@ -3,6 +3,7 @@ import { FsError } from "../../../../src/errors.ts";
 import type { OperationContext } from "../../../../src/sftp/context.ts";
 import { Handles } from "../../../../src/sftp/handles.ts";
 import { write } from "../../../../src/sftp/operations/write.ts";
+import { MAX_FRAME } from "../../../../src/sftp/wire/constants.ts";
 import { FrameQueue } from "../../../../src/sftp/wire/frames.ts";
 import type { OpenFile } from "../../../../src/vfs/types.ts";
 import { Requests, u64 } from "../../../support/sftp-client-packets.ts";
@@ -149,4 +150,15 @@ describe("a WRITE that is refused", () => {
       expect(frames.size).toBe(0);
     }
   });
+});
+
+it("takes no frame along that is longer than any may be: it ends the channel when its turn comes", async () => {
+  const { file, asked } = full(10_000_000, false);
+  const requests = new Requests();
+  const frames = new FrameQueue();
+  frames.push(requests.write(u64(1), 0, Buffer.alloc(10)));
+  frames.push(requests.write(u64(1), 10, Buffer.alloc(MAX_FRAME)));
+  expect(await start(file, frames)).toEqual([OK]);
+  expect(asked).toEqual([10]);
+  expect(frames.nextLength()).toBeGreaterThan(MAX_FRAME);
 });
