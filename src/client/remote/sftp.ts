@@ -2,7 +2,6 @@ import type { ByteChannel } from "../../channel.ts";
 import {
   DATA_HEADER,
   MAX_FRAME,
-  MAX_PACKET,
   PacketType,
   StatusCode,
   VERSION,
