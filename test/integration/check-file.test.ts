@@ -1,10 +1,9 @@
 import { createHash, randomBytes } from "node:crypto";
-import { truncateSync, writeFileSync } from "node:fs";
+import { readdirSync, readlinkSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
 import { crc32 } from "node:zlib";
 import type { Client } from "ssh2";
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
 import { DIGEST_ALGORITHMS } from "../../src/digests/types.ts";
 import { PacketType, StatusCode } from "../../src/sftp/wire/constants.ts";
 import { startTestServer, type TestServer } from "../support/server.ts";
@@ -14,6 +13,9 @@ import { login, openSubsystem } from "../support/ssh-client.ts";
 
 const MIB = 1024 * 1024;
 const DATA = randomBytes(3 * MIB + 1000);
+
+/** For a busy machine. */
+const PATIENCE = { timeout: 10_000 };
 
 let server: TestServer;
 let connection: Client;
@@ -43,6 +45,18 @@ function check(name: string, what: string | Buffer, list: string, range: Range =
   const [position = 0, length = 0, block = 0] = range;
   const fields = [str(what), str(list), u64(position), u64(length), u32(block)];
   return client.requests.extended(name, ...fields);
+}
+
+/** Does this process, and so the server, have the file open? */
+function isOpen(path: string): boolean {
+  return readdirSync("/proc/self/fd").some((fd) => {
+    try {
+      return readlinkSync(`/proc/self/fd/${fd}`) === path;
+    } catch {
+      // The descriptor of the listing itself is gone.
+      return false;
+    }
+  });
 }
 
 const byName = (list: string, range?: Range, path = "f") =>
@@ -226,11 +240,10 @@ describe("check-file", () => {
     writeFileSync(large, "");
     truncateSync(large, 1024 * 1024 * MIB);
     client.send(check("check-file-name", "huge", "sha512"));
-    await sleep(100);
-    const sessions = () => server.server.sessions();
-    expect(await sessions()).not.toHaveLength(0);
+    await vi.waitFor(() => expect(isOpen(large)).toBe(true), PATIENCE);
     connection.end();
-    while ((await sessions()).length > 0) await sleep(10);
+    await vi.waitFor(async () => expect(await server.server.sessions()).toEqual([]), PATIENCE);
+    expect(isOpen(large)).toBe(false);
     expect(await server.store.ledger.journalOf(server.store.nodeId)).toEqual([]);
   });
 });

@@ -3,9 +3,8 @@ import { once } from "node:events";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
 import type { SFTPWrapper } from "ssh2";
-import { afterEach, beforeEach, expect, test } from "vitest";
+import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { recover } from "../../src/quota/recover.ts";
 import { Evidence } from "../../src/vfs/evidence.ts";
 import { onDisk } from "../support/instance.ts";
@@ -52,7 +51,8 @@ async function stuckServer(): Promise<SpawnedServer> {
   });
   const data = Buffer.alloc(200_000, 1);
   sftp.write(handle, data, 0, data.length, 0, () => {});
-  while (!server.output().includes("stuck")) await sleep(10);
+  const { output } = server;
+  await vi.waitFor(() => expect(output()).toContain("stuck"), { timeout: 20_000 });
   return server;
 }
 
