@@ -7,7 +7,7 @@ import type { SFTPWrapper } from "ssh2";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { recover } from "../../src/quota/recover.ts";
 import { Evidence } from "../../src/vfs/evidence.ts";
-import { onDisk } from "../support/instance.ts";
+import { booksEqualDisk } from "../support/books.ts";
 import {
   type EmptyInstance,
   openInstance,
@@ -59,9 +59,7 @@ async function stuckServer(): Promise<SpawnedServer> {
 /** The books are right after the next recovery, as after a crash. */
 async function expectExact(): Promise<void> {
   await recover(instance.store, new Evidence(instance.store.ledger));
-  const id = (await instance.store.users.byName("ann"))?.id ?? 0;
-  const { usedBytes, usedFiles } = await instance.store.ledger.usage(id);
-  expect({ bytes: usedBytes, files: usedFiles }).toEqual(onDisk(instance.home("ann")));
+  await booksEqualDisk(instance);
 }
 
 test("a second signal ends a server whose thread hangs in a system call", async () => {
