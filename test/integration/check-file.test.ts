@@ -1,11 +1,12 @@
 import { createHash, randomBytes } from "node:crypto";
-import { readdirSync, readlinkSync, truncateSync, writeFileSync } from "node:fs";
+import { truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { crc32 } from "node:zlib";
 import type { Client } from "ssh2";
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
 import { DIGEST_ALGORITHMS } from "../../src/digests/types.ts";
 import { PacketType, StatusCode } from "../../src/sftp/wire/constants.ts";
+import { openPaths } from "../support/descriptors.ts";
 import { startTestServer, type TestServer } from "../support/server.ts";
 import { duplexWire, SftpClient } from "../support/sftp-client.ts";
 import { type Reply, str, u32, u64 } from "../support/sftp-client-packets.ts";
@@ -45,18 +46,6 @@ function check(name: string, what: string | Buffer, list: string, range: Range =
   const [position = 0, length = 0, block = 0] = range;
   const fields = [str(what), str(list), u64(position), u64(length), u32(block)];
   return client.requests.extended(name, ...fields);
-}
-
-/** Does this process, and so the server, have the file open? */
-function isOpen(path: string): boolean {
-  return readdirSync("/proc/self/fd").some((fd) => {
-    try {
-      return readlinkSync(`/proc/self/fd/${fd}`) === path;
-    } catch {
-      // The descriptor of the listing itself is gone.
-      return false;
-    }
-  });
 }
 
 const byName = (list: string, range?: Range, path = "f") =>
@@ -240,10 +229,10 @@ describe("check-file", () => {
     writeFileSync(large, "");
     truncateSync(large, 1024 * 1024 * MIB);
     client.send(check("check-file-name", "huge", "sha512"));
-    await vi.waitFor(() => expect(isOpen(large)).toBe(true), PATIENCE);
+    await vi.waitFor(() => expect(openPaths()).toContain(large), PATIENCE);
     connection.end();
     await vi.waitFor(async () => expect(await server.server.sessions()).toEqual([]), PATIENCE);
-    expect(isOpen(large)).toBe(false);
+    expect(openPaths()).not.toContain(large);
     expect(await server.store.ledger.journalOf(server.store.nodeId)).toEqual([]);
   });
 });

@@ -1,16 +1,10 @@
 import { createHash, randomBytes } from "node:crypto";
-import {
-  readdirSync,
-  readFileSync,
-  readlinkSync,
-  statSync,
-  truncateSync,
-  writeFileSync,
-} from "node:fs";
+import { readFileSync, statSync, truncateSync, writeFileSync } from "node:fs";
 import { describe, expect, it, vi } from "vitest";
 import type { DigestAlgorithm } from "../../src/digests/types.ts";
 import { fromText } from "../../src/vfs/path.ts";
 import type { OpenFile, OpenFlags } from "../../src/vfs/types.ts";
+import { openPaths } from "../support/descriptors.ts";
 import { type DigestProcess, digestInstance } from "../support/digests.ts";
 import { APPEND, PUT, READ, RESUME, WRITE } from "../support/instance.ts";
 
@@ -424,14 +418,7 @@ describe("a file that is removed", () => {
 
 /** Descriptors of this process that keep a removed file. */
 function heldUnlinked(path: string): string[] {
-  return readdirSync("/proc/self/fd").flatMap((fd) => {
-    try {
-      const target = readlinkSync(`/proc/self/fd/${fd}`);
-      return target.startsWith(path) && target.endsWith("(deleted)") ? [target] : [];
-    } catch {
-      return [];
-    }
-  });
+  return openPaths().filter((open) => open.startsWith(path) && open.endsWith("(deleted)"));
 }
 
 describe("asking", () => {
@@ -484,14 +471,7 @@ describe("asking", () => {
     await put(on, "f", randomBytes(MIB));
     await digest(on, "f", "sha1");
     await followed(on);
-    const links = readdirSync("/proc/self/fd").flatMap((fd) => {
-      try {
-        return readlinkSync(`/proc/self/fd/${fd}`);
-      } catch {
-        return [];
-      }
-    });
-    expect(links).not.toContain(on.path("f"));
+    expect(openPaths()).not.toContain(on.path("f"));
     expect(readFileSync(on.path("f"))).toHaveLength(MIB);
   });
 });
