@@ -1,10 +1,8 @@
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { Desk, tree } from "../support/desk.ts";
-import { startTestServer, type TestServer } from "../support/server.ts";
-
-const DONE = { code: 0, stderr: "" };
+import { DONE, tree } from "../support/desk.ts";
+import { type ServedDesk, serveDesk } from "../support/served-desk.ts";
 
 /** Names a user might have, or an attacker. */
 const NAMES: readonly (readonly [string, string | Buffer])[] = [
@@ -34,19 +32,15 @@ const NAMES: readonly (readonly [string, string | Buffer])[] = [
   ["of 255 bytes that are not UTF-8", Buffer.alloc(255, 0xe9)],
 ];
 
-let server: TestServer;
-let desk: Desk;
+let server: ServedDesk["server"];
+let desk: ServedDesk["desk"];
+let close: ServedDesk["close"];
 
 beforeAll(async () => {
-  desk = new Desk();
-  server = await startTestServer({ users: [{ name: "ann", keys: [desk.key.public] }] });
-  desk.target = server;
+  ({ server, desk, close } = await serveDesk());
 });
 
-afterAll(async () => {
-  await server.stop();
-  desk.clear();
-});
+afterAll(() => close());
 
 /** As OpenSSH's sftp reads a word: within double quotes these two are escaped. */
 function quote(name: Buffer): Buffer {

@@ -1,47 +1,34 @@
 import { mkdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
-import { Desk } from "../support/desk.ts";
+
+import { booksGetExact } from "../support/books.ts";
 import { onDisk } from "../support/instance.ts";
 import { opensshVersion } from "../support/machine.ts";
-import { startTestServer, type TestServer } from "../support/server.ts";
+import { type ServedDesk, serveDesk } from "../support/served-desk.ts";
 
 const MIB = 1024 * 1024;
 const QUOTA = 10 * MIB;
 /** Bytes of one WRITE of OpenSSH's sftp. */
 const REQUEST = 261_120;
 
-let server: TestServer;
-let desk: Desk;
+let server: ServedDesk["server"];
+let desk: ServedDesk["desk"];
+let stored: ServedDesk["stored"];
+let close: ServedDesk["close"];
 
 beforeEach(async () => {
-  desk = new Desk();
-  const keys = [desk.key.public];
-  server = await startTestServer({
-    users: [
-      { name: "ann", keys, quotaBytes: QUOTA, quotaFiles: 50 },
-      { name: "free", keys },
-    ],
-  });
-  desk.target = server;
+  ({ server, desk, stored, close } = await serveDesk(
+    { name: "ann", quotaBytes: QUOTA, quotaFiles: 50 },
+    { name: "free" },
+  ));
 });
 
-afterEach(async () => {
-  await server.stop();
-  desk.clear();
-});
-
-function stored(name: string): string {
-  return join(server.home("ann"), name);
-}
+afterEach(() => close());
 
 /** The books equal the disk, and neither is over the quota. */
 async function exact(): Promise<void> {
-  const { id } = (await server.store.users.byName("ann")) as { id: number };
-  await vi.waitFor(async () => {
-    const { usedBytes, usedFiles } = await server.store.ledger.usage(id);
-    expect({ bytes: usedBytes, files: usedFiles }).toEqual(onDisk(server.home("ann")));
-  });
+  await booksGetExact(server);
   expect(onDisk(server.home("ann")).bytes).toBeLessThanOrEqual(QUOTA);
 }
 

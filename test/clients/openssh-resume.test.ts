@@ -1,9 +1,8 @@
 import { existsSync, readFileSync, statSync, truncateSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
-import { Desk } from "../support/desk.ts";
-import { onDisk } from "../support/instance.ts";
-import { startTestServer, type TestServer } from "../support/server.ts";
+import { booksGetExact } from "../support/books.ts";
+import { DONE } from "../support/desk.ts";
+import { type ServedDesk, serveDesk } from "../support/served-desk.ts";
 
 const MIB = 1024 * 1024;
 const SIZE = 5 * MIB + 12_345;
@@ -11,40 +10,23 @@ const SIZE = 5 * MIB + 12_345;
 /** Where the first attempt stopped: at and around the borders of what one request carries. */
 const CUTS = [1, 32_767, 32_768, 261_119, 261_120, 261_121, 2 * MIB + 5, SIZE - 1];
 
-let server: TestServer;
-let desk: Desk;
+let server: ServedDesk["server"];
+let desk: ServedDesk["desk"];
+let stored: ServedDesk["stored"];
+let close: ServedDesk["close"];
 let payload: Buffer;
 let file: string;
 
 beforeAll(async () => {
-  desk = new Desk();
-  server = await startTestServer({ users: [{ name: "ann", keys: [desk.key.public] }] });
-  desk.target = server;
+  ({ server, desk, stored, close } = await serveDesk());
   file = desk.file("payload", SIZE);
   payload = readFileSync(file);
 });
 
-afterAll(async () => {
-  await server.stop();
-  desk.clear();
-});
-
-const DONE = { code: 0, stderr: "" };
-
-function stored(name: string): string {
-  return join(server.home("ann"), name);
-}
+afterAll(() => close());
 
 function sizeOf(path: string): number {
   return existsSync(path) ? statSync(path).size : 0;
-}
-
-async function usageEqualsDisk(): Promise<void> {
-  const { id } = (await server.store.users.byName("ann")) as { id: number };
-  await vi.waitFor(async () => {
-    const { usedBytes, usedFiles } = await server.store.ledger.usage(id);
-    expect({ bytes: usedBytes, files: usedFiles }).toEqual(onDisk(server.home("ann")));
-  });
 }
 
 /** Starts a transfer at about 4 MB a second, and kills the client once `path` has `bytes`. */
@@ -69,12 +51,12 @@ describe("a transfer whose client was killed", () => {
     const before = readFileSync(stored(name));
     // What is there is right, and is not sent again.
     expect(payload.subarray(0, before.length).equals(before)).toBe(true);
-    await usageEqualsDisk();
+    await booksGetExact(server);
     const { ino } = statSync(stored(name));
     expect(await desk.sftp([`${command} ${file} "${name}"`])).toMatchObject(DONE);
     expect(readFileSync(stored(name)).equals(payload)).toBe(true);
     expect(statSync(stored(name)).ino).toBe(ino);
-    await usageEqualsDisk();
+    await booksGetExact(server);
   });
 
   test.each(["reget", "get -a"])("%s goes on with the download", async (command) => {
@@ -94,7 +76,7 @@ describe("a transfer whose client was killed", () => {
     }
     expect(await desk.sftp([`reput ${file} often`])).toMatchObject(DONE);
     expect(readFileSync(stored("often")).equals(payload)).toBe(true);
-    await usageEqualsDisk();
+    await booksGetExact(server);
   });
 });
 

@@ -2,7 +2,8 @@ import { mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { booksGetExact } from "../support/books.ts";
 import { onDisk } from "../support/instance.ts";
 import { startTestServer, TEST_PASSWORD, type TestServer } from "../support/server.ts";
 import { makeKey } from "../support/ssh-client.ts";
@@ -55,18 +56,6 @@ async function mounted(options: MountOptions = {}): Promise<Mount> {
   return mount;
 }
 
-/** After all is closed the books equal the disk. */
-async function exact(): Promise<void> {
-  const { id } = (await server.store.users.byName("ann")) as { id: number };
-  await vi.waitFor(
-    async () => {
-      const { usedBytes, usedFiles } = await server.store.ledger.usage(id);
-      expect({ bytes: usedBytes, files: usedFiles }).toEqual(onDisk(server.home("ann")));
-    },
-    { timeout: 60_000, interval: 100 },
-  );
-}
-
 function python(script: string, ...args: readonly string[]): Promise<string> {
   const file = fileURLToPath(new URL(`../support/${script}`, import.meta.url));
   return runOk(PYTHON, [file, ...args], { env: { LC_ALL: "C.UTF-8" } });
@@ -96,7 +85,7 @@ describe("a mount by sshfs", () => {
     for (const name of ["editors", "open_files", "tree"]) await use(name, mount);
     if (!options.options?.includes("direct_io")) await use("holes", mount);
     await mount.close();
-    await exact();
+    await booksGetExact(server, { timeout: 60_000 });
   });
 
   test("of a directory of the home shows no more than that", { timeout: TIMEOUT }, async () => {
@@ -152,7 +141,7 @@ describe("a mount by sshfs", () => {
     await git("-C", here, "push", "-q", "origin", "main:from-here");
     expect(await git("-C", mount.at("clone"), "show", "from-here:file-0")).toBe("pushed\n");
     await mount.close();
-    await exact();
+    await booksGetExact(server, { timeout: 60_000 });
   });
 
   test("takes what tar unpacks, and packs the same again", { timeout: TIMEOUT }, async () => {
@@ -172,14 +161,14 @@ describe("a mount by sshfs", () => {
     await runOk("tar", ["-C", there, "-cf", join(desk, "back.tar"), "."]);
     await runOk("tar", ["-C", there, "--compare", "-f", join(desk, "back.tar")]);
     await mount.close();
-    await exact();
+    await booksGetExact(server, { timeout: 60_000 });
   });
 
   test("holds an SQLite database", { timeout: TIMEOUT }, async () => {
     const mount = await mounted();
     await use("database", mount);
     await mount.close();
-    await exact();
+    await booksGetExact(server, { timeout: 60_000 });
   });
 
   test("keeps every byte that fio writes", { timeout: TIMEOUT }, async () => {
@@ -205,7 +194,7 @@ describe("a mount by sshfs", () => {
       ...checks,
     ]);
     await mount.close();
-    await exact();
+    await booksGetExact(server, { timeout: 60_000 });
   });
 
   test.each([
@@ -221,7 +210,7 @@ describe("a mount by sshfs", () => {
       await runOk("mkdir", [mount.at("mirror")]);
       await python("sshfs-mirror.py", mount.at("mirror"), local, OPERATIONS, SEED, ...extra);
       await mount.close();
-      await exact();
+      await booksGetExact(server, { timeout: 60_000 });
       await runOk("diff", ["-r", "--no-dereference", local, join(server.home("ann"), "mirror")]);
     },
   );
@@ -262,7 +251,7 @@ describe("a mount by sshfs", () => {
     ]);
     expect(await df()).toEqual([10_240, 10_240, 0]);
     await mount.close();
-    await exact();
+    await booksGetExact(server, { timeout: 60_000 });
   });
 
   test("two of them see what the other did", { timeout: TIMEOUT }, async () => {

@@ -1,6 +1,5 @@
-import { setTimeout as sleep } from "node:timers/promises";
 import type { Client } from "ssh2";
-import { afterEach, describe, expect, test, vi } from "vitest";
+import { afterEach, describe, expect, onTestFinished, test, vi } from "vitest";
 import { startTestServer, type TestServer, type TestServerOptions } from "../support/server.ts";
 import { dial, login, makeKey } from "../support/ssh-client.ts";
 
@@ -142,12 +141,17 @@ describe("admission", () => {
   test("waiting does not count as taking long to log in", async () => {
     const server = await start({
       users: USERS,
-      config: { limits: { maxSessions: 1, loginGrace: 1_500 } },
+      config: { limits: { maxSessions: 1, loginGrace: 100_000, queueTimeout: 1_000_000 } },
     });
     const first = await login(server, { privateKey: key.private });
-    const waiting = knock(server);
+    vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
+    onTestFinished(() => {
+      vi.useRealTimers();
+    });
+    const waiting = dial(server, { privateKey: key.private, readyTimeout: 0 });
     await told(waiting);
-    await sleep(1_700);
+    vi.advanceTimersByTime(200_000);
+    vi.useRealTimers();
     first.end();
     await waiting.ready;
     waiting.client.end();

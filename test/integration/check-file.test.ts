@@ -1,12 +1,12 @@
 import { createHash, randomBytes } from "node:crypto";
 import { truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
 import { crc32 } from "node:zlib";
 import type { Client } from "ssh2";
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
 import { DIGEST_ALGORITHMS } from "../../src/digests/types.ts";
 import { PacketType, StatusCode } from "../../src/sftp/wire/constants.ts";
+import { openPaths } from "../support/descriptors.ts";
 import { startTestServer, type TestServer } from "../support/server.ts";
 import { duplexWire, SftpClient } from "../support/sftp-client.ts";
 import { type Reply, str, u32, u64 } from "../support/sftp-client-packets.ts";
@@ -14,6 +14,9 @@ import { login, openSubsystem } from "../support/ssh-client.ts";
 
 const MIB = 1024 * 1024;
 const DATA = randomBytes(3 * MIB + 1000);
+
+/** For a busy machine. */
+const PATIENCE = { timeout: 10_000 };
 
 let server: TestServer;
 let connection: Client;
@@ -226,11 +229,10 @@ describe("check-file", () => {
     writeFileSync(large, "");
     truncateSync(large, 1024 * 1024 * MIB);
     client.send(check("check-file-name", "huge", "sha512"));
-    await sleep(100);
-    const sessions = () => server.server.sessions();
-    expect(await sessions()).not.toHaveLength(0);
+    await vi.waitFor(() => expect(openPaths()).toContain(large), PATIENCE);
     connection.end();
-    while ((await sessions()).length > 0) await sleep(10);
+    await vi.waitFor(async () => expect(await server.server.sessions()).toEqual([]), PATIENCE);
+    expect(openPaths()).not.toContain(large);
     expect(await server.store.ledger.journalOf(server.store.nodeId)).toEqual([]);
   });
 });

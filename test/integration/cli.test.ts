@@ -15,7 +15,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Readable } from "node:stream";
 import { fileURLToPath } from "node:url";
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { dial, login } from "../support/ssh-client.ts";
 
 const PROJECT = fileURLToPath(new URL("../../", import.meta.url));
@@ -107,10 +107,13 @@ async function serve(...args: string[]): Promise<Server & { port: number }> {
   void server.exited.then(() => {
     ended = true;
   });
-  while (!/^Users: \d+$/m.test(server.printed.out)) {
-    if (ended) throw new Error(`the server ended: ${server.printed.err}`);
-    await new Promise((resolve) => setTimeout(resolve, 20));
-  }
+  await vi.waitFor(
+    () => {
+      if (!ended) expect(server.printed.out).toMatch(/^Users: \d+$/m);
+    },
+    { timeout: 20_000, interval: 20 },
+  );
+  if (ended) throw new Error(`the server ended: ${server.printed.err}`);
   const port = /listens on 127\.0\.0\.1:(\d+)$/m.exec(server.printed.out)?.[1];
   return { ...server, port: Number(port) };
 }
@@ -248,6 +251,13 @@ describe("status and stop", () => {
     const script = `
       import { stopSignal } from ${JSON.stringify(SIGNALS)};
       setInterval(() => {}, 1000);
+      // The time of an echo is over when the test says so.
+      globalThis.setTimeout = (over) => {
+        process.once("SIGUSR2", () => {
+          over();
+          console.log("over");
+        });
+      };
       const stop = stopSignal();
       console.log("ready");
       console.log(await stop);
@@ -262,8 +272,8 @@ describe("status and stop", () => {
       child.kill("SIGINT");
       expect((await lines.next()).value).toBe("SIGINT\n");
       child.kill("SIGINT");
-      await new Promise((resolve) => setTimeout(resolve, 500));
-      expect(child.exitCode).toBeNull();
+      child.kill("SIGUSR2");
+      expect((await lines.next()).value).toBe("over\n");
       child.kill("SIGTERM");
       expect(await exited).toEqual([null, "SIGTERM"]);
     } finally {

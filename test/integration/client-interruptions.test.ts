@@ -1,7 +1,7 @@
 import { createHash, randomBytes } from "node:crypto";
 import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import type { TransferEvent } from "../../src/client/types.ts";
 import { type ClientHome, makeClientHome, only, spawnTransfer } from "../support/engine.ts";
 import { type LineProxy, startProxy } from "../support/proxy.ts";
@@ -48,7 +48,10 @@ function sha256(bytes: Buffer): string {
 /** Waits until the proxy carried so many bytes more or the process has ended. */
 async function carried(bytes: number, ended: () => boolean): Promise<void> {
   const goal = proxy.bytes + bytes;
-  while (proxy.bytes < goal && !ended()) await new Promise((go) => setTimeout(go, 2));
+  await vi.waitFor(() => expect(proxy.bytes >= goal || ended()).toBe(true), {
+    timeout: 60_000,
+    interval: 2,
+  });
 }
 
 /** Runs the same command until it is through, interrupted again and again. */

@@ -2,7 +2,7 @@ import { type ChildProcess, execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
 import { existsSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { type AddressInfo, createServer } from "node:net";
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
 import { LoginError } from "../../src/client/errors.ts";
 import { openRemote } from "../../src/client/login/login.ts";
 import type { LoginOptions, Prompts } from "../../src/client/types.ts";
@@ -141,9 +141,7 @@ describe("a key", () => {
 
 async function startAgent(socket: string): Promise<ChildProcess> {
   const agent = spawn("ssh-agent", ["-D", "-a", socket], { stdio: "ignore" });
-  for (let tries = 0; !existsSync(socket) && tries < 2_000; tries++) {
-    await new Promise((go) => setTimeout(go, 10));
-  }
+  await vi.waitFor(() => expect(existsSync(socket)).toBe(true), { timeout: 20_000 });
   return agent;
 }
 

@@ -9,8 +9,8 @@ import { loadConfig, readSettings } from "../../src/config/load.ts";
 import { connectControl } from "../../src/control/client.ts";
 import { type RunningServer, startServer } from "../../src/server.ts";
 import { openStore, type Store } from "../../src/store/store.ts";
+import { booksGetExact } from "../support/books.ts";
 import { Desk } from "../support/desk.ts";
-import { onDisk } from "../support/instance.ts";
 import { type EmptyInstance, openInstance } from "../support/server.ts";
 import { dial } from "../support/ssh-client.ts";
 
@@ -113,15 +113,6 @@ async function uploading(): Promise<SessionJson & { transfer: SessionJson["trans
   }, PATIENCE);
 }
 
-async function booksEqualDisk(): Promise<void> {
-  await vi.waitFor(async () => {
-    const user = await instance.store.users.byName("ann");
-    const usage = await instance.store.ledger.usage(user?.id ?? 0);
-    const { bytes, files } = onDisk(instance.home("ann"));
-    expect({ bytes: usage.usedBytes, files: usage.usedFiles }).toEqual({ bytes, files });
-  }, PATIENCE);
-}
-
 describe("sessions and kick", () => {
   test("an upload is seen moving, and ended by kick, which its client is told", async () => {
     await serve();
@@ -147,7 +138,7 @@ describe("sessions and kick", () => {
     const { code, stderr } = await upload.result;
     expect(code).not.toBe(0);
     expect(stderr).toContain("ended by an administrator: tea time");
-    await booksEqualDisk();
+    await booksGetExact(instance);
     expect((await moorage("kick", `${first.id}`)).err).toMatch(/^moorage: no session \d+: .*\n$/);
   });
 
@@ -246,7 +237,7 @@ describe("sessions and kick", () => {
       await call((done) => sftp.close(two, done));
       expect(statSync(join(instance.home("ann"), "one")).size).toBe(30_000);
       expect(statSync(join(instance.home("ann"), "two")).size).toBe(90_000);
-      await booksEqualDisk();
+      await booksGetExact(instance);
     } finally {
       connection.client.end();
       await connection.closed;
@@ -392,6 +383,6 @@ describe("stop", () => {
     await servers[0]?.store.close();
     expect(await Promise.all([stopping.done, again.done])).toEqual([0, 0]);
     expect((await upload.result).stderr).toContain("The server is stopping");
-    await booksEqualDisk();
+    await booksGetExact(instance);
   });
 });

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { setImmediate as turn } from "node:timers/promises";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { OpenFlag, StatusCode } from "../../src/sftp/wire/constants.ts";
-import { onDisk } from "../support/instance.ts";
+import { booksEqualDisk } from "../support/books.ts";
 import { PacketConnection } from "../support/packet-client.ts";
 import {
   type EmptyInstance,
@@ -53,12 +53,6 @@ async function shorten(copy: string, size: number): Promise<void> {
   expect(reply.code).toBe(StatusCode.OK);
 }
 
-async function expectExact(): Promise<void> {
-  const user = await instance.store.users.byName("ann");
-  const { usedBytes, usedFiles } = await instance.store.ledger.usage(user?.id ?? 0);
-  expect({ bytes: usedBytes, files: usedFiles }).toEqual(onDisk(instance.home("ann")));
-}
-
 test.each([0, 1, 5 * MIB + 1])(
   "`cp` of a file that another session cuts to %i bytes ends, and the usage is the disk's",
   async (size) => {
@@ -66,9 +60,9 @@ test.each([0, 1, 5 * MIB + 1])(
     const copying = copier.exec("cp source copy");
     await shorten("copy", size);
     expect(await copying).toEqual({ code: 0, stdout: "", stderr: "" });
-    await expectExact();
+    await booksEqualDisk(instance);
     expect(await copier.exec("rm copy source")).toMatchObject({ code: 0 });
-    await expectExact();
+    await booksEqualDisk(instance);
   },
 );
 
@@ -84,7 +78,7 @@ test("copy-data of a file that another session cuts ends, and the usage is the d
   await shorten("copy", 3 * MIB);
   expect((await copying).code).toBe(StatusCode.OK);
   await own.all(own.requests.close(source), own.requests.close(target));
-  await expectExact();
+  await booksEqualDisk(instance);
 });
 
 test("a session that is gone ends its copy", async () => {
@@ -104,5 +98,5 @@ test("a session that is gone ends its copy", async () => {
   server.child.kill("SIGTERM");
   expect(await server.exited).toBe(0);
   expect(statSync(path).size).toBeLessThan(SIZE);
-  await expectExact();
+  await booksEqualDisk(instance);
 });

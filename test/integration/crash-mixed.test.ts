@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
+import { inBooks } from "../support/books.ts";
 import { onDisk } from "../support/instance.ts";
 import { chances, MixedLoad } from "../support/mixed-load.ts";
 import {
@@ -40,11 +41,7 @@ afterAll(async () => {
 
 async function usages() {
   const found: Record<string, unknown> = {};
-  for (const name of USERS) {
-    const { id = 0 } = (await instance.store.users.byName(name)) ?? {};
-    const { usedBytes, usedFiles } = await instance.store.ledger.usage(id);
-    found[name] = { bytes: usedBytes, files: usedFiles };
-  }
+  for (const name of USERS) found[name] = await inBooks(instance.store, name);
   return found;
 }
 

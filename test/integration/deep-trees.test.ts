@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { OpenFlag, StatusCode } from "../../src/sftp/wire/constants.ts";
 import { walk } from "../../src/vfs/walk.ts";
+import { booksEqualDisk } from "../support/books.ts";
 import { onDisk } from "../support/instance.ts";
 import { type Ended, PacketConnection } from "../support/packet-client.ts";
 import {
@@ -73,12 +74,6 @@ function depth(): number {
   return directories + 1;
 }
 
-async function expectExact(): Promise<void> {
-  const user = await instance.store.users.byName("ann");
-  const { usedBytes, usedFiles } = await instance.store.ledger.usage(user?.id ?? 0);
-  expect({ bytes: usedBytes, files: usedFiles }).toEqual(onDisk(instance.home("ann")));
-}
-
 /** Runs a command in the user's shell while it is watched how many descriptors the server has. */
 async function watched(
   command: string,
@@ -99,7 +94,7 @@ test("rename chains make trees deeper than any path", async () => {
   expect(depth()).toBeGreaterThanOrEqual(LEVELS);
   const reply = await sftp.call(sftp.requests.lstat(`deep${"/d".repeat(300)}`));
   expect(reply.code).toBe(StatusCode.BAD_MESSAGE);
-  await expectExact();
+  await booksEqualDisk(instance);
 });
 
 test("the shell counts and searches a tree of any depth in a few descriptors", {
@@ -154,11 +149,11 @@ test("the shell copies and removes a tree of any depth, and the usage is the dis
     bytes: CONTENT.length,
     files: levels,
   });
-  await expectExact();
+  await booksEqualDisk(instance);
   const removed = await watched("rm -r deep");
   expect(removed).toMatchObject({ code: 0, stdout: "", stderr: "" });
   expect(readdirSync(instance.home("ann"))).toEqual(["copy"]);
-  await expectExact();
+  await booksEqualDisk(instance);
   for (const { fds } of [copy, removed]) expect(fds).toBeLessThan(100);
 });
 

@@ -1,10 +1,10 @@
 import { createHash, randomBytes } from "node:crypto";
-import { readdirSync, readFileSync, readlinkSync, truncateSync, writeFileSync } from "node:fs";
-import { setTimeout as sleep } from "node:timers/promises";
-import { describe, expect, it } from "vitest";
+import { readFileSync, statSync, truncateSync, writeFileSync } from "node:fs";
+import { describe, expect, it, vi } from "vitest";
 import type { DigestAlgorithm } from "../../src/digests/types.ts";
 import { fromText } from "../../src/vfs/path.ts";
 import type { OpenFile, OpenFlags } from "../../src/vfs/types.ts";
+import { openPaths } from "../support/descriptors.ts";
 import { type DigestProcess, digestInstance } from "../support/digests.ts";
 import { APPEND, PUT, READ, RESUME, WRITE } from "../support/instance.ts";
 
@@ -31,6 +31,9 @@ async function write(file: OpenFile, data: Buffer, position = 0): Promise<void> 
   await before;
 }
 
+/** For a busy machine. */
+const PATIENCE = { timeout: 20_000, interval: 5 };
+
 async function put(on: DigestProcess, name: string, data: Buffer, flags: OpenFlags = PUT) {
   const file = await on.home.open(fromText(name), flags);
   await write(file, data);
@@ -51,7 +54,7 @@ async function digest(
 }
 
 async function followed(on: DigestProcess): Promise<void> {
-  while (on.service.following > 0) await sleep(5);
+  await vi.waitFor(() => expect(on.service.following).toBe(0), PATIENCE);
 }
 
 describe("an upload from start to end", () => {
@@ -241,7 +244,7 @@ describe("what is not an upload from start to end", () => {
     const on = await digestInstance();
     const file = await on.home.open(fromText("f"), PUT);
     const expected = await act(file, async () => {
-      while (on.service.bytesRead < data.length) await sleep(5);
+      await vi.waitFor(() => expect(on.service.bytesRead).toBe(data.length), PATIENCE);
     });
     await file.close();
     expect(await digest(on, "f")).toBe(hash(expected));
@@ -287,8 +290,8 @@ describe("what is not an upload from start to end", () => {
     const second = await other.home.open(fromText("f"), WRITE);
     const file = await on.home.open(fromText("f"), PUT);
     await write(file, data);
-    // Time enough to hash it all, which must not happen.
-    for (let turn = 0; turn < 60 && on.service.bytesRead < data.length; turn += 1) await sleep(5);
+    // The store has refused to let it be hashed.
+    await followed(on);
     expect(on.service.bytesRead).toBe(0);
     await write(second, Buffer.from("changed"), 100);
     await file.close();
@@ -352,8 +355,9 @@ describe("a digest that was computed", () => {
     for (let round = 0; round < 20; round += 1) {
       change[round] = (change[round] ?? 0) ^ 1;
       // Same size; and the kernel's clock gives times a few milliseconds apart.
-      await sleep(15);
-      writeFileSync(on.path("f"), change);
+      const { mtimeNs } = statSync(on.path("f"), { bigint: true });
+      do writeFileSync(on.path("f"), change);
+      while (statSync(on.path("f"), { bigint: true }).mtimeNs === mtimeNs);
       expect(await digest(on, "f")).toBe(hash(change));
     }
     truncateSync(on.path("f"), 1000);
@@ -414,14 +418,7 @@ describe("a file that is removed", () => {
 
 /** Descriptors of this process that keep a removed file. */
 function heldUnlinked(path: string): string[] {
-  return readdirSync("/proc/self/fd").flatMap((fd) => {
-    try {
-      const target = readlinkSync(`/proc/self/fd/${fd}`);
-      return target.startsWith(path) && target.endsWith("(deleted)") ? [target] : [];
-    } catch {
-      return [];
-    }
-  });
+  return openPaths().filter((open) => open.startsWith(path) && open.endsWith("(deleted)"));
 }
 
 describe("asking", () => {
@@ -433,7 +430,8 @@ describe("asking", () => {
     const gone = new AbortController();
     const asked = on.digests.file(file, "sha512", gone.signal);
     const reason = new Error("gone");
-    setTimeout(() => gone.abort(reason), 50);
+    await vi.waitFor(() => expect(on.service.bytesRead).toBeGreaterThan(0), PATIENCE);
+    gone.abort(reason);
     await expect(asked).rejects.toBe(reason);
     expect(on.service.pool.size).toBe(0);
     await expect(on.digests.file(file, "md5", gone.signal)).rejects.toBe(reason);
@@ -473,14 +471,7 @@ describe("asking", () => {
     await put(on, "f", randomBytes(MIB));
     await digest(on, "f", "sha1");
     await followed(on);
-    const links = readdirSync("/proc/self/fd").flatMap((fd) => {
-      try {
-        return readlinkSync(`/proc/self/fd/${fd}`);
-      } catch {
-        return [];
-      }
-    });
-    expect(links).not.toContain(on.path("f"));
+    expect(openPaths()).not.toContain(on.path("f"));
     expect(readFileSync(on.path("f"))).toHaveLength(MIB);
   });
 });

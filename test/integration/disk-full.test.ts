@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
-import { Desk } from "../support/desk.ts";
+import { Desk, DONE } from "../support/desk.ts";
 import {
   type EmptyInstance,
   moorageWithin,
@@ -13,7 +13,6 @@ import { SmallDisk, whyNoDisks } from "../support/small-disk.ts";
 import { type CommandResult, sftp, ssh } from "../support/ssh-client.ts";
 
 const MIB = 1024 * 1024;
-const DONE = { code: 0, stderr: "" };
 
 const reason = whyNoDisks();
 if (reason !== undefined) console.warn(`no test with a real full disk: ${reason}`);

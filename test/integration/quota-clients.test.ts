@@ -2,7 +2,8 @@ import { mkdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { setImmediate } from "node:timers/promises";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from "vitest";
-import { Desk } from "../support/desk.ts";
+import { booksGetExact } from "../support/books.ts";
+import { Desk, DONE } from "../support/desk.ts";
 import { onDisk } from "../support/instance.ts";
 import { Sampler } from "../support/sampler.ts";
 import {
@@ -14,7 +15,6 @@ import {
 import type { CommandResult } from "../support/ssh-client.ts";
 
 const MIB = 1024 * 1024;
-const DONE = { code: 0, stderr: "" };
 /** Bytes of one WRITE of OpenSSH's sftp; up to 64 of them are under way at once. */
 const REQUEST = 261_120;
 const REFUSED = /^\s*write remote "\/f\d+": Failure\s*$/;
@@ -70,14 +70,6 @@ function stored(name: string): Buffer {
   return readFileSync(join(instance.home(user), name));
 }
 
-async function usageEqualsDisk(): Promise<void> {
-  const { id } = (await instance.store.users.byName(user)) as { id: number };
-  await vi.waitFor(async () => {
-    const { usedBytes, usedFiles } = await instance.store.ledger.usage(id);
-    expect({ bytes: usedBytes, files: usedFiles }).toEqual(disk());
-  });
-}
-
 test("many uploads at once that fit to the last byte: all succeed, the sum is the quota", async () => {
   const sizes = Array.from({ length: CLIENTS }, (_, i) => 2 * MIB + i * 131_071 + (i % 3));
   const quota = sizes.reduce((sum, size) => sum + size);
@@ -91,7 +83,7 @@ test("many uploads at once that fit to the last byte: all succeed, the sum is th
   for (const [i, file] of files.entries()) {
     expect(stored(`f${i}`).equals(readFileSync(file))).toBe(true);
   }
-  await usageEqualsDisk();
+  await booksGetExact(instance, { user });
 });
 
 test("many uploads at once at the last bytes: never over, nothing left unused, all resume", async () => {
@@ -116,7 +108,7 @@ test("many uploads at once at the last bytes: never over, nothing left unused, a
         .equals(kept),
     ).toBe(true);
   }
-  await usageEqualsDisk();
+  await booksGetExact(instance, { user });
 
   await instance.control.set(user, { quotaBytes: CLIENTS * (2 * MIB + CLIENTS) });
   await Promise.all(
@@ -125,7 +117,7 @@ test("many uploads at once at the last bytes: never over, nothing left unused, a
   for (const [i, file] of files.entries()) {
     expect(stored(`f${i}`).equals(readFileSync(file))).toBe(true);
   }
-  await usageEqualsDisk();
+  await booksGetExact(instance, { user });
 });
 
 test("at the last 25 bytes 25 of 80 files of one byte find room", async () => {
@@ -140,7 +132,7 @@ test("at the last 25 bytes 25 of 80 files of one byte find room", async () => {
   );
   expect(await sampler.stop()).toBe(MIB + 25);
   expect(disk()).toEqual({ bytes: MIB + 25, files: 81 });
-  await usageEqualsDisk();
+  await booksGetExact(instance, { user });
 });
 
 test("a slow upload that holds room ahead takes nothing from others that fit", async () => {
@@ -154,7 +146,7 @@ test("a slow upload that holds room ahead takes nothing from others that fit", a
   for (const result of results) expect(result).toMatchObject(DONE);
   expect(await upload.result).toMatchObject(DONE);
   expect(disk()).toEqual({ bytes: 60 * MIB, files: 5 });
-  await usageEqualsDisk();
+  await booksGetExact(instance, { user });
 });
 
 test("uploads that replace, remove and rename at a full quota: the books stay exact", async () => {
@@ -183,7 +175,7 @@ test("uploads that replace, remove and rename at a full quota: the books stay ex
   ended = true;
   expect(await watching).toBeLessThanOrEqual(quota);
   expect(disk().bytes).toBeLessThanOrEqual(quota);
-  await usageEqualsDisk();
+  await booksGetExact(instance, { user });
 });
 
 test("a user at the limit takes nothing from another", async () => {
@@ -201,5 +193,5 @@ test("a user at the limit takes nothing from another", async () => {
   expect(other).toMatchObject(DONE);
   expect(onDisk(instance.home("other")).bytes).toBe(8 * MIB);
   expect(onDisk(instance.home(limited)).bytes).toBeLessThanOrEqual(MIB);
-  await usageEqualsDisk();
+  await booksGetExact(instance, { user });
 });

@@ -2,6 +2,7 @@ import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from "no
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
+import { inBooks } from "../support/books.ts";
 import { Desk, tree } from "../support/desk.ts";
 import { onDisk } from "../support/instance.ts";
 import {
@@ -38,14 +39,12 @@ const MOMENTS: readonly (readonly [bytes: number, delay: number])[] = [
 
 let instance: EmptyInstance;
 let desk: Desk;
-let userId: number;
 let server: SpawnedServer | undefined;
 
 beforeAll(async () => {
   desk = new Desk();
   const user = { name: "ann", keys: [desk.key.public], quotaBytes: QUOTA };
   instance = await openInstance([user]);
-  userId = ((await instance.store.users.byName("ann")) as { id: number }).id;
   desk.file("large", LARGE);
   desk.file("slow", SLOW);
   desk.file("replacing", 3 * MIB);
@@ -67,9 +66,8 @@ async function start(): Promise<SpawnedServer> {
   return server;
 }
 
-async function usage(): Promise<{ bytes: number; files: number }> {
-  const { usedBytes, usedFiles } = await instance.store.ledger.usage(userId);
-  return { bytes: usedBytes, files: usedFiles };
+function usage(): Promise<{ bytes: number; files: number }> {
+  return inBooks(instance.store);
 }
 
 function disk(): { bytes: number; files: number } {

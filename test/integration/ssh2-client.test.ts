@@ -50,13 +50,13 @@ function mkdir(path: string): Promise<void> {
 }
 
 /** As node-ssh's mkdir does it: the parents only after the very text of OpenSSH's server. */
-async function makeDirectory(path: string, retry = true): Promise<void> {
+async function makeDirectory(path: string): Promise<void> {
   try {
     await mkdir(path);
   } catch (error) {
-    if (!retry || (error as Error).message !== "No such file") throw error;
+    if ((error as Error).message !== "No such file") throw error;
     await makeDirectory(dirname(path));
-    await makeDirectory(path, false);
+    await mkdir(path);
   }
 }
 

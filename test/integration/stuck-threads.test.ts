@@ -3,12 +3,11 @@ import { once } from "node:events";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
 import type { SFTPWrapper } from "ssh2";
-import { afterEach, beforeEach, expect, test } from "vitest";
+import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { recover } from "../../src/quota/recover.ts";
 import { Evidence } from "../../src/vfs/evidence.ts";
-import { onDisk } from "../support/instance.ts";
+import { booksEqualDisk } from "../support/books.ts";
 import {
   type EmptyInstance,
   openInstance,
@@ -52,16 +51,15 @@ async function stuckServer(): Promise<SpawnedServer> {
   });
   const data = Buffer.alloc(200_000, 1);
   sftp.write(handle, data, 0, data.length, 0, () => {});
-  while (!server.output().includes("stuck")) await sleep(10);
+  const { output } = server;
+  await vi.waitFor(() => expect(output()).toContain("stuck"), { timeout: 20_000 });
   return server;
 }
 
 /** The books are right after the next recovery, as after a crash. */
 async function expectExact(): Promise<void> {
   await recover(instance.store, new Evidence(instance.store.ledger));
-  const id = (await instance.store.users.byName("ann"))?.id ?? 0;
-  const { usedBytes, usedFiles } = await instance.store.ledger.usage(id);
-  expect({ bytes: usedBytes, files: usedFiles }).toEqual(onDisk(instance.home("ann")));
+  await booksEqualDisk(instance);
 }
 
 test("a second signal ends a server whose thread hangs in a system call", async () => {

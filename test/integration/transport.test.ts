@@ -16,6 +16,7 @@ import {
   makeKey,
   openSubsystem,
   protocolOf,
+  rekeyedByServer,
   sftp,
   ssh,
 } from "../support/ssh-client.ts";
@@ -212,10 +213,8 @@ describe("re-keying", () => {
   test("by the server after a time", async () => {
     const rekeying = await another({ config: { transport: { rekeyInterval: 50 } } });
     const client = await loggedIn(rekeying);
-    const rekeyed = once(client, "handshake");
-    await new Promise((resolve) => setTimeout(resolve, 60));
+    await rekeyedByServer(client);
     await openSubsystem(client);
-    await rekeyed;
   });
 });
 

@@ -2,7 +2,8 @@ import { readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import type { Client, SFTPWrapper } from "ssh2";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
-import { Desk } from "../support/desk.ts";
+import { booksGetExact } from "../support/books.ts";
+import { Desk, DONE } from "../support/desk.ts";
 import { onDisk } from "../support/instance.ts";
 import { Sampler } from "../support/sampler.ts";
 import {
@@ -15,7 +16,6 @@ import {
 import { dial, login, sftp } from "../support/ssh-client.ts";
 
 const MIB = 1024 * 1024;
-const DONE = { code: 0, stderr: "" };
 /** Bytes of one WRITE of OpenSSH's sftp. */
 const REQUEST = 261_120;
 
@@ -65,16 +65,6 @@ function disk(): { bytes: number; files: number } {
   return onDisk(instance.home("ann"));
 }
 
-async function usageEqualsDisk(): Promise<void> {
-  await vi.waitFor(
-    async () => {
-      const { usedBytes, usedFiles } = await instance.store.ledger.usage(userId);
-      expect({ bytes: usedBytes, files: usedFiles }).toEqual(disk());
-    },
-    { timeout: 20_000 },
-  );
-}
-
 async function connect(server: SpawnedServer, username = "ann"): Promise<Client> {
   const client = await login(server, { username, privateKey: desk.key.private });
   clients.push(client);
@@ -111,7 +101,7 @@ describe("one quota", () => {
     for (const [i, file] of files.entries()) {
       expect(readFileSync(stored(`f${i}`)).equals(readFileSync(file))).toBe(true);
     }
-    await usageEqualsDisk();
+    await booksGetExact(instance);
   });
 
   test("uploads through both at the last bytes: never over, and no room is left unused", async () => {
@@ -132,7 +122,7 @@ describe("one quota", () => {
     for (const { code, stderr } of results) {
       if (code !== 0) expect(stderr).toMatch(/^\s*write remote "\/f\d": Failure\s*$/);
     }
-    await usageEqualsDisk();
+    await booksGetExact(instance);
 
     // What was cut off goes on through the other server, as soon as there is room.
     const { code } = await moorage(instance.root, "user", "set", "ann", "--quota", "none");
@@ -144,7 +134,7 @@ describe("one quota", () => {
       }
       expect(readFileSync(stored(`f${i}`)).equals(readFileSync(file))).toBe(true);
     }
-    await usageEqualsDisk();
+    await booksGetExact(instance);
   });
 
   test("room that one server holds ahead of need goes to the other when that needs it", async () => {
@@ -160,7 +150,7 @@ describe("one quota", () => {
     expect(await put(b, `put ${rest}`)).toMatchObject(DONE);
     expect(await upload.result).toMatchObject(DONE);
     expect(disk()).toEqual({ bytes: 40 * MIB, files: 2 });
-    await usageEqualsDisk();
+    await booksGetExact(instance);
   });
 
   test("the files' limit is one, too", async () => {
@@ -174,7 +164,7 @@ describe("one quota", () => {
     );
     expect(results.map(({ code }) => code)).toEqual([0, 0, 0, 0, 0, 0]);
     expect(disk().files).toBe(50);
-    await usageEqualsDisk();
+    await booksGetExact(instance);
   });
 });
 
@@ -198,7 +188,7 @@ describe("one file through both", () => {
       await call((done) => session.close(handles[i] as Buffer, done));
     }
     expect(readFileSync(stored("f")).equals(data)).toBe(true);
-    await usageEqualsDisk();
+    await booksGetExact(instance);
   });
 
   test("put by many at once it is one of theirs, and charged for what it is", async () => {
@@ -208,12 +198,12 @@ describe("one file through both", () => {
       await Promise.all(
         files.map((file, i) => put(both[i % 2] as SpawnedServer, `put ${file} same`)),
       );
-      await usageEqualsDisk();
+      await booksGetExact(instance);
     }
     const alone = files[0] as string;
     expect(await put(both[0], `put ${alone} same`)).toMatchObject(DONE);
     expect(readFileSync(stored("same")).equals(readFileSync(alone))).toBe(true);
-    await usageEqualsDisk();
+    await booksGetExact(instance);
   });
 
   test("removed and replaced through one while the other writes on", async () => {
@@ -230,7 +220,7 @@ describe("one file through both", () => {
     expect(usedBytes).toBeGreaterThanOrEqual(3 * MIB);
     await call((done) => session.close(handle, done));
     expect(disk()).toEqual({ bytes: MIB, files: 1 });
-    await usageEqualsDisk();
+    await booksGetExact(instance);
   });
 });
 
@@ -344,7 +334,7 @@ describe("the command line reaches both", () => {
     const lower = await moorage(instance.root, "user", "set", "ann", "--quota", "3MiB");
     expect(lower).toMatchObject({ code: 0, stderr: "" });
     // Room reserved ahead under the old quota counts no more once the change has arrived.
-    await usageEqualsDisk();
+    await booksGetExact(instance);
     await write(0, 1);
     for (const i of [0, 1]) {
       await expect(write(i, 2)).rejects.toThrow(/^Quota exceeded: 3145728 of 3145728 bytes used/);
@@ -358,7 +348,7 @@ describe("the command line reaches both", () => {
       await call((done) => session.close(handles[i] as Buffer, done));
     }
     expect(disk()).toEqual({ bytes: 6 * MIB, files: 2 });
-    await usageEqualsDisk();
+    await booksGetExact(instance);
   });
 });
 
@@ -377,13 +367,13 @@ describe("one of them is killed", () => {
     // Reserved ahead by a process that is no more.
     const { usedBytes } = await instance.store.ledger.usage(userId);
     expect(usedBytes).toBeGreaterThan(disk().bytes);
-    await usageEqualsDisk();
+    await booksGetExact(instance);
     expect(await instance.store.nodes.dead()).toEqual([]);
     for (const [i, file] of files.entries()) {
       expect(await put(b, `reput ${file} f${i}`)).toMatchObject(DONE);
       expect(readFileSync(stored(`f${i}`)).equals(readFileSync(file))).toBe(true);
     }
-    await usageEqualsDisk();
+    await booksGetExact(instance);
   });
 
   test("what fits is not refused meanwhile, though the dead one held room ahead", async () => {
@@ -399,6 +389,6 @@ describe("one of them is killed", () => {
     const rest = desk.file("rest", 40 * MIB - disk().bytes);
     expect(await put(b, `put ${rest}`)).toMatchObject(DONE);
     expect(disk().bytes).toBe(40 * MIB);
-    await usageEqualsDisk();
+    await booksGetExact(instance);
   });
 });

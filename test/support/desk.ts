@@ -23,6 +23,9 @@ import {
   type Target,
 } from "./ssh-client.ts";
 
+/** A command of a client that did all and said nothing of it. */
+export const DONE = { code: 0, stderr: "" };
+
 /** The side of a person at OpenSSH's clients: files, and a key that `key.public` lets in. */
 export class Desk {
   readonly directory: string;

@@ -2,6 +2,7 @@ import { type ChildProcess, execFile, spawn } from "node:child_process";
 import { once } from "node:events";
 import { connect as connectTcp, type Socket } from "node:net";
 import ssh2, { type Client, type ClientChannel, type ConnectConfig } from "ssh2";
+import { expect, vi } from "vitest";
 
 /** Where a server listens. */
 export interface Target {
@@ -285,4 +286,18 @@ export async function tcp({ port }: Target): Promise<{ socket: Socket; said: Pro
   const said = new Promise<string>((resolve) => socket.once("close", () => resolve(text)));
   await once(socket, "connect");
   return { socket, said };
+}
+
+/** Resolves once the server has made new keys, which it does at a time of its own. */
+export async function rekeyedByServer(client: Client): Promise<void> {
+  const rekeyed = vi.fn();
+  client.once("handshake", rekeyed);
+  await vi.waitFor(
+    () => {
+      // The server looks at the time when something comes in.
+      protocolOf(client).ping();
+      expect(rekeyed).toHaveBeenCalled();
+    },
+    { timeout: 20_000, interval: 2 },
+  );
 }

@@ -1,4 +1,3 @@
-import { setTimeout as sleep } from "node:timers/promises";
 import { FileError, RemoteError } from "../errors.ts";
 import type { Operations, RemoteHandle } from "../remote/operations.ts";
 import type { ClientConnection } from "../remote/remote.ts";
@@ -118,8 +117,25 @@ export async function letGo(
   signal: AbortSignal,
 ): Promise<void> {
   if (operations.channel.lost) return;
-  const closed = operations.close(handle).catch(() => {});
-  await (signal.aborted ? Promise.race([closed, sleep(CLOSE_MS)]) : closed);
+  await answered(operations.close(handle), signal, CLOSE_MS);
+}
+
+/**
+ * Waits for an answer whose status doesn't count, and once the person gave up no longer than so many
+ * milliseconds.
+ */
+export async function answered(
+  answer: Promise<unknown>,
+  signal: AbortSignal,
+  longestMs: number,
+): Promise<void> {
+  await new Promise<void>((go) => {
+    answer.then(
+      () => go(),
+      () => go(),
+    );
+    if (signal.aborted) setTimeout(go, longestMs).unref();
+  });
 }
 
 /** An error of the line: the same is tried again on a new connection. */

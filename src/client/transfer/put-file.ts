@@ -1,5 +1,4 @@
 import { closeSync } from "node:fs";
-import { setTimeout as sleep } from "node:timers/promises";
 import { OpenFlag, StatusCode } from "../../sftp/wire/constants.ts";
 import { errnoOf, FileError, localError, RemoteError } from "../errors.ts";
 import { corruptName, type PartNames, partNames, remoteName } from "../names.ts";
@@ -8,6 +7,7 @@ import type { ClientConnection } from "../remote/remote.ts";
 import type { JournalEntry } from "../types.ts";
 import { upload } from "./bulk.ts";
 import {
+  answered,
   claimed,
   isLost,
   JOURNAL_FROM,
@@ -251,9 +251,7 @@ async function dropSmall(
   signal: AbortSignal,
 ): Promise<void> {
   if (state.size >= JOURNAL_FROM || path === target || operations.channel.lost) return;
-  const removed = operations.remove(path).catch(() => {});
-  const late = () => sleep(REMOVE_MS, undefined, { ref: false });
-  await (signal.aborted ? Promise.race([removed, late()]) : removed);
+  await answered(operations.remove(path), signal, REMOVE_MS);
 }
 
 interface To {

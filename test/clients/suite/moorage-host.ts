@@ -1,5 +1,5 @@
 import { expect } from "vitest";
-import { onDisk } from "../../support/instance.ts";
+import { booksEqualDisk } from "../../support/books.ts";
 import {
   openInstance,
   type SpawnedServer,
@@ -61,11 +61,9 @@ abstract class MoorageHost implements Host {
 
   async settled(user: string): Promise<void> {
     const { store } = this.#instance;
-    const { id } = (await store.users.byName(user)) as { id: number };
     const sessions = await store.sessions.list();
     expect(sessions.filter((session) => session.user === user)).toEqual([]);
-    const { usedBytes, usedFiles } = await store.ledger.usage(id);
-    expect({ bytes: usedBytes, files: usedFiles }).toEqual(onDisk(this.home(user)));
+    await booksEqualDisk(this.#instance, user);
   }
 }
 

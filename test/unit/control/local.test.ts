@@ -286,7 +286,9 @@ describe("the log", () => {
       for (let n = 0; n < 30; n += 1) {
         (n % 2 === 0 ? desk : other).store.audit.record({ kind: "login", user: "ab"[n % 2] ?? "" });
         if (n === 10) follow(2);
-        if (n % 5 === 0) await new Promise((resolve) => setTimeout(resolve, 60));
+        if (n % 5 !== 0) continue;
+        // So that followers look several times.
+        await vi.waitFor(() => expect(seen[0]?.length).toBe(n + 2), PATIENCE);
       }
       await vi.waitFor(() => {
         for (const index of [0, 2]) {

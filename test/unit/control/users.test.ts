@@ -12,7 +12,7 @@ import {
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { ControlError } from "../../../src/control/errors.ts";
 import { type NewUserRequest, UserControl } from "../../../src/control/users.ts";
 import { openStore, type Store } from "../../../src/store/store.ts";
@@ -357,9 +357,7 @@ describe("remove", () => {
     const open = await session(id);
     let disabledFirst = false;
     const ending = (async () => {
-      while (!(await changes()).includes(`user-removed ${id} alice`)) {
-        await new Promise((resolve) => setTimeout(resolve, 5));
-      }
+      await vi.waitFor(async () => expect(await changes()).toContain(`user-removed ${id} alice`));
       disabledFirst = (await store.users.byId(id))?.enabled === false;
       await store.sessions.leave(open);
     })();

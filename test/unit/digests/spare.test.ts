@@ -59,9 +59,8 @@ test("where the kernel tells nothing, nothing is held back", () => {
   expect(time.grant()).toBe("much");
 });
 
-test("the kernel's count grows, and not faster than all processors together", async () => {
+test("the kernel's count is there and never gets less", () => {
   const before = readSpareTime();
-  await new Promise((resolve) => setTimeout(resolve, 50));
   expect(before).toBeGreaterThan(0);
   expect(readSpareTime()).toBeGreaterThanOrEqual(before);
 });

@@ -41,6 +41,15 @@ function enter(
   return admission.enter(REQUEST(), gone, onWaiting);
 }
 
+/** A login that has to wait, and what resolves once it does. */
+function queued(admission: Admission): [entered: Promise<number>, waiting: Promise<void>] {
+  let entered: Promise<number> | undefined;
+  const waiting = new Promise<void>((resolve) => {
+    entered = enter(admission, undefined, () => resolve());
+  });
+  return [entered as unknown as Promise<number>, waiting];
+}
+
 describe("Admission", () => {
   test("lets in at once while there are places", async () => {
     const admission = door();
@@ -111,8 +120,8 @@ describe("Admission", () => {
     const first = await enter(admission);
     const gone = new AbortController();
     const impatient = enter(admission, gone.signal);
-    const patient = enter(admission);
-    await sleep(5);
+    const [patient, isWaiting] = queued(admission);
+    await isWaiting;
     gone.abort(new Error("went away"));
     await expect(impatient).rejects.toThrow("went away");
     expect(await instance.store.sessions.counts()).toEqual({ active: 1, waiting: 1 });
@@ -132,8 +141,8 @@ describe("Admission", () => {
       const theirs = door({ maxSessions: 1 }, other);
       const ours = door({ maxSessions: 1 });
       const id = await enter(theirs);
-      const waiting = enter(ours);
-      await sleep(5);
+      const [waiting, isWaiting] = queued(ours);
+      await isWaiting;
       await theirs.leave(id);
       await waiting;
       expect(await instance.store.sessions.counts()).toEqual({ active: 1, waiting: 0 });

@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { afterEach, beforeEach, describe, expect, onTestFinished, test, vi } from "vitest";
 import { ChangeWatcher } from "../../../src/session/watcher.ts";
 import type { Change } from "../../../src/store/types.ts";
 import { TestInstance } from "../../support/instance.ts";
@@ -67,10 +67,19 @@ describe("ChangeWatcher", () => {
   });
 
   test("tells nothing after stop", async () => {
+    vi.useFakeTimers({ toFake: ["setInterval", "clearInterval"] });
+    onTestFinished(() => {
+      vi.useRealTimers();
+    });
+    const poll = vi.spyOn(instance.store.changes, "poll");
     await watcher.start();
+    vi.advanceTimersByTime(1_000);
+    expect(poll).toHaveBeenCalled();
     await watcher.stop();
+    poll.mockClear();
     await other.store.changes.add("squeeze", 7);
-    await new Promise((resolve) => setTimeout(resolve, 250));
+    vi.advanceTimersByTime(1_000);
+    expect(poll).not.toHaveBeenCalled();
     expect(seen).toEqual([]);
   });
 });

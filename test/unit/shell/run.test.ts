@@ -298,7 +298,7 @@ describe("an interrupt", () => {
     const fs = new MemoryFs();
     for (let index = 0; index < 3000; index += 1) await fs.makeDirectory(fromText(`d${index}`));
     const interrupt = new AbortController();
-    setTimeout(() => interrupt.abort(new Interrupted()), 10);
+    setImmediate(() => interrupt.abort(new Interrupted()));
     const line = Array(1000).fill("find . -name x").join("; ");
     const done = await run(new Shell(contextOf(fs)), line, { signal: interrupt.signal });
     expect(done.status).toBe(130);

@@ -1,5 +1,4 @@
 import { createHash } from "node:crypto";
-import { setTimeout } from "node:timers/promises";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import type { ShellContext } from "../../../src/shell/context.ts";
 import { type ServeOptions, serveCommand, serveShell } from "../../../src/shell/serve.ts";
@@ -114,7 +113,8 @@ describe("a command on a channel", () => {
     await put("large", "x".repeat(8_000_000));
     const slow = new Client({ reading: false });
     const service = exec("cat large; echo not", {}, slow);
-    await setTimeout(20);
+    await vi.waitFor(() => expect(slow.queuedBytes).toBeGreaterThan(500_000));
+    expect(fs.openFiles).toBe(1);
     slow.disconnect();
     await service.close();
     expect(fs.openFiles).toBe(0);
@@ -305,10 +305,10 @@ describe("a shell at a terminal", () => {
     shell();
     await client.until(PROMPT);
     client.pause();
-    const keys = "x".repeat(100) + "\x01y".repeat(300_000);
-    client.type(keys);
-    await setTimeout(300);
-    expect(client.queuedBytes).toBeLessThan(1_000_000);
-    client.disconnect();
+    client.type(`${"x".repeat(100)}${"\x01y".repeat(2_000)}\x03`);
+    await vi.waitFor(() => expect(client.isFull).toBe(true));
+    client.resume();
+    await client.until("^C\r\n");
+    expect(client.maxQueued).toBeLessThan(1_000_000);
   });
 });
