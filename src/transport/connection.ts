@@ -51,6 +51,9 @@ const KEYS_MS = 30_000;
 const NOT_STARTED = "The session could not be started: try again later";
 const NO_FILES = "Your files can't be reached now: the server's log tells its administrator why";
 
+/** What Node.js reads from a socket at once, at most. */
+const FULL_READ = 64 * 1024;
+
 /** Detects a peer that vanished while it waits or logs in; afterwards SSH's own keepalive does. */
 const TCP_KEEPALIVE_MS = 30_000;
 
@@ -287,8 +290,9 @@ export class SshConnection implements Peer, ChannelsOwner, Stranger {
     if (this.#hadItsTurn(chunk.length) || this.#isUnread()) this.#socket.pause();
   }
 
-  /** The system would give up to 32 pieces of one connection in a row. */
+  /** The system gives up to 32 pieces of one connection in a row, as long as they are full. */
   #hadItsTurn(bytes: number): boolean {
+    if (bytes < FULL_READ) return false;
     if (this.#readInTurn === 0) setImmediate(this.#nextTurn);
     this.#readInTurn += bytes;
     return this.#readInTurn >= this.#share.quantum();
