@@ -118,7 +118,7 @@ export const LISTS: Readonly<Record<ViewName, ListOf | undefined>> = {
   },
 };
 
-/** Host keys, a title, settings; see views/keys.ts. */
+/** Host keys, a title, settings; see views/text-views.ts. */
 function keysRows({ hostKeys, settings }: Model): number {
   return (hostKeys?.length ?? 0) + (settings?.length ?? 0) + 3;
 }

@@ -366,12 +366,13 @@ export const ALL_SETTINGS: readonly NamedSetting[] = Object.entries(SETTINGS).fl
     }),
 );
 
-/** The values of what is no setting any more, by all names that it had. */
+/** The values of what is no setting any more, by its names in the file and the environment. */
 export const FORMER_SETTINGS: ReadonlyMap<string, number> = new Map(
   Object.entries(FIXED).flatMap(([section, keys]) =>
-    Object.entries(keys).flatMap(([key, value]) =>
-      Object.values(namesOf(section, key)).map((name) => [name, value] as const),
-    ),
+    Object.entries(keys).flatMap(([key, value]) => {
+      const { name, variable } = namesOf(section, key);
+      return [name, variable].map((known) => [known, value] as const);
+    }),
   ),
 );
 

@@ -12,7 +12,7 @@ import type { UserFileSystem } from "../vfs/types.ts";
 export interface AdminServices {
   /** which logins get a screen; asked anew each time */
   overSsh(): "publickey" | "any" | "off";
-  /** draws a screen, run as a thread; its messages are those of screen-messages.ts */
+  /** draws a screen, run as a thread; its messages are those of messages.ts */
   readonly program: URL;
   readonly log: Logger;
   /** @param actor for the audit trail */

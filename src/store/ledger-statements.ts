@@ -23,7 +23,8 @@ export function prepareLedger(connection: Connection) {
     setUsage: sql(`UPDATE users SET used_bytes = @bytes, used_files = @files WHERE id = @userId`),
     // MAX: files put there behind our back and never rescanned must not break the books.
     add: sql(`UPDATE users SET used_bytes = MAX(0, used_bytes + @bytes),
-        used_files = MAX(0, used_files + @files) WHERE id = @userId`),
+        used_files = MAX(0, used_files + @files), changes = changes + 1 WHERE id = @userId`),
+    touch: sql(`UPDATE users SET changes = changes + 1 WHERE id = @userId`),
     addRow: sql(`INSERT INTO open_files (user_id, inode, node_id, number, path, charged, slack)
         VALUES (@userId, @inode, @node, @row, @path, @charged, @slack)`),
     dropRow: sql(`DELETE FROM open_files WHERE ${row}`),
@@ -56,7 +57,7 @@ export function prepareLedger(connection: Connection) {
     journal: sql(`SELECT o.user_id AS userId, o.inode, o.number AS row, u.name AS userName,
         o.path, o.unlinked FROM open_files AS o JOIN users AS u ON u.id = o.user_id
         WHERE o.node_id = @node`),
-    mark: sql(`SELECT used_bytes, used_files,
+    mark: sql(`SELECT changes,
         (SELECT COUNT(*) || '/' || COALESCE(SUM(charged), 0) || '/' || COALESCE(SUM(number), 0)
           FROM open_files WHERE user_id = @userId) AS held
         FROM users WHERE id = @userId`),

@@ -15,9 +15,8 @@ import type {
 import { freeBytes, slackFor } from "./slack.ts";
 import type { Writes } from "./writes.ts";
 
-export type { Intent, JournalKey, JournalRow, OpenedRow };
-/** Why a file may not grow. */
-export type Denial = Usage | "frozen";
+export type { JournalKey, JournalRow, OpenedRow };
+export type Denial = Usage | "frozen"; // why a file may not grow
 
 /** What was done is not booked yet: that comes first. */
 class Unbooked extends Error {}
@@ -257,6 +256,7 @@ export class LedgerStore {
       found ??= { victim: inspect() };
       const { victim } = found;
       const moving = this.#sql.rowsBelow.all(range(userId, from)) as MovingRow[];
+      this.#sql.touch.run({ userId });
       if (victim === undefined && moving.length === 0) {
         renaming.run();
         return;
@@ -303,7 +303,7 @@ export class LedgerStore {
     });
   }
 
-  /** Changes whenever anything is booked for the user. */
+  /** Changes whenever anything is booked for the user, or renamed. */
   async mark(userId: number): Promise<string> {
     return this.#mark(userId);
   }

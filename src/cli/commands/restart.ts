@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import type { Command } from "commander";
+import { loadConfig } from "../../config/load.ts";
 import { ControlError, EXIT } from "../../control/errors.ts";
 import { instanceExists } from "../../control/instance.ts";
 import { stopServers } from "../../control/nodes.ts";
@@ -30,14 +31,21 @@ async function restart(context: CommandContext): Promise<void> {
     const servers = (await store.nodes.list()).filter((n) => n.kind === "server" && n.alive);
     if (servers.length === 0) throw new ControlError(none, EXIT.notRunning);
     const start = startOf(root, servers);
+    // Settings that the new server would refuse must not end the one that runs.
+    loadConfig({ root, env: environmentOf(context, start) });
     const onWait = (pids: readonly number[]) =>
       context.io.err(`waiting for transfers to end (pid ${pids.join(", ")}) …\n`);
     await stopServers(store, { onWait, progressMs: PROGRESS_MS, timeoutMs: STOP_TIMEOUT_MS });
     return start;
   });
-  const own = Object.entries(context.io.env).filter(([name]) => !name.startsWith(PREFIX));
-  const env = { ...Object.fromEntries(own), ...start.env };
+  const env = environmentOf(context, start);
   context.exitCode = await startDetached(context.io, root, env, start.args);
+}
+
+/** This program's own environment, with the settings of the one that is restarted. */
+function environmentOf({ io }: CommandContext, start: Started): Record<string, string | undefined> {
+  const own = Object.entries(io.env).filter(([name]) => !name.startsWith(PREFIX));
+  return { ...Object.fromEntries(own), ...start.env };
 }
 
 interface Started {
