@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { parseSize } from "../../src/text/units.ts";
-import { sftp, ssh } from "./client.ts";
+import { CIPHER, sftp, ssh } from "./client.ts";
 import { type Peer, startMoorage, startOpenSsh } from "./peers.ts";
 import { median } from "./report.ts";
 import { makeWorkspace, type Workspace } from "./workspace.ts";
@@ -14,8 +14,6 @@ What checksums along with uploads cost, and how long md5sum takes right after an
   --size SIZE       the file, 1GiB
   --line KBIT       the slower line, in kbit/s, 1000000
 `;
-
-const CIPHER = "aes128-gcm@openssh.com";
 
 interface Plan {
   readonly pairs: number;

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { parseSize } from "../../src/text/units.ts";
-import { compare, sftp } from "./client.ts";
+import { CIPHER, compare, sftp } from "./client.ts";
 import { type Peer, startMoorage } from "./peers.ts";
 import { run, stopAll } from "./processes.ts";
 import { median } from "./report.ts";
@@ -22,7 +22,6 @@ Compares this client with OpenSSH's sftp, in turn, on this server.
   --only LIST       of get, put, small, long-get, long-put, get-verified, put-verified
 `;
 
-const CIPHER = "aes128-gcm@openssh.com";
 const SLOWEST = 4e6;
 
 const KINDS = [

@@ -3,6 +3,8 @@ import { parseArgs } from "node:util";
 import { parseSize } from "../../src/text/units.ts";
 import { CHECKSUMS_USAGE, checksumsBenchmark, parseChecksumsPlan } from "./checksums.ts";
 import { CLIENT_USAGE, clientBenchmark, parseClientPlan } from "./client-transfer.ts";
+import { crowdBenchmark } from "./crowd/crowd.ts";
+import { CROWD_USAGE, parseCrowdPlan } from "./crowd/plan.ts";
 import { NODES_USAGE, nodesBenchmark, parseNodesPlan } from "./nodes.ts";
 import { stopAll } from "./processes.ts";
 import { summarize, table } from "./report.ts";
@@ -20,7 +22,8 @@ Compares this server with OpenSSH's internal-sftp, in turn, with the stock sftp 
   --json            all samples instead of the table
 
 npm run bench -- client compares the client instead; npm run bench -- checksums measures what
-checksums along with uploads cost and save; npm run bench -- nodes compares versions of Node.js.
+checksums along with uploads cost and save; npm run bench -- nodes compares versions of Node.js;
+npm run bench -- crowd compares what many at once get.
 `;
 
 const OPTIONS = {
@@ -40,7 +43,7 @@ function parse(args: string[]): { plan: Plan; json: boolean } {
   try {
     const { values, positionals } = parseArgs({ args, options: OPTIONS, allowPositionals: true });
     if (positionals.join(" ") !== "transfer")
-      throw new Error("which benchmark? There are: transfer, client, checksums, nodes");
+      throw new Error("which benchmark? There are: transfer, client, checksums, nodes, crowd");
     const pairs = Number(values.pairs);
     if (!Number.isInteger(pairs) || pairs < 1) throw new Error("--pairs: a number from 1 on");
     const kinds = values.only.split(",");
@@ -75,7 +78,14 @@ interface Other<Plan> {
 }
 
 /** A benchmark with options and a table of its own. */
-async function mainOther<Plan>(other: Other<Plan>, args: readonly string[]): Promise<void> {
+async function mainOther<Plan extends object>(
+  other: Other<Plan>,
+  args: readonly string[],
+): Promise<void> {
+  if (args.includes("--help")) {
+    process.stdout.write(other.usage);
+    return;
+  }
   let plan: Plan;
   try {
     plan = other.parse(args);
@@ -84,25 +94,36 @@ async function mainOther<Plan>(other: Other<Plan>, args: readonly string[]): Pro
   }
   let workspace: Workspace | undefined;
   cleanUpOnSignals(() => workspace);
-  const table = await other.run(
+  const output = await other.run(
     plan,
     (text) => process.stderr.write(`${text}\n`),
     (made) => {
       workspace = made;
     },
   );
-  process.stdout.write(`\n${cpus()[0]?.model ?? ""}, ${cpus().length} cores\n\n${table}`);
+  const json = "json" in plan && plan.json === true;
+  process.stdout.write(json ? output : `${machine()}${output}`);
+}
+
+function machine(): string {
+  return `\n${cpus()[0]?.model ?? ""}, ${cpus().length} cores\n\n`;
 }
 
 const CLIENT = { usage: CLIENT_USAGE, parse: parseClientPlan, run: clientBenchmark };
 const CHECKSUMS = { usage: CHECKSUMS_USAGE, parse: parseChecksumsPlan, run: checksumsBenchmark };
 const NODES = { usage: NODES_USAGE, parse: parseNodesPlan, run: nodesBenchmark };
+const CROWD = { usage: CROWD_USAGE, parse: parseCrowdPlan, run: crowdBenchmark };
 
 async function main(): Promise<void> {
   const [name, ...args] = process.argv.slice(2);
   if (name === "client") return mainOther(CLIENT, args);
   if (name === "checksums") return mainOther(CHECKSUMS, args);
   if (name === "nodes") return mainOther(NODES, args);
+  if (name === "crowd") return mainOther(CROWD, args);
+  if (process.argv.includes("--help")) {
+    process.stdout.write(USAGE);
+    return;
+  }
   const { plan, json } = parse(process.argv.slice(2));
   let workspace: Workspace | undefined;
   cleanUpOnSignals(() => workspace);
@@ -118,7 +139,7 @@ async function main(): Promise<void> {
     process.stdout.write(`${JSON.stringify({ plan, ...measured, series: results }, null, 2)}\n`);
     return;
   }
-  process.stdout.write(`\n${cpus()[0]?.model ?? ""}, ${cpus().length} cores\n\n${table(measured)}`);
+  process.stdout.write(`${machine()}${table(measured)}`);
 }
 
 try {

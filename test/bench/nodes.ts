@@ -7,7 +7,7 @@ import { run } from "../nodes/commands.ts";
 import { installNode, type NodeProgram } from "../nodes/node.ts";
 import type { Sample } from "./client.ts";
 import { type Peer, startMoorage } from "./peers.ts";
-import { median } from "./report.ts";
+import { columns, median } from "./report.ts";
 import { isKind, type Kind, prepare, type Series, seriesOf, steps } from "./transfer.ts";
 import { makeWorkspace, type Workspace } from "./workspace.ts";
 
@@ -164,16 +164,8 @@ function table(plan: NodesPlan, names: readonly string[], rows: readonly Row[]):
     const seconds = cpu.map((one) => `${(one / per).toFixed(2)}      `);
     lines.push(["", "", large ? "CPU s/GiB" : "CPU s", ...seconds]);
   }
-  const widths =
-    lines[0]?.map((_, i) => Math.max(...lines.map((line) => line[i]?.length ?? 0))) ?? [];
-  const text = lines.map((line) =>
-    line
-      .map((cell, i) => (i < 3 ? cell.padEnd(widths[i] ?? 0) : cell.padStart(widths[i] ?? 0)))
-      .join("  ")
-      .trimEnd(),
-  );
   const note = `medians of ${plan.rounds}; the ratio is to the best, ! below ${TARGET}; CPU is the server's`;
-  return [...text, "", note, ""].join("\n");
+  return [...columns(lines, 3), "", note, ""].join("\n");
 }
 
 /** Everything it made is gone afterwards, also when it fails. */
@@ -182,7 +174,7 @@ export async function nodesBenchmark(
   progress: (text: string) => void,
   onWorkspace: (workspace: Workspace) => void,
 ): Promise<string> {
-  const workspace = makeWorkspace(plan.size, plan.contenders.length);
+  const workspace = makeWorkspace(plan.size, { copies: 2 * plan.contenders.length + 1 });
   onWorkspace(workspace);
   const installed = new Map<string, Installed>();
   const peers: Peer[] = [];

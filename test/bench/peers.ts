@@ -4,8 +4,18 @@ import { userInfo } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
-import { makePrivsepDirectory, sshdProgram } from "../support/sshd.ts";
-import { cpuTimes, freePort, hasChildren, start, stop, untilListening } from "./processes.ts";
+import { descendants, makePrivsepDirectory, sshdProgram } from "../support/sshd.ts";
+import {
+  cpuOfAll,
+  cpuTimes,
+  freePort,
+  hasChildren,
+  type Memory,
+  memoryOfAll,
+  start,
+  stop,
+  untilListening,
+} from "./processes.ts";
 import type { Workspace } from "./workspace.ts";
 
 /** A server under test. */
@@ -17,6 +27,13 @@ export interface Peer {
   readonly home: string;
   /** CPU seconds used so far, all connections that ended included; waits until they have */
   cpu(): Promise<number>;
+  /** what all its processes occupy now */
+  memory(): Memory;
+  /**
+   * The same server for a further user. OpenSSH's has the one account that runs it: each of its
+   * connections is a process of its own, whoever the user is. So files need different names.
+   */
+  another(user: string): Peer;
   stop(): Promise<void>;
 }
 
@@ -56,7 +73,9 @@ export async function startMoorage(
   mkdirSync(root, { mode: 0o700 });
   const command = (...args: string[]) =>
     execFileSync(node, [program.main, "--root", root, ...args], { stdio: "pipe" });
-  command("user", "add", "bench", "--key", `${workspace.key}.pub`, "--quota", "100GiB");
+  const addUser = (user: string) =>
+    command("user", "add", user, "--key", `${workspace.key}.pub`, "--quota", "100GiB");
+  addUser("bench");
   const port = await freePort();
   const log = join(workspace.root, `${name}.log`);
   const descriptor = openSync(log, "w");
@@ -71,17 +90,24 @@ export async function startMoorage(
     throw new Error(`${error.message}\n${logTail(log)}`);
   });
   const pid = child.pid ?? 0;
-  return {
+  const family = () => [pid, ...descendants(pid)];
+  const peer: Peer = {
     name: "moorage",
     user: "bench",
     port,
     home: join(root, "homes/bench"),
     async cpu() {
       await sleep(SETTLE_MS);
-      return cpuTimes(pid).own;
+      return cpuOfAll(family());
+    },
+    memory: () => memoryOfAll(family()),
+    another(user) {
+      addUser(user);
+      return { ...peer, user, home: join(root, "homes", user) };
     },
     stop: () => stop(child),
   };
+  return peer;
 }
 
 function sshdConfig(workspace: Workspace, port: number, home: string, hostKey: string): string {
@@ -93,6 +119,7 @@ function sshdConfig(workspace: Workspace, port: number, home: string, hostKey: s
     "PidFile none",
     "UsePAM no",
     "UseDNS no",
+    "MaxStartups 100",
     "StrictModes no",
     "PermitRootLogin prohibit-password",
     "PasswordAuthentication no",
@@ -103,12 +130,12 @@ function sshdConfig(workspace: Workspace, port: number, home: string, hostKey: s
 }
 
 /** OpenSSH's own server with internal-sftp, run as the current user on a configuration of its own. */
-export async function startOpenSsh(workspace: Workspace): Promise<Peer> {
+export async function startOpenSsh(workspace: Workspace, name = "sshd"): Promise<Peer> {
   const program = sshdProgram();
-  const home = join(workspace.root, "sshd-home");
-  const hostKey = join(workspace.root, "sshd_host_key");
-  const config = join(workspace.root, "sshd_config");
-  const log = join(workspace.root, "sshd.log");
+  const home = join(workspace.root, `${name}-home`);
+  const hostKey = join(workspace.root, `${name}_host_key`);
+  const config = join(workspace.root, `${name}_config`);
+  const log = join(workspace.root, `${name}.log`);
   mkdirSync(home);
   execFileSync("ssh-keygen", ["-q", "-t", "ed25519", "-N", "", "-f", hostKey]);
   const port = await freePort();
@@ -121,7 +148,7 @@ export async function startOpenSsh(workspace: Workspace): Promise<Peer> {
     throw new Error(`${error.message}\n${logTail(log)}`);
   });
   const pid = child.pid ?? 0;
-  return {
+  const peer: Peer = {
     name: "openssh",
     user: userInfo().username,
     port,
@@ -132,6 +159,31 @@ export async function startOpenSsh(workspace: Workspace): Promise<Peer> {
       const { own, children } = cpuTimes(pid);
       return own + children;
     },
+    memory: () => memoryOfAll([pid, ...descendants(pid)]),
+    another: () => peer,
     stop: () => stop(child),
+  };
+  return peer;
+}
+
+/** Times that a server is asked whether it rests, which takes SETTLE_MS each time: 30 s. */
+const REST_TRIES = 150;
+
+/**
+ * The same server, whose `cpu` waits until the server rests: this one computes checksums of what was
+ * uploaded faster than it hashes after the client has ended, for as long as the upload took.
+ */
+export function atRest(peer: Peer): Peer {
+  return {
+    ...peer,
+    async cpu() {
+      let used = await peer.cpu();
+      for (let tries = 0; tries < REST_TRIES; tries += 1) {
+        const before = used;
+        used = await peer.cpu();
+        if (used === before) break;
+      }
+      return used;
+    },
   };
 }

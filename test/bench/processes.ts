@@ -25,6 +25,38 @@ export function cpuTimes(pid: number): CpuTimes {
   return { own: seconds(14), children: seconds(16) };
 }
 
+/** CPU seconds of processes together, those of their children that ended included. */
+export function cpuOfAll(pids: readonly number[]): number {
+  const times = pids.map(cpuTimes);
+  return times.reduce((sum, { own, children }) => sum + own + children, 0);
+}
+
+/** Bytes of memory that processes occupy together. */
+export interface Memory {
+  /** pages that several of them share counted for each */
+  readonly rss: number;
+  /** such pages counted once; not a number where the system doesn't say it of another's process */
+  readonly pss: number;
+}
+
+export function memoryOfAll(pids: readonly number[]): Memory {
+  let [rss, pss] = [0, 0];
+  for (const pid of pids) {
+    rss += kilobytes(`/proc/${pid}/status`, "VmRSS");
+    pss += kilobytes(`/proc/${pid}/smaps_rollup`, "Pss");
+  }
+  return { rss: rss * 1024, pss: pss * 1024 };
+}
+
+function kilobytes(file: string, field: string): number {
+  try {
+    const found = new RegExp(`^${field}:\\s+(\\d+) kB$`, "m").exec(readFileSync(file, "utf8"));
+    return Number(found?.[1]);
+  } catch {
+    return Number.NaN;
+  }
+}
+
 export function hasChildren(pid: number): boolean {
   return readdirSync("/proc").some((name) => {
     if (!/^\d+$/.test(name)) return false;

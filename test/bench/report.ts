@@ -1,4 +1,4 @@
-import type { Sample } from "./client.ts";
+import { CIPHER, type Sample } from "./client.ts";
 import type { Measured, Series } from "./transfer.ts";
 
 const GIB = 2 ** 30;
@@ -12,7 +12,6 @@ const THROUGHPUT: Readonly<Record<Series["name"], number>> = {
 };
 /** CPU per GiB at most so many times OpenSSH's. */
 const CPU = 0.85;
-const MAIN_CIPHER = "aes128-gcm@openssh.com";
 
 /** Medians of one row. */
 export interface Result {
@@ -37,6 +36,13 @@ export function median(values: readonly number[]): number {
   return sorted.length % 2 === 1 ? upper : ((sorted[middle - 1] ?? Number.NaN) + upper) / 2;
 }
 
+/** The value that so many percent of the values don't exceed, by nearest rank. */
+export function percentile(values: readonly number[], percent: number): number {
+  const sorted = [...values].sort((a, b) => a - b);
+  const rank = Math.max(1, Math.ceil((sorted.length * percent) / 100));
+  return sorted[rank - 1] ?? Number.NaN;
+}
+
 export function summarize(series: Series): Result {
   const large = series.name === "get" || series.name === "put";
   const scale = large ? 1e6 : 1;
@@ -54,10 +60,10 @@ export function summarize(series: Series): Result {
     unit: large ? "MB/s" : "files/s",
     rate: medians(rate),
     rateRatio: ratio(rate),
-    rateTarget: large && series.cipher !== MAIN_CIPHER ? 1 : THROUGHPUT[series.name],
+    rateTarget: large && series.cipher !== CIPHER ? 1 : THROUGHPUT[series.name],
     cpu: medians(cpu),
     cpuRatio: ratio(cpu),
-    cpuTarget: large && series.cipher === MAIN_CIPHER ? CPU : undefined,
+    cpuTarget: large && series.cipher === CIPHER ? CPU : undefined,
   };
 }
 
@@ -87,17 +93,21 @@ function cells(result: Result): string[] {
   ];
 }
 
-/** The table for people. CPU is the server's, per GiB; of the small files, per run. */
-export function table({ series, negotiated, inMemory }: Measured): string {
-  const rows = [[...HEAD, ...CPU_HEAD], ...series.map(summarize).map(cells)];
+/** Lines of a table; the first `left` columns are names, the others figures. */
+export function columns(rows: readonly (readonly string[])[], left: number): string[] {
   const widths = rows[0]?.map((_, i) => Math.max(...rows.map((row) => row[i]?.length ?? 0))) ?? [];
-  const lines = rows.map((row) =>
+  return rows.map((row) =>
     row
-      .map((cell, i) => (i < 2 ? cell.padEnd(widths[i] ?? 0) : cell.padStart(widths[i] ?? 0)))
+      .map((cell, i) => (i < left ? cell.padEnd(widths[i] ?? 0) : cell.padStart(widths[i] ?? 0)))
       .join("  ")
       .trimEnd(),
   );
+}
+
+/** The table for people. CPU is the server's, per GiB; of the small files, per run. */
+export function table({ series, negotiated, inMemory }: Measured): string {
+  const rows = [[...HEAD, ...CPU_HEAD], ...series.map(summarize).map(cells)];
   const agreed = Object.entries(negotiated).map(([name, text]) => `  ${name}: ${text}`);
   const place = inMemory ? "files in memory" : "files on a DISK: its speed is part of the numbers";
-  return [...lines, "", `medians; ${place}; agreed on:`, ...agreed, ""].join("\n");
+  return [...columns(rows, 2), "", `medians; ${place}; agreed on:`, ...agreed, ""].join("\n");
 }

@@ -29,7 +29,7 @@ export interface Workspace {
   /** a file of `bytes` random bytes */
   readonly payload: string;
   readonly bytes: number;
-  /** a directory of SMALL_FILES files */
+  /** a directory of small files, SMALL_FILES unless it was asked for others */
   readonly small: string;
   /** where downloads go */
   readonly down: string;
@@ -58,13 +58,19 @@ function writeRandom(file: string, bytes: number): void {
   closeSync(descriptor);
 }
 
-/**
- * @param bytes size of the large file
- * @param servers that are compared
- */
-export function makeWorkspace(bytes: number, servers = 2): Workspace {
-  // The payload here, uploaded to and kept on all servers, one more on its way, and the small files.
-  const { path, inMemory } = parent((2 * servers + 1) * bytes + 100 * SMALL_FILES * SMALL_BYTES);
+export interface Amounts {
+  /** how often the large file must fit, here and on all servers; 5 for two of them */
+  readonly copies?: number;
+  /** the small files */
+  readonly files?: number;
+}
+
+/** @param bytes size of the large file */
+export function makeWorkspace(
+  bytes: number,
+  { copies = 5, files = SMALL_FILES }: Amounts = {},
+): Workspace {
+  const { path, inMemory } = parent(copies * bytes + 100 * files * SMALL_BYTES);
   const root = mkdtempSync(join(path, "moorage-bench-"));
   const workspace: Workspace = {
     root,
@@ -77,7 +83,7 @@ export function makeWorkspace(bytes: number, servers = 2): Workspace {
     remove: () => rmSync(root, { recursive: true, force: true, maxRetries: 3 }),
   };
   try {
-    fill(workspace);
+    fill(workspace, files);
   } catch (error) {
     workspace.remove();
     throw error;
@@ -85,12 +91,12 @@ export function makeWorkspace(bytes: number, servers = 2): Workspace {
   return workspace;
 }
 
-function fill({ key, payload, bytes, small, down }: Workspace): void {
+function fill({ key, payload, bytes, small, down }: Workspace, files: number): void {
   execFileSync("ssh-keygen", ["-q", "-t", "ed25519", "-N", "", "-C", "bench", "-f", key]);
   writeRandom(payload, bytes);
   mkdirSync(down);
   mkdirSync(small);
-  for (let i = 0; i < SMALL_FILES; i += 1) {
+  for (let i = 0; i < files; i += 1) {
     const content = randomFillSync(Buffer.allocUnsafe(SMALL_BYTES));
     writeFileSync(join(small, `file-${String(i).padStart(5, "0")}`), content);
   }
