@@ -31,6 +31,8 @@ interface Batch {
  * system call; the socket is never corked beyond the turn.
  */
 export class Outbox {
+  /** called when the kernel has taken what was written in some turn */
+  onWritten: () => void = () => {};
   readonly #socket: Socket;
   readonly #senders = new Set<Sender>();
   readonly #ready = new Set<Sender>();
@@ -162,6 +164,7 @@ export class Outbox {
 
   #written(batch: Batch): void {
     this.#settle(batch);
+    this.onWritten();
     for (const sender of this.#senders) sender.progress();
   }
 

@@ -117,7 +117,10 @@ export class SshConnection implements Peer, ChannelsOwner, Stranger {
     socket.on("error", (error) => this.#failed(error));
     socket.on("end", () => this.#finish());
     socket.on("close", () => this.#closed());
-    socket.on("drain", () => this.#resume());
+    // Not at "drain", which comes only where many bytes waited: it may have been many packets.
+    this.outbox.onWritten = () => {
+      if (!this.#isUnread()) this.#resume();
+    };
     interceptInput(socket, (chunk, pass) => this.#input(chunk, pass));
   }
 

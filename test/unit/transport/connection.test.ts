@@ -260,9 +260,9 @@ describe("attack: a client that asks and reads no answers", () => {
     expect(wire.isPaused()).toBe(false);
     await packets(1, 1);
     expect(wire.isPaused()).toBe(true);
-    const drained = once(wire, "drain");
+    const resumed = once(wire, "resume");
     wire.unstick();
-    await drained;
+    await resumed;
     expect(wire.isPaused()).toBe(false);
   });
 });
