@@ -1,6 +1,9 @@
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
+import type { MemoryBudget } from "./budget.ts";
 import { slabs } from "./slabs.ts";
+
+type MemoryUse = Pick<NodeJS.MemoryUsage, "external" | "heapUsed">;
 
 /** How often it is looked whether the process rests, in milliseconds. */
 const LOOK_MS = 10_000;
@@ -20,7 +23,7 @@ const WORTH_IT = 32 * 1024 * 1024;
 export interface RestActions {
   /** gives memory back that is not in use */
   trim(): void;
-  /** bytes in use or left behind */
+  /** bytes that the process holds and no session accounts for */
   held(): number;
   /** collects garbage */
   collect(): void;
@@ -38,7 +41,7 @@ export class Rest {
   #kept: number;
   #last = process.cpuUsage();
 
-  constructor(actions: RestActions = { trim: () => slabs.trim(), held, collect }) {
+  constructor(actions: RestActions) {
     this.#actions = actions;
     this.#kept = actions.held();
     this.#timer = setInterval(() => this.look(workSince(this.#last), LOOK_MS), LOOK_MS);
@@ -70,9 +73,17 @@ function workSince(last: NodeJS.CpuUsage): number {
   return (user + system) / 1000;
 }
 
-function held(): number {
-  const { external, heapUsed } = process.memoryUsage();
-  return external + heapUsed;
+/** What a process does when it rests. @param budget what its sessions hold */
+export function tidyUp(budget: Pick<MemoryBudget, "used">): RestActions {
+  return { trim: () => slabs.trim(), held: () => unaccounted(budget), collect };
+}
+
+/** What sessions gave back is left behind at once, though the system does not have it yet. */
+export function unaccounted(
+  { used }: Pick<MemoryBudget, "used">,
+  { external, heapUsed }: MemoryUse = process.memoryUsage(),
+): number {
+  return external + heapUsed - used;
 }
 
 let gc: (() => void) | undefined;

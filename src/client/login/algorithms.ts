@@ -1,33 +1,12 @@
 import type { ConnectConfig, ServerHostKeyAlgorithm } from "ssh2";
+import { ALGORITHMS } from "../../ssh/algorithms.ts";
 
-/** No SHA-1, no CBC: as OpenSSH offers today. */
-const ALGORITHMS = {
-  kex: [
-    "curve25519-sha256",
-    "curve25519-sha256@libssh.org",
-    "ecdh-sha2-nistp256",
-    "ecdh-sha2-nistp384",
-    "ecdh-sha2-nistp521",
-    "diffie-hellman-group-exchange-sha256",
-    "diffie-hellman-group16-sha512",
-    "diffie-hellman-group18-sha512",
-    "diffie-hellman-group14-sha256",
-  ],
-  cipher: [
-    "aes128-gcm@openssh.com",
-    "aes256-gcm@openssh.com",
-    "chacha20-poly1305@openssh.com",
-    "aes128-ctr",
-    "aes192-ctr",
-    "aes256-ctr",
-  ],
-  hmac: [
-    "hmac-sha2-256-etm@openssh.com",
-    "hmac-sha2-512-etm@openssh.com",
-    "hmac-sha2-256",
-    "hmac-sha2-512",
-  ],
-  compress: ["none"],
+/** What our server offers, and a key exchange that only older servers need. */
+const OFFERED = {
+  cipher: [...ALGORITHMS.cipher],
+  hmac: [...ALGORITHMS.hmac],
+  compress: [...ALGORITHMS.compress],
+  kex: [...ALGORITHMS.kex, "diffie-hellman-group-exchange-sha256"],
 };
 
 /** Host key algorithms, best first, and the type of key in known_hosts that each uses. */
@@ -52,7 +31,7 @@ export function offer(
   const first = HOST_KEYS.filter(([, type]) => known.includes(type));
   const rest = HOST_KEYS.filter(([, type]) => !known.includes(type));
   return {
-    ...ALGORITHMS,
+    ...OFFERED,
     ...(ciphers === undefined ? {} : { cipher: [...ciphers] }),
     serverHostKey: [...first, ...rest].map(([algorithm]) => algorithm),
   } as NonNullable<ConnectConfig["algorithms"]>;

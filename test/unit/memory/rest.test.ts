@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { usualLimit } from "../../../src/memory/limit.ts";
 import { ProcessMemory } from "../../../src/memory/process-memory.ts";
-import { Rest } from "../../../src/memory/rest.ts";
+import { Rest, unaccounted } from "../../../src/memory/rest.ts";
 
 const MIB = 1024 * 1024;
 
@@ -42,6 +42,35 @@ describe("the rest after work", () => {
     rest.look(5_000, 10_000);
     for (let look = 0; look < 5; look++) rest.look(50, 10_000);
     expect(done.collections).toBe(1);
+  });
+
+  it("collects what sessions left behind also when it collected while they held much", () => {
+    const budget = { used: 0 };
+    const usage = { external: 20 * MIB, heapUsed: 30 * MIB };
+    let collections = 0;
+    const rest = new Rest({
+      trim() {},
+      held: () => unaccounted(budget, usage),
+      collect() {
+        collections += 1;
+        // What is held stays.
+        usage.external = 20 * MIB + budget.used;
+      },
+    });
+    rest.stop();
+    const work = (): void => {
+      rest.look(5_000, 10_000);
+      rest.look(50, 10_000);
+    };
+    budget.used = 200 * MIB;
+    usage.external = 300 * MIB;
+    work();
+    expect([collections, usage.external]).toEqual([1, 220 * MIB]);
+    work();
+    expect(collections).toBe(1);
+    budget.used = 0;
+    work();
+    expect([collections, usage.external]).toEqual([2, 20 * MIB]);
   });
 
   it("does not collect for a process that does next to nothing", () => {
