@@ -150,7 +150,8 @@ export class Outbox {
         this.#corked = false;
         this.#socket.uncork();
       }
-      this.#share.moved(sent);
+      // Before the login nobody makes the pieces of others small.
+      if (this.#memory !== undefined) this.#share.moved(sent);
       if (this.#ready.size > 0 && !this.#socket.destroyed) this.#schedule();
     }
   }

@@ -289,7 +289,7 @@ export class SshConnection implements Peer, ChannelsOwner, Stranger {
     if (this.#ended) return;
     this.#awaitLogin();
     this.#rekeying?.moved();
-    this.#share.moved(chunk.length);
+    if (this.#channels !== undefined) this.#share.moved(chunk.length);
     if (this.#hadItsTurn(chunk.length) || this.#isUnread()) this.#socket.pause();
   }
 

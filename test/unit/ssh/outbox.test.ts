@@ -2,6 +2,8 @@ import { once } from "node:events";
 import { connect, createServer, type Socket } from "node:net";
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { plentyOfMemory } from "../../../src/memory/budget.ts";
+import type { LoopShare } from "../../../src/ssh/loop-share.ts";
 import { Outbox, type Sender } from "../../../src/ssh/outbox.ts";
 
 let ours: Socket;
@@ -107,6 +109,22 @@ describe("Outbox", () => {
     expect([first.flushes, second.flushes]).toEqual([2, 1]);
     await until(() => first.flushes === 3);
     expect(Math.min(...first.most)).toBeGreaterThan(0);
+  });
+
+  test("attack: who has not logged in makes nobody's pieces small", async () => {
+    const moved: number[] = [];
+    const share = { quantum: () => 1024, moved: (bytes: number) => void moved.push(bytes) };
+    const stranger = new Outbox(ours, share as unknown as LoopShare);
+    const sender = new Recorder();
+    sender.sends = 100;
+    stranger.add(sender);
+    stranger.ready(sender);
+    await until(() => sender.flushes === 1);
+    expect(moved).toEqual([]);
+    stranger.chargeTo(plentyOfMemory());
+    stranger.ready(sender);
+    await until(() => sender.flushes === 2);
+    expect(moved).toEqual([100]);
   });
 
   test("end sends what was held back", async () => {
