@@ -69,7 +69,7 @@ export interface FileCharge {
 /** A name in a directory. */
 export interface Entry {
   readonly path: VirtualPath;
-  /** the directory's inode, where the path may not lead there: then this is what tells it */
+  /** the directory's inode: the path may lead elsewhere by the time that anybody looks */
   readonly inside?: string | undefined;
 }
 

@@ -194,7 +194,7 @@ export function rename(
     at(home, from, (source) =>
       at(home, to, (target) => {
         // Open files follow by their paths, which a cursor's names don't have.
-        if (source.inside ?? target.inside) throw new FsError("EINVAL");
+        if (!source.isSure || !target.isSure) throw new FsError("EINVAL");
         const directories = [endsInDirectory(from), endsInDirectory(to)] as const;
         return move(home, source, target, replace, directories);
       }),

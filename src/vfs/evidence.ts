@@ -75,14 +75,18 @@ interface Standing {
   readonly inside: string;
 }
 
-/** What stands at a change's name. Where its path is not sure, its directory is looked for. */
+/** What stands at a change's name. Where its path leads elsewhere, its directory is looked for. */
 function standingAt(jail: Jail, home: string, { path, inside }: EntryChange): Standing | undefined {
   const standing = look(jail, bytes(path));
   if (inside === undefined || standing?.inside === inside) return standing;
+  const end = path.lastIndexOf("/");
+  // Mostly the directory is where it was, and does not have the name.
+  const parent = bytes(path.subarray(0, Math.max(1, end)));
+  if (look(jail, parent)?.inode === inside) return undefined;
   const directory = search(home, inside, ({ host }) => openSync(host, DIRECTORY));
   if (directory === undefined) return undefined;
   try {
-    const name = bytes(path.subarray(path.lastIndexOf("/") + 1));
+    const name = bytes(path.subarray(end + 1));
     const stat = lstatSync(below(directory, name), { bigint: true, throwIfNoEntry: false });
     return stat && standingOf(stat, inside);
   } finally {

@@ -50,28 +50,28 @@ export class Place {
   readonly path: VirtualPath;
   readonly target: number | undefined;
   readonly #owned: number[];
-  readonly #sure: boolean;
+  /** false: the path may lead elsewhere by now, or be shortened */
+  readonly isSure: boolean;
 
-  /** @param sure false: the path may lead elsewhere by now, or be shortened */
   constructor(
     parent: number,
     name: ByteString,
     path: VirtualPath,
     target: number | undefined,
     owned: number[],
-    sure = true,
+    isSure = true,
   ) {
     this.parent = parent;
     this.name = name;
     this.path = path;
     this.target = target;
     this.#owned = owned;
-    this.#sure = sure;
+    this.isSure = isSure;
   }
 
-  /** The inode of the directory that holds the name, where the path is not enough to find it. */
-  get inside(): string | undefined {
-    return this.#sure ? undefined : inodeKey(fstatSync(this.parent, { bigint: true }));
+  /** The inode of the directory that holds the name: the path may lead elsewhere at any time. */
+  get inside(): string {
+    return inodeKey(fstatSync(this.parent, { bigint: true }));
   }
 
   /** The name below its directory; what stands there may change at any time. */

@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { writeFileSync } from "node:fs";
+import { lstatSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { recover } from "../../src/quota/recover.ts";
@@ -8,6 +8,7 @@ import { rescan } from "../../src/quota/rescan.ts";
 import type { Account } from "../../src/store/types.ts";
 import { Evidence } from "../../src/vfs/evidence.ts";
 import { fromText } from "../../src/vfs/path.ts";
+import { inodeKey } from "../../src/vfs/proc.ts";
 import type { OpenFlags } from "../../src/vfs/types.ts";
 import { onDisk, TestInstance } from "../support/instance.ts";
 
@@ -38,14 +39,18 @@ beforeEach(async () => {
 
 afterEach(() => instance.close());
 
-function start(...what: ["open" | "remove" | "rename", ...paths: string[]]): ChildProcess {
+function start(
+  ...what: ["open" | "remove" | "rename" | "stale", ...paths: string[]]
+): ChildProcess {
   return spawn(process.execPath, [PROGRAM, instance.root, "ann", ...what], {
     stdio: ["ignore", "pipe", "inherit"],
   });
 }
 
 /** Another process does that and is killed before it is in the books. */
-async function withoutBooking(...what: ["remove" | "rename", ...paths: string[]]): Promise<void> {
+async function withoutBooking(
+  ...what: ["remove" | "rename" | "stale", ...paths: string[]]
+): Promise<void> {
   const [, signal] = await once(start(...what), "exit");
   expect(signal).toBe("SIGKILL");
 }
@@ -101,4 +106,41 @@ test("one dies after a rename, the next after moving the file on: both count", a
   await withoutBooking("remove", "/moved");
   await recover(instance.store, new Evidence(instance.store.ledger));
   await expectExact();
+});
+
+test.each(["before", "after"])(
+  "the directory of a file is moved as its removal waits, and the process dies %s it",
+  async (when) => {
+    const home = await instance.home(ann);
+    await home.makeDirectory(fromText("d"));
+    await home.rename(fromText("gone"), fromText("d/gone"), false);
+    await home.rename(fromText("d"), fromText("e"), false);
+    await withoutBooking("stale", "/d/gone", "/e/gone", when);
+    await recover(instance.store, new Evidence(instance.store.ledger));
+    await expectExact();
+  },
+);
+
+test("every change of entries says in which directory it is", async () => {
+  const home = await instance.home(ann);
+  await home.makeDirectory(fromText("d"));
+  const inside: (string | undefined)[] = [];
+  const { ledger } = instance.store;
+  const { create, remove } = ledger;
+  ledger.create = (...all) => {
+    inside.push(all[4]);
+    return create.apply(ledger, all);
+  };
+  ledger.remove = (...all) => {
+    inside.push(all[4]);
+    return remove.apply(ledger, all);
+  };
+  const d = inodeKey(lstatSync(instance.path("ann", "d"), { bigint: true }));
+  await (await home.open(fromText("d/f"), FLAGS)).close();
+  await home.makeDirectory(fromText("d/g"));
+  await home.symlink(fromText("f"), fromText("d/l"));
+  await home.hardLink(fromText("d/f"), fromText("d/h"));
+  await home.remove(fromText("d/f"));
+  await home.removeDirectory(fromText("d/g"));
+  expect(inside).toEqual(Array(6).fill(d));
 });

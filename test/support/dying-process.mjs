@@ -1,7 +1,8 @@
 // A process that dies in the midst of its work: argv root, user, what, path, target. Runs the built code.
 // "open": has the file open when it is killed. "remove", "rename": has done that and not booked it.
+// "stale": removes what was moved since, or dies before that.
 import { lstatSync, renameSync, unlinkSync } from "node:fs";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { Ledger } from "../../dist/src/quota/ledger.js";
 import { openStore } from "../../dist/src/store/store.js";
 import { Evidence } from "../../dist/src/vfs/evidence.js";
@@ -49,6 +50,17 @@ const acts = {
     };
     return ledger.remove(account.id, { path: fromText(path) }, () => inspect(path), perform);
   },
+  /** The file, which is at the target by now, by a path that led there before. */
+  stale(dies) {
+    const perform = () => {
+      if (dies === "before") die();
+      unlinkSync(host(target));
+      die();
+    };
+    const { inode: inside } = inspect(dirname(target));
+    const entry = { path: fromText(path), inside };
+    return ledger.remove(account.id, entry, () => inspect(target), perform);
+  },
   rename() {
     const perform = () => {
       renameSync(host(path), host(target));
@@ -59,4 +71,4 @@ const acts = {
     return ledger.rename(account.id, from, to, inode, () => inspect(target), perform);
   },
 };
-await acts[what]();
+await acts[what](process.argv[7]);
