@@ -118,9 +118,7 @@ export class SshConnection implements Peer, ChannelsOwner, Stranger {
     socket.on("end", () => this.#finish());
     socket.on("close", () => this.#closed());
     // Not at "drain", which comes only where many bytes waited: it may have been many packets.
-    this.outbox.onWritten = () => {
-      if (!this.#isUnread()) this.#resume();
-    };
+    this.outbox.onWritten = () => this.#readOn();
     interceptInput(socket, (chunk, pass) => this.#input(chunk, pass));
   }
 
@@ -303,8 +301,13 @@ export class SshConnection implements Peer, ChannelsOwner, Stranger {
 
   #nextTurn = (): void => {
     this.#readInTurn = 0;
-    if (!this.#isUnread()) this.#resume();
+    this.#readOn();
   };
+
+  /** Not before the next turn, and not before the client reads its answers. */
+  #readOn(): void {
+    if (this.#readInTurn === 0 && !this.#isUnread()) this.#resume();
+  }
 
   /** The keys are agreed on: from the connection's begin a login may take its time. */
   #awaitLogin(): void {
