@@ -19,7 +19,7 @@ import { rescan } from "./quota/rescan.ts";
 import { AdminScreens } from "./screens/screens.ts";
 import type { AdminServices } from "./screens/services.ts";
 import { Chores } from "./server/chores.ts";
-import { LOOK_MS } from "./server/disk-watch.ts";
+import { beginDuties } from "./server/duties.ts";
 import { makeParts, type Parts, type PartsOptions } from "./server/parts.ts";
 import { Admission } from "./session/admission.ts";
 import { type CommandServices, Commands, WRONG_PASSWORD } from "./session/commands.ts";
@@ -35,11 +35,6 @@ import { type Address, Listener } from "./transport/listener.ts";
 import { addressIn } from "./transport/printable.ts";
 import { openHome } from "./vfs/home.ts";
 import type { UserFileSystem } from "./vfs/types.ts";
-
-/** How often the journals of processes that died are looked for, in milliseconds. */
-const RECOVER_MS = 5_000;
-/** Soon enough that a client that makes events as fast as it can doesn't fill the disk. */
-const PRUNE_MS = 60 * 1_000;
 
 /** A thread has to be started from JavaScript. */
 const ADMIN_PROGRAM = new URL("../admin/over-ssh.js", import.meta.url);
@@ -94,19 +89,10 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   const server = new Server({ ...options, config }, parts);
   const address = await server.start(hostKeys);
   log.info({ host: address.host, port: address.port }, "listening");
-  let told = 0;
-  const prune = (): Promise<unknown> => {
-    const lost = store.audit.lost - told;
-    told += lost;
-    if (lost > 0) log.error({ lost }, "audit records lost: the database could not be written");
-    return store.audit.prune(config.audit.keep, config.audit.maxRecords);
-  };
-  const { chores } = server;
-  chores.every(PRUNE_MS, "audit not pruned", prune);
-  chores.every(PRUNE_MS, "penalties not pruned", () => server.penalties.prune());
-  chores.every(RECOVER_MS, "journals not recovered", () => server.recover());
-  chores.every(RECOVER_MS, "descriptors not looked at", () => descriptors.look());
-  chores.every(LOOK_MS, "disks not looked at", () => disks.look());
+  const { chores, penalties } = server;
+  beginDuties({ chores, penalties, recover: () => server.recover() }, parts, store, (lost) =>
+    log.error({ lost }, "audit records lost: the database could not be written"),
+  );
   return {
     address,
     fingerprints: hostKeys.map(({ algorithm, sha256 }) => ({ algorithm, sha256 })),

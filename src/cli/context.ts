@@ -42,6 +42,7 @@ export async function administer<T>(
     async (store) => {
       const evidence = new Evidence(store.ledger);
       store.ledger.setWitness(evidence);
+      store.leases.onDead(() => recover(store, evidence));
       if (settle) await recover(store, evidence);
       const passwords = new Passwords(config.auth);
       const users = new UserControl({

@@ -1,18 +1,14 @@
 import { setTimeout as sleep, setImmediate as turn } from "node:timers/promises";
 import { FsError } from "../errors.ts";
-import type { JournalKey, LedgerStore, OpenedRow } from "../store/ledger.ts";
+import { HeldHomeError, type LeaseStore } from "../store/leases.ts";
+import type { JournalRow, LedgerStore, OpenedRow } from "../store/ledger.ts";
 import type { Change } from "../store/types.ts";
-import type {
-  Books,
-  Entry,
-  FileCharge,
-  FileState,
-  Inspected,
-  Removed,
-  Usage,
-  Witness,
-} from "../vfs/books.ts";
+import type { Books, Entry, FileState, Inspected, Removed, Usage, Witness } from "../vfs/books.ts";
 import { toBuffer, type VirtualPath } from "../vfs/path.ts";
+import type { HomeBooks } from "./held-home.ts";
+import { Holding } from "./holding.ts";
+import { type BookStore, recover } from "./recover.ts";
+import { Reservation } from "./reservation.ts";
 
 /** A new file is charged this much at once, so that most small files need no further booking. */
 const AHEAD_AT_CREATION = 64 * 1024;
@@ -36,28 +32,36 @@ const TRIMS_A_TURN = 32;
  */
 export class Ledger implements Books {
   readonly #store: LedgerStore;
+  readonly #leases: LeaseStore;
   readonly #witness: Witness;
   readonly #settleDead: () => Promise<void>;
+  /** absent: each change is a transaction of the store */
+  readonly #holding: Holding | undefined;
   /** by user and row */
   readonly #reservations = new Map<number, Map<number, Reservation>>();
   /** how often each file is open, by inode */
   readonly #open = new Map<string, number>();
-  /** rows of files that are closed but still in the books as open */
-  readonly #unsettled = new Set<number>();
+  /** rows of files that are closed but still in the books as open, and whose they are */
+  readonly #unsettled = new Map<number, number>();
 
   /**
    * @param witness looks at the disk for what processes that died have left
-   * @param settleDead settles the journals of processes that died, see `recover`
+   * @param holds whether this process holds the homes that it alone uses. Then it has to be told all
+   * changes, and `tend` to be called
+   * @param quietMs how long a home is shared after another process needed it, in milliseconds
    */
   constructor(
-    store: LedgerStore,
+    store: BookStore,
     witness: Witness,
-    settleDead: () => Promise<void> = async () => {},
+    { holds = false, quietMs }: { readonly holds?: boolean; readonly quietMs?: number } = {},
   ) {
-    this.#store = store;
+    this.#store = store.ledger;
+    this.#leases = store.leases;
     this.#witness = witness;
-    this.#settleDead = settleDead;
-    store.setWitness(witness);
+    this.#settleDead = () => recover(store, witness);
+    this.#holding = holds ? new Holding(store.ledger, store.leases, quietMs) : undefined;
+    store.ledger.setWitness(witness);
+    store.leases.onDead(this.#settleDead);
   }
 
   /** @throws InstanceError when the homes these books are of are not there */
@@ -66,22 +70,49 @@ export class Ledger implements Books {
   }
 
   usage(userId: number): Promise<Usage> {
-    return this.#store.usage(userId);
+    return this.#on(userId, (books) => books.usage(userId));
+  }
+
+  /**
+   * Runs `act` on the books of the home: this process's own if it holds the home, else the store's.
+   */
+  #on<T>(userId: number, act: (books: HomeBooks) => Promise<T>): Promise<T> {
+    const held = this.#holding?.get(userId);
+    return held === undefined ? this.#onShared(userId, act) : act(held);
+  }
+
+  async #onShared<T>(userId: number, act: (books: HomeBooks) => Promise<T>): Promise<T> {
+    for (;;) {
+      const books = this.#holding?.get(userId) ?? (await this.#holding?.take(userId));
+      try {
+        return await act(books ?? this.#store);
+      } catch (thrown) {
+        if (!(thrown instanceof HeldHomeError)) throw thrown;
+        if (this.#holding?.get(userId) === undefined) await this.#leases.share(userId);
+      }
+    }
   }
 
   /** The usage with nothing charged ahead of need by this process. */
   async exactUsage(userId: number): Promise<Usage> {
     await this.giveBack(userId);
-    return this.#store.usage(userId);
+    return this.usage(userId);
   }
 
   /** Journals a file that exists and is about to be opened. */
-  async open(userId: number, path: VirtualPath, inspect: () => Inspected): Promise<Reservation> {
-    const opened = await this.#store.open(userId, toBuffer(path), () => {
+  async open(
+    userId: number,
+    path: VirtualPath,
+    inspect: () => Inspected,
+    writes: boolean,
+  ): Promise<Reservation> {
+    const look = (): Inspected => {
       const found = inspect();
       if ((this.#open.get(found.inode) ?? 0) < MAX_OPEN_ONE_FILE) return found;
       throw new FsError("EMFILE", "The file is open too often");
-    });
+    };
+    const name = toBuffer(path);
+    const opened = await this.#on(userId, (books) => books.open(userId, name, look, writes));
     return this.#hold(userId, opened);
   }
 
@@ -91,8 +122,9 @@ export class Ledger implements Books {
     { path, inside }: Entry,
     perform: () => Inspected,
   ): Promise<Reservation> {
-    const ahead = AHEAD_AT_CREATION;
-    const made = await this.#store.create(userId, toBuffer(path), ahead, perform, inside);
+    const [name, ahead] = [toBuffer(path), AHEAD_AT_CREATION];
+    const create = (books: HomeBooks) => books.create(userId, name, ahead, perform, inside);
+    const made = await this.#on(userId, create);
     if (made?.opened === undefined) throw await this.#tooManyFiles(userId);
     return this.#hold(userId, made.opened);
   }
@@ -100,7 +132,8 @@ export class Ledger implements Books {
   /** Counts and makes a directory or link. */
   async createEntry(userId: number, { path, inside }: Entry, perform: () => void): Promise<void> {
     const make = (): undefined => void perform();
-    const made = await this.#store.create(userId, toBuffer(path), 0, make, inside);
+    const name = toBuffer(path);
+    const made = await this.#on(userId, (books) => books.create(userId, name, 0, make, inside));
     if (made === undefined) throw await this.#tooManyFiles(userId);
   }
 
@@ -111,7 +144,8 @@ export class Ledger implements Books {
     inspect: () => Inspected,
     perform: () => Removed | undefined,
   ): Promise<void> {
-    return this.#store.remove(userId, toBuffer(path), inspect, perform, inside);
+    const name = toBuffer(path);
+    return this.#on(userId, (books) => books.remove(userId, name, inspect, perform, inside));
   }
 
   /**
@@ -126,12 +160,31 @@ export class Ledger implements Books {
     inspect: () => Inspected | undefined,
     perform: () => Removed | undefined,
   ): Promise<void> {
-    return this.#store.rename(userId, toBuffer(from), toBuffer(to), moved, inspect, perform);
+    const names = [toBuffer(from), toBuffer(to)] as const;
+    return this.#on(userId, (books) => books.rename(userId, ...names, moved, inspect, perform));
   }
 
   /** Another process wants the room, or the quota was changed. */
   async onChange(change: Change): Promise<void> {
+    if (change.kind === "share") await this.#holding?.giveUp(change.userId);
+    if (change.kind === "fold") await this.#answer(change.id);
     if (change.kind === "squeeze" || change.kind === "user-set") await this.giveBack(change.userId);
+  }
+
+  async #answer(change: number): Promise<void> {
+    if (this.#holding === undefined) return;
+    await this.#holding.fold();
+    await this.#leases.answer(change);
+  }
+
+  /** Whether this process has the home's book in memory. */
+  holds(userId: number): boolean {
+    return this.#holding?.get(userId) !== undefined;
+  }
+
+  /** Tells the store what it doesn't know yet; to be called every second or so. */
+  async tend(): Promise<void> {
+    await this.#holding?.tend();
   }
 
   /** Gives back everything this process holds charged ahead of need for the user. */
@@ -139,7 +192,7 @@ export class Ledger implements Books {
     const held = this.#reservations.get(userId);
     if (held === undefined) return;
     let trims = 0;
-    for (const row of await this.#store.slackHere(userId)) {
+    for (const row of await this.#on(userId, (books) => books.slackHere(userId))) {
       const reservation = held.get(row);
       if (reservation === undefined) continue;
       await this.trim(reservation);
@@ -148,8 +201,20 @@ export class Ledger implements Books {
     }
   }
 
-  /** @internal for Reservation */
-  async grow(holder: Reservation, end: number): Promise<void> {
+  /**
+   * @internal for Reservation
+   * @returns undefined when it was granted at once
+   */
+  grow(holder: Reservation, end: number): Promise<void> | undefined {
+    const { inode, row, userId } = holder;
+    const granted = (charged: number): void => holder.granted(charged, end);
+    const held = this.#holding?.get(userId);
+    if (held !== undefined && held.growNow(inode, row, end, granted) === undefined)
+      return undefined;
+    return this.#growSlowly(holder, end);
+  }
+
+  async #growSlowly(holder: Reservation, end: number): Promise<void> {
     const { userId } = holder;
     const step = Math.max(SMALLEST_STEP, holder.charged);
     if ((await this.#ask(holder, end, step)) === undefined) return;
@@ -175,7 +240,8 @@ export class Ledger implements Books {
     const granted = (charged: number): void => holder.granted(charged, end);
     const patience = Date.now() + FREEZE_TIMEOUT_MS;
     for (;;) {
-      const answer = await this.#store.grow(holder, end, step, granted);
+      const grow = (books: HomeBooks) => books.grow(holder, end, step, granted);
+      const answer = await this.#on(holder.userId, grow);
       if (answer !== "frozen") return answer;
       if (Date.now() > patience) throw new FsError("EBUSY", "the file is being copied");
       await sleep(POLL_MS);
@@ -185,12 +251,12 @@ export class Ledger implements Books {
   /** @internal for Reservation */
   async freeze(holder: Reservation, size: number): Promise<boolean> {
     await this.trim(holder);
-    return this.#store.freeze(holder, size);
+    return this.#on(holder.userId, (books) => books.freeze(holder, size));
   }
 
   /** @internal for Reservation */
   thaw(holder: Reservation): Promise<void> {
-    return this.#store.thaw(holder);
+    return this.#on(holder.userId, (books) => books.thaw(holder));
   }
 
   /** @internal for Reservation */
@@ -199,7 +265,7 @@ export class Ledger implements Books {
     const booked = (charged: number): void => {
       holder.charged = charged;
     };
-    return this.#store.trim(holder, need, booked);
+    return this.#on(holder.userId, (books) => books.trim(holder, need, booked));
   }
 
   /** @internal for Reservation */
@@ -207,13 +273,14 @@ export class Ledger implements Books {
     this.#drop(holder);
     let linked = true;
     try {
-      await this.#store.settle(holder, () => {
+      const inspect = (): FileState => {
         const state = look();
         linked = state.linked;
         return state;
-      });
+      };
+      await this.#on(holder.userId, (books) => books.settle(holder, inspect));
     } catch (thrown) {
-      this.#unsettled.add(holder.row);
+      this.#unsettled.set(holder.row, holder.userId);
       throw thrown;
     }
     return linked;
@@ -222,14 +289,21 @@ export class Ledger implements Books {
   /** Settles what could not be settled when it was closed: the database's disk was full, say. */
   async settleLate(): Promise<void> {
     if (this.#unsettled.size === 0) return;
+    // Of homes that are held the store may not have the rows yet.
+    for (const userId of new Set(this.#unsettled.values())) await this.#leases.share(userId);
     const rows = await this.#store.journalOf(this.#store.node);
     const left = new Map(rows.map((row) => [row.row, row]));
     // Others may be added meanwhile: only what is settled, or has no row any more, is forgotten.
-    for (const number of [...this.#unsettled]) {
+    for (const number of [...this.#unsettled.keys()]) {
       const row = left.get(number);
-      if (row !== undefined) await this.#store.settle(row, () => this.#witness.outcome(row));
+      if (row !== undefined) await this.#settleLate(row);
       this.#unsettled.delete(number);
     }
+  }
+
+  #settleLate(row: JournalRow): Promise<void> {
+    const look = (): FileState => this.#witness.outcome(row);
+    return this.#on(row.userId, (books) => books.settle(row, look));
   }
 
   #drop(holder: Reservation): void {
@@ -254,7 +328,7 @@ export class Ledger implements Books {
   }
 
   async #tooManyFiles(userId: number): Promise<FsError> {
-    const { usedFiles, quotaFiles } = await this.#store.usage(userId);
+    const { usedFiles, quotaFiles } = await this.usage(userId);
     return new FsError("EDQUOT", `Quota exceeded: ${usedFiles} of ${quotaFiles} files used`);
   }
 }
@@ -264,82 +338,4 @@ function quotaExceeded({ usedBytes, quotaBytes }: Usage, needed: number): FsErro
     "EDQUOT",
     `Quota exceeded: ${usedBytes} of ${quotaBytes} bytes used, ${Math.max(1, needed)} more needed`,
   );
-}
-
-/** A row of the journal of open files, and which growth is under way. */
-export class Reservation implements FileCharge, JournalKey {
-  readonly row: number;
-  readonly userId: number;
-  readonly inode: string;
-  /** bytes the file may reach without asking */
-  charged: number;
-  readonly #ledger: Ledger;
-  #look: (() => FileState) | undefined;
-  #active = 0;
-  #furthest = 0;
-
-  constructor(ledger: Ledger, userId: number, opened: OpenedRow) {
-    this.#ledger = ledger;
-    this.userId = userId;
-    this.row = opened.row;
-    this.inode = opened.inode;
-    this.charged = opened.charged;
-  }
-
-  attach(look: () => FileState): void {
-    this.#look = look;
-  }
-
-  reserve(end: number): Promise<void> | undefined {
-    if (end > this.charged) return this.#ledger.grow(this, end);
-    this.#grant(end);
-    return undefined;
-  }
-
-  /** Called in the turn that grants it: from now on `end` is in use. */
-  granted(charged: number, end: number): void {
-    this.charged = charged;
-    this.#grant(end);
-  }
-
-  #grant(end: number): void {
-    this.#active += 1;
-    if (end > this.#furthest) this.#furthest = end;
-  }
-
-  release(): void {
-    this.#active -= 1;
-    if (this.#active === 0) this.#furthest = 0;
-  }
-
-  /** Bytes the file needs now: its size, or where granted writes under way will end. */
-  needed(): number {
-    const size = this.#look === undefined ? this.charged : this.#look().size;
-    return Math.max(size, this.#furthest);
-  }
-
-  async whileFrozen(size: number, act: () => Promise<boolean>): Promise<boolean> {
-    if (!(await this.#ledger.freeze(this, size))) return false;
-    try {
-      return await act();
-    } finally {
-      await this.#ledger.thaw(this);
-    }
-  }
-
-  async failed(): Promise<void> {
-    this.release();
-    // What can't be booked now is when the file is closed.
-    await this.#ledger.trim(this).catch(() => undefined);
-  }
-
-  shrunk(): Promise<void> {
-    return this.#ledger.trim(this);
-  }
-
-  async settle(look = this.#look): Promise<boolean> {
-    if (look === undefined) throw new FsError("EBADF");
-    this.#look = undefined;
-    return this.#ledger.settle(this, look);
-  }
 }

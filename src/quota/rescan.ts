@@ -1,5 +1,6 @@
 import { setImmediate as turn } from "node:timers/promises";
 import { FsError } from "../errors.ts";
+import type { LeaseStore } from "../store/leases.ts";
 import type { LedgerStore } from "../store/ledger.ts";
 import { existingHome } from "../vfs/homes.ts";
 import { inodeKey } from "../vfs/proc.ts";
@@ -21,12 +22,13 @@ export interface Measured {
  * @throws FsError EBUSY when the home keeps changing
  */
 export async function rescan(
-  store: { readonly ledger: LedgerStore },
+  store: { readonly ledger: LedgerStore; readonly leases: LeaseStore },
   root: string,
   account: { readonly id: number; readonly name: string },
   onProgress?: (entries: number, bytes: number) => void,
 ): Promise<Measured> {
   for (let attempt = 0; attempt < ATTEMPTS; attempt += 1) {
+    await store.leases.share(account.id);
     const mark = await store.ledger.mark(account.id);
     const held = await store.ledger.held(account.id);
     store.ledger.requireHomes();

@@ -3,7 +3,6 @@ import type { EffectiveSetting } from "../config/load.ts";
 import type { Config } from "../config/types.ts";
 import { LiveSettings } from "../control/settings.ts";
 import { Ledger } from "../quota/ledger.ts";
-import { recover } from "../quota/recover.ts";
 import { descriptorLimit, withFittedLimits } from "../session/fitted-limits.ts";
 import type { Store } from "../store/store.ts";
 import { Evidence } from "../vfs/evidence.ts";
@@ -43,7 +42,7 @@ export function makeParts({ root, config: set, store, log, readSettings }: Parts
   return {
     settings,
     config,
-    ledger: new Ledger(store.ledger, evidence, () => recover(store, evidence)),
+    ledger: new Ledger(store, evidence, { holds: true }),
     evidence,
     descriptors: new DescriptorWatch(log, limit, settings.config),
     disks: new DiskWatch(root, log, space, store.reserve),

@@ -2,13 +2,14 @@ import type { ChangeStore } from "../store/changes.ts";
 import type { Change } from "../store/types.ts";
 
 /** How soon a change made by another process is noticed, in milliseconds. */
-const POLL_MS = 100;
+const POLL_MS = 25;
 
 /** Tells what other processes of the instance changed, in order. */
 export class ChangeWatcher {
   readonly #changes: Pick<ChangeStore, "poll" | "since" | "latestId">;
   readonly #apply: (change: Change) => Promise<void>;
   readonly #onError: (error: unknown) => void;
+  readonly #pollMs: number;
   #last = 0;
   #timer: NodeJS.Timeout | undefined;
   #reading: Promise<void> | undefined;
@@ -19,7 +20,9 @@ export class ChangeWatcher {
     changes: Pick<ChangeStore, "poll" | "since" | "latestId">,
     apply: (change: Change) => Promise<void>,
     onError: (error: unknown) => void,
+    pollMs = POLL_MS,
   ) {
+    this.#pollMs = pollMs;
     this.#changes = changes;
     this.#apply = apply;
     this.#onError = onError;
@@ -28,7 +31,7 @@ export class ChangeWatcher {
   /** What was changed before this call is not told. */
   async start(): Promise<void> {
     this.#last = await this.#changes.latestId();
-    this.#timer = setInterval(() => this.#look(), POLL_MS);
+    this.#timer = setInterval(() => this.#look(), this.#pollMs);
   }
 
   async stop(): Promise<void> {

@@ -58,8 +58,9 @@ export class DigestStore {
     );
     this.#openElsewhere = connection
       .prepare<unknown[], number>(
-        `SELECT count(*) FROM open_files
-         WHERE user_id = @userId AND inode = @inode AND node_id <> @node`,
+        `SELECT EXISTS (SELECT 1 FROM open_files
+           WHERE user_id = @userId AND inode = @inode AND node_id <> @node)
+         OR EXISTS (SELECT 1 FROM users WHERE id = @userId AND holder <> @node)`,
       )
       .pluck();
     this.#closed = connection.prepare(

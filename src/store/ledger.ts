@@ -3,17 +3,12 @@ import type { FileState, Inspected, Removed, Usage, Witness } from "../vfs/books
 import { requireHomes } from "./belongings.ts";
 import type { Connection } from "./database.ts";
 import { Deed, Intents } from "./intents.ts";
-import { type LedgerStatements, prepareLedger, range } from "./ledger-statements.ts";
-import type {
-  Holders,
-  Intent,
-  JournalKey,
-  JournalRow,
-  MovingRow,
-  OpenedRow,
-} from "./ledger-types.ts";
+import type { LeaseStore, OpenBook } from "./leases.ts";
+import { LedgerRows } from "./ledger-rows.ts";
+import { type LedgerStatements, prepareLedger } from "./ledger-statements.ts";
+import type { Intent, JournalKey, JournalRow, OpenedRow } from "./ledger-types.ts";
 import { freeBytes, slackFor } from "./slack.ts";
-import type { Writes } from "./writes.ts";
+import type { WriteOptions, Writes } from "./writes.ts";
 
 export type { JournalKey, JournalRow, OpenedRow };
 export type Denial = Usage | "frozen"; // why a file may not grow
@@ -37,14 +32,17 @@ export class LedgerStore {
   readonly root: string;
   readonly #sql: LedgerStatements;
   readonly #intents: Intents;
-  #rows = 0;
+  readonly #rows: LedgerRows;
+  readonly #leases: LeaseStore;
 
-  constructor(connection: Connection, writes: Writes, nodeId: string) {
+  constructor(connection: Connection, writes: Writes, leases: LeaseStore, nodeId: string) {
     const directory = dirname(connection.name);
     this.#writes = writes;
     this.node = nodeId;
     this.root = dirname(directory);
+    this.#leases = leases;
     this.#sql = prepareLedger(connection);
+    this.#rows = new LedgerRows(this.#sql, nodeId);
     this.#intents = new Intents(directory, nodeId, this.#sql, (intent) => this.#bookLate(intent));
   }
 
@@ -64,15 +62,48 @@ export class LedgerStore {
     requireHomes(this.root);
   }
 
+  /** What the store has; first it is told what is new. */
   async usage(userId: number): Promise<Usage> {
-    return this.#usage(userId);
+    await this.#leases.exact(userId);
+    return this.#rows.usage(userId);
+  }
+
+  /**
+   * Takes a home that no other process uses.
+   * @param quietMs since another process needed it, in milliseconds
+   * @param taken is told its book before any other transaction; undefined: others use it
+   */
+  async take(
+    userId: number,
+    quietMs: number,
+    taken: (book: OpenBook | undefined) => void,
+  ): Promise<void> {
+    const first = (): void => void this.#intents.resolveAll();
+    await this.#leases.take(userId, quietMs, first, (book) => {
+      this.#intents.booked();
+      taken(book);
+    });
+  }
+
+  /** The number of a new row of this process. */
+  nextRow(): number {
+    return this.#rows.next();
+  }
+
+  /** @throws HeldHomeError (rejected) when the home's book is in a process's memory */
+  #shared<T>(userId: number, act: () => T, options: WriteOptions<T> = {}): Promise<T> {
+    const shared = (): T => {
+      this.#leases.requireShared(userId);
+      return act();
+    };
+    return this.#writes.run(shared, options);
   }
 
   /** Journals an existing file that is about to be opened; `inspect` says what it is. */
   async open(userId: number, path: Buffer, inspect: () => Inspected): Promise<OpenedRow> {
-    return this.#writes.run(() => {
+    return this.#shared(userId, () => {
       const { inode, size } = inspect();
-      return this.#addRow(userId, path, inode, size, 0);
+      return this.#rows.add(userId, path, inode, size, 0);
     });
   }
 
@@ -89,8 +120,8 @@ export class LedgerStore {
     inside?: string,
   ): Promise<{ readonly opened: OpenedRow | undefined } | undefined> {
     const making = new Deed(perform);
-    return this.#changing(making, () => {
-      const usage = this.#usage(userId);
+    return this.#changing(userId, making, () => {
+      const usage = this.#rows.usage(userId);
       const full = usage.quotaFiles !== null && usage.usedFiles >= usage.quotaFiles;
       if (full && !making.isDone) return undefined;
       const made = this.#intents.carryOut(
@@ -100,7 +131,7 @@ export class LedgerStore {
       const slack = made === undefined ? 0 : Math.min(ahead, slackFor(freeBytes(usage)));
       this.#sql.add.run({ userId, bytes: slack, files: 1 });
       if (made === undefined) return { opened: undefined };
-      return { opened: this.#addRow(userId, path, made.inode, made.size, slack) };
+      return { opened: this.#rows.add(userId, path, made.inode, made.size, slack) };
     });
   }
 
@@ -120,23 +151,24 @@ export class LedgerStore {
     const told = (answer: Denial | number): void => {
       if (typeof answer === "number") booked(answer);
     };
-    const answer = await this.#writes.run(() => this.#grow(holder, end, slack), { booked: told });
+    const grow = (): Denial | number => this.#grow(holder, end, slack);
+    const answer = await this.#shared(holder.userId, grow, { booked: told });
     return typeof answer === "number" ? undefined : answer;
   }
 
   /** @returns what the holder is charged now, or why it isn't granted */
   #grow(holder: JournalKey, end: number, slack: number): Denial | number {
     const { userId } = holder;
-    const holders = this.#holders(holder);
+    const holders = this.#rows.holders(holder);
     const current = holders.most ?? 0;
-    const usage = this.#usage(userId);
+    const usage = this.#rows.usage(userId);
     const growth = Math.max(0, end - current);
     if (growth > 0 && holders.frozen === 1) return "frozen";
     if (growth > 0 && growth > freeBytes(usage)) return usage;
     const ahead = growth > 0 ? Math.min(slack, slackFor(freeBytes(usage) - growth)) : 0;
     const charged = Math.max(current, end) + ahead;
-    if (charged > current) this.#addBytes(userId, charged - current);
-    this.#sql.charge.run({ ...this.#key(holder), charged, slack: charged > end ? 1 : 0 });
+    if (charged > current) this.#rows.addBytes(userId, charged - current);
+    this.#sql.charge.run({ ...this.#rows.key(holder), charged, slack: charged > end ? 1 : 0 });
     return charged;
   }
 
@@ -152,14 +184,14 @@ export class LedgerStore {
   ): Promise<void> {
     const { userId, inode } = holder;
     const trim = (): number => {
-      const { most, others } = this.#holders(holder);
+      const { most, others } = this.#rows.holders(holder);
       const needed = need();
-      this.#sql.charge.run({ ...this.#key(holder), charged: needed, slack: 0 });
-      this.#addBytes(userId, Math.max(others ?? 0, needed) - (most ?? 0));
+      this.#sql.charge.run({ ...this.#rows.key(holder), charged: needed, slack: 0 });
+      this.#rows.addBytes(userId, Math.max(others ?? 0, needed) - (most ?? 0));
       if ((others ?? 0) > needed) this.#sql.markSlack.run({ userId, inode, charged: needed });
       return needed;
     };
-    await this.#writes.run(trim, { booked });
+    await this.#shared(userId, trim, { booked });
   }
 
   /**
@@ -167,15 +199,16 @@ export class LedgerStore {
    * @returns false when some holder is charged for more already
    */
   async freeze(holder: JournalKey, size: number): Promise<boolean> {
-    return this.#writes.run(() => {
-      if ((this.#holders(holder).most ?? 0) > size) return false;
-      this.#sql.freeze.run({ ...this.#key(holder), frozen: 1 });
+    return this.#shared(holder.userId, () => {
+      if ((this.#rows.holders(holder).most ?? 0) > size) return false;
+      this.#sql.freeze.run({ ...this.#rows.key(holder), frozen: 1 });
       return true;
     });
   }
 
   async thaw(holder: JournalKey): Promise<void> {
-    await this.#writes.run(() => this.#sql.freeze.run({ ...this.#key(holder), frozen: 0 }));
+    const thaw = (): unknown => this.#sql.freeze.run({ ...this.#rows.key(holder), frozen: 0 });
+    await this.#shared(holder.userId, thaw);
   }
 
   /** The rows of this process that are charged ahead of need. */
@@ -200,19 +233,19 @@ export class LedgerStore {
    * @param node whose row it is; without it, this process's
    */
   async settle(key: JournalKey, inspect: () => FileState, node = this.node): Promise<void> {
-    await this.#writes.run(() => {
-      const { userId, inode, row } = key;
+    const { userId, inode, row } = key;
+    await this.#shared(userId, () => {
       const { size, linked } = inspect();
       // A removal that a dead process did not book is booked while this row keeps the bytes charged.
       if (!linked) this.#intents.resolveAll();
-      const { count, most, others } = this.#holders(key, node);
+      const { count, most, others } = this.#rows.holders(key, node);
       if (this.#sql.dropRow.run({ userId, inode, row, node }).changes === 0) return;
       let after = linked || count > 1 ? size : 0;
       if (count > 1) {
         after = Math.max(after, others ?? 0);
         this.#sql.raiseOthers.run({ userId, inode, charged: size });
       }
-      this.#addBytes(userId, after - (most ?? 0));
+      this.#rows.addBytes(userId, after - (most ?? 0));
     });
   }
 
@@ -230,10 +263,10 @@ export class LedgerStore {
   ): Promise<void> {
     const removal = new Deed(perform);
     let victim: Inspected | undefined;
-    await this.#changing(removal, () => {
+    await this.#changing(userId, removal, () => {
       victim ??= inspect();
       const intent = { kind: "remove", userId, path, inside, victim } as const;
-      this.#removed(userId, this.#intents.carryOut(intent, removal));
+      this.#rows.removed(userId, this.#intents.carryOut(intent, removal));
     });
   }
 
@@ -252,10 +285,10 @@ export class LedgerStore {
   ): Promise<void> {
     const renaming = new Deed(perform);
     let found: { readonly victim: Inspected | undefined } | undefined;
-    await this.#changing(renaming, () => {
+    await this.#changing(userId, renaming, () => {
       found ??= { victim: inspect() };
       const { victim } = found;
-      const moving = this.#sql.rowsBelow.all(range(userId, from)) as MovingRow[];
+      const moving = this.#rows.below(userId, from);
       this.#sql.touch.run({ userId });
       if (victim === undefined && moving.length === 0) {
         renaming.run();
@@ -264,8 +297,8 @@ export class LedgerStore {
       const replaces = victim === undefined ? {} : { victim };
       const intent = { kind: "rename", userId, path, from, moved, ...replaces } as const;
       const removed = this.#intents.carryOut(intent, renaming);
-      this.#follow(userId, moving, from, path);
-      if (victim !== undefined) this.#removed(userId, removed);
+      this.#rows.follow(userId, moving, from, path);
+      if (victim !== undefined) this.#rows.removed(userId, removed);
     });
   }
 
@@ -294,7 +327,7 @@ export class LedgerStore {
 
   /** Sets what a rescan found, if nothing was booked since `mark` was taken. */
   async correct(userId: number, mark: string, bytes: number, files: number): Promise<boolean> {
-    return this.#writes.run(() => {
+    return this.#leases.whileShared(userId, () => {
       // What a process that died has done and not booked was counted on the disk already.
       this.#intents.resolveAll();
       if (this.#mark(userId) !== mark) return false;
@@ -312,57 +345,14 @@ export class LedgerStore {
     return JSON.stringify(this.#sql.mark.get({ userId }) ?? null);
   }
 
-  #usage(userId: number): Usage {
-    const found = this.#sql.usage.get({ userId }) as Usage | undefined;
-    return found ?? { usedBytes: 0, usedFiles: 0, quotaBytes: 0, quotaFiles: 0 };
-  }
-
-  #key({ userId, inode, row }: JournalKey) {
-    return { userId, inode, row, node: this.node };
-  }
-
-  #holders({ userId, inode, row }: JournalKey, node = this.node): Holders {
-    return this.#sql.holders.get({ userId, inode, row, node }) as Holders;
-  }
-
-  #addBytes(userId: number, bytes: number): void {
-    if (bytes !== 0) this.#sql.add.run({ userId, bytes, files: 0 });
-  }
-
-  /** @param slack bytes charged beyond the file's size */
-  #addRow(userId: number, path: Buffer, inode: string, size: number, slack: number): OpenedRow {
-    this.#rows += 1;
-    const key = { userId, inode, row: this.#rows };
-    const charged = size + slack;
-    this.#sql.addRow.run({ ...this.#key(key), path, charged, slack: slack > 0 ? 1 : 0 });
-    return { ...key, charged };
-  }
-
-  /** A name went away. If it was the last one, an open file stays charged until it is closed. */
-  #removed(userId: number, removed: Removed | undefined): void {
-    let bytes = 0;
-    if (removed?.last) {
-      const { inode, size } = removed;
-      const held = this.#sql.markUnlinked.run({ userId, inode }).changes > 0;
-      if (!held) bytes = -size;
-    }
-    this.#sql.add.run({ userId, bytes, files: -1 });
-  }
-
-  #follow(userId: number, moving: readonly MovingRow[], from: Buffer, to: Buffer): void {
-    for (const { inode, node, row, path } of moving) {
-      const moved = Buffer.concat([to, path.subarray(from.length)]);
-      this.#sql.move.run({ userId, inode, node, row, path: moved });
-    }
-  }
-
   /**
    * Runs what changes directory entries, once nothing that was done is left unbooked. What others
    * left is booked in a transaction of its own: after a crash between the two the disk shows this
    * change only.
    */
-  async #changing<T>(deed: Deed<unknown>, act: () => T): Promise<T> {
+  async #changing<T>(userId: number, deed: Deed<unknown>, act: () => T): Promise<T> {
     const run = (): { readonly done: T } | undefined => {
+      this.#leases.requireShared(userId);
       if (this.#intents.hasUnbooked(deed)) throw new Unbooked();
       return this.#intents.resolveAll(deed) ? undefined : { done: act() };
     };
@@ -392,9 +382,9 @@ export class LedgerStore {
     const { userId, kind, victim, from, path } = intent;
     if (kind === "create") this.#sql.add.run({ userId, bytes: 0, files: 1 });
     if (from !== undefined) {
-      const moving = this.#sql.rowsBelow.all(range(userId, from)) as MovingRow[];
-      this.#follow(userId, moving, from, path);
+      const moving = this.#rows.below(userId, from);
+      this.#rows.follow(userId, moving, from, path);
     }
-    if (victim !== undefined) this.#removed(userId, { ...victim, last: victim.size > 0 });
+    if (victim !== undefined) this.#rows.removed(userId, { ...victim, last: victim.size > 0 });
   }
 }

@@ -69,7 +69,10 @@ export class NodeStore {
     this.#removeSessions = connection.prepare("DELETE FROM sessions WHERE node_id = ?");
     this.#remove = connection.prepare("DELETE FROM nodes WHERE id = ?");
     this.#journaled = connection
-      .prepare<[string], number>("SELECT EXISTS (SELECT 1 FROM open_files WHERE node_id = ?)")
+      .prepare<[string], number>(
+        `WITH own AS (SELECT ? AS id)
+         SELECT EXISTS (SELECT 1 FROM open_files JOIN own ON node_id = own.id) OR EXISTS (SELECT 1 FROM users JOIN own ON holder = own.id)`,
+      )
       .pluck();
   }
 
@@ -81,7 +84,8 @@ export class NodeStore {
     await this.#writes.run(() => this.#insert.run(...row));
   }
 
-  /** Takes back this process's row and sessions. The row stays while its journal is not empty. */
+  /** Takes back this process's row and sessions. The row stays while it has files in the
+   * journal, or holds homes. */
   async unregister(): Promise<void> {
     await this.#writes.run(() => {
       this.#removeSessions.run(this.#id);

@@ -8,6 +8,7 @@ import { ChangeStore } from "./changes.ts";
 import { type Connection, openDatabase } from "./database.ts";
 import { DigestStore } from "./digests.ts";
 import { KeyStore } from "./keys.ts";
+import { LeaseStore } from "./leases.ts";
 import { LedgerStore } from "./ledger.ts";
 import { type NodeKind, NodeStore } from "./nodes.ts";
 import { PenaltyStore } from "./penalties.ts";
@@ -32,6 +33,7 @@ export class Store {
   readonly changes: ChangeStore;
   readonly audit: AuditStore;
   readonly ledger: LedgerStore;
+  readonly leases: LeaseStore;
   readonly digests: DigestStore;
   readonly penalties: PenaltyStore;
   readonly belongings: Belongings;
@@ -45,14 +47,15 @@ export class Store {
     const { nodeId } = this;
     this.#connection = connection;
     this.reserve = reserve;
-    this.users = new UserStore(connection, writes);
-    this.keys = new KeyStore(connection, writes);
     this.nodes = new NodeStore(connection, writes, nodeId);
+    this.leases = new LeaseStore(connection, writes, this.nodes, nodeId);
+    this.users = new UserStore(connection, writes, this.leases);
+    this.keys = new KeyStore(connection, writes);
     this.userPages = new UserPageStore(connection, this.nodes);
     this.sessions = new SessionStore(connection, writes, this.nodes, nodeId);
     this.changes = new ChangeStore(connection, writes);
     this.audit = new AuditStore(connection, writes);
-    this.ledger = new LedgerStore(connection, writes, nodeId);
+    this.ledger = new LedgerStore(connection, writes, this.leases, nodeId);
     this.digests = new DigestStore(connection, writes, nodeId);
     this.penalties = new PenaltyStore(connection, writes);
     this.belongings = new Belongings(connection, writes, this.ledger.root);
@@ -67,6 +70,7 @@ export class Store {
   async #close(): Promise<void> {
     try {
       await this.audit.flush();
+      await this.leases.close();
       await this.ledger.close();
       await this.nodes.unregister();
     } finally {

@@ -93,6 +93,8 @@ export type ChangeKind =
   | "key-removed"
   | "password-set"
   | "squeeze"
+  | "share"
+  | "fold"
   | "kick"
   | "transfer-end"
   | "reload"

@@ -1,5 +1,6 @@
 import type { Statement } from "better-sqlite3";
 import type { Connection } from "./database.ts";
+import type { LeaseStore } from "./leases.ts";
 import type { Account, Role } from "./types.ts";
 import type { Writes } from "./writes.ts";
 
@@ -70,6 +71,7 @@ function checkQuota(value: number | null | undefined): void {
 /** The accounts. Names are checked by the caller; quotas are at most 2^53-1. */
 export class UserStore {
   readonly #writes: Writes;
+  readonly #leases: Pick<LeaseStore, "whileShared">;
   readonly #insert: Statement<unknown[], UserRow>;
   readonly #byName: Statement<[string], UserRow>;
   readonly #byId: Statement<[number], UserRow>;
@@ -83,8 +85,9 @@ export class UserStore {
   readonly #loggedIn: Statement;
   readonly #count: Statement<[], number>;
 
-  constructor(connection: Connection, writes: Writes) {
+  constructor(connection: Connection, writes: Writes, leases: Pick<LeaseStore, "whileShared">) {
     this.#writes = writes;
+    this.#leases = leases;
     this.#insert = connection.prepare(
       `INSERT INTO users (name, role, password_hash, quota_bytes, quota_files, created_at)
        VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (name) DO NOTHING RETURNING *`,
@@ -143,7 +146,7 @@ export class UserStore {
   async set(id: number, change: UserChange): Promise<Account | undefined> {
     checkQuota(change.quotaBytes);
     checkQuota(change.quotaFiles);
-    return this.#writes.run(() => {
+    return this.#leases.whileShared(id, () => {
       const row = this.#byId.get(id);
       if (row === undefined) return undefined;
       const bytes = change.quotaBytes === undefined ? row.quota_bytes : change.quotaBytes;
@@ -174,7 +177,7 @@ export class UserStore {
 
   /** Removes the account with its keys, sessions and journal rows; false when there is none. */
   async remove(id: number): Promise<boolean> {
-    return this.#writes.run(() => this.#remove.run(id).changes > 0);
+    return this.#leases.whileShared(id, () => this.#remove.run(id).changes > 0);
   }
 
   /** @param at milliseconds since the epoch */

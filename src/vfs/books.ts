@@ -11,8 +11,16 @@ export interface Books {
   usage(userId: number): Promise<Usage>;
   /** The usage with nothing charged ahead of need by this process. */
   exactUsage(userId: number): Promise<Usage>;
-  /** Books a file that exists and is about to be opened. */
-  open(userId: number, path: VirtualPath, inspect: () => Inspected): Promise<FileCharge>;
+  /**
+   * Books a file that exists and is about to be opened.
+   * @param writes whether it may be changed by what opens it
+   */
+  open(
+    userId: number,
+    path: VirtualPath,
+    inspect: () => Inspected,
+    writes: boolean,
+  ): Promise<FileCharge>;
   /** Counts and makes a file, which is open from then on. */
   createFile(userId: number, entry: Entry, perform: () => Inspected): Promise<FileCharge>;
   /** Counts and makes a directory or link. */
@@ -126,6 +134,8 @@ export interface BookedFile {
 export interface Witness {
   /** Whether the change was made. */
   happened(change: EntryChange, userName: string): boolean;
+  /** What stands at the change's name; a file with its size, all else with 0. */
+  standing(change: EntryChange, userName: string): Inspected | undefined;
   /** What became of the file. */
   outcome(file: BookedFile): FileState;
 }

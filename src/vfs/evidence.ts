@@ -1,6 +1,6 @@
 import { type BigIntStats, closeSync, fstatSync, lstatSync, openSync } from "node:fs";
 import { toFsError } from "../errors.ts";
-import type { BookedFile, EntryChange, FileState, Witness } from "./books.ts";
+import type { BookedFile, EntryChange, FileState, Inspected, Witness } from "./books.ts";
 import { existingHome } from "./homes.ts";
 import { Jail } from "./jail.ts";
 import { type ByteString, bytes } from "./path.ts";
@@ -25,10 +25,14 @@ export class Evidence implements Witness {
 
   /** Whether the change was made: the entry was made, moved, or is gone. */
   happened(change: EntryChange, userName: string): boolean {
-    const standing = this.#inHome(userName, (jail, home) => standingAt(jail, home, change));
+    const standing = this.standing(change, userName);
     if (change.kind === "create") return standing !== undefined;
     if (change.kind === "rename") return standing?.inode === change.moved;
     return standing?.inode !== change.victim?.inode;
+  }
+
+  standing(change: EntryChange, userName: string): Inspected | undefined {
+    return this.#inHome(userName, (jail, home) => standingAt(jail, home, change));
   }
 
   /** What became of a file that was open, by its path, or where that fails by a search. */

@@ -1,7 +1,7 @@
 import { closeSync, constants, fstatSync, openSync, statSync, unlinkSync } from "node:fs";
 import { FsError, InstanceError, toFsError } from "../errors.ts";
 import { changeAttributes } from "./attributes.ts";
-import type { Books, FileCharge } from "./books.ts";
+import type { Books, FileCharge, Inspected } from "./books.ts";
 import { copyRange } from "./copy.ts";
 import { CURSOR_DESCRIPTORS, HomeCursor } from "./cursor.ts";
 import { descriptors } from "./descriptors.ts";
@@ -299,11 +299,12 @@ class HomeFileSystem implements UserFileSystem, entries.Home {
     if ((stat.mode & wanted) !== wanted) throw new FsError("EACCES");
     // It would be emptied, and not be filled again.
     if (flags.truncate && flags.write && stat.size > 0) this.disk.expectRoom();
-    const charge = await this.books.open(this.userId, place.path, () => {
+    const inspect = (): Inspected => {
       const now = fstatSync(target, { bigint: true });
       if (now.nlink === 0n) throw new FsError("ENOENT");
       return { inode: inodeKey(now), size: Number(now.size) };
-    });
+    };
+    const charge = await this.books.open(this.userId, place.path, inspect, flags.write);
     let fd: number;
     try {
       fd = openSync(itself(target), access(flags));

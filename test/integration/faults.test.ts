@@ -2,8 +2,10 @@ import type { Database } from "better-sqlite3";
 import { afterEach, expect, onTestFinished, test, vi } from "vitest";
 import { FsError } from "../../src/errors.ts";
 import { Ledger } from "../../src/quota/ledger.ts";
-import { openDatabase } from "../../src/store/database.ts";
+import { type Connection, openDatabase } from "../../src/store/database.ts";
+import { LeaseStore } from "../../src/store/leases.ts";
 import { LedgerStore } from "../../src/store/ledger.ts";
+import type { Store } from "../../src/store/store.ts";
 import type { Account } from "../../src/store/types.ts";
 import { Writes } from "../../src/store/writes.ts";
 import { Evidence } from "../../src/vfs/evidence.ts";
@@ -156,6 +158,12 @@ function failing(connection: Database): Database {
   return connection;
 }
 
+/** Another connection of the instance's node, by which all books go. */
+function ledgerOn(connection: Connection, writes: Writes, { nodes, nodeId }: Store) {
+  const leases = new LeaseStore(connection, writes, nodes, nodeId);
+  return { nodes, leases, ledger: new LedgerStore(connection, writes, leases, nodeId) };
+}
+
 test.each([
   ["statement", 50],
   ["commit", 30],
@@ -167,8 +175,8 @@ test.each([
     const root = instance.root;
     const migrations = new URL("../../db/migrations", import.meta.url).pathname;
     const connection = failing(openDatabase(`${root}/db/moorage.sqlite`, migrations));
-    const store = new LedgerStore(connection, new Writes(connection), instance.store.nodeId);
-    const ledger = new Ledger(store, new Evidence(store));
+    const store = ledgerOn(connection, new Writes(connection), instance.store);
+    const ledger = new Ledger(store, new Evidence(store.ledger));
     faults.kind = kind;
     let n = 1;
     for (let done = false; !done; n += 1) {
@@ -183,7 +191,7 @@ test.each([
       expect({ n, ...used }).toEqual({ n, ...disk });
     }
     expect(n).toBeGreaterThan(least);
-    await store.close();
+    await store.ledger.close();
     connection.close();
   },
   60_000,
@@ -209,8 +217,8 @@ test.each([
       },
     };
     const writes = new Writes(connection, spare);
-    const store = new LedgerStore(connection, writes, instance.store.nodeId);
-    const ledger = new Ledger(store, new Evidence(store));
+    const store = ledgerOn(connection, writes, instance.store);
+    const ledger = new Ledger(store, new Evidence(store.ledger));
     const account = await instance.addUser("ann", 1_000_000);
     const home = await openHome({ root, account, books: ledger });
     // So many succeed after room was made, and the next one finds none again.
@@ -221,7 +229,7 @@ test.each([
     await home.close();
     const [used, disk] = await balanced(instance, ledger, account);
     expect(used).toEqual(disk);
-    await store.close();
+    await store.ledger.close();
     connection.close();
   },
 );

@@ -11,7 +11,7 @@ const account = await store.users.byName(user);
 const home = await openHome({
   root,
   account,
-  books: new Ledger(store.ledger, new Evidence(store.ledger)),
+  books: new Ledger(store, new Evidence(store.ledger)),
 });
 const flags = {
   read: true,

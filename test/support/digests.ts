@@ -59,7 +59,7 @@ async function start(root: string, options: DigestOptions): Promise<DigestProces
   const config = { ...defaults, onUpload, ...options.config };
   const now = (): number => Date.now() + (options.ahead ?? 0);
   const service = new DigestService({ config, store: store.digests, now });
-  const ledger = new Ledger(store.ledger, new Evidence(store.ledger));
+  const ledger = new Ledger(store, new Evidence(store.ledger));
   const home = await openHome({ root, account, books: ledger, contents: service });
   onTestFinished(async () => {
     await home.close();

@@ -14,7 +14,7 @@ import { inodeKey } from "../../dist/src/vfs/proc.js";
 const [root, user, what, path, target = ""] = process.argv.slice(2);
 const store = await openStore(root, "server", "test");
 const account = await store.users.byName(user);
-const ledger = new Ledger(store.ledger, new Evidence(store.ledger));
+const ledger = new Ledger(store, new Evidence(store.ledger));
 const flags = {
   read: true,
   write: true,

@@ -2,14 +2,22 @@ import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Ledger } from "../../src/quota/ledger.ts";
+import { ChangeWatcher } from "../../src/session/watcher.ts";
 import { openStore, type Store } from "../../src/store/store.ts";
 import type { Account } from "../../src/store/types.ts";
+import type { Books } from "../../src/vfs/books.ts";
 import { Evidence } from "../../src/vfs/evidence.ts";
 import { openHome } from "../../src/vfs/home.ts";
 import { homeOf } from "../../src/vfs/homes.ts";
 import { inodeKey } from "../../src/vfs/proc.ts";
 import type { OpenFlags, UserFileSystem } from "../../src/vfs/types.ts";
 import { walk } from "../../src/vfs/walk.ts";
+
+/** See Ledger. */
+interface Holds {
+  readonly holds?: boolean;
+  readonly quietMs?: number;
+}
 
 /** A temporary instance without a server: store, ledger and homes. */
 export class TestInstance {
@@ -18,32 +26,45 @@ export class TestInstance {
   readonly ledger: Ledger;
   readonly #opened: UserFileSystem[] = [];
   readonly #owns: boolean;
+  readonly #watcher: ChangeWatcher;
+  readonly #errors: unknown[] = [];
 
-  constructor(root: string, store: Store, owns: boolean) {
+  constructor(root: string, store: Store, owns: boolean, holding: Holds) {
     this.root = root;
     this.store = store;
-    this.ledger = new Ledger(store.ledger, new Evidence(store.ledger));
+    this.ledger = new Ledger(store, new Evidence(store.ledger), holding);
     this.#owns = owns;
+    this.#watcher = new ChangeWatcher(
+      store.changes,
+      (change) => this.ledger.onChange(change),
+      (error) => this.#errors.push(error),
+      1,
+    );
   }
 
-  static async create(): Promise<TestInstance> {
+  static async create(holding: Holds = {}): Promise<TestInstance> {
     const root = mkdtempSync(join(tmpdir(), "moorage-test-"));
     mkdirSync(join(root, "homes"), { mode: 0o700 });
-    return new TestInstance(root, await openStore(root, "server", "test"), true);
+    return TestInstance.#open(root, true, holding);
+  }
+
+  static async #open(root: string, owns: boolean, holding: Holds): Promise<TestInstance> {
+    const instance = new TestInstance(root, await openStore(root, "server", "test"), owns, holding);
+    if (holding.holds) await instance.#watcher.start();
+    return instance;
   }
 
   /** The same instance as another process sees it: its own connection, node and ledger. */
-  async another(): Promise<TestInstance> {
-    return new TestInstance(this.root, await openStore(this.root, "server", "test"), false);
+  async another(holding: Holds = {}): Promise<TestInstance> {
+    return TestInstance.#open(this.root, false, holding);
   }
 
   async addUser(name: string, quotaBytes: number | null, quotaFiles: number | null = null) {
     return this.store.users.add({ name, role: "user", passwordHash: null, quotaBytes, quotaFiles });
   }
 
-  async home(account: Account): Promise<UserFileSystem> {
-    const { root, ledger } = this;
-    const opened = await openHome({ root, account, books: ledger });
+  async home(account: Account, books: Books = this.ledger): Promise<UserFileSystem> {
+    const opened = await openHome({ root: this.root, account, books });
     this.#opened.push(opened);
     return opened;
   }
@@ -54,8 +75,10 @@ export class TestInstance {
 
   async close(): Promise<void> {
     for (const home of this.#opened) await home.close();
+    await this.#watcher.stop();
     await this.store.close();
     if (this.#owns) rmSync(this.root, { recursive: true, force: true });
+    if (this.#errors.length > 0) throw this.#errors[0];
   }
 }
 

@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
 import { Ledger } from "../../../src/quota/ledger.ts";
+import type { LeaseStore } from "../../../src/store/leases.ts";
 import type { JournalKey, JournalRow, LedgerStore } from "../../../src/store/ledger.ts";
 import type { FileState, Usage, Witness } from "../../../src/vfs/books.ts";
 import { fromText, type VirtualPath } from "../../../src/vfs/path.ts";
@@ -67,14 +68,22 @@ class FakeStore {
 
 const witness: Witness = {
   happened: () => false,
+  standing: () => undefined,
   outcome: () => ({ size: 77, linked: true }),
 };
 
 async function opened(size: number) {
   const store = new FakeStore();
-  const ledger = new Ledger(store as unknown as LedgerStore, witness);
+  const ledger = new Ledger(
+    {
+      ledger: store as unknown as LedgerStore,
+      leases: { onDead() {}, async share() {} } as unknown as LeaseStore,
+      nodes: { dead: async () => [], remove: async () => undefined },
+    },
+    witness,
+  );
   const state = { size, linked: true };
-  const charge = await ledger.open(1, PATH, () => ({ inode: "1:1", size }));
+  const charge = await ledger.open(1, PATH, () => ({ inode: "1:1", size }), true);
   charge.attach(() => ({ ...state }));
   return { store, ledger, charge, state };
 }

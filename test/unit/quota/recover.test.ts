@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
 import { FsError } from "../../../src/errors.ts";
 import { recover } from "../../../src/quota/recover.ts";
+import type { LeaseStore } from "../../../src/store/leases.ts";
 import type { JournalRow, LedgerStore } from "../../../src/store/ledger.ts";
 import type { FileState, Witness } from "../../../src/vfs/books.ts";
 
@@ -27,12 +28,14 @@ function journals() {
   };
   const witness: Witness = {
     happened: () => false,
+    standing: () => undefined,
     outcome: ({ inode }) => {
       if (inode === "out of reach") throw new FsError("EACCES");
       return { size: 0, linked: true };
     },
   };
-  return { store: { ledger, nodes }, witness, settled, removed };
+  const leases = { heldBy: async () => [], dropJournal: () => {} } as unknown as LeaseStore;
+  return { store: { ledger, leases, nodes }, witness, settled, removed };
 }
 
 test("a file that can't be looked at keeps no other from being settled", async () => {

@@ -1,0 +1,289 @@
+import { dirname } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import type { Usage } from "../vfs/books.ts";
+import type { Connection } from "./database.ts";
+import { dropJournal, JournalFile, type JournalRecord, readJournal } from "./journal-file.ts";
+import {
+  type BookRow,
+  type LeaseStatements,
+  type OpenBook,
+  prepareLeases,
+  toRow,
+} from "./lease-statements.ts";
+import type { NodeStore } from "./nodes.ts";
+import type { Writes } from "./writes.ts";
+
+export type { BookRow, OpenBook };
+
+/** How long the process that holds a home may take to give it up, in milliseconds. */
+const PATIENCE_MS = 5_000;
+/** How long processes may take to tell what they have not told the store yet, in milliseconds. */
+const FOLD_PATIENCE_MS = 2_000;
+const POLL_MS = 5;
+
+/** Another process holds the home, or this one by its own book. `code` is as SQLite's when busy. */
+export class HeldHomeError extends Error {
+  override readonly name = "HeldHomeError";
+  readonly code = "SQLITE_BUSY";
+  readonly userId: number;
+
+  constructor(userId: number) {
+    super("a process holds the home");
+    this.userId = userId;
+  }
+}
+
+/** A book as its process tells it to the store. */
+export interface Fold extends Usage {
+  readonly userId: number;
+  /** changes since it was told the last time */
+  readonly changes: number;
+  readonly rows: readonly BookRow[];
+}
+
+/** The homes that this process holds. */
+export interface Holdings {
+  /** Tells the store all that is new. */
+  fold(): Promise<void>;
+  /** The store has the book again, and each change is a transaction. */
+  giveUp(userId: number): Promise<void>;
+  giveUpAll(): Promise<void>;
+}
+
+/**
+ * Which process holds which home. Who holds one keeps its book in memory, writes each change of
+ * names to its journal, and tells the store now and then. All others ask for the home first.
+ */
+export class LeaseStore {
+  readonly journal: JournalFile;
+  readonly #writes: Writes;
+  readonly #nodes: NodeStore;
+  readonly #node: string;
+  readonly #directory: string;
+  readonly #sql: LeaseStatements;
+  #holdings: Holdings | undefined;
+  #settleDead: (() => Promise<void>) | undefined;
+
+  constructor(connection: Connection, writes: Writes, nodes: NodeStore, nodeId: string) {
+    this.#writes = writes;
+    this.#nodes = nodes;
+    this.#node = nodeId;
+    this.#directory = dirname(connection.name);
+    this.#sql = prepareLeases(connection);
+    this.journal = new JournalFile(this.#directory, nodeId);
+  }
+
+  /** Says who keeps the books of the homes that this process holds. */
+  setHoldings(holdings: Holdings): void {
+    this.#holdings = holdings;
+  }
+
+  /** Says what takes back the homes of processes that died. */
+  onDead(settle: () => Promise<void>): void {
+    this.#settleDead = settle;
+  }
+
+  /** To be called before the node's row goes. */
+  async close(): Promise<void> {
+    await this.#holdings?.giveUpAll();
+    this.journal.close();
+  }
+
+  /**
+   * Takes a home that no other process uses.
+   * @param quietMs since another process needed it, in milliseconds
+   * @param first settles, in the same transaction, what others left unbooked
+   * @param booked is told its book, with the files that this process has open; undefined: others
+   * use it
+   */
+  async take(
+    userId: number,
+    quietMs: number,
+    first: () => void,
+    booked: (book: OpenBook | undefined) => void,
+  ): Promise<void> {
+    const node = this.#node;
+    const take = (): OpenBook | undefined => {
+      first();
+      const before = Date.now() - quietMs;
+      const folded = this.journal.last;
+      if (this.#sql.take.run({ userId, node, before, folded }).changes === 0) return undefined;
+      return this.#book(userId, node);
+    };
+    await this.#writes.run(take, { booked });
+  }
+
+  /**
+   * Tells the store what the books are now.
+   * @param books asked with the lock held
+   * @param release the homes are not held any more
+   * @param done called in the same turn with the homes that were this process's still
+   */
+  async fold(
+    books: () => readonly Fold[],
+    release: "wanted" | "unused" | undefined,
+    done: (told: readonly Fold[], lost: readonly Fold[]) => void,
+  ): Promise<void> {
+    const act = () => {
+      const all = books();
+      const told = all.filter((book) => this.#fold(book, release));
+      return { told, lost: all.filter((book) => !told.includes(book)) };
+    };
+    await this.#writes.run(act, { booked: ({ told, lost }) => done(told, lost) });
+  }
+
+  /** False when the home is not this process's any more. */
+  #fold(book: Fold, release: "wanted" | "unused" | undefined): boolean {
+    const { userId, usedBytes, usedFiles, changes, rows } = book;
+    const node = this.#node;
+    const told = { userId, node, usedBytes, usedFiles, changes, folded: this.journal.last };
+    if (this.#sql.fold.run(told).changes === 0) return false;
+    this.#putRows(userId, node, rows);
+    if (release !== undefined) {
+      this.#sql.release.run({ userId, wanted: release === "wanted" ? Date.now() : 0 });
+    }
+    return true;
+  }
+
+  #putRows(userId: number, node: string, rows: readonly BookRow[]): void {
+    this.#sql.dropRows.run({ userId, node });
+    for (const { row, path, inode, charged, slack, unlinked, frozen } of rows) {
+      this.#sql.addRow.run({
+        ...{ userId, node, row, path, inode, charged },
+        ...{ slack: Number(slack), unlinked: Number(unlinked), frozen: Number(frozen) },
+      });
+    }
+  }
+
+  #book(userId: number, node: string): OpenBook | undefined {
+    const usage = this.#sql.usage.get({ userId }) as Usage | undefined;
+    if (usage === undefined) return undefined;
+    return { ...usage, rows: this.#sql.rows.all({ userId, node }).map(toRow) };
+  }
+
+  /**
+   * For use in a transaction that changes the books of a home.
+   * @throws HeldHomeError when the books are in a process's memory
+   */
+  requireShared(userId: number): void {
+    if (this.#holderOf(userId) !== undefined) throw new HeldHomeError(userId);
+  }
+
+  #holderOf(userId: number): string | undefined {
+    const found = this.#sql.holder.get({ userId }) as { holder: string | null } | undefined;
+    return found?.holder ?? undefined;
+  }
+
+  /** Runs `act` in a transaction while nobody holds the home. */
+  async whileShared<T>(userId: number, act: () => T): Promise<T> {
+    for (;;) {
+      try {
+        return await this.#writes.run(() => {
+          this.requireShared(userId);
+          return act();
+        });
+      } catch (thrown) {
+        if (!(thrown instanceof HeldHomeError)) throw thrown;
+        await this.share(userId);
+      }
+    }
+  }
+
+  /**
+   * Resolves when nobody holds the home; processes wait some seconds
+   * before they take it then.
+   * Rejects with {@link HeldHomeError} when its process does not give it up.
+   */
+  async share(userId: number): Promise<void> {
+    const patience = Date.now() + PATIENCE_MS;
+    for (let asked = false; ; ) {
+      const holder = this.#holderOf(userId);
+      if (holder === undefined) return;
+      if (holder === this.#node) await this.#holdings?.giveUp(userId);
+      else if (await this.#isDead(holder)) await this.#settleDead?.();
+      else if (!asked) {
+        await this.#tell("share", userId);
+        asked = true;
+      }
+      if (Date.now() > patience) throw new HeldHomeError(userId);
+      await sleep(POLL_MS);
+    }
+  }
+
+  /** Resolves when the store has that book as it is, or without a user all: `users` can be read. */
+  async exact(userId?: number): Promise<void> {
+    if (userId !== undefined && this.#holderOf(userId) === undefined) return;
+    await this.#holdings?.fold();
+    if (this.#others(0).length === 0) return;
+    const asked = await this.#tell("fold", 0);
+    const patience = Date.now() + FOLD_PATIENCE_MS;
+    for (;;) {
+      const others = this.#others(asked);
+      if (others.length === 0) return;
+      for (const id of others) if (await this.#isDead(id)) await this.#settleDead?.();
+      // A process that is stopped changes nothing either: all but its last second is told.
+      if (Date.now() > patience) return;
+      await sleep(POLL_MS);
+    }
+  }
+
+  /** The store has all that is this process's; `change` asked for that. */
+  async answer(change: number): Promise<void> {
+    await this.#writes.run(() => this.#sql.answer.run({ node: this.#node, change }));
+  }
+
+  /** The other processes that hold homes, and have not answered that change. */
+  #others(change: number): string[] {
+    return this.#sql.others.all({ node: this.#node, change }).map((row) => (row as Id).id);
+  }
+
+  async #tell(kind: "share" | "fold", userId: number): Promise<number> {
+    return this.#writes.run(() => {
+      return Number(this.#sql.tell.run({ kind, userId, at: Date.now() }).lastInsertRowid);
+    });
+  }
+
+  async #isDead(node: string): Promise<boolean> {
+    return (await this.#nodes.dead()).some(({ id }) => id === node);
+  }
+
+  /** The homes that a process held when it died. */
+  async heldBy(node: string): Promise<number[]> {
+    return this.#sql.heldBy.all({ node }).map((row) => (row as { userId: number }).userId);
+  }
+
+  /**
+   * Takes back a home that a dead process held.
+   * @param settle the book as it was told last, and what the process wrote down since: says what
+   * the book is now. Called with the lock held
+   */
+  async takeBack(
+    node: string,
+    userId: number,
+    settle: (book: OpenBook, name: string, records: readonly JournalRecord[]) => Fold,
+  ): Promise<void> {
+    await this.#writes.run(() => {
+      const held = this.#sql.heldHome.get({ userId, node }) as
+        | { name: string; folded: number }
+        | undefined;
+      const book = held && this.#book(userId, node);
+      if (held === undefined || book === undefined) return;
+      const records = readJournal(this.#directory, node).filter(
+        (record) => record.userId === userId && record.number > held.folded,
+      );
+      const { usedBytes, usedFiles, changes } = settle(book, held.name, records);
+      this.#sql.fold.run({ userId, node, usedBytes, usedFiles, changes, folded: 0 });
+      this.#sql.dropRows.run({ userId, node });
+      this.#sql.release.run({ userId, wanted: 0 });
+    });
+  }
+
+  /** All that a dead process held was taken back. */
+  dropJournal(node: string): void {
+    dropJournal(this.#directory, node);
+  }
+}
+
+interface Id {
+  readonly id: string;
+}

@@ -1,0 +1,69 @@
+import type { Removed, Usage } from "../vfs/books.ts";
+import { type LedgerStatements, range } from "./ledger-statements.ts";
+import type { Holders, JournalKey, MovingRow, OpenedRow } from "./ledger-types.ts";
+
+/** What the transactions of the ledger are made of. Each is for use inside of one. */
+export class LedgerRows {
+  readonly #sql: LedgerStatements;
+  readonly #node: string;
+  #last = 0;
+
+  constructor(sql: LedgerStatements, node: string) {
+    this.#sql = sql;
+    this.#node = node;
+  }
+
+  /** The number of the next row of this process. */
+  next(): number {
+    this.#last += 1;
+    return this.#last;
+  }
+
+  key({ userId, inode, row }: JournalKey) {
+    return { userId, inode, row, node: this.#node };
+  }
+
+  usage(userId: number): Usage {
+    const found = this.#sql.usage.get({ userId }) as Usage | undefined;
+    return found ?? { usedBytes: 0, usedFiles: 0, quotaBytes: 0, quotaFiles: 0 };
+  }
+
+  holders({ userId, inode, row }: JournalKey, node = this.#node): Holders {
+    return this.#sql.holders.get({ userId, inode, row, node }) as Holders;
+  }
+
+  addBytes(userId: number, bytes: number): void {
+    if (bytes !== 0) this.#sql.add.run({ userId, bytes, files: 0 });
+  }
+
+  /** @param slack bytes charged beyond the file's size */
+  add(userId: number, path: Buffer, inode: string, size: number, slack: number): OpenedRow {
+    const key = { userId, inode, row: this.next() };
+    const charged = size + slack;
+    this.#sql.addRow.run({ ...this.key(key), path, charged, slack: slack > 0 ? 1 : 0 });
+    return { ...key, charged };
+  }
+
+  /** A name went away. If it was the last one, an open file stays charged until it is closed. */
+  removed(userId: number, removed: Removed | undefined): void {
+    let bytes = 0;
+    if (removed?.last) {
+      const { inode, size } = removed;
+      const held = this.#sql.markUnlinked.run({ userId, inode }).changes > 0;
+      if (!held) bytes = -size;
+    }
+    this.#sql.add.run({ userId, bytes, files: -1 });
+  }
+
+  /** The open files at or below a path. */
+  below(userId: number, path: Buffer): MovingRow[] {
+    return this.#sql.rowsBelow.all(range(userId, path)) as MovingRow[];
+  }
+
+  follow(userId: number, moving: readonly MovingRow[], from: Buffer, to: Buffer): void {
+    for (const { inode, node, row, path } of moving) {
+      const moved = Buffer.concat([to, path.subarray(from.length)]);
+      this.#sql.move.run({ userId, inode, node, row, path: moved });
+    }
+  }
+}
