@@ -93,10 +93,9 @@ export const METHODS: Methods = {
 };
 
 async function info({ host, users }: Caller, name: string): Promise<UserInfo> {
+  await users.account(name);
   const listed = await host.store.userPages.one(name);
   if (listed !== undefined) return toUserInfo(listed);
-  // Says so in the words of all commands.
-  await users.account(name);
   throw new ControlError(`user ${name} was removed meanwhile`);
 }
 

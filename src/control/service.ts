@@ -121,6 +121,7 @@ export class ControlService {
     const { filter = "", sort = "name", descending = false } = query;
     const { offset = 0, limit = DEFAULT_PAGE } = query;
     const request = { filter, order: sort, descending, offset, limit };
+    await this.host.store.leases.exact();
     const { total, rows } = await this.host.store.userPages.page(request);
     return { total, rows: rows.map(toUserInfo) };
   }

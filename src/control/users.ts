@@ -80,7 +80,9 @@ export class UserControl {
     this.#store = options.store;
   }
 
+  /** With the usage as it is now. */
   async list(): Promise<UserWithKeys[]> {
+    await this.#store.leases.exact();
     const accounts = await this.#store.users.list();
     return Promise.all(accounts.map((account) => this.#withKeys(account)));
   }
@@ -90,7 +92,9 @@ export class UserControl {
   }
 
   async account(name: string): Promise<Account> {
-    const account = await this.#store.users.byName(name);
+    const found = await this.#store.users.byName(name);
+    if (found !== undefined) await this.#store.leases.exact(found.id);
+    const account = found && (await this.#store.users.byId(found.id));
     if (account !== undefined) return account;
     throw new ControlError(`no user ${quoted(name)}: \`moorage user list\` shows all`);
   }

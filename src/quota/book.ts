@@ -192,11 +192,6 @@ export class Book implements Usage {
     return rows;
   }
 
-  /** The store has all rows that `rows` gives without `all`. */
-  track(): void {
-    for (const file of this.#files.values()) if (file.unlinked) file.tracked = true;
-  }
-
   #handle(inode: string, row: number): [OpenedFile, Handle] {
     const file = this.#files.get(inode);
     const handle = file?.handles.get(row);

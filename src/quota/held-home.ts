@@ -73,7 +73,6 @@ export class HeldHome implements HomeBooks {
   folded(): void {
     this.#changes = 0;
     this.#untold = [];
-    this.#book.track();
   }
 
   async usage(): Promise<Usage> {

@@ -1,18 +1,27 @@
-// A process that works in a home until it is killed: argv root, user, seed. Runs the built code.
+// A process that works in a home until it is killed: argv root, user, seed, "held" or "shared". Runs the
+// built code.
 import { Ledger } from "../../dist/src/quota/ledger.js";
+import { ChangeWatcher } from "../../dist/src/session/watcher.js";
 import { openStore } from "../../dist/src/store/store.js";
 import { Evidence } from "../../dist/src/vfs/evidence.js";
 import { openHome } from "../../dist/src/vfs/home.js";
 import { fromText } from "../../dist/src/vfs/path.js";
 
-const [root, user, seed] = process.argv.slice(2);
+const [root, user, seed, how] = process.argv.slice(2);
 const store = await openStore(root, "server", "test");
 const account = await store.users.byName(user);
-const home = await openHome({
-  root,
-  account,
-  books: new Ledger(store, new Evidence(store.ledger)),
-});
+const holds = how === "held";
+const ledger = new Ledger(store, new Evidence(store.ledger), { holds, quietMs: 10 });
+const home = await openHome({ root, account, books: ledger });
+// Others that want the home get it, and the store is told now and then: in the midst of things.
+const changes = new ChangeWatcher(
+  store.changes,
+  (change) => ledger.onChange(change),
+  () => {},
+  2,
+);
+await changes.start();
+setInterval(() => ledger.tend().catch(() => {}), 20);
 const flags = {
   read: true,
   write: true,
