@@ -1,12 +1,13 @@
 import { closeSync, openSync, readFileSync, rmSync, writeSync } from "node:fs";
 import { join } from "node:path";
+import type { Spare } from "./writes.ts";
 
 /** The record's number and the length of what follows; behind that the number again. */
 const HEAD_BYTES = 10;
 const NUMBER_BYTES = 6;
 
 /** Taken when the journal is made, so that writing to it needs no room on a full disk. */
-const PREPARED_BYTES = 512 * 1024;
+const PREPARED_BYTES = 64 * 1024;
 /** From here on it is time to fold, after which it is written from its beginning again. */
 const ENOUGH_BYTES = PREPARED_BYTES / 2;
 /** What nobody folds must not grow without end. */
@@ -28,12 +29,18 @@ export interface JournalRecord {
  */
 export class JournalFile {
   readonly #file: string;
+  readonly #spare: Spare;
   #fd: number | undefined;
   #position = 0;
   #last = 0;
 
-  constructor(directory: string, node: string) {
+  /**
+   * @param directory where the database is
+   * @param spare room that is kept there for a full disk
+   */
+  constructor(directory: string, node: string, spare: Spare) {
     this.#file = fileOf(directory, node);
+    this.#spare = spare;
   }
 
   /** The number of the last record; 0: none yet. */
@@ -57,7 +64,7 @@ export class JournalFile {
     record.write(text, HEAD_BYTES);
     record.writeUIntBE(number, HEAD_BYTES + length, NUMBER_BYTES);
     if (this.#position + record.length > MAX_BYTES) throw noRoom();
-    writeWhole(this.#fd, record, this.#position);
+    this.#write(this.#fd, record, this.#position);
     this.#position += record.length;
     this.#last = number;
   }
@@ -74,10 +81,14 @@ export class JournalFile {
     rmSync(this.#file, { force: true });
   }
 
+  #write(fd: number, data: Buffer, position: number): void {
+    while (!isWritten(fd, data, position)) if (!this.#spare.release()) throw noRoom();
+  }
+
   #make(): number {
     const fd = openSync(this.#file, "w", 0o600);
     try {
-      writeWhole(fd, Buffer.alloc(PREPARED_BYTES), 0);
+      this.#write(fd, Buffer.alloc(PREPARED_BYTES), 0);
       return fd;
     } catch (thrown) {
       closeSync(fd);
@@ -87,18 +98,19 @@ export class JournalFile {
   }
 }
 
-function noRoom(): Error {
-  return Object.assign(new Error("no room in the journal"), { code: "SQLITE_FULL" });
+/** False: the disk is full. */
+function isWritten(fd: number, data: Buffer, position: number): boolean {
+  try {
+    return writeSync(fd, data, 0, data.length, position) === data.length;
+  } catch (thrown) {
+    if ((thrown as NodeJS.ErrnoException).code === "ENOSPC") return false;
+    throw thrown;
+  }
 }
 
-/** @throws an error as SQLite's of a full disk: it is the database's disk */
-function writeWhole(fd: number, data: Buffer, position: number): void {
-  try {
-    if (writeSync(fd, data, 0, data.length, position) === data.length) return;
-  } catch (thrown) {
-    if ((thrown as NodeJS.ErrnoException).code !== "ENOSPC") throw thrown;
-  }
-  throw noRoom();
+/** As SQLite's of a full disk: it is the database's disk. */
+function noRoom(): Error {
+  return Object.assign(new Error("no room in the journal"), { code: "SQLITE_FULL" });
 }
 
 /** A dead node's records, in order. One that was not written whole was not acted upon. */

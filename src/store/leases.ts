@@ -11,7 +11,7 @@ import {
   toRow,
 } from "./lease-statements.ts";
 import type { NodeStore } from "./nodes.ts";
-import type { Writes } from "./writes.ts";
+import type { Spare, Writes } from "./writes.ts";
 
 export type { BookRow, OpenBook };
 
@@ -64,13 +64,19 @@ export class LeaseStore {
   #holdings: Holdings | undefined;
   #settleDead: (() => Promise<void>) | undefined;
 
-  constructor(connection: Connection, writes: Writes, nodes: NodeStore, nodeId: string) {
+  constructor(
+    connection: Connection,
+    writes: Writes,
+    nodes: NodeStore,
+    spare: Spare,
+    nodeId: string,
+  ) {
     this.#writes = writes;
     this.#nodes = nodes;
     this.#node = nodeId;
     this.#directory = dirname(connection.name);
     this.#sql = prepareLeases(connection);
-    this.journal = new JournalFile(this.#directory, nodeId);
+    this.journal = new JournalFile(this.#directory, nodeId, spare);
   }
 
   /** Says who keeps the books of the homes that this process holds. */

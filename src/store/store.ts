@@ -48,7 +48,7 @@ export class Store {
     this.#connection = connection;
     this.reserve = reserve;
     this.nodes = new NodeStore(connection, writes, nodeId);
-    this.leases = new LeaseStore(connection, writes, this.nodes, nodeId);
+    this.leases = new LeaseStore(connection, writes, this.nodes, reserve, nodeId);
     this.users = new UserStore(connection, writes, this.leases);
     this.keys = new KeyStore(connection, writes);
     this.userPages = new UserPageStore(connection, this.nodes);

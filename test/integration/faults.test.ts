@@ -159,8 +159,8 @@ function failing(connection: Database): Database {
 }
 
 /** Another connection of the instance's node, by which all books go. */
-function ledgerOn(connection: Connection, writes: Writes, { nodes, nodeId }: Store) {
-  const leases = new LeaseStore(connection, writes, nodes, nodeId);
+function ledgerOn(connection: Connection, writes: Writes, { nodes, nodeId, reserve }: Store) {
+  const leases = new LeaseStore(connection, writes, nodes, reserve, nodeId);
   return { nodes, leases, ledger: new LedgerStore(connection, writes, leases, nodeId) };
 }
 
