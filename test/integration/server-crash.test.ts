@@ -2,7 +2,7 @@ import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from "no
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
-import { inBooks } from "../support/books.ts";
+import { inBooks, inDatabase } from "../support/books.ts";
 import { Desk, tree } from "../support/desk.ts";
 import { onDisk } from "../support/instance.ts";
 import {
@@ -117,13 +117,10 @@ async function killDuringUploads(round: number, bytes: number, delay: number): P
 }
 
 test("kill -9 during uploads, again and again: usage equals the disk, and uploads go on", async () => {
-  let reservedAhead = 0;
+  let untold = 0;
   for (const [round, [bytes, delay]] of MOMENTS.entries()) {
     await killDuringUploads(round, bytes, delay);
-    const left = await usage();
-    // Charged before it is written: the books may be ahead of the disk, never behind.
-    expect(left.bytes).toBeGreaterThanOrEqual(disk().bytes);
-    if (left.bytes > disk().bytes) reservedAhead += 1;
+    if ((await inDatabase(instance.store)).bytes !== disk().bytes) untold += 1;
     if (round % 2 === 1) {
       // Without a server the command line settles the books itself.
       const { stdout } = await moorage(instance.root, "usage", "ann", "--json");
@@ -144,6 +141,6 @@ test("kill -9 during uploads, again and again: usage equals the disk, and upload
     expect(running.output()).not.toContain("unexpected error");
     await running.kill();
   }
-  // Else none of this met an upload with room reserved ahead.
-  expect(reservedAhead).toBeGreaterThanOrEqual(MOMENTS.length / 2);
+  // Else nothing of this was only in the memory of the process.
+  expect(untold).toBeGreaterThanOrEqual(MOMENTS.length / 2);
 }, 60_000);

@@ -15,6 +15,12 @@ export async function inBooks(store: Store, user = "ann"): Promise<ReturnType<ty
   return { bytes: usedBytes, files: usedFiles };
 }
 
+/** What the database says, without asking the processes that hold homes. */
+export async function inDatabase(store: Store, user = "ann"): Promise<ReturnType<typeof onDisk>> {
+  const { usedBytes = 0, usedFiles = 0 } = (await store.users.byName(user)) ?? {};
+  return { bytes: usedBytes, files: usedFiles };
+}
+
 export async function booksEqualDisk(instance: Instance, user = "ann"): Promise<void> {
   expect(await inBooks(instance.store, user)).toEqual(onDisk(instance.home(user)));
 }
