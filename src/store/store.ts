@@ -90,6 +90,8 @@ function migrationsDirectory(): string {
 export interface OpenOptions {
   /** for what has nothing to do with files, and must work when their disk is gone */
   readonly withoutHomes?: boolean;
+  /** of a worker: the id of its supervisor's row in `nodes` */
+  readonly supervisor?: string;
 }
 
 /**
@@ -102,7 +104,7 @@ export async function openStore(
   root: string,
   kind: NodeKind,
   version: string,
-  { withoutHomes = false }: OpenOptions = {},
+  { withoutHomes = false, supervisor }: OpenOptions = {},
 ): Promise<Store> {
   if (!withoutHomes) refuseOrphans(root);
   const reserve = new Reserve(join(root, "db"));
@@ -111,7 +113,7 @@ export async function openStore(
   try {
     const store = new Store(connection, reserve);
     if (!withoutHomes) await store.belongings.checkHomes();
-    await store.nodes.register(kind, version);
+    await store.nodes.register(kind, version, supervisor);
     if (kind === "server") reserve.lengthenLog(`${file}-wal`);
     return store;
   } catch (error) {

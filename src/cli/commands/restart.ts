@@ -3,7 +3,7 @@ import type { Command } from "commander";
 import { loadConfig } from "../../config/load.ts";
 import { ControlError, EXIT } from "../../control/errors.ts";
 import { instanceExists } from "../../control/instance.ts";
-import { stopServers } from "../../control/nodes.ts";
+import { runningServers, stopServers } from "../../control/nodes.ts";
 import type { StoreNode } from "../../store/nodes.ts";
 import { BACKGROUND_FLAG } from "../background.ts";
 import { type CommandContext, withStore } from "../context.ts";
@@ -28,7 +28,7 @@ async function restart(context: CommandContext): Promise<void> {
   const none = `no server runs on ${root}: start one with \`moorage serve --detach\``;
   if (!instanceExists(root)) throw new ControlError(none, EXIT.notRunning);
   const start = await withStore(root, async (store) => {
-    const servers = (await store.nodes.list()).filter((n) => n.kind === "server" && n.alive);
+    const servers = await runningServers(store);
     if (servers.length === 0) throw new ControlError(none, EXIT.notRunning);
     const start = startOf(root, servers);
     // Settings that the new server would refuse must not end the one that runs.
