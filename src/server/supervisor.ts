@@ -16,15 +16,10 @@ import { checkSsh2 } from "../ssh/self-check.ts";
 import type { Change } from "../store/types.ts";
 import type { HostKey } from "../transport/host-keys.ts";
 import { type Address, addressText, Listener } from "../transport/listener.ts";
-import { Crew } from "../workers/crew.ts";
+import { Crew, type CrewHandlers } from "../workers/crew.ts";
 import { Handover } from "../workers/handover.ts";
 import { NO_COUNTS, type ServerFacts, sumOfCounts } from "../workers/messages.ts";
-import {
-  type WorkerEnd,
-  type WorkerHandlers,
-  WorkerProcess,
-  type WorkerProgram,
-} from "../workers/worker-process.ts";
+import { type WorkerEnd, WorkerProcess, type WorkerProgram } from "../workers/worker-process.ts";
 import { Chores } from "./chores.ts";
 import { lookAfter, prune, settleIn } from "./housekeeping.ts";
 import { makeParts, type Parts, type PartsOptions } from "./parts.ts";
@@ -72,7 +67,7 @@ class Supervisor {
   readonly #passwords: Passwords;
   readonly #watcher: ChangeWatcher;
   readonly #listener: Listener;
-  readonly #crew: Crew;
+  readonly #crew: Crew<WorkerProcess>;
   readonly #handover: Handover;
   readonly #startedAt = Date.now();
   /** of workers that are gone */
@@ -118,7 +113,7 @@ class Supervisor {
     );
   }
 
-  #makeCrew(): Crew {
+  #makeCrew(): Crew<WorkerProcess> {
     return new Crew({
       size: this.#options.workers,
       log: this.#options.log,
@@ -128,7 +123,7 @@ class Supervisor {
     });
   }
 
-  #startWorker(handlers: Pick<WorkerHandlers, "ready" | "ended">): WorkerProcess {
+  #startWorker(handlers: CrewHandlers<WorkerProcess>): WorkerProcess {
     if (this.#facts === undefined) throw new Error("nobody listens yet");
     return new WorkerProcess(this.#options.program, this.#facts, {
       ...handlers,

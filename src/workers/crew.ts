@@ -6,26 +6,33 @@ const WELL_MS = 10_000;
 const FIRST_PAUSE_MS = 200;
 const LONGEST_PAUSE_MS = 30_000;
 
-export interface CrewOptions {
+/** A worker, as its crew needs it. */
+export type Member = Pick<
+  WorkerProcess,
+  "pid" | "startedAt" | "isServing" | "isLeaving" | "gone" | "stop" | "kill"
+>;
+
+export interface CrewOptions<W extends Member> {
   readonly size: number;
-  readonly log: Logger;
-  /** Starts a worker; the handlers are the crew's. */
-  readonly start: (handlers: Pick<CrewHandlers, "ready" | "ended">) => WorkerProcess;
+  /** a pino logger fits */
+  readonly log: Pick<Logger, "info" | "error">;
+  /** Starts a worker, which tells the crew what becomes of it. */
+  readonly start: (handlers: CrewHandlers<W>) => W;
   /** A worker takes connections from now on. */
-  readonly onReady: (worker: WorkerProcess) => void;
+  readonly onReady: (worker: W) => void;
   /** A worker is gone. */
-  readonly onEnd: (worker: WorkerProcess, end: WorkerEnd) => void;
+  readonly onEnd: (worker: W, end: WorkerEnd) => void;
 }
 
-interface CrewHandlers {
-  ready(worker: WorkerProcess): void;
-  ended(worker: WorkerProcess, end: WorkerEnd): void;
+export interface CrewHandlers<W> {
+  ready(worker: W): void;
+  ended(worker: W, end: WorkerEnd): void;
 }
 
 /** The workers of a server: always as many as there should be. */
-export class Crew {
-  readonly #options: CrewOptions;
-  readonly #workers = new Set<WorkerProcess>();
+export class Crew<W extends Member> {
+  readonly #options: CrewOptions<W>;
+  readonly #workers = new Set<W>();
   readonly #pauses = new Set<NodeJS.Timeout>();
   #pauseMs = 0;
   #isStarting = true;
@@ -33,16 +40,16 @@ export class Crew {
   /** all that were told to stop ended as they should */
   #isClean = true;
 
-  constructor(options: CrewOptions) {
+  constructor(options: CrewOptions<W>) {
     this.#options = options;
   }
 
   /** All that are there, also those that start or leave. */
-  get all(): readonly WorkerProcess[] {
+  get all(): readonly W[] {
     return [...this.#workers];
   }
 
-  get serving(): readonly WorkerProcess[] {
+  get serving(): readonly W[] {
     return this.all.filter((worker) => worker.isServing);
   }
 
@@ -85,14 +92,14 @@ export class Crew {
     });
   }
 
-  #ended(worker: WorkerProcess, end: WorkerEnd): void {
+  #ended(worker: W, end: WorkerEnd): void {
     this.#options.onEnd(worker, end);
     if (this.#isStopping) this.#isClean &&= end.clean;
     else if (!this.#isStarting) this.#replace(worker, end);
   }
 
   /** A new one at once, unless they die again and again. */
-  #replace(worker: WorkerProcess, { how, reason }: WorkerEnd): void {
+  #replace(worker: W, { how, reason }: WorkerEnd): void {
     const { log, size } = this.#options;
     const { pid } = worker;
     if (this.all.filter((one) => !one.isLeaving).length + this.#pauses.size >= size) {
