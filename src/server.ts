@@ -1,6 +1,7 @@
 import { Authenticator } from "./auth/authenticator.ts";
 import { Passwords } from "./auth/passwords.ts";
 import { Penalties } from "./auth/penalties.ts";
+import { ControlError } from "./control/errors.ts";
 import type { ControlHost, ServerCounts } from "./control/host.ts";
 import { LocalControl } from "./control/local.ts";
 import { STOP_GRACE_MS } from "./control/methods.ts";
@@ -36,6 +37,9 @@ import type { UserFileSystem } from "./vfs/types.ts";
 import type { SupervisorLine } from "./workers/line.ts";
 import { NO_COUNTS, sumOfCounts } from "./workers/messages.ts";
 
+const NO_WORKERS =
+  "the server has no workers that could be replaced: use `moorage restart`, or set server.workers";
+
 /** A thread has to be started from JavaScript. */
 const ADMIN_PROGRAM = new URL("../admin/over-ssh.js", import.meta.url);
 
@@ -64,7 +68,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   const hostKeys = await settleIn(options, parts);
   const server = new Server({ ...options, config }, parts);
   const address = await server.start(hostKeys);
-  options.log.info({ ...address }, options.supervisor === undefined ? "listening" : "serving");
+  server.say("listening", { ...address });
   const { chores, penalties } = server;
   if (options.supervisor === undefined) prune(chores, { ...options, config }, penalties);
   lookAfter(chores, parts, () => server.recover());
@@ -278,6 +282,7 @@ class Server {
       applyChanges: () => this.#watcher.check(),
       settings: () => this.#parts.settings.list(),
       reload: () => this.#reload(),
+      renew: () => Promise.reject(new ControlError(NO_WORKERS)),
       stop: (graceMs) =>
         supervisor === undefined ? this.#stopAsTold(graceMs) : supervisor.stopServer(graceMs),
       stopping: () => ({
@@ -332,8 +337,15 @@ class Server {
     }
   }
 
+  /** What a server goes through; of workers it is a detail. */
+  say(text: string, fields: object = {}): void {
+    const { log, supervisor } = this.#options;
+    if (supervisor === undefined) log.info(fields, text);
+    else log.debug(fields, text);
+  }
+
   #stopAsTold(graceMs: number): void {
-    if (this.#stopping === undefined) this.#options.log.info("stopping");
+    if (this.#stopping === undefined) this.say("stopping");
     void this.stop(graceMs);
   }
 
@@ -345,7 +357,7 @@ class Server {
   }
 
   async #stop(graceMs: number): Promise<true> {
-    const { store, log, supervisor } = this.#options;
+    const { store, supervisor } = this.#options;
     this.#listener?.stopAccepting();
     supervisor?.leave();
     await this.sessions.close(graceMs);
@@ -359,7 +371,7 @@ class Server {
     supervisor?.close();
     if (supervisor === undefined) store.audit.record({ kind: "server-stop" });
     await store.audit.flush();
-    log.info("stopped");
+    this.say("stopped");
     return true;
   }
 }

@@ -76,6 +76,11 @@ export interface ControlHost {
   settings(): readonly SettingInfo[];
   /** @throws ControlError when the settings are wrong: then nothing changes */
   reload(): ReloadResult;
+  /**
+   * New workers for the old ones, which get `drainMs` milliseconds. Rejects with ControlError when
+   * there are none, or new ones can't start: then nothing changes.
+   */
+  renew(drainMs: number): Promise<void>;
   stop(graceMs: number): void;
   stopping(): Stopping;
 }

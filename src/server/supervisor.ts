@@ -1,5 +1,6 @@
 import { Passwords } from "../auth/passwords.ts";
 import { Penalties } from "../auth/penalties.ts";
+import { ControlError } from "../control/errors.ts";
 import type { ControlHost, ServerCounts } from "../control/host.ts";
 import { LocalControl } from "../control/local.ts";
 import { STOP_GRACE_MS } from "../control/methods.ts";
@@ -77,6 +78,7 @@ class Supervisor {
   #facts: ServerFacts | undefined;
   #control: ControlService | undefined;
   #controlSocket: ControlSocket | undefined;
+  #isRenewing = false;
   #stopping: Promise<boolean> | undefined;
   #onStopped: () => void = () => {};
 
@@ -208,6 +210,7 @@ class Supervisor {
       applyChanges: () => this.#watcher.check(),
       settings: () => this.#parts.settings.list(),
       reload: () => this.#reload(),
+      renew: (drainMs) => this.#renew(drainMs),
       stop: (graceMs) => this.#stopAsTold(graceMs),
       stopping: () => ({
         stopping: this.#stopping !== undefined,
@@ -241,12 +244,25 @@ class Supervisor {
     if (told === this.#told) return;
     this.#told = told;
     const memory = this.#memory();
-    for (const worker of this.#crew.serving) {
+    for (const worker of this.#crew.all) {
       const counts = minus(all, worker.report.counts);
       worker.send({
         kind: "others",
         others: { counts, memory: memory - residentBytes(worker.pid) },
       });
+    }
+  }
+
+  async #renew(drainMs: number): Promise<void> {
+    if (this.#isRenewing) throw new ControlError("new workers are being started already");
+    this.#isRenewing = true;
+    try {
+      await this.#crew.renew(drainMs);
+      this.#options.log.info({ drainMs }, "new workers serve, the old ones drain");
+    } catch (thrown) {
+      throw new ControlError(`the old workers go on: ${(thrown as Error).message}`);
+    } finally {
+      this.#isRenewing = false;
     }
   }
 

@@ -9,7 +9,7 @@ const LONGEST_PAUSE_MS = 30_000;
 /** A worker, as its crew needs it. */
 export type Member = Pick<
   WorkerProcess,
-  "pid" | "startedAt" | "isServing" | "isLeaving" | "gone" | "stop" | "kill"
+  "pid" | "startedAt" | "isServing" | "isLeaving" | "gone" | "drain" | "stop" | "kill"
 >;
 
 export interface CrewOptions<W extends Member> {
@@ -121,13 +121,18 @@ export class Crew<W extends Member> {
     this.#pauses.add(timer);
   }
 
-  /** New workers with the program as it is now; the old ones leave. Rejects when they don't start. */
-  async renew(graceMs: number): Promise<void> {
+  /**
+   * Starts new workers with the program as it is now. The old ones get no more connections, and end
+   * when theirs are gone or after that time, in milliseconds. Rejects, and nothing changes, when a new
+   * one can't start: the message says why.
+   */
+  async renew(drainMs: number): Promise<void> {
     const before = new Set(this.all);
     const starting = Array.from({ length: this.#options.size }, () => this.#startOne());
     const failed = (await Promise.allSettled(starting)).find(({ status }) => status === "rejected");
     for (const worker of this.all) {
-      if (before.has(worker) === (failed === undefined)) worker.stop(graceMs);
+      if (before.has(worker) && failed === undefined) worker.drain(drainMs);
+      if (!before.has(worker) && failed !== undefined) worker.stop(0);
     }
     if (failed?.status === "rejected") throw failed.reason;
   }

@@ -62,7 +62,7 @@ export class Handover {
     const worker = this.#placement.choose(serving, address ?? "");
     if (worker === undefined || socket === undefined) return;
     visit.worker = worker;
-    worker.connections += 1;
+    worker.joined();
     this.#placement.joined(address ?? "", worker);
     worker.pass({ kind: "connection", id, address, port }, socket, () => {
       visit.socket = undefined;
@@ -113,7 +113,7 @@ export class Handover {
     this.#visits.delete(id);
     visit.place.leave();
     if (visit.worker === undefined) return;
-    visit.worker.connections -= 1;
+    visit.worker.left();
     this.#placement.left(visit.address ?? "");
   }
 }

@@ -13,6 +13,9 @@ import { startOfWorker } from "./share.ts";
 /** What a worker may take to end beyond the time that it was given, in milliseconds. */
 const OVERDUE_MS = 15_000;
 
+/** What transfers get when the time for draining is over, in milliseconds: as at any stop. */
+const LAST_MS = 8_000;
+
 /** A program that serves as a worker. */
 export interface WorkerProgram {
   readonly file: string;
@@ -45,12 +48,13 @@ export class WorkerProcess {
   readonly gone: Promise<WorkerEnd>;
   /** milliseconds of a clock that doesn't go back */
   readonly startedAt = performance.now();
-  connections = 0;
+  #connections = 0;
   #report: Report = { counts: NO_COUNTS, sessions: 0, transfers: 0 };
   #isReady = false;
   #isLeaving = false;
   #reason: string | undefined;
   #overdue: NodeJS.Timeout | undefined;
+  #draining: NodeJS.Timeout | undefined;
 
   constructor({ file, args, env }: WorkerProgram, facts: ServerFacts, handlers: WorkerHandlers) {
     this.#handlers = handlers;
@@ -65,6 +69,20 @@ export class WorkerProcess {
   /** 0 when it could not be started at all. */
   get pid(): number {
     return this.#child.pid ?? 0;
+  }
+
+  /** that it was given, and that are not gone */
+  get connections(): number {
+    return this.#connections;
+  }
+
+  joined(): void {
+    this.#connections += 1;
+  }
+
+  left(): void {
+    this.#connections -= 1;
+    if (this.#draining !== undefined && this.#connections === 0) this.stop(0);
   }
 
   /** as it told last */
@@ -87,6 +105,7 @@ export class WorkerProcess {
     return new Promise((resolve) => {
       const end = (how: string, clean: boolean): void => {
         clearTimeout(this.#overdue);
+        clearTimeout(this.#draining);
         this.#isLeaving = true;
         const ended: WorkerEnd = { clean, reason: this.#reason, how };
         this.#handlers.ended(this, ended);
@@ -126,10 +145,19 @@ export class WorkerProcess {
     else sent(new Error("the worker is gone"));
   }
 
+  /** Gives it no more connections. It ends when those it has are gone, or after that time. */
+  drain(milliseconds: number): void {
+    this.#isLeaving = true;
+    if (this.#connections === 0) this.stop(0);
+    else this.#draining = setTimeout(() => this.stop(LAST_MS), milliseconds);
+  }
+
   /** Gives it no more connections; transfers get `graceMs` milliseconds. Again: the shorter time holds. */
   stop(graceMs: number): void {
     this.#isLeaving = true;
     this.send({ kind: "stop", graceMs });
+    clearTimeout(this.#draining);
+    this.#draining = undefined;
     clearTimeout(this.#overdue);
     this.#overdue = setTimeout(() => this.kill(), graceMs + OVERDUE_MS);
   }

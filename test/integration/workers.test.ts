@@ -1,4 +1,4 @@
-import { existsSync, readFileSync, statSync } from "node:fs";
+import { existsSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { connect, type Socket } from "node:net";
 import { join } from "node:path";
 import type { Client } from "ssh2";
@@ -290,5 +290,52 @@ describe("a process is killed", () => {
     const again = await spawnServer(instance.root, ["--port", `${server.port}`], { workers: 2 });
     servers.push(again);
     await enter(again, "127.0.0.2");
+  });
+});
+
+describe("restart --drain", () => {
+  test("new workers serve, and an old one ends with its last session", async () => {
+    const server = await start();
+    const client = await enter(server, "127.0.0.2");
+    const before = await workerPids();
+    expect(await moorage(instance.root, "restart", "--drain", "10m")).toMatchObject(DONE);
+    const [session] = await sessions();
+    const old = await workerOf(session);
+    expect(before).toContain(old);
+    const isAlone = async () => (await workerPids()).filter((pid) => before.includes(pid));
+    await vi.waitFor(async () => expect(await isAlone()).toEqual([old]), { timeout: 20_000 });
+    await enter(server, "127.0.0.2");
+    expect(before).not.toContain(await workerOf((await sessions())[1]));
+    client.end();
+    await vi.waitFor(async () => expect(await isAlone()).toEqual([]), { timeout: 20_000 });
+    expect(await status()).toMatchObject({ pid: server.child.pid, sessions: 1 });
+    expect((await status()).workers).toHaveLength(2);
+  });
+
+  test("after the time the old ones' sessions end", async () => {
+    const server = await start();
+    const client = await enter(server, "127.0.0.2");
+    const closed = new Promise<void>((done) => client.once("close", () => done()));
+    expect(await moorage(instance.root, "restart", "--drain", "0")).toMatchObject(DONE);
+    await closed;
+    await enter(server, "127.0.0.2");
+  });
+
+  test("a server without workers says so", async () => {
+    servers.push(await spawnServer(instance.root));
+    const { code, stderr } = await moorage(instance.root, "restart", "--drain", "10m");
+    expect(code).toBe(1);
+    expect(stderr).toMatch(/^moorage: the server has no workers that could be replaced: .*\n$/);
+  });
+
+  test("what the new workers would refuse changes nothing", async () => {
+    const server = await start();
+    const before = await workerPids();
+    writeFileSync(join(instance.root, "moorage.toml"), "[auth]\nhash_queue = -1\n");
+    const { code, stderr } = await moorage(instance.root, "restart", "--drain", "10m");
+    expect(code).toBe(1);
+    expect(stderr).toMatch(/the old workers go on: moorage.toml:2 .*hash_queue/);
+    expect((await workerPids()).sort()).toEqual(before.sort());
+    await enter(server, "127.0.0.2");
   });
 });

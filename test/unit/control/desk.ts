@@ -123,6 +123,7 @@ export class ControlDesk {
       },
       settings: () => [],
       reload: () => ({ applied: ["log.level"], needRestart: ["server.port"] }),
+      renew: async (drainMs) => void told.push(`renew ${drainMs}`),
       stop: (graceMs) => {
         told.push(`stop ${graceMs}`);
         this.stopping = true;

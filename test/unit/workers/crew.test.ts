@@ -34,6 +34,12 @@ class FakeWorker implements Member {
     this.#onGone(end);
   }
 
+  drain(milliseconds: number): void {
+    this.isServing = false;
+    this.isLeaving = true;
+    this.told.push(`drain ${milliseconds}`);
+  }
+
   stop(graceMs: number): void {
     this.isServing = false;
     this.isLeaving = true;
@@ -164,7 +170,7 @@ describe("new workers for old ones", () => {
     expect(crew.serving).toEqual(old);
     for (const worker of started.slice(2)) worker.ready();
     await renewed;
-    expect(old.map(({ told }) => told)).toEqual([["stop 600000"], ["stop 600000"]]);
+    expect(old.map(({ told }) => told)).toEqual([["drain 600000"], ["drain 600000"]]);
     expect(crew.serving.map(({ pid }) => pid)).toEqual([3, 4]);
     for (const worker of old) worker.end("exit code 0");
     await vi.advanceTimersByTimeAsync(60_000);
