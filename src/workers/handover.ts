@@ -4,7 +4,7 @@ import type { FromWorker } from "./messages.ts";
 import { Placement } from "./placement.ts";
 import type { WorkerProcess } from "./worker-process.ts";
 
-/** How long a connection waits for a worker where there is none, in milliseconds. */
+/** How soon a worker has to have a connection, in milliseconds: there may be none, or no descriptor. */
 const PATIENCE_MS = 30_000;
 
 type OfConnection = Extract<FromWorker, { readonly id: number }>;
@@ -16,6 +16,8 @@ interface Visit {
   readonly address: string | undefined;
   readonly port: number | undefined;
   readonly place: LocalPlace;
+  /** runs until a worker says that it has it */
+  readonly timer: NodeJS.Timeout;
   /** ours until the worker has it */
   socket: Socket | undefined;
   /** undefined while there is none */
@@ -40,11 +42,11 @@ export class Handover {
     // Whether a worker is busy with it, that one knows: it lets it go afterwards.
     const place = join({ busy: false, evict: (text) => this.#evict(id, text) });
     const { remoteAddress: address, remotePort: port } = socket;
-    this.#visits.set(id, { id, address, port, place, socket });
+    const timer = setTimeout(() => this.#forget(id), PATIENCE_MS);
+    this.#visits.set(id, { id, address, port, place, timer, socket });
     // Errors of a socket that nobody reads yet just close it.
     socket.on("error", () => {});
     socket.once("close", () => this.#closedHere(id));
-    socket.setTimeout(PATIENCE_MS, () => socket.destroy());
     this.assign();
   }
 
@@ -73,8 +75,10 @@ export class Handover {
   /** What a worker says of one of its connections. */
   heard(worker: WorkerProcess, { kind, id }: OfConnection): void {
     const visit = this.#visits.get(id);
-    if (visit?.worker !== worker) return;
-    if (kind === "wait") visit.place.wait();
+    if (visit?.worker !== worker) {
+      if (kind === "back") worker.send({ kind: "room", id, room: false });
+    } else if (kind === "took") clearTimeout(visit.timer);
+    else if (kind === "wait") visit.place.wait();
     else if (kind === "back") worker.send({ kind: "room", id, room: visit.place.back() });
     else if (kind === "leave") visit.place.leave();
     else this.#forget(id);
@@ -84,21 +88,22 @@ export class Handover {
   lost(worker: WorkerProcess): void {
     for (const visit of [...this.#visits.values()]) {
       if (visit.worker !== worker) continue;
-      visit.socket?.destroy();
       this.#forget(visit.id);
     }
   }
 
   /** Closes what no worker has. */
   close(): void {
-    for (const { socket } of this.#visits.values()) socket?.destroy();
+    for (const { id, worker } of [...this.#visits.values()]) {
+      if (worker === undefined) this.#forget(id);
+    }
   }
 
   #evict(id: number, text: string): void {
     const visit = this.#visits.get(id);
     if (visit === undefined) return;
     visit.place.leave();
-    if (visit.worker === undefined) visit.socket?.destroy();
+    if (visit.worker === undefined) this.#forget(id);
     else visit.worker.send({ kind: "evict", id, text });
   }
 
@@ -111,6 +116,8 @@ export class Handover {
     const visit = this.#visits.get(id);
     if (visit === undefined) return;
     this.#visits.delete(id);
+    clearTimeout(visit.timer);
+    visit.socket?.destroy();
     visit.place.leave();
     if (visit.worker === undefined) return;
     visit.worker.left();

@@ -110,6 +110,7 @@ export class SupervisorLine {
   }
 
   #serve(id: number, socket: Socket, from: Endpoint): void {
+    this.#say({ kind: "took", id });
     socket.once("close", () => {
       this.#strangers.delete(id);
       this.#answer(id, false);

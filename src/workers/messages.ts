@@ -54,6 +54,8 @@ export type FromWorker =
   | { readonly kind: "ready"; readonly version: number }
   /** it can't start, for people */
   | { readonly kind: "failed"; readonly text: string }
+  /** it has the connection's socket */
+  | { readonly kind: "took"; readonly id: number }
   /** of a stranger: see StrangersPlace */
   | { readonly kind: "wait" | "back" | "leave"; readonly id: number }
   /** the connection is gone */
