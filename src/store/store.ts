@@ -109,7 +109,7 @@ export async function openStore(
   if (!withoutHomes) refuseOrphans(root);
   const reserve = new Reserve(join(root, "db"));
   const file = join(root, "db", "moorage.sqlite");
-  const connection = openWithRoom(file, reserve);
+  const connection = openWithRoom(file, reserve, supervisor !== undefined);
   try {
     const store = new Store(connection, reserve);
     if (!withoutHomes) await store.belongings.checkHomes();
@@ -123,10 +123,10 @@ export async function openStore(
 }
 
 /** On a full disk it needs some room for the files that SQLite has beside the database. */
-function openWithRoom(file: string, reserve: Reserve): Connection {
+function openWithRoom(file: string, reserve: Reserve, asItIs: boolean): Connection {
   for (;;) {
     try {
-      return openDatabase(file, migrationsDirectory());
+      return openDatabase(file, migrationsDirectory(), asItIs);
     } catch (thrown) {
       if (!isDiskFull(thrown) || !reserve.release()) throw thrown;
     }
