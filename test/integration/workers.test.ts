@@ -293,6 +293,72 @@ describe("a process is killed", () => {
   });
 });
 
+describe("signals", () => {
+  /** A session with an upload that never ends. */
+  async function upload(server: SpawnedServer): Promise<Client> {
+    const client = await enter(server, "127.0.0.2");
+    await new Promise<void>((resolve, reject) => {
+      client.sftp((error, sftp) => {
+        if (error) reject(error);
+        else sftp.open("f", "w", (failed) => (failed ? reject(failed) : resolve()));
+      });
+    });
+    return client;
+  }
+
+  test("a second SIGTERM ends the workers as well, at once", async () => {
+    const server = await start("--log-level", "info");
+    await upload(server);
+    const pids = await workerPids();
+    server.child.kill("SIGTERM");
+    await vi.waitFor(() => expect(server.output()).toContain('"stopping"'), { timeout: 10_000 });
+    // An echo of the first one counts as the first: so again, until one counts.
+    await vi.waitFor(
+      () => {
+        server.child.kill("SIGTERM");
+        expect(server.child.signalCode).toBe("SIGTERM");
+      },
+      { timeout: 10_000 },
+    );
+    await vi.waitFor(() => expect(pids.filter(isThere)).toEqual([]), { timeout: 10_000 });
+    expect(server.output()).not.toContain('"stopped"');
+    // As the next server's start does, the command settles what was left.
+    expect((await moorage(instance.root, "usage")).code).toBe(0);
+    await booksGetExact(instance);
+  });
+
+  test("a signal to a worker alone ends that one gracefully, and a new one takes its place", async () => {
+    const server = await start();
+    await enter(server, "127.0.0.2");
+    const [session] = await sessions();
+    const left = await workerOf(session);
+    process.kill(left, "SIGTERM");
+    const isReplaced = async () => {
+      const pids = await workerPids();
+      return pids.length === 2 && !pids.includes(left);
+    };
+    await vi.waitFor(async () => expect(await isReplaced()).toBe(true), { timeout: 20_000 });
+    await enter(server, "127.0.0.2");
+  });
+
+  test("SIGHUP reads the settings again, in all workers", async () => {
+    const server = await start("--log-level", "info");
+    writeFileSync(join(instance.root, "moorage.toml"), "[limits]\nchannels_per_session = 1\n");
+    server.child.kill("SIGHUP");
+    const lines = () => server.output().match(/^\{.*"settings read again".*$/gm) ?? [];
+    const readers = () => new Set(lines().map((line) => JSON.parse(line).pid));
+    await vi.waitFor(() => expect(readers().size).toBe(3), { timeout: 10_000 });
+    for (const address of ["127.0.0.2", "127.0.0.3"]) {
+      const client = await enter(server, address);
+      await new Promise<void>((resolve, reject) => {
+        client.sftp((error) => (error ? reject(error) : resolve()));
+      });
+      const second = new Promise((resolve) => client.sftp((error) => resolve(error?.message)));
+      expect(await second).toMatch(/Too many channels/);
+    }
+  });
+});
+
 describe("restart --drain", () => {
   test("new workers serve, and an old one ends with its last session", async () => {
     const server = await start();
