@@ -83,12 +83,12 @@ export const SETTINGS: Settings = {
     commandsPerUser: integer(
       8,
       [1, 10_000],
-      "Commands of one user that run at once, in a server process; further ones wait.",
+      "Commands of one user that run at once, in a worker; further ones wait.",
     ),
     memory: size(
       "0",
       ["0", "1TiB"],
-      "What all sessions of a process may hold for their clients, in memory; 0 for a quarter of the machine's, 64 to 512 MiB.",
+      "What all sessions of a server may hold for their clients, in memory; 0 for a quarter of the machine's, 64 to 512 MiB.",
     ),
     freeSpaceFloor: size(
       "256MiB",
@@ -176,7 +176,7 @@ export const SETTINGS: Settings = {
     workers: integer(
       0,
       [0, 64],
-      "Threads that compute checksums; 0 for half the processors, 1 to 4.",
+      "Threads that compute checksums, in all workers; 0 for half the processors, 1 to 4.",
     ),
     onUpload: list(
       ["md5", "sha256"],
