@@ -7,7 +7,7 @@ export interface Place {
 /** A worker with more than so many times the connections of another one is the busiest. */
 const TIMES = 2;
 /** and so many more than that, so that few connections are no reason to part */
-const MORE = 8;
+const MORE = 4;
 
 /**
  * Where connections go: to the worker that has fewest. Those of one address stay together, so that a

@@ -26,8 +26,8 @@ test("who comes first goes where there are fewest", () => {
 
 test("one address stays where it is, until that is clearly the busiest", () => {
   const seen = Array.from({ length: 12 }, () => arrive("192.0.2.1", first, second));
-  expect(seen.slice(0, 9).every((place) => place === first)).toBe(true);
-  expect(seen.slice(9)).toEqual([second, second, second]);
+  expect(seen.slice(0, 5).every((place) => place === first)).toBe(true);
+  expect(seen.slice(5).every((place) => place === second)).toBe(true);
 });
 
 test("an address is forgotten with its last connection", () => {
