@@ -1,6 +1,7 @@
 import { fileURLToPath } from "node:url";
 import type { Logger } from "pino";
 import { readSettings, toConfig } from "../config/load.ts";
+import { ControlError } from "../control/errors.ts";
 import { closeLog } from "../log.ts";
 import type { RunningServer } from "../server.ts";
 import { openStore, type Store } from "../store/store.ts";
@@ -33,6 +34,9 @@ export function workerProgram(
 
 /** Serves what the supervisor gives. Why it can't start is told to that one, who tells people. */
 export async function serveAsWorker(context: CommandContext, flags: Flags): Promise<void> {
+  if (process.send === undefined) {
+    throw new ControlError("workers are started by their supervisor: use `moorage serve`");
+  }
   try {
     await work(context, flags, await SupervisorLine.open());
   } catch (thrown) {

@@ -3,6 +3,7 @@ import { connect, type Socket } from "node:net";
 import { join } from "node:path";
 import type { Client } from "ssh2";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { connectControl, connectNode } from "../../src/control/client.ts";
 import { booksGetExact } from "../support/books.ts";
 import { Desk, DONE } from "../support/desk.ts";
 import {
@@ -200,6 +201,29 @@ describe("one server", () => {
     expect(await sessions()).toEqual([]);
   });
 
+  test("whichever process is asked, the figures are those of the whole server", async () => {
+    const server = await start();
+    for (const address of ["127.0.0.2", "127.0.0.3"]) await enter(server, address);
+    const nodes = (await instance.store.nodes.list()).filter(({ kind }) => kind === "server");
+    expect(nodes).toHaveLength(3);
+    for (const { id } of nodes) {
+      const control = await connectNode(instance.root, id);
+      sockets.push({ destroy: () => control.close() });
+      await vi.waitFor(
+        async () => {
+          const { pid, sessions: open, totals } = await control.call("overview", {});
+          expect({ pid, active: open.active }).toEqual({ pid: server.child.pid, active: 2 });
+          expect(totals.logins).toBe(2);
+        },
+        { timeout: 10_000 },
+      );
+    }
+    const first = await connectControl(instance.root);
+    sockets.push({ destroy: () => first.close() });
+    const { node } = await first.call("overview", {});
+    expect(nodes.find(({ id }) => id === node)?.supervisor).toBe("");
+  });
+
   test("the transfers of all workers are shown", async () => {
     const server = await start();
     for (const [i, address] of ["127.0.0.2", "127.0.0.3"].entries()) {
@@ -241,6 +265,12 @@ describe("one server", () => {
     expect(stderr).toMatch(/the port is in use by this instance's own server \(pid \d+\)/);
     expect((await status()).workers).toHaveLength(2);
   });
+});
+
+test("a worker without a supervisor does not start", async () => {
+  const { code, stderr } = await moorage(instance.root, "serve", "--worker");
+  expect(code).toBe(1);
+  expect(stderr).toBe("moorage: workers are started by their supervisor: use `moorage serve`\n");
 });
 
 describe("a process is killed", () => {
