@@ -7,6 +7,8 @@ import type { Config } from "./config/types.ts";
 import { safeJsonText, visible } from "./text/safe.ts";
 
 const STDERR = 2;
+/** So much is written to a pipe as a whole (PIPE_BUF): lines of several workers don't mix. */
+const WHOLE_BYTES = 4_096;
 /** What a slow reader of the log may make us hold; further lines are dropped. */
 const MAX_BUFFERED_BYTES = 4 * 1024 * 1024;
 
@@ -63,6 +65,7 @@ function openDestination(target: number | string): Destination {
     dest: typeof target === "number" ? withoutWaiting(target) : openFile(target),
     sync: false,
     maxLength: MAX_BUFFERED_BYTES,
+    maxWrite: WHOLE_BYTES,
   });
   // Without a listener a full disk or a closed pipe would end the process.
   destination.on("error", () => {});

@@ -24,6 +24,16 @@ export function livingProcess(pid: number): LivingProcess | undefined {
   return hasEnded || startTime === "" ? undefined : { pid, startTime };
 }
 
+/** What a process has in memory, in bytes, as /proc/PID/status has it; 0 when it is not there. */
+export function residentBytes(pid: number): number {
+  try {
+    const found = /^VmRSS:\s*(\d+) kB/m.exec(readFileSync(`/proc/${pid}/status`, "latin1"));
+    return Number(found?.[1] ?? 0) * 1024;
+  } catch {
+    return 0;
+  }
+}
+
 /** True when the kernel says that the process is there, whether /proc shows it or not (hidepid). */
 export function isThere(pid: number): boolean {
   try {

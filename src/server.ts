@@ -1,16 +1,13 @@
-import { hostname } from "node:os";
-import { join } from "node:path";
 import { Authenticator } from "./auth/authenticator.ts";
-import { HashQueueFull, Passwords } from "./auth/passwords.ts";
+import { Passwords } from "./auth/passwords.ts";
 import { Penalties } from "./auth/penalties.ts";
 import { ControlError } from "./control/errors.ts";
-import type { ControlHost } from "./control/host.ts";
+import type { ControlHost, ServerCounts } from "./control/host.ts";
 import { LocalControl } from "./control/local.ts";
 import { STOP_GRACE_MS } from "./control/methods.ts";
 import type { Control, ReloadResult } from "./control/protocol.ts";
 import { ControlService } from "./control/service.ts";
 import { ControlSocket } from "./control/socket.ts";
-import { UserControl } from "./control/users.ts";
 import { DigestService } from "./digests/service.ts";
 import { errorName } from "./errors.ts";
 import { ProcessMemory } from "./memory/process-memory.ts";
@@ -19,80 +16,62 @@ import { rescan } from "./quota/rescan.ts";
 import { AdminScreens } from "./screens/screens.ts";
 import type { AdminServices } from "./screens/services.ts";
 import { Chores } from "./server/chores.ts";
-import { beginDuties } from "./server/duties.ts";
+import { commandServices } from "./server/command-services.ts";
+import { lookAfter, prune, settleIn } from "./server/housekeeping.ts";
 import { makeParts, type Parts, type PartsOptions } from "./server/parts.ts";
+import type { Serving } from "./server/serving.ts";
 import { Admission } from "./session/admission.ts";
-import { type CommandServices, Commands, WRONG_PASSWORD } from "./session/commands.ts";
+import { Commands } from "./session/commands.ts";
 import { Sessions, STOPPING } from "./session/registry.ts";
 import { makeRouter } from "./session/routes.ts";
 import { ChangeWatcher } from "./session/watcher.ts";
 import { HAS_NATIVE_CIPHERS } from "./ssh/native-ciphers.ts";
 import { checkSsh2 } from "./ssh/self-check.ts";
 import type { Account, Change } from "./store/types.ts";
+import { Connections } from "./transport/connections.ts";
 import { FailedLogins } from "./transport/failed-logins.ts";
-import { type Fingerprint, type HostKey, loadHostKeys } from "./transport/host-keys.ts";
-import { type Address, Listener } from "./transport/listener.ts";
-import { addressIn } from "./transport/printable.ts";
+import type { HostKey } from "./transport/host-keys.ts";
+import { type Address, addressText, Listener } from "./transport/listener.ts";
 import { openHome } from "./vfs/home.ts";
 import type { UserFileSystem } from "./vfs/types.ts";
+import type { SupervisorLine } from "./workers/line.ts";
+import { NO_COUNTS, sumOfCounts } from "./workers/messages.ts";
+
+const NO_WORKERS =
+  "the server has no workers that could be replaced: use `moorage restart`, or set server.workers";
 
 /** A thread has to be started from JavaScript. */
 const ADMIN_PROGRAM = new URL("../admin/over-ssh.js", import.meta.url);
-
-/** Among so many of a user's uploads those that broke off are looked for. */
-const RECENT_UPLOADS = 1_000;
 
 /** The store stays the caller's: close it after `stop`. */
 export interface ServerOptions extends PartsOptions {
   /** draws admin screens over SSH, in threads; without it the one of the built program */
   readonly adminProgram?: URL;
+  /** gives this process its connections; without it the process listens itself */
+  readonly supervisor?: SupervisorLine;
 }
 
-export interface RunningServer {
-  readonly address: Address;
-  readonly fingerprints: readonly Fingerprint[];
-  /** false: transfers take more of the processor */
-  readonly nativeCiphers: boolean;
-  /** resolves when the server has stopped, whoever asked for it */
-  readonly stopped: Promise<void>;
+export interface RunningServer extends Serving {
   /** the sessions of this process */
   sessions(): ReturnType<Sessions["list"]>;
   /** what all sessions of this process may hold in memory, and hold, in bytes */
   readonly memory: Sessions["memory"];
   /** Ends a session of this process; false when there is none of that number. */
   kick(id: number, text: string): boolean;
-  /** Control of this server for one who acts; `actor` is for the audit trail. */
-  control(actor: string): Control;
-  /**
-   * Accepts nobody any more, lets transfers end for `graceMs` milliseconds, ends all sessions and
-   * closes their files. Again: the same promise; the shorter time holds.
-   * @returns false when something does not end: then only the end of the process ends it
-   */
-  stop(graceMs?: number): Promise<boolean>;
 }
 
 /** Starts everything. Rejects when it can't listen or a host key can't be used. */
 export async function startServer(options: ServerOptions): Promise<RunningServer> {
   checkSsh2();
-  const { root, store, log } = options;
   const parts = makeParts(options);
-  const { config, descriptors, disks } = parts;
-  descriptors.fit();
-  store.belongings.checkKeys();
-  const hostKeys = await loadHostKeys(join(root, "keys"));
-  await store.belongings.keysLoaded();
-  // Tried again every few seconds: what can't be settled must not keep the server down.
-  await recover(store, parts.evidence).catch((error: unknown) => {
-    log.error({ error: errorName(error) }, "journals not recovered");
-  });
-  await disks.look();
+  const { config } = parts;
+  const hostKeys = await settleIn(options, parts);
   const server = new Server({ ...options, config }, parts);
   const address = await server.start(hostKeys);
-  log.info({ host: address.host, port: address.port }, "listening");
+  server.say("listening", { ...address });
   const { chores, penalties } = server;
-  beginDuties({ chores, penalties, recover: () => server.recover() }, parts, store, (lost) =>
-    log.error({ lost }, "audit records lost: the database could not be written"),
-  );
+  if (options.supervisor === undefined) prune(chores, { ...options, config }, penalties);
+  lookAfter(chores, parts, () => server.recover());
   return {
     address,
     fingerprints: hostKeys.map(({ algorithm, sha256 }) => ({ algorithm, sha256 })),
@@ -123,6 +102,7 @@ class Server {
   readonly #screens: AdminScreens;
   readonly #parts: Parts;
   #listener: Listener | undefined;
+  #connections: Connections | undefined;
   #control: ControlService | undefined;
   #controlSocket: ControlSocket | undefined;
   #stopping: Promise<boolean> | undefined;
@@ -158,31 +138,25 @@ class Server {
       counts: this.#counts,
       onChange: () => this.#control?.sessionsChanged(),
     });
-    this.#commands = new Commands(this.#commandServices());
+    this.#commands = new Commands(
+      commandServices({
+        root: options.root,
+        config,
+        store,
+        log,
+        passwords: this.#passwords,
+        authenticator: this.#authenticator,
+        failedLogins: this.#failedLogins,
+        penalties: this.penalties,
+        ledger: parts.ledger,
+      }),
+    );
     this.#screens = new AdminScreens(this.#adminServices());
     this.#watcher = new ChangeWatcher(
       store.changes,
       (change) => this.#apply(change),
       (error) => log.error({ error: errorName(error) }, "changes not applied"),
     );
-  }
-
-  /** What commands and shells need besides files. */
-  #commandServices(): CommandServices {
-    const { config, store } = this.#options;
-    return {
-      host: hostname().split(".")[0] ?? "",
-      startedAt: Date.now(),
-      limits: () => config.limits,
-      usage: (userId) => this.#parts.ledger.exactUsage(userId),
-      uploads: (user) => store.audit.query({ user, kind: "upload", limit: RECENT_UPLOADS }),
-      async sessions(userId) {
-        const all = await store.sessions.list();
-        return all.filter((one) => one.userId === userId && one.state === "active");
-      },
-      changePassword: (user, current, next) => this.#changePassword(user, current, next),
-      wrongPassword: (user, remote) => this.#wrongPassword(user, remote),
-    };
   }
 
   #openHome(account: Account): Promise<UserFileSystem> {
@@ -209,40 +183,10 @@ class Server {
     };
   }
 
-  #wrongPassword(user: string, remote: string): void {
-    this.#failedLogins.add(user, remote, "passwd");
-    this.penalties.add(addressIn(remote), "login", user).catch((error: unknown) => {
-      this.#options.log.error({ error: errorName(error) }, "penalty not recorded");
-    });
-  }
-
-  /** A user's own change: undefined when done, else why not. */
-  async #changePassword(user: string, current: string, next: string): Promise<string | undefined> {
-    const { root, store } = this.#options;
-    const control = new UserControl({
-      store,
-      root,
-      actor: user,
-      rule: this.#options.config.auth,
-      hash: (password) => this.#passwords.hash(password),
-    });
-    try {
-      if ((await this.#authenticator.verifyPassword(user, current)) === undefined) {
-        return WRONG_PASSWORD;
-      }
-      await control.setPassword(user, next);
-      return undefined;
-    } catch (error) {
-      if (error instanceof ControlError) return error.message;
-      if (error instanceof HashQueueFull) return "the server is busy: try again later";
-      throw error;
-    }
-  }
-
   async start(hostKeys: readonly HostKey[]): Promise<Address> {
-    const { config, log, store } = this.#options;
+    const { config, log, store, supervisor } = this.#options;
     await this.#watcher.start();
-    this.#listener = new Listener({
+    this.#connections = new Connections({
       config,
       log,
       hostKeys,
@@ -255,20 +199,53 @@ class Server {
       }),
       failedLogins: this.#failedLogins,
       penalties: this.penalties,
-      maxRefused: () => this.#parts.descriptors.maxRefused,
     });
     try {
-      const address = await this.#listener.listen();
-      const { host, port } = address;
-      const listen = `${host.includes(":") ? `[${host}]` : host}:${port}`;
+      const address = supervisor?.facts.listen ?? (await this.#listen(this.#connections));
+      const listen = addressText(address);
       await store.nodes.setListen(listen);
       await this.#openControl(listen, hostKeys);
-      store.audit.record({ kind: "server-start", detail: listen });
+      if (supervisor === undefined) store.audit.record({ kind: "server-start", detail: listen });
+      else this.#takeFrom(supervisor, this.#connections);
       return address;
     } catch (error) {
       await Promise.all([this.#watcher.stop(), this.sessions.close(0)]);
       throw error;
     }
+  }
+
+  #listen(connections: Connections): Promise<Address> {
+    const { config, log } = this.#options;
+    this.#listener = new Listener({
+      config,
+      log,
+      penalties: this.penalties,
+      maxRefused: () => this.#parts.descriptors.maxRefused,
+      receive: (socket, join) => connections.receive(socket, join),
+    });
+    return this.#listener.listen();
+  }
+
+  #takeFrom(supervisor: SupervisorLine, connections: Connections): void {
+    supervisor.onStop = (graceMs) => this.#stopAsTold(graceMs);
+    supervisor.ready(
+      (...connection) => connections.receive(...connection),
+      () => ({
+        counts: this.#ownCounts(),
+        sessions: this.sessions.count,
+        transfers: this.sessions.transfers,
+      }),
+    );
+  }
+
+  #ownCounts(): ServerCounts {
+    return { ...this.#counts, failedLogins: this.#failedLogins.count };
+  }
+
+  /** Of all the server's processes. */
+  #totalCounts(): ServerCounts {
+    const { supervisor } = this.#options;
+    return sumOfCounts([this.#ownCounts(), supervisor?.others.counts ?? NO_COUNTS]);
   }
 
   /** Without its socket the server runs, and can be stopped by a signal. */
@@ -283,18 +260,20 @@ class Server {
   }
 
   #controlHost(listen: string, hostKeys: readonly HostKey[]): ControlHost {
-    const { root, store, log, config } = this.#options;
+    const { root, store, log, config, supervisor } = this.#options;
     return {
       root,
       store,
       log,
       config,
       listen,
-      startedAt: Date.now(),
+      pid: supervisor?.facts.pid ?? process.pid,
+      startedAt: supervisor?.facts.startedAt ?? Date.now(),
       hostKeys: hostKeys.map(({ algorithm, sha256 }) => ({ algorithm, sha256 })),
       penalties: this.penalties,
       isDiskFull: () => this.#parts.disks.isFull,
-      counts: () => ({ ...this.#counts, failedLogins: this.#failedLogins.count }),
+      counts: () => this.#totalCounts(),
+      memory: () => process.memoryUsage.rss() + (supervisor?.others.memory ?? 0),
       sessions: () => this.sessions.list(),
       kick: (id, text) => this.sessions.kick(id, text),
       endTransfer: (session, transfer) => this.sessions.endTransfer(session, transfer),
@@ -303,7 +282,9 @@ class Server {
       applyChanges: () => this.#watcher.check(),
       settings: () => this.#parts.settings.list(),
       reload: () => this.#reload(),
-      stop: (graceMs) => this.#stopAsTold(graceMs),
+      renew: () => Promise.reject(new ControlError(NO_WORKERS)),
+      stop: (graceMs) =>
+        supervisor === undefined ? this.#stopAsTold(graceMs) : supervisor.stopServer(graceMs),
       stopping: () => ({
         stopping: this.#stopping !== undefined,
         sessions: this.sessions.count,
@@ -338,7 +319,9 @@ class Server {
   }
 
   async #apply(change: Change): Promise<void> {
-    if (change.kind === "stop") this.#stopAsTold(Number(change.detail || STOP_GRACE_MS));
+    // A worker is told by its supervisor.
+    if (change.kind === "stop" && this.#options.supervisor === undefined)
+      this.#stopAsTold(Number(change.detail || STOP_GRACE_MS));
     if (change.kind === "reload") this.#reloadToo();
     this.sessions.apply(change);
     this.#screens.apply(change);
@@ -354,8 +337,15 @@ class Server {
     }
   }
 
+  /** What a server goes through; of workers it is a detail. */
+  say(text: string, fields: object = {}): void {
+    const { log, supervisor } = this.#options;
+    if (supervisor === undefined) log.info(fields, text);
+    else log.debug(fields, text);
+  }
+
   #stopAsTold(graceMs: number): void {
-    if (this.#stopping === undefined) this.#options.log.info("stopping");
+    if (this.#stopping === undefined) this.say("stopping");
     void this.stop(graceMs);
   }
 
@@ -367,19 +357,21 @@ class Server {
   }
 
   async #stop(graceMs: number): Promise<true> {
-    const { store, log } = this.#options;
+    const { store, supervisor } = this.#options;
     this.#listener?.stopAccepting();
+    supervisor?.leave();
     await this.sessions.close(graceMs);
-    await this.#listener?.close(STOPPING);
+    await this.#connections?.close(STOPPING);
     await this.#digests.close();
     const settled = [this.chores.stop(), this.#watcher.stop(), this.#authenticator.settled()];
     await Promise.all(settled);
     this.#failedLogins.flush();
     await this.#controlSocket?.close();
     await this.#control?.close();
-    store.audit.record({ kind: "server-stop" });
+    supervisor?.close();
+    if (supervisor === undefined) store.audit.record({ kind: "server-stop" });
     await store.audit.flush();
-    log.info("stopped");
+    this.say("stopped");
     return true;
   }
 }

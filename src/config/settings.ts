@@ -48,6 +48,10 @@ export const SETTINGS: Settings = {
       kind: "an address or a host name",
     }),
     port: integer(2222, [0, 65_535], "TCP port to listen on; 0 takes any free one."),
+    workers: integerOrAuto(
+      [1, 64],
+      "Processes that serve: `auto` for as many as there are processors; 1 for one without a supervisor.",
+    ),
     banner: text("", "Text that clients show before login; empty for none.", {
       pattern: /^[\s\S]{0,4096}$/,
       kind: "a text of at most 4096 characters",
@@ -79,12 +83,12 @@ export const SETTINGS: Settings = {
     commandsPerUser: integer(
       8,
       [1, 10_000],
-      "Commands of one user that run at once, in a server process; further ones wait.",
+      "Commands of one user that run at once, in a worker; further ones wait.",
     ),
     memory: size(
       "0",
       ["0", "1TiB"],
-      "What all sessions of a process may hold for their clients, in memory; 0 for a quarter of the machine's, 64 to 512 MiB.",
+      "What all sessions of a server may hold for their clients, in memory; 0 for a quarter of the machine's, 64 to 512 MiB.",
     ),
     freeSpaceFloor: size(
       "256MiB",
@@ -172,7 +176,7 @@ export const SETTINGS: Settings = {
     workers: integer(
       0,
       [0, 64],
-      "Threads that compute checksums; 0 for half the processors, 1 to 4.",
+      "Threads that compute checksums, in all workers; 0 for half the processors, 1 to 4.",
     ),
     onUpload: list(
       ["md5", "sha256"],
@@ -255,31 +259,38 @@ function integer(
   description: string,
 ): Setting<number> {
   const kind = `a whole number from ${min} to ${max}`;
-  const schema = z
-    .union(
-      [
-        z.number(),
-        z
-          .string()
-          .regex(/^\d{1,15}$/)
-          .transform(Number),
-      ],
-      { error: kind },
-    )
-    .pipe(z.int({ error: kind }).min(min, { error: kind }).max(max, { error: kind }));
+  const schema = whole(kind).pipe(
+    z.int({ error: kind }).min(min, { error: kind }).max(max, { error: kind }),
+  );
   return { kind, default: value, description, schema, format: String };
+}
+
+/** A number as the file has it, or as text. */
+function whole(kind: string) {
+  const text = z.string().regex(/^\d{1,15}$/);
+  return z.union([z.number(), text.transform(Number)], { error: kind });
+}
+
+/** `auto` is 0. */
+function integerOrAuto(
+  [min, max]: readonly [number, number],
+  description: string,
+): Setting<number> {
+  const { schema } = integer(min, [min, max], description);
+  const kind = `auto or a whole number from ${min} to ${max}`;
+  const auto = z.literal("auto").transform(() => 0);
+  return {
+    kind,
+    default: 0,
+    description,
+    schema: z.union([auto, schema], { error: kind }),
+    format: (v) => (v === 0 ? "auto" : `${v}`),
+  };
 }
 
 function integerOrNone(value: number, description: string): Setting<number | null> {
   const kind = "a whole number or none";
-  const whole = z.union([
-    z.number(),
-    z
-      .string()
-      .regex(/^\d{1,15}$/)
-      .transform(Number),
-  ]);
-  const schema = orNone(whole.pipe(z.int().min(0)), kind);
+  const schema = orNone(whole(kind).pipe(z.int().min(0)), kind);
   return {
     kind,
     default: value,

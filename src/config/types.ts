@@ -7,6 +7,8 @@ export interface Config {
     /** address to listen on */
     readonly host: string;
     readonly port: number;
+    /** processes that serve; 0: as many as there are processors */
+    readonly workers: number;
     /** text shown before login; empty: none */
     readonly banner: string;
   };

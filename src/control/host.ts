@@ -20,7 +20,7 @@ export interface LiveSession {
   readonly transfers: readonly TransferView[];
 }
 
-/** Counted by the server process since its start. */
+/** Counted since the start, in all processes of this server. */
 export interface ServerCounts {
   readonly bytesIn: number;
   readonly bytesOut: number;
@@ -50,12 +50,16 @@ export interface ControlHost {
   readonly config: Config;
   /** "host:port" */
   readonly listen: string;
+  /** of the process that was started: the supervisor's where there are workers */
+  readonly pid: number;
   readonly startedAt: number;
   readonly hostKeys: readonly HostKeyInfo[];
   readonly penalties: PenaltyBook;
   /** true: new data is refused */
   isDiskFull(): boolean;
   counts(): ServerCounts;
+  /** bytes of all processes of this server */
+  memory(): number;
   sessions(): Promise<readonly LiveSession[]>;
   /** False when the session is not in this process. */
   kick(id: number, text: string): boolean;
@@ -72,6 +76,11 @@ export interface ControlHost {
   settings(): readonly SettingInfo[];
   /** @throws ControlError when the settings are wrong: then nothing changes */
   reload(): ReloadResult;
+  /**
+   * New workers for the old ones, which get `drainMs` milliseconds. Rejects with ControlError when
+   * there are none, or new ones can't start: then nothing changes.
+   */
+  renew(drainMs: number): Promise<void>;
   stop(graceMs: number): void;
   stopping(): Stopping;
 }

@@ -89,6 +89,7 @@ export const METHODS: Methods = {
   hostKeys: async ({ host }) => host.hostKeys,
   settings: async ({ host }) => host.settings(),
   reload,
+  renew,
   stop,
 };
 
@@ -227,6 +228,12 @@ async function reload(caller: Caller): Promise<Result<"reload">> {
   await caller.host.store.changes.add("reload", 0);
   record(caller, { kind: "reload", detail: result.applied.join(", ") });
   return result;
+}
+
+async function renew(caller: Caller, { drainMs }: Params<"renew">): Promise<null> {
+  await caller.host.renew(drainMs);
+  record(caller, { kind: "reload", detail: "new workers" });
+  return null;
 }
 
 async function stop(caller: Caller, { graceMs = STOP_GRACE_MS }: Params<"stop">): Promise<null> {

@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
+import { residentBytes } from "../processes.ts";
 import type { StoreNode } from "../store/nodes.ts";
 import type { Store } from "../store/store.ts";
 import { connectNode } from "./client.ts";
@@ -7,7 +8,15 @@ import type { Control, DiskInfo } from "./protocol.ts";
 
 const POLL_MS = 50;
 
-/** A running server process, as `status --json` prints it. */
+/** A process that serves, as `status --json` prints it. */
+export interface WorkerStatus {
+  readonly pid: number;
+  readonly sessions: number;
+  /** what it has in memory, in bytes */
+  readonly rssBytes: number;
+}
+
+/** A running server, as `status --json` prints it. */
 export interface NodeStatus {
   readonly pid: number;
   readonly listen: string;
@@ -16,18 +25,21 @@ export interface NodeStatus {
   readonly uptimeSeconds: number;
 }
 
-/** The instance as `status --json` prints it; the single values are those of the oldest process. */
+/** The instance as `status --json` prints it; the single values are those of the oldest server. */
 export interface InstanceStatus {
   readonly running: boolean;
   readonly pid: number | null;
   readonly listen: string | null;
-  /** logged-in sessions of all processes */
+  /** logged-in sessions of all servers */
   readonly sessions: number;
   /** logins that wait for a free place */
   readonly waiting: number;
   readonly version: string;
   readonly uptimeSeconds: number | null;
+  /** servers; each may have several workers */
   readonly nodes: readonly NodeStatus[];
+  /** the processes that serve: of all servers */
+  readonly workers: readonly WorkerStatus[];
   /** as the server sees it; null: it does not run, or can't be asked */
   readonly disk: DiskInfo | null;
 }
@@ -43,6 +55,7 @@ export function notRunning(version: string): InstanceStatus {
     version,
     uptimeSeconds: null,
     nodes: [],
+    workers: [],
     disk: null,
   };
 }
@@ -54,20 +67,33 @@ export async function instanceStatus(
   root: string,
 ): Promise<InstanceStatus> {
   const sessions = await store.sessions.list();
-  const servers = await runningServers(store);
+  const { servers, workersOf } = await runningNodes(store);
+  const active = (node: StoreNode) =>
+    sessions.filter((s) => s.nodeId === node.id && s.state === "active").length;
   const nodes = servers.map((node) => ({
     pid: node.pid,
     listen: node.listen,
-    sessions: sessions.filter((s) => s.nodeId === node.id && s.state === "active").length,
+    sessions: sum(workersOf(node).map(active)),
     version: node.version,
     uptimeSeconds: Math.max(0, Math.floor((Date.now() - node.startedAt) / 1000)),
   }));
   const [first] = nodes;
   if (first === undefined) return notRunning(version);
   const disk = await diskOf(root, servers);
-  const active = nodes.reduce((sum, node) => sum + node.sessions, 0);
   const waiting = sessions.filter((s) => s.state === "waiting").length;
-  return { running: true, ...first, sessions: active, waiting, nodes, disk };
+  return {
+    running: true,
+    ...first,
+    sessions: sum(nodes.map((node) => node.sessions)),
+    waiting,
+    nodes,
+    workers: servers.flatMap(workersOf).map((worker) => ({
+      pid: worker.pid,
+      sessions: active(worker),
+      rssBytes: residentBytes(worker.pid),
+    })),
+    disk,
+  };
 }
 
 /** As the first server tells it that answers. */
@@ -120,10 +146,9 @@ async function waitUntilGone(
       );
     }
     if (now >= nextProgress) {
-      const sum = (count: (one: Told) => number) => told.reduce((all, one) => all + count(one), 0);
       onWait(
         left.map(({ pid }) => pid),
-        sum(({ transfers }) => transfers),
+        sum(told.map(({ transfers }) => transfers)),
       );
       nextProgress = now + progressMs;
     }
@@ -177,9 +202,34 @@ async function reach(root: string, nodeId: string): Promise<Control | undefined>
   }
 }
 
-/** Alive means that pid, start time and boot are those of the row: never a stranger's process. */
-async function runningServers(store: Store): Promise<StoreNode[]> {
-  return (await store.nodes.list()).filter((node) => node.kind === "server" && node.alive);
+/**
+ * The servers that run, without their workers. Alive means that pid, start time and boot are those of
+ * the row: never a stranger's process.
+ */
+export async function runningServers(store: Store): Promise<readonly StoreNode[]> {
+  return (await runningNodes(store)).servers;
+}
+
+interface RunningNodes {
+  readonly servers: readonly StoreNode[];
+  /** the processes in which a server serves: itself where it has no workers */
+  workersOf(server: StoreNode): readonly StoreNode[];
+}
+
+async function runningNodes(store: Store): Promise<RunningNodes> {
+  const all = (await store.nodes.list()).filter(({ kind, alive }) => kind === "server" && alive);
+  const ids = new Set(all.map(({ id }) => id));
+  // A worker whose supervisor was killed is a server by itself, for the moment it still takes to end.
+  const servers = all.filter(({ supervisor }) => !ids.has(supervisor));
+  const workersOf = (server: StoreNode) => {
+    const workers = all.filter(({ supervisor }) => supervisor === server.id);
+    return workers.length > 0 ? workers : [server];
+  };
+  return { servers, workersOf };
+}
+
+function sum(numbers: readonly number[]): number {
+  return numbers.reduce((all, one) => all + one, 0);
 }
 
 async function stillThere(store: Store, before: readonly StoreNode[]): Promise<StoreNode[]> {

@@ -76,6 +76,7 @@ const METHODS: { readonly [M in Method]: z.ZodType<Params<M>> } = {
   hostKeys: none,
   settings: none,
   reload: none,
+  renew: z.strictObject({ drainMs: z.number().min(0).max(86_400_000) }),
   stop: z.strictObject({ graceMs: z.number().min(0).max(86_400_000).exactOptional() }),
 };
 

@@ -257,6 +257,11 @@ export interface ControlMethods {
   settings: { params: Record<string, never>; result: readonly SettingInfo[] };
   reload: { params: Record<string, never>; result: ReloadResult };
   /**
+   * Starts new workers of the server that is asked, with the program and the settings as they are now.
+   * The old ones get no more connections, and end when theirs are gone or after `drainMs`.
+   */
+  renew: { params: { readonly drainMs: number }; result: null };
+  /**
    * Begins to stop, all processes of the instance; follow `stopping` for how far the one asked is.
    * Again: the shorter time holds.
    * @param graceMs for running transfers

@@ -97,7 +97,7 @@ export class ControlService {
     const { failedLogins, logins, refusals, bytesIn, bytesOut } = counts;
     return {
       version: VERSION,
-      pid: process.pid,
+      pid: host.pid,
       node: store.nodeId,
       listen: host.listen,
       startedAt: host.startedAt,
@@ -110,7 +110,7 @@ export class ControlService {
         freeBytes: disk.bavail * disk.bsize,
         full: host.isDiskFull(),
       },
-      memoryBytes: process.memoryUsage.rss(),
+      memoryBytes: host.memory(),
       topUsers: top.rows,
       samples: this.#samples.all,
       events: (await store.audit.query({ limit: LAST_EVENTS })).reverse(),

@@ -7,6 +7,7 @@ import type { ReloadResult, SettingInfo } from "./protocol.ts";
 const NEED_RESTART: ReadonlySet<string> = new Set([
   "server.host",
   "server.port",
+  "server.workers",
   "limits.memory",
   "log.file",
   "log.format",

@@ -1,18 +1,17 @@
 import type { BigIntStats } from "node:fs";
 import { fstatSync } from "node:fs";
-import { availableParallelism } from "node:os";
 import type { DigestMap, DigestStore } from "../store/digests.ts";
 import type { ContentWatch, WriteWatch } from "../vfs/watch.ts";
 import { Follower, type FollowerContext } from "./follower.ts";
 import { Pool } from "./pool.ts";
 import { SpareTime } from "./spare.ts";
 import { type FileState, isSettled, toState } from "./state.ts";
+import { usualThreads } from "./threads.ts";
 import type { DigestSettings, Digests } from "./types.ts";
 import { UserDigests } from "./user.ts";
 
 /** Priority of the hashing threads: transfers come first where processors are scarce. */
 const NICE = 10;
-const MOST_WORKERS = 4;
 /** New rows after which old ones are looked for. */
 const PRUNE_EVERY = 256;
 
@@ -48,7 +47,7 @@ export class DigestService implements ContentWatch {
     this.#store = store;
     this.#now = now;
     const { queue, queuePerUser, uploads } = config;
-    const workers = config.workers || Math.min(MOST_WORKERS, halfOf(availableParallelism()));
+    const workers = usualThreads(config.workers);
     this.pool = new Pool({ workers, nice: NICE, queue, queuePerUser });
     const all = { queue: uploads, queuePerUser: uploads };
     this.#followerPool = new Pool({ workers: 1, nice: NICE, ...all });
@@ -169,10 +168,6 @@ export class DigestService implements ContentWatch {
     if (left === 0) this.#writers.delete(inode);
     else this.#writers.set(inode, left);
   }
-}
-
-function halfOf(processors: number): number {
-  return Math.max(1, Math.floor(processors / 2));
 }
 
 /** Digests are kept to save time: a store that fails costs that time, and no request. */

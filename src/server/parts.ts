@@ -7,6 +7,7 @@ import { descriptorLimit, withFittedLimits } from "../session/fitted-limits.ts";
 import type { Store } from "../store/store.ts";
 import { Evidence } from "../vfs/evidence.ts";
 import { Space } from "../vfs/space.ts";
+import { shareOf } from "../workers/share.ts";
 import { DescriptorWatch } from "./descriptor-watch.ts";
 import { DiskWatch } from "./disk-watch.ts";
 
@@ -16,6 +17,8 @@ export interface PartsOptions {
   readonly config: Config;
   readonly store: Store;
   readonly log: Logger;
+  /** how many share what a server may have; default: this process has it all */
+  readonly workers?: number;
   /** the settings as their sources have them now; without it a reload changes nothing */
   readonly readSettings?: () => readonly EffectiveSetting[];
 }
@@ -33,10 +36,12 @@ export interface Parts {
   readonly space: Space;
 }
 
-export function makeParts({ root, config: set, store, log, readSettings }: PartsOptions): Parts {
+export function makeParts(options: PartsOptions): Parts {
+  const { root, config: set, store, log, readSettings, workers = 1 } = options;
   const settings = new LiveSettings(set, readSettings);
   const limit = descriptorLimit();
-  const config = withFittedLimits(settings.config, limit);
+  const shared = shareOf(settings.config, workers);
+  const config = withFittedLimits(shared, limit);
   const evidence = new Evidence(store.ledger);
   const space = new Space(() => config.limits.freeSpaceFloor);
   return {
@@ -44,7 +49,7 @@ export function makeParts({ root, config: set, store, log, readSettings }: Parts
     config,
     ledger: new Ledger(store, evidence, { holds: true }),
     evidence,
-    descriptors: new DescriptorWatch(log, limit, settings.config),
+    descriptors: new DescriptorWatch(log, limit, shared),
     disks: new DiskWatch(root, log, space, store.reserve),
     space,
   };

@@ -13,13 +13,15 @@ const MIGRATION_NAME = /^(\d{3})_[a-z0-9_]+\.sql$/;
 /**
  * Opens (and makes or migrates) the database file. Several processes may have it open: WAL mode,
  * and every transaction that writes goes through `Writes`, since nothing here waits for a lock.
- * @throws InstanceError when a newer version of the program has made it
+ * @param asItIs an older one is not brought up to date: processes of its version are at work
+ * @throws InstanceError when a newer version of the program has made it, or an older one that is to
+ * stay as it is
  */
-export function openDatabase(file: string, migrations: string): Connection {
+export function openDatabase(file: string, migrations: string, asItIs = false): Connection {
   mkdirSync(join(file, ".."), { recursive: true, mode: 0o700 });
   const connection = new Driver(file, { timeout: OPENING_TIMEOUT_MS });
   try {
-    prepare(connection, migrations);
+    prepare(connection, migrations, asItIs);
     return connection;
   } catch (thrown) {
     connection.close();
@@ -27,9 +29,11 @@ export function openDatabase(file: string, migrations: string): Connection {
   }
 }
 
-function prepare(connection: Connection, migrations: string): void {
+function prepare(connection: Connection, migrations: string, asItIs: boolean): void {
   const known = migrationsIn(migrations);
-  requireKnown(connection, known.at(-1)?.number ?? 0);
+  const newest = known.at(-1)?.number ?? 0;
+  requireKnown(connection, newest);
+  if (asItIs && versionOf(connection) < newest) throw new InstanceError(OLDER);
   chmodSync(connection.name, 0o600);
   connection.pragma("journal_mode = WAL");
   // NORMAL keeps every commit through a crash of the process; only a power cut can lose the last ones.
@@ -40,6 +44,9 @@ function prepare(connection: Connection, migrations: string): void {
   // SQLite's own way to wait for a lock stops the event loop.
   connection.pragma("busy_timeout = 0");
 }
+
+const OLDER =
+  "this version of moorage changes the database: stop all servers of the instance, then start them again";
 
 interface Migration {
   readonly number: number;

@@ -16,6 +16,8 @@ export interface StoreNode {
   readonly version: string;
   /** milliseconds since the epoch */
   readonly startedAt: number;
+  /** of a worker: its supervisor's id; empty for others */
+  readonly supervisor: string;
   readonly alive: boolean;
 }
 
@@ -28,6 +30,7 @@ interface NodeRow {
   readonly listen: string;
   readonly version: string;
   readonly started_at: number;
+  readonly supervisor: string;
 }
 
 function isAlive(row: NodeRow, boot: string): boolean {
@@ -58,8 +61,8 @@ export class NodeStore {
     this.#writes = writes;
     this.#id = id;
     this.#insert = connection.prepare(
-      `INSERT INTO nodes (id, kind, pid, start_time, boot_id, version, started_at)
-       VALUES (?, ?, ?, ?, ?, ?, ?)`,
+      `INSERT INTO nodes (id, kind, pid, start_time, boot_id, version, started_at, supervisor)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
     );
     this.#all = connection.prepare("SELECT * FROM nodes ORDER BY started_at, id");
     this.#withSessions = connection.prepare(
@@ -76,12 +79,12 @@ export class NodeStore {
       .pluck();
   }
 
-  /** Writes this process's own row. */
-  async register(kind: NodeKind, version: string): Promise<void> {
+  /** Writes this process's own row. @param supervisor of a worker: its supervisor's id */
+  async register(kind: NodeKind, version: string, supervisor = ""): Promise<void> {
     const startTime = livingProcess(process.pid)?.startTime;
     if (startTime === undefined) throw new Error("/proc is not mounted: it is needed");
     const row = [this.#id, kind, process.pid, startTime, this.#boot, version, Date.now()];
-    await this.#writes.run(() => this.#insert.run(...row));
+    await this.#writes.run(() => this.#insert.run(...row, supervisor));
   }
 
   /** Takes back this process's row and sessions. The row stays while it has files in the
@@ -101,6 +104,7 @@ export class NodeStore {
       listen: row.listen,
       version: row.version,
       startedAt: row.started_at,
+      supervisor: row.supervisor,
       alive: row.id === this.#id || isAlive(row, this.#boot),
     }));
   }

@@ -94,6 +94,8 @@ function migrationsDirectory(): string {
 export interface OpenOptions {
   /** for what has nothing to do with files, and must work when their disk is gone */
   readonly withoutHomes?: boolean;
+  /** of a worker: the id of its supervisor's row in `nodes` */
+  readonly supervisor?: string;
 }
 
 /**
@@ -106,16 +108,16 @@ export async function openStore(
   root: string,
   kind: NodeKind,
   version: string,
-  { withoutHomes = false }: OpenOptions = {},
+  { withoutHomes = false, supervisor }: OpenOptions = {},
 ): Promise<Store> {
   if (!withoutHomes) refuseOrphans(root);
   const reserve = new Reserve(join(root, "db"));
   const file = join(root, "db", "moorage.sqlite");
-  const connection = openWithRoom(file, reserve);
+  const connection = openWithRoom(file, reserve, supervisor !== undefined);
   try {
     const store = new Store(connection, reserve);
     if (!withoutHomes) await store.belongings.checkHomes();
-    await store.nodes.register(kind, version);
+    await store.nodes.register(kind, version, supervisor);
     if (kind === "server") reserve.lengthenLog(`${file}-wal`);
     return store;
   } catch (error) {
@@ -125,10 +127,10 @@ export async function openStore(
 }
 
 /** On a full disk it needs some room for the files that SQLite has beside the database. */
-function openWithRoom(file: string, reserve: Reserve): Connection {
+function openWithRoom(file: string, reserve: Reserve, asItIs: boolean): Connection {
   for (;;) {
     try {
-      return openDatabase(file, migrationsDirectory());
+      return openDatabase(file, migrationsDirectory(), asItIs);
     } catch (thrown) {
       if (!isDiskFull(thrown) || !reserve.release()) throw thrown;
     }

@@ -186,7 +186,7 @@ export class Authentication {
     await penalties.add(address, "login", user);
     if (this.#failures >= tries) {
       disconnect(DisconnectReason.noMoreAuthMethods, "Too many authentication failures");
-    } else if (place.back()) this.#reject(context);
+    } else if (await place.back()) this.#reject(context);
     else disconnect(DisconnectReason.tooManyConnections, NO_PLACE);
   }
 

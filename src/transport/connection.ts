@@ -22,6 +22,7 @@ import { Rekeying } from "../ssh/rekeying.ts";
 import { DisconnectReason, sendBanner, sendDisconnect } from "../ssh/send.ts";
 import { Authentication } from "./authentication.ts";
 import { Channels, type ChannelsOwner } from "./channels.ts";
+import { type Endpoint, endpointOf } from "./endpoint.ts";
 import type { FailedLogins } from "./failed-logins.ts";
 import { formatRemote, printable } from "./printable.ts";
 import type { Stranger, StrangersPlace } from "./strangers.ts";
@@ -100,14 +101,24 @@ export class SshConnection implements Peer, ChannelsOwner, Stranger {
   /** what its address is charged with when it ends now */
   #offence: Offence | undefined = "no-login";
   #roundTrip = Number.POSITIVE_INFINITY;
+  /** what it is told when it has to go for another */
+  #eviction: string | undefined;
 
-  /** @param place left when the login is proven, or the connection is gone before */
-  constructor(socket: Socket, services: ConnectionServices, place: StrangersPlace) {
+  /**
+   * @param place left when the login is proven, or the connection is gone before
+   * @param from as it was when the connection was accepted
+   */
+  constructor(
+    socket: Socket,
+    services: ConnectionServices,
+    place: StrangersPlace,
+    from: Endpoint = endpointOf(socket),
+  ) {
     this.#socket = socket;
     this.#services = services;
     this.#place = place;
-    this.#address = socket.remoteAddress;
-    this.remote = formatRemote(socket.remoteAddress, socket.remotePort);
+    this.#address = from.address;
+    this.remote = formatRemote(from.address, from.port);
     this.#log = services.log;
     this.outbox = new Outbox(socket, this.#share);
     socket.setNoDelay(true);
@@ -175,6 +186,7 @@ export class SshConnection implements Peer, ChannelsOwner, Stranger {
       excuse: () => this.excuse(),
       answered: () => {
         if (this.#ended) this.#charge();
+        this.evict();
       },
       proven: (login) => this.#enter(connection, messages, login),
     });
@@ -191,6 +203,14 @@ export class SshConnection implements Peer, ChannelsOwner, Stranger {
   disconnect(text: string, afterShown = false): void {
     if (afterShown && !this.#ended) setImmediate(() => this.#disconnectShown(text));
     else this.end(DisconnectReason.byApplication, text);
+  }
+
+  /** Not while its login is being checked: afterwards, unless that let it in. */
+  evict(text = this.#eviction): void {
+    this.#eviction = text;
+    if (text === undefined || this.busy || this.#session !== undefined) return;
+    this.disconnect(text);
+    this.#socket.destroySoon();
   }
 
   /** OpenSSH's client drops what it has not shown yet when it reads DISCONNECT. */

@@ -1,29 +1,25 @@
 import { createServer, type Server as NetServer, type Socket } from "node:net";
-import ssh2, { type Server as SshServer } from "ssh2";
-import { refusalText } from "../auth/penalties.ts";
+import type { Logger } from "pino";
+import { type Penalties, refusalText } from "../auth/penalties.ts";
 import type { Config } from "../config/types.ts";
 import { errorName } from "../errors.ts";
-import { ALGORITHMS } from "../ssh/algorithms.ts";
-import { socketOf } from "../ssh/internals.ts";
-import { type ConnectionServices, SshConnection } from "./connection.ts";
-import type { HostKey } from "./host-keys.ts";
+import { IDENT } from "./ident.ts";
 import { Refusals } from "./refusals.ts";
-import { type Stranger, Strangers } from "./strangers.ts";
-
-/** "SSH-2.0-" and this: no version of ours or of node. */
-const IDENT = "Moorage";
-
-/** ssh2 has no "off" for keepalive but an interval that never ends (largest of setInterval). */
-const NEVER_MS = 2 ** 31 - 1;
+import { type LocalPlace, type Stranger, Strangers } from "./strangers.ts";
 
 const BACKLOG = 511;
 const FULL = "Not allowed at this time";
 
-export interface ListenerOptions extends Omit<ConnectionServices, "config"> {
-  readonly config: Pick<Config, "server" | "limits" | "transport" | "auth">;
-  readonly hostKeys: readonly HostKey[];
+export interface ListenerOptions {
+  readonly config: Pick<Config, "server" | "limits" | "auth">;
+  readonly log: Logger;
+  readonly penalties: Pick<Penalties, "wait">;
   /** how many connections are read why they are refused, at once; others are closed */
   readonly maxRefused: () => number;
+  /** true: nothing is read from the sockets that `receive` gets */
+  readonly paused?: boolean;
+  /** Takes a connection that may stay. @param join gives it its place among the strangers */
+  readonly receive: (socket: Socket, join: (stranger: Stranger) => LocalPlace) => void;
 }
 
 export interface Address {
@@ -31,63 +27,34 @@ export interface Address {
   readonly port: number;
 }
 
-/** Accepts TCP connections and hands them to ssh2. */
+/** "192.0.2.1:22", "[2001:db8::1]:22" */
+export function addressText({ host, port }: Address): string {
+  return `${host.includes(":") ? `[${host}]` : host}:${port}`;
+}
+
+/** Accepts TCP connections, and refuses those that there is no room for or that have to wait. */
 export class Listener {
   readonly #options: ListenerOptions;
-  readonly #services: ConnectionServices;
-  readonly #ssh: SshServer;
   readonly #net: NetServer;
-  readonly #connections = new Map<Socket, SshConnection>();
   readonly #strangers: Strangers;
   readonly #refusals: Refusals;
 
   constructor(options: ListenerOptions) {
     this.#options = options;
-    this.#services = options;
-    this.#ssh = this.#sshServer();
     this.#refusals = new Refusals(IDENT, options.maxRefused);
     const { auth, limits } = options.config;
     this.#strangers = new Strangers({
       places: () => limits.maxUnauthenticated,
       waiting: () => auth.hashQueue + auth.hashConcurrency,
     });
-    this.#net = createServer({ noDelay: true }, (socket) => void this.#accept(socket));
+    const pauseOnConnect = options.paused ?? false;
+    const accept = (socket: Socket) => void this.#accept(socket);
+    this.#net = createServer({ noDelay: true, pauseOnConnect }, accept);
     this.#net.on("error", (error) => {
       // A failed start rejects listen() and is told there.
       if (!this.#net.listening) return;
       options.log.error({ error: (error as NodeJS.ErrnoException).code }, "listener failed");
     });
-  }
-
-  #sshServer(): SshServer {
-    const { config, hostKeys, log } = this.#options;
-    const server = new ssh2.Server({
-      hostKeys: hostKeys.map((key) => key.privateKey),
-      ident: IDENT,
-      // ssh2 asks for these at each connection, and a reload changes them.
-      get banner() {
-        return config.server.banner;
-      },
-      algorithms: {
-        kex: [...ALGORITHMS.kex],
-        serverHostKey: [...ALGORITHMS.serverHostKey],
-        cipher: [...ALGORITHMS.cipher],
-        hmac: [...ALGORITHMS.hmac],
-        compress: [...ALGORITHMS.compress],
-      },
-      get keepaliveInterval() {
-        const { keepaliveInterval } = config.transport;
-        return keepaliveInterval > 0 ? keepaliveInterval : NEVER_MS;
-      },
-      get keepaliveCountMax() {
-        return config.transport.keepaliveCount;
-      },
-    });
-    server.on("error", (error: Error) => log.error({ error: error.name }, "ssh server failed"));
-    server.on("connection", (connection, info) => {
-      this.#connections.get(socketOf(connection))?.attach(connection, info);
-    });
-    return server;
   }
 
   /** Rejects with the system's error when the address can't be listened on. */
@@ -109,18 +76,6 @@ export class Listener {
     this.#net.close();
   }
 
-  /** Ends what is still connected; resolves when every socket is closed. */
-  async close(text: string): Promise<void> {
-    this.stopAccepting();
-    const closed = [...this.#connections].map(([socket, connection]) => {
-      const gone = new Promise<void>((resolve) => socket.once("close", () => resolve()));
-      connection.excuse();
-      connection.disconnect(text);
-      return gone;
-    });
-    await Promise.all(closed);
-  }
-
   async #accept(socket: Socket): Promise<void> {
     const wait = await this.#waitOf(socket);
     if (wait > 0) {
@@ -131,21 +86,12 @@ export class Listener {
       socket.destroy();
       return;
     }
-    if (!this.#strangers.hasRoom(socket.remoteAddress)) {
+    const address = socket.remoteAddress;
+    if (!this.#strangers.hasRoom(address)) {
       this.#refusals.refuseByLine(socket, FULL);
       return;
     }
-    const stranger: Stranger = {
-      get busy() {
-        return connection.busy;
-      },
-      disconnect: (text) => connection.disconnect(text),
-    };
-    const place = this.#strangers.add(stranger, socket);
-    const connection = new SshConnection(socket, this.#services, place);
-    this.#connections.set(socket, connection);
-    socket.once("close", () => this.#connections.delete(socket));
-    this.#ssh.injectSocket(socket);
+    this.#options.receive(socket, (stranger) => this.#strangers.add(stranger, address));
   }
 
   /** How long the address is refused. Errors of the socket until then just close it. */

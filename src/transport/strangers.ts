@@ -1,12 +1,14 @@
-import type { Socket } from "node:net";
 import { ONE_MACHINE, ONE_SITE, sourceOf } from "../auth/addresses.ts";
 
 /** A connection that has not logged in. */
 export interface Stranger {
   /** True while it waits for this server: its key or password is being checked. */
   readonly busy: boolean;
-  /** Ends it with a text for the client's user. */
-  disconnect(text: string): void;
+  /**
+   * Ends it with a text for the client's user, who doesn't get the time to read it that others get:
+   * there may be very many.
+   */
+  evict(text: string): void;
 }
 
 /** The place of one connection, until it has logged in or is gone. */
@@ -14,9 +16,14 @@ export interface StrangersPlace {
   /** Frees the place: the connection waits in a line that has a bound of its own, that of hashes. */
   wait(): void;
   /** What it waited for came to nothing. False when there is no room: it has to go. */
-  back(): boolean;
+  back(): boolean | Promise<boolean>;
   /** It has logged in or is gone. */
   leave(): void;
+}
+
+/** A place in the process that has them all. */
+export interface LocalPlace extends StrangersPlace {
+  back(): boolean;
 }
 
 /** A newcomer who would then hold as much as any other leaves them so long, in milliseconds. */
@@ -32,7 +39,6 @@ interface Origin {
 
 interface Visit extends Origin {
   readonly stranger: Stranger;
-  readonly socket: Socket;
   since: number;
 }
 
@@ -68,9 +74,8 @@ export class Strangers {
   }
 
   /** Gives a place to a connection for which there is room. */
-  add(stranger: Stranger, socket: Socket): StrangersPlace {
-    const since = this.#now();
-    const visit: Visit = { ...originOf(socket.remoteAddress), stranger, socket, since };
+  add(stranger: Stranger, address: string | undefined): LocalPlace {
+    const visit: Visit = { ...originOf(address), stranger, since: this.#now() };
     this.#places.add(visit);
     return {
       wait: () => {
@@ -95,9 +100,7 @@ export class Strangers {
     if (this.#places.size < this.#bounds.places()) return true;
     const loser = this.#loser(newcomer);
     if (loser === undefined) return false;
-    loser.stranger.disconnect(NO_PLACE);
-    // It doesn't get the time to read the text that others get: there may be very many.
-    loser.socket.destroySoon();
+    loser.stranger.evict(NO_PLACE);
     return this.#places.size < this.#bounds.places();
   }
 

@@ -71,7 +71,7 @@ export class Place {
 
   /** The server as its own process, so that a signal meets it and nothing else. */
   startBare(): Promise<string> {
-    return this.#start([this.node.executable, this.#main, "serve"]);
+    return this.#start([this.node.executable, this.#main, "serve", "--server-workers", "1"]);
   }
 
   /** Waits for the server's end, however it was asked to. */

@@ -228,6 +228,8 @@ export interface SpawnOptions {
   /** a command in front of its own */
   readonly within?: readonly string[];
   readonly env?: NodeJS.ProcessEnv;
+  /** processes that serve; default: the program itself */
+  readonly workers?: number;
 }
 
 /**
@@ -238,9 +240,10 @@ export interface SpawnOptions {
 export async function spawnServer(
   root: string,
   settings: readonly string[] = [],
-  { descriptors, within = [], env = {} }: SpawnOptions = {},
+  { descriptors, within = [], env = {}, workers = 1 }: SpawnOptions = {},
 ): Promise<SpawnedServer> {
-  const serve = ["--root", root, "serve", "--host", "127.0.0.1", "--port", "0", ...settings];
+  const place = ["--host", "127.0.0.1", "--port", "0", "--server-workers", `${workers}`];
+  const serve = ["--root", root, "serve", ...place, ...settings];
   const command = [process.execPath, PROGRAM, ...serve];
   const limited =
     descriptors === undefined

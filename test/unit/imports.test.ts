@@ -29,6 +29,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   ssh: ["memory"],
   session: ["config/types", "digests/types", "memory", "sftp/session", "shell", "store", "vfs"],
   transport: ["auth", "config/types", "memory", "session", "ssh", "store/types", "vfs/path"],
+  workers: ["config/types", "control/host", "digests/threads", "memory/limit", "transport"],
   control: ["auth", "config", "quota", "session/audited-file", "store", "vfs/homes"],
   screens: [
     "control/errors",
@@ -62,6 +63,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     "store",
     "transport",
     "vfs",
+    "workers",
   ],
   cli: [
     "admin",
@@ -75,6 +77,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     "shell",
     "store",
     "vfs/evidence",
+    "workers",
   ],
   main: ["cli"],
   moorage: ["main"],

@@ -1,7 +1,7 @@
-import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import fs, { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterEach, beforeEach, expect, test } from "vitest";
+import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { closeLog, createLog } from "../../src/log.ts";
 import { isSafe } from "../../src/text/safe.ts";
 
@@ -42,6 +42,20 @@ test("lines keep their order to the last", async () => {
   await closeLog(log);
   const lines = readFileSync(join(root, "moorage.log"), "utf8").trimEnd().split("\n");
   expect(lines.map((line) => JSON.parse(line).i)).toEqual([...Array(1000).keys()]);
+});
+
+test("only whole lines are written at once, and no more than a pipe takes as a whole", async () => {
+  const write = vi.spyOn(fs, "write");
+  const log = createLog({ level: "info", file: "moorage.log", format: "json" }, root);
+  for (let i = 0; i < 1000; i++) log.info({ i });
+  await closeLog(log);
+  const written = write.mock.calls.map(([, text]) => String(text));
+  write.mockRestore();
+  expect(written.length).toBeGreaterThan(5);
+  for (const text of written) {
+    expect(Buffer.byteLength(text)).toBeLessThanOrEqual(4_096);
+    expect(text.endsWith("\n")).toBe(true);
+  }
 });
 
 test("pretty lines are for people: no JSON, and no colours in a file", async () => {

@@ -1,14 +1,16 @@
 import { readFileSync } from "node:fs";
 import type { Command } from "commander";
 import { loadConfig } from "../../config/load.ts";
+import { connectNode } from "../../control/client.ts";
 import { ControlError, EXIT } from "../../control/errors.ts";
 import { instanceExists } from "../../control/instance.ts";
-import { stopServers } from "../../control/nodes.ts";
+import { runningServers, stopServers } from "../../control/nodes.ts";
 import type { StoreNode } from "../../store/nodes.ts";
 import { BACKGROUND_FLAG } from "../background.ts";
 import { type CommandContext, withStore } from "../context.ts";
 import { startDetached } from "../detached.ts";
 import { readPidFile } from "../pid-file.ts";
+import { timeOption } from "./status.ts";
 
 const PROGRESS_MS = 2_000;
 const STOP_TIMEOUT_MS = 60_000;
@@ -20,7 +22,33 @@ export function addRestartCommand(program: Command, context: CommandContext): vo
   program
     .command("restart")
     .description("stop the server gracefully and start it again, as `serve --detach` was started")
-    .action(() => restart(context));
+    .addOption(
+      timeOption(
+        "--drain <time>",
+        "only the workers, one set beside the other: the old ones keep their sessions for at most so long, such as 10m",
+      ),
+    )
+    .action(({ drain }: { drain?: number }) =>
+      drain === undefined ? restart(context) : renew(context, drain),
+    );
+}
+
+/** New workers of each server, with the program as it is now; the servers themselves go on. */
+async function renew(context: CommandContext, drainMs: number): Promise<void> {
+  const root = context.root();
+  const servers = instanceExists(root)
+    ? await withStore(root, (store) => runningServers(store), { withoutHomes: true })
+    : [];
+  if (servers.length === 0) throw new ControlError(`no server runs on ${root}`, EXIT.notRunning);
+  for (const { id, pid } of servers) {
+    const control = await connectNode(root, id);
+    try {
+      await control.call("renew", { drainMs });
+    } finally {
+      control.close();
+    }
+    context.io.out(`New workers serve (pid ${pid}); the old ones end with their sessions.\n`);
+  }
 }
 
 async function restart(context: CommandContext): Promise<void> {
@@ -28,7 +56,7 @@ async function restart(context: CommandContext): Promise<void> {
   const none = `no server runs on ${root}: start one with \`moorage serve --detach\``;
   if (!instanceExists(root)) throw new ControlError(none, EXIT.notRunning);
   const start = await withStore(root, async (store) => {
-    const servers = (await store.nodes.list()).filter((n) => n.kind === "server" && n.alive);
+    const servers = await runningServers(store);
     if (servers.length === 0) throw new ControlError(none, EXIT.notRunning);
     const start = startOf(root, servers);
     // Settings that the new server would refuse must not end the one that runs.

@@ -5,22 +5,26 @@ import { Passwords } from "../../auth/passwords.ts";
 import { readSettings, toConfig } from "../../config/load.ts";
 import { ALL_SETTINGS, type NamedSetting } from "../../config/settings.ts";
 import type { Config } from "../../config/types.ts";
-import { ControlError, EXIT } from "../../control/errors.ts";
+import { ControlError } from "../../control/errors.ts";
 import { emptyTrash } from "../../control/homes.ts";
 import { prepareInstance } from "../../control/instance.ts";
 import { UserControl } from "../../control/users.ts";
-import { closeLog, createLog } from "../../log.ts";
-import type { RunningServer, ServerOptions } from "../../server.ts";
+import { closeLog } from "../../log.ts";
+import type { Serving } from "../../server/serving.ts";
+import type { ServerOptions } from "../../server.ts";
 import { openStore, type Store } from "../../store/store.ts";
 import { VERSION } from "../../version.ts";
+import { workersOf } from "../../workers/share.ts";
+import type { WorkerProgram } from "../../workers/worker-process.ts";
 import { BACKGROUND_FLAG } from "../background.ts";
 import type { CommandContext } from "../context.ts";
 import { startDetached } from "../detached.ts";
 import { paint } from "../format.ts";
-import { leaveByForce } from "../leave.ts";
 import { PidFile } from "../pid-file.ts";
 import { startError } from "../report.ts";
+import { endByForce, keepRunning, openLog } from "../server-process.ts";
 import { onHangup, stopSignal } from "../signals.ts";
+import { serveAsWorker, WORKER_FLAG, workerProgram } from "../worker.ts";
 
 const FIRST_ADMIN = "admin";
 
@@ -45,6 +49,7 @@ export function addServeCommand(program: Command, context: CommandContext): void
     .description("run the server; the first start makes an account `admin`")
     .option("--detach", "run in the background: returns when the server listens")
     .addOption(new Option(BACKGROUND_FLAG).hideHelp())
+    .addOption(new Option(WORKER_FLAG).hideHelp())
     .addHelpText("after", EXAMPLES);
   const flags = new Map<string, string>();
   for (const named of ALL_SETTINGS) {
@@ -54,15 +59,16 @@ export function addServeCommand(program: Command, context: CommandContext): void
     }
   }
   command.action((options: ServeOptions) => {
-    const { detach, background = false, ...settings } = options;
+    const { detach, background = false, worker = false, ...settings } = options;
     const given = Object.entries(settings).map(([key, value]) => [flags.get(key) ?? key, value]);
     if (detach) return detached(context, Object.fromEntries(given));
+    if (worker) return serveAsWorker(context, Object.fromEntries(given));
     return serve(context, Object.fromEntries(given), background);
   });
 }
 
 /** Settings by name of the flag, and what is no setting. */
-type ServeOptions = { detach?: true; background?: true } & Record<string, string>;
+type ServeOptions = { detach?: true; background?: true; worker?: true } & Record<string, string>;
 
 /** Starts the server into the background; settings that are wrong are told before. */
 async function detached(context: CommandContext, flags: Record<string, string>): Promise<void> {
@@ -89,7 +95,7 @@ async function serve(
   const config = toConfig(read());
   prepareInstance(root);
   const stop = stopSignal();
-  let server: RunningServer | undefined;
+  let server: Serving | undefined;
   onHangup(() => void reload(server, log));
   const log = openLog(config, root);
   keepRunning(log);
@@ -97,7 +103,8 @@ async function serve(
     const store = await openStore(root, "server", VERSION);
     const pidFile = background ? await claimPidFile(root, store) : undefined;
     try {
-      server = await start({ root, config, store, log, readSettings: read });
+      const program = workerProgram(root, context.io.env, flags);
+      server = await start({ root, config, store, log, readSettings: read }, program);
       await announce(context, server, config, store);
       context.io.listening?.();
       const signal = await Promise.race([stop, server.stopped]);
@@ -110,15 +117,6 @@ async function serve(
   } finally {
     await closeLog(log);
   }
-}
-
-/** As a crash does it: the node's row stays, so that its open files are settled at the next start. */
-async function endByForce(log: Logger, store: Store, pidFile: PidFile | undefined): Promise<void> {
-  log.error("files can't be closed, a disk may hang: ended by force");
-  store.audit.flush();
-  pidFile?.remove();
-  await closeLog(log);
-  leaveByForce(EXIT.failed);
 }
 
 async function claimPidFile(root: string, store: Store): Promise<PidFile> {
@@ -134,7 +132,7 @@ async function claimPidFile(root: string, store: Store): Promise<PidFile> {
 }
 
 /** What was asked for by SIGHUP. Settings that are wrong change nothing. */
-async function reload(server: RunningServer | undefined, log: Logger): Promise<void> {
+async function reload(server: Serving | undefined, log: Logger): Promise<void> {
   const control = server?.control("SIGHUP");
   try {
     await control?.call("reload", {});
@@ -146,23 +144,15 @@ async function reload(server: RunningServer | undefined, log: Logger): Promise<v
   }
 }
 
-function openLog(config: Config, root: string): Logger {
-  try {
-    return createLog(config.log, root);
-  } catch (thrown) {
-    const { code, message } = thrown as NodeJS.ErrnoException;
-    const why = code ?? message;
-    throw new ControlError(`can't write the log file ${config.log.file} (${why}): see log.file`);
-  }
-}
-
-async function start(options: ServerOptions): Promise<RunningServer> {
+async function start(options: ServerOptions, program: WorkerProgram): Promise<Serving> {
   const { root, config, store, log } = options;
   emptyTrash(root).catch((err) => log.warn({ err }, "the trash in homes/ could not be emptied"));
   try {
+    const workers = workersOf(config);
     // Loaded here, so that the other commands don't wait for what only the server needs.
-    const { startServer } = await import("../../server.ts");
-    return await startServer(options);
+    if (workers === 1) return await (await import("../../server.ts")).startServer(options);
+    const { startSupervisor } = await import("../../server/supervisor.ts");
+    return await startSupervisor({ ...options, workers, program });
   } catch (thrown) {
     throw startError(thrown, config.server, await ownServerAt(store, config.server.port));
   }
@@ -174,16 +164,9 @@ async function ownServerAt(store: Store, port: number): Promise<number | undefin
   return nodes.find(({ alive, listen }) => alive && listen.endsWith(`:${port}`))?.pid;
 }
 
-/** An unforeseen error is logged; it must not end the sessions of everybody. */
-function keepRunning(log: Logger): void {
-  process.on("uncaughtException", (err, origin) => {
-    log.error({ err, origin }, "unexpected error, the server goes on; please report it");
-  });
-}
-
 async function announce(
   context: CommandContext,
-  server: RunningServer,
+  server: Serving,
   config: Config,
   store: Store,
 ): Promise<void> {

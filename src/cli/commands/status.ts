@@ -31,10 +31,13 @@ export function addStatusCommands(program: Command, context: CommandContext): vo
 }
 
 function graceOption(): Option {
-  return new Option(
-    "--grace <time>",
-    "how long running transfers may take, such as 30s or 5m [8s]",
-  ).argParser((text) => {
+  const text = "how long running transfers may take, such as 30s or 5m [8s]";
+  return timeOption("--grace <time>", text);
+}
+
+/** At most a day; its value is in milliseconds. */
+export function timeOption(flag: string, description: string): Option {
+  return new Option(flag, description).argParser((text) => {
     try {
       const grace = parseDuration(text);
       if (grace <= MAX_GRACE_MS) return grace;

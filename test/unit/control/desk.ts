@@ -88,6 +88,8 @@ export class ControlDesk {
       log: pino({ level: "silent" }),
       config: loadConfig({ root, env: {} }),
       listen: "127.0.0.1:2222",
+      pid: process.pid,
+      memory: () => 1,
       startedAt: 1,
       hostKeys: [{ algorithm: "ssh-ed25519", sha256: "SHA256:x" }],
       penalties: {
@@ -121,6 +123,7 @@ export class ControlDesk {
       },
       settings: () => [],
       reload: () => ({ applied: ["log.level"], needRestart: ["server.port"] }),
+      renew: async (drainMs) => void told.push(`renew ${drainMs}`),
       stop: (graceMs) => {
         told.push(`stop ${graceMs}`);
         this.stopping = true;

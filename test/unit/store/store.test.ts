@@ -71,3 +71,15 @@ test("opening fails when the place of the database is taken by something else", 
   const root = await temporaryRoot();
   await expect(openStore(join(root, "\0"), "command", "x")).rejects.toThrow();
 });
+
+test("a worker never brings a database up to date: others of its version are at work", async () => {
+  const { root, store } = await temporaryStore();
+  const supervisor = store.nodeId;
+  const worker = await openStore(root, "server", "0.0.0-test", { supervisor });
+  const found = (await store.nodes.list()).find(({ id }) => id === worker.nodeId);
+  expect(found).toMatchObject({ supervisor, alive: true });
+  await worker.close();
+  rawDatabase(root).pragma("user_version = 5");
+  const later = openStore(root, "server", "0.0.0-test", { supervisor });
+  await expect(later).rejects.toThrow("this version of moorage changes the database: stop all");
+});

@@ -2,6 +2,7 @@ import { once } from "node:events";
 import { connect, type Socket } from "node:net";
 import { pino } from "pino";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { Connections, type ConnectionsOptions } from "../../../src/transport/connections.ts";
 import { Listener, type ListenerOptions } from "../../../src/transport/listener.ts";
 import { makeKey } from "../../support/ssh-client.ts";
 
@@ -12,6 +13,7 @@ const HOST = "127.0.0.1";
 const hostKey = { algorithm: "ssh-ed25519", sha256: "", privateKey: makeKey().private };
 
 let listener: Listener;
+let connections: Connections;
 let port: number;
 let clients: Socket[];
 /** how long this address is refused, in milliseconds */
@@ -32,7 +34,8 @@ beforeEach(async () => {
 
 afterEach(async () => {
   for (const client of clients) client.destroy();
-  await listener.close("The test is over");
+  listener.stopAccepting();
+  await connections.close("The test is over");
 });
 
 function options(onPort = 0): ListenerOptions {
@@ -41,7 +44,7 @@ function options(onPort = 0): ListenerOptions {
     charge = resolve;
   });
   const silent = { write: (line: string) => logged.push(JSON.parse(line).msg) };
-  return {
+  const both = {
     config: {
       server: { host: HOST, port: onPort, banner: "" },
       limits: { maxUnauthenticated: 2, loginGrace: 120_000 },
@@ -52,7 +55,10 @@ function options(onPort = 0): ListenerOptions {
     hostKeys: [hostKey],
     maxRefused: () => maxRefused,
     penalties: { wait: () => penalty(), add: async (_: string, what: string) => charge(what) },
-  } as unknown as ListenerOptions;
+  };
+  connections = new Connections(both as unknown as ConnectionsOptions);
+  const receive: ListenerOptions["receive"] = (...arrived) => connections.receive(...arrived);
+  return { ...both, receive } as unknown as ListenerOptions;
 }
 
 /** A client that reads and says nothing. */
@@ -158,7 +164,8 @@ describe("the end", () => {
   test("closing ends all connections and charges nobody", async () => {
     const all = [await enter(), await enter()];
     const closed = Promise.all(all.map((client) => once(client, "close")));
-    await listener.close("bye");
+    listener.stopAccepting();
+    await connections.close("bye");
     await closed;
     const first = await Promise.race([charged, Promise.resolve("nobody")]);
     expect(first).toBe("nobody");

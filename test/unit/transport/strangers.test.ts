@@ -1,6 +1,5 @@
-import { Socket } from "node:net";
 import { beforeEach, describe, expect, test } from "vitest";
-import { type Stranger, Strangers, type StrangersPlace } from "../../../src/transport/strangers.ts";
+import { type LocalPlace, type Stranger, Strangers } from "../../../src/transport/strangers.ts";
 
 let now: number;
 let ended: string[];
@@ -13,28 +12,27 @@ beforeEach(() => {
 });
 
 /** The place of a connection that is let in; undefined when it is refused. */
-function arrive(name: string, address: string, busy = false): StrangersPlace | undefined {
+function arrive(name: string, address: string, busy = false): LocalPlace | undefined {
   if (!strangers.hasRoom(address)) return undefined;
-  const socket = Object.defineProperty(new Socket(), "remoteAddress", { value: address });
   const stranger: Stranger = {
     busy,
-    disconnect() {
+    evict() {
       ended.push(name);
       place.leave();
     },
   };
-  const place = strangers.add(stranger, socket);
+  const place = strangers.add(stranger, address);
   return place;
 }
 
-function mustArrive(name: string, address: string, busy = false): StrangersPlace {
+function mustArrive(name: string, address: string, busy = false): LocalPlace {
   const place = arrive(name, address, busy);
   if (place === undefined) throw new Error(`${name} is refused`);
   return place;
 }
 
 const FLOOD = ["f1", "f2", "f3", "f4"];
-const flood = (busy = false): StrangersPlace[] =>
+const flood = (busy = false): LocalPlace[] =>
   FLOOD.map((name) => mustArrive(name, "192.0.2.1", busy));
 
 test("one address that takes all places can't keep another one out", () => {
@@ -114,12 +112,7 @@ describe("those who wait for a hash", () => {
   });
 
   test("need a place again when it came to nothing: that of who holds most, or none", () => {
-    const [first, second, third] = flood(true) as [
-      StrangersPlace,
-      StrangersPlace,
-      StrangersPlace,
-      StrangersPlace,
-    ];
+    const [first, second, third] = flood(true) as [LocalPlace, LocalPlace, LocalPlace, LocalPlace];
     for (const place of [first, second, third]) place.wait();
     expect(first.back()).toBe(true);
     for (const name of ["a", "b"]) mustArrive(name, "198.51.100.7");

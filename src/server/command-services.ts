@@ -1,0 +1,85 @@
+import { hostname } from "node:os";
+import type { Logger } from "pino";
+import type { Authenticator } from "../auth/authenticator.ts";
+import { HashQueueFull, type Passwords } from "../auth/passwords.ts";
+import type { Penalties } from "../auth/penalties.ts";
+import type { Config } from "../config/types.ts";
+import { ControlError } from "../control/errors.ts";
+import { UserControl } from "../control/users.ts";
+import { errorName } from "../errors.ts";
+import type { Ledger } from "../quota/ledger.ts";
+import { type CommandServices, WRONG_PASSWORD } from "../session/commands.ts";
+import type { Store } from "../store/store.ts";
+import type { FailedLogins } from "../transport/failed-logins.ts";
+import { addressIn } from "../transport/printable.ts";
+
+/** Among so many of a user's uploads those that broke off are looked for. */
+const RECENT_UPLOADS = 1_000;
+
+/** Of the server, for its commands. */
+export interface CommandParts {
+  /** the instance's directory */
+  readonly root: string;
+  readonly config: Config;
+  readonly store: Store;
+  readonly log: Logger;
+  readonly passwords: Passwords;
+  readonly authenticator: Authenticator;
+  readonly failedLogins: FailedLogins;
+  readonly penalties: Penalties;
+  readonly ledger: Ledger;
+}
+
+/** What commands and shells need besides files. */
+export function commandServices(parts: CommandParts): CommandServices {
+  const { config, store, ledger } = parts;
+  return {
+    host: hostname().split(".")[0] ?? "",
+    startedAt: Date.now(),
+    limits: () => config.limits,
+    usage: (userId) => ledger.exactUsage(userId),
+    uploads: (user) => store.audit.query({ user, kind: "upload", limit: RECENT_UPLOADS }),
+    async sessions(userId) {
+      const all = await store.sessions.list();
+      return all.filter((one) => one.userId === userId && one.state === "active");
+    },
+    changePassword: (user, current, next) => changePassword(parts, user, current, next),
+    wrongPassword: (user, remote) => wrongPassword(parts, user, remote),
+  };
+}
+
+function wrongPassword(
+  { failedLogins, penalties, log }: CommandParts,
+  user: string,
+  remote: string,
+): void {
+  failedLogins.add(user, remote, "passwd");
+  penalties.add(addressIn(remote), "login", user).catch((error: unknown) => {
+    log.error({ error: errorName(error) }, "penalty not recorded");
+  });
+}
+
+/** A user's own change: undefined when done, else why not. */
+async function changePassword(
+  { root, store, config, passwords, authenticator }: CommandParts,
+  user: string,
+  current: string,
+  next: string,
+): Promise<string | undefined> {
+  const control = new UserControl({
+    store,
+    root,
+    actor: user,
+    rule: config.auth,
+    hash: (password) => passwords.hash(password),
+  });
+  try {
+    if ((await authenticator.verifyPassword(user, current)) === undefined) return WRONG_PASSWORD;
+    await control.setPassword(user, next);
+    return undefined;
+  } catch (error) {
+    if (error instanceof ControlError) return error.message;
+    if (error instanceof HashQueueFull) return "the server is busy: try again later";
+    throw error;
+  }
+}

@@ -1,0 +1,126 @@
+import type { Socket } from "node:net";
+import type { LocalPlace, Stranger } from "../transport/strangers.ts";
+import type { FromWorker } from "./messages.ts";
+import { Placement } from "./placement.ts";
+import type { WorkerProcess } from "./worker-process.ts";
+
+/** How soon a worker has to have a connection, in milliseconds: there may be none, or no descriptor. */
+const PATIENCE_MS = 30_000;
+
+type OfConnection = Extract<FromWorker, { readonly id: number }>;
+
+/** A connection, from when it was accepted until its worker says that it is gone. */
+interface Visit {
+  readonly id: number;
+  /** undefined: gone already */
+  readonly address: string | undefined;
+  readonly port: number | undefined;
+  readonly place: LocalPlace;
+  /** runs until a worker says that it has it */
+  readonly timer: NodeJS.Timeout;
+  /** ours until the worker has it */
+  socket: Socket | undefined;
+  /** undefined while there is none */
+  worker?: WorkerProcess;
+}
+
+/** Gives accepted connections to workers, and keeps the places of those that have not logged in. */
+export class Handover {
+  readonly #serving: () => readonly WorkerProcess[];
+  readonly #visits = new Map<number, Visit>();
+  readonly #placement = new Placement<WorkerProcess>();
+  #last = 0;
+
+  /** @param serving the workers that take connections now */
+  constructor(serving: () => readonly WorkerProcess[]) {
+    this.#serving = serving;
+  }
+
+  /** @param socket nothing may have been read from it */
+  receive(socket: Socket, join: (stranger: Stranger) => LocalPlace): void {
+    const id = ++this.#last;
+    // Whether a worker is busy with it, that one knows: it lets it go afterwards.
+    const place = join({ busy: false, evict: (text) => this.#evict(id, text) });
+    const { remoteAddress: address, remotePort: port } = socket;
+    const timer = setTimeout(() => this.#forget(id), PATIENCE_MS);
+    this.#visits.set(id, { id, address, port, place, timer, socket });
+    // Errors of a socket that nobody reads yet just close it.
+    socket.on("error", () => {});
+    socket.once("close", () => this.#closedHere(id));
+    this.assign();
+  }
+
+  /** Gives connections that wait for a worker to those there are now. */
+  assign(): void {
+    const serving = this.#serving();
+    if (serving.length === 0) return;
+    for (const visit of this.#visits.values()) {
+      if (visit.worker === undefined) this.#give(visit, serving);
+    }
+  }
+
+  #give(visit: Visit, serving: readonly WorkerProcess[]): void {
+    const { id, address, port, socket } = visit;
+    const worker = this.#placement.choose(serving, address ?? "");
+    if (worker === undefined || socket === undefined) return;
+    visit.worker = worker;
+    worker.joined();
+    this.#placement.joined(address ?? "", worker);
+    worker.pass({ kind: "connection", id, address, port }, socket, () => {
+      visit.socket = undefined;
+      if (socket.destroyed) this.#forget(id);
+    });
+  }
+
+  /** What a worker says of one of its connections. */
+  heard(worker: WorkerProcess, { kind, id }: OfConnection): void {
+    const visit = this.#visits.get(id);
+    if (visit?.worker !== worker) {
+      if (kind === "back") worker.send({ kind: "room", id, room: false });
+    } else if (kind === "took") clearTimeout(visit.timer);
+    else if (kind === "wait") visit.place.wait();
+    else if (kind === "back") worker.send({ kind: "room", id, room: visit.place.back() });
+    else if (kind === "leave") visit.place.leave();
+    else this.#forget(id);
+  }
+
+  /** The worker is gone, and so are its connections. */
+  lost(worker: WorkerProcess): void {
+    for (const visit of [...this.#visits.values()]) {
+      if (visit.worker !== worker) continue;
+      this.#forget(visit.id);
+    }
+  }
+
+  /** Closes what no worker has. */
+  close(): void {
+    for (const { id, worker } of [...this.#visits.values()]) {
+      if (worker === undefined) this.#forget(id);
+    }
+  }
+
+  #evict(id: number, text: string): void {
+    const visit = this.#visits.get(id);
+    if (visit === undefined) return;
+    visit.place.leave();
+    if (visit.worker === undefined) this.#forget(id);
+    else visit.worker.send({ kind: "evict", id, text });
+  }
+
+  /** Closed before a worker had it. */
+  #closedHere(id: number): void {
+    if (this.#visits.get(id)?.worker === undefined) this.#forget(id);
+  }
+
+  #forget(id: number): void {
+    const visit = this.#visits.get(id);
+    if (visit === undefined) return;
+    this.#visits.delete(id);
+    clearTimeout(visit.timer);
+    visit.socket?.destroy();
+    visit.place.leave();
+    if (visit.worker === undefined) return;
+    visit.worker.left();
+    this.#placement.left(visit.address ?? "");
+  }
+}
