@@ -39,6 +39,10 @@ function options(workspace: Workspace, cipher: string, logLevel: string): string
   return ["-F", "/dev/null", "-i", workspace.key, ...pairs.flatMap((pair) => ["-o", pair])];
 }
 
+function from(peer: Peer): string[] {
+  return ["-o", `BindAddress=${peer.from}`];
+}
+
 /** What stock sftp is called with to run the commands of a batch file, "-" for its input. */
 export function sftpArgs(
   peer: Peer,
@@ -48,7 +52,7 @@ export function sftpArgs(
   more: readonly string[] = [],
 ): string[] {
   const login = ["-P", String(peer.port), "-b", batch, `${peer.user}@127.0.0.1`];
-  return ["-q", ...more, ...options(workspace, cipher, "ERROR"), ...login];
+  return ["-q", ...more, ...options(workspace, cipher, "ERROR"), ...from(peer), ...login];
 }
 
 /** Runs the commands in one connection of its own; several may be under way. Rejects when one fails. */
@@ -90,7 +94,7 @@ export function visit(peer: Peer, workspace: Workspace): Promise<number> {
 }
 
 async function connection(peer: Peer, workspace: Workspace, what: string[]): Promise<number> {
-  const login = ["-q", ...options(workspace, CIPHER, "ERROR")];
+  const login = ["-q", ...options(workspace, CIPHER, "ERROR"), ...from(peer)];
   const args = [...login, "-p", String(peer.port), "-T", ...what];
   const { seconds, code, errors } = await run("ssh", args, "", 60 + workspace.bytes / SLOWEST);
   if (code === 0) return seconds;

@@ -23,6 +23,8 @@ export interface Peer {
   readonly name: string;
   readonly user: string;
   readonly port: number;
+  /** the loopback address that clients of this user come from */
+  readonly from: string;
   /** where the login's files are on the disk, to compare them */
   readonly home: string;
   /** CPU seconds used so far, all connections that ended included; waits until they have */
@@ -30,11 +32,17 @@ export interface Peer {
   /** what all its processes occupy now */
   memory(): Memory;
   /**
-   * The same server for a further user. OpenSSH's has the one account that runs it: each of its
+   * The same server for a further user, who comes from another address. OpenSSH's has the one account that runs it: each of its
    * connections is a process of its own, whoever the user is. So files need different names.
    */
   another(user: string): Peer;
   stop(): Promise<void>;
+}
+
+/** An address of the loopback range for each user: different people come from different ones. */
+function loopbackAddresses(): () => string {
+  let last = 0;
+  return () => `127.0.0.${++last}`;
 }
 
 /** How this server is run. */
@@ -91,10 +99,12 @@ export async function startMoorage(
   });
   const pid = child.pid ?? 0;
   const family = () => [pid, ...descendants(pid)];
+  const addresses = loopbackAddresses();
   const peer: Peer = {
     name: "moorage",
     user: "bench",
     port,
+    from: addresses(),
     home: join(root, "homes/bench"),
     async cpu() {
       await sleep(SETTLE_MS);
@@ -103,7 +113,7 @@ export async function startMoorage(
     memory: () => memoryOfAll(family()),
     another(user) {
       addUser(user);
-      return { ...peer, user, home: join(root, "homes", user) };
+      return { ...peer, user, from: addresses(), home: join(root, "homes", user) };
     },
     stop: () => stop(child),
   };
@@ -148,10 +158,12 @@ export async function startOpenSsh(workspace: Workspace, name = "sshd"): Promise
     throw new Error(`${error.message}\n${logTail(log)}`);
   });
   const pid = child.pid ?? 0;
+  const addresses = loopbackAddresses();
   const peer: Peer = {
     name: "openssh",
     user: userInfo().username,
     port,
+    from: addresses(),
     home,
     async cpu() {
       // The work is done by children; their times count once the listener has waited for them.
@@ -160,7 +172,7 @@ export async function startOpenSsh(workspace: Workspace, name = "sshd"): Promise
       return own + children;
     },
     memory: () => memoryOfAll([pid, ...descendants(pid)]),
-    another: () => peer,
+    another: () => ({ ...peer, from: addresses() }),
     stop: () => stop(child),
   };
   return peer;

@@ -38,13 +38,12 @@ function sideOf(
 }
 
 async function moorageSide(plan: CrowdPlan, workspace: Workspace): Promise<Side> {
-  return sideOf("moorage", await startMoorage(workspace), plan, workspace, (name, sessions) => {
+  const workers = plan.workers === undefined ? [] : ["--server-workers", plan.workers];
+  const user = await startMoorage(workspace, "instance", workers);
+  return sideOf("moorage", user, plan, workspace, (name, sessions) => {
     const limits = ["--limits-max-sessions", "--limits-max-sessions-per-user"];
-    return startMoorage(
-      workspace,
-      name,
-      limits.flatMap((flag) => [flag, String(sessions)]),
-    );
+    const flags = limits.flatMap((flag) => [flag, String(sessions)]);
+    return startMoorage(workspace, name, [...flags, ...workers]);
   });
 }
 

@@ -13,6 +13,7 @@ What many at once get of this server and of OpenSSH's, in turn, each going first
   --gets N          gets of 1 KiB in one run, 500; STATs are four times as many
   --logins N        logins in one run, 80
   --idle N          idle sessions, 400
+  --workers N       processes of this server that serve, as the setting says; its default
   --json            all samples instead of the table
 `;
 
@@ -29,6 +30,8 @@ export interface CrowdPlan {
   readonly gets: number;
   readonly logins: number;
   readonly idle: number;
+  /** undefined: as many as the server has by itself */
+  readonly workers: string | undefined;
   readonly json: boolean;
 }
 
@@ -51,6 +54,7 @@ const OPTIONS = {
   gets: { type: "string", default: "500" },
   logins: { type: "string", default: "80" },
   idle: { type: "string", default: "400" },
+  workers: { type: "string" },
   json: { type: "boolean", default: false },
 } as const;
 
@@ -73,6 +77,7 @@ export function parseCrowdPlan(args: readonly string[]): CrowdPlan {
     gets: whole("gets"),
     logins: whole("logins"),
     idle: whole("idle"),
+    workers: values.workers,
     json: values.json,
   };
 }

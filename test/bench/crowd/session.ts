@@ -28,6 +28,7 @@ export interface Session {
 export async function openSession(peer: Peer, workspace: Workspace): Promise<Session> {
   const client = await login(peer, {
     username: peer.user,
+    localAddress: peer.from,
     privateKey: readFileSync(workspace.key),
     algorithms: { cipher: [CIPHER] },
     // The default keeps a line for each packet.
