@@ -11,6 +11,7 @@ import {
   openSync,
   read,
   readSync,
+  writeSync,
   writev,
   writevSync,
 } from "node:fs";
@@ -18,7 +19,7 @@ import { promisify } from "node:util";
 import { FsError, toFsError } from "../errors.ts";
 import type { FileCharge } from "./books.ts";
 import { stateOf } from "./evidence.ts";
-import { INLINE_BYTES, inline } from "./inline.ts";
+import { INLINE_BYTES, inlineCalls } from "./inline.ts";
 import type { VirtualPath } from "./path.ts";
 import { itself } from "./proc.ts";
 import { after } from "./slices.ts";
@@ -89,7 +90,7 @@ export class HomeFile implements OpenFile {
   /** undefined when it is not done: a thread does it, and reports what is wrong. */
   #readInline(target: Buffer, offset: number, length: number, position: number) {
     try {
-      return inline(() => {
+      return inlineCalls.run(() => {
         let done = 0;
         while (done < length) {
           const at = offset + done;
@@ -268,7 +269,12 @@ export class HomeFile implements OpenFile {
   /** False when it is not, or not wholly, done: a thread does it again, and reports what is wrong. */
   #putInline(slices: readonly Buffer[], length: number, position: number): boolean {
     try {
-      return inline(() => writevSync(this.#fd, slices, position)) === length;
+      const [only] = slices;
+      const write = (): number =>
+        only === undefined || slices.length > 1
+          ? writevSync(this.#fd, slices, position)
+          : writeSync(this.#fd, only, 0, length, position);
+      return inlineCalls.run(write) === length;
     } catch {
       return false;
     }
