@@ -60,7 +60,7 @@ export function endsInDirectory(path: ByteString): boolean {
 
 /** The path without the slashes behind its last name. */
 export function withoutSlash(path: ByteString): ByteString {
-  return path.replace(/([^/])\/+$/, "$1") as ByteString;
+  return path.endsWith("/") ? (path.replace(/([^/])\/+$/, "$1") as ByteString) : path;
 }
 
 export function join(directory: VirtualPath, name: ByteString): VirtualPath {
