@@ -46,6 +46,7 @@ export class HomeFile implements OpenFile {
   readonly path: VirtualPath;
   readonly flags: OpenFlags;
   readonly inode: string;
+  readonly sizeAtFirst: number;
   readonly #fd: number;
   readonly #owner: Owner;
   readonly #charge: FileCharge;
@@ -65,8 +66,10 @@ export class HomeFile implements OpenFile {
     onClose: (file: HomeFile) => void,
     watch: WriteWatch | undefined,
     disk: Disk,
+    size: number,
   ) {
     this.#fd = fd;
+    this.sizeAtFirst = size;
     this.#disk = disk;
     this.path = path;
     this.flags = flags;

@@ -279,7 +279,7 @@ class HomeFileSystem implements UserFileSystem, entries.Home {
         return { inode: inodeKey(fstatSync(fd, { bigint: true })), size: 0 };
       });
       booked = true;
-      return await this.#adopt(fd as unknown as number, place, flags, charge, true);
+      return await this.#adopt(fd as unknown as number, place, flags, charge);
     } catch (thrown) {
       if (fd === undefined) {
         if (toFsError(thrown).code === "EEXIST" && !flags.exclusive) return undefined;
@@ -296,14 +296,17 @@ class HomeFileSystem implements UserFileSystem, entries.Home {
     const fd = openFound(place, flags);
     if (fd === undefined) return undefined;
     let charge: FileCharge | undefined;
+    let size = 0;
     try {
-      charge = await this.books.open(this.userId, place.path, () =>
-        inspectFound(fd, flags, this.disk),
-      );
+      charge = await this.books.open(this.userId, place.path, () => {
+        const found = inspectFound(fd, flags, this.disk);
+        size = found.size;
+        return found;
+      });
     } finally {
       if (charge === undefined) closeSync(fd);
     }
-    const file = await this.#adopt(fd, place, flags, charge, false);
+    const file = await this.#adopt(fd, place, flags, charge, size);
     if (!flags.truncate || !flags.write) return file;
     try {
       await file.setStat({ size: 0 });
@@ -314,16 +317,20 @@ class HomeFileSystem implements UserFileSystem, entries.Home {
     }
   }
 
+  /** @param size of a file that was there; without it, it was made just now */
   async #adopt(
     fd: number,
     { path }: Place,
     flags: OpenFlags,
     charge: FileCharge,
-    fresh: boolean,
+    size?: number,
   ): Promise<HomeFile> {
     const { contents, owner, userId } = this;
-    const watch = flags.write ? await contents?.opened(userId, charge.inode, fd, fresh) : undefined;
-    const file = new HomeFile(fd, path, flags, owner, charge, this.#open.forget, watch, this.disk);
+    const watch = flags.write
+      ? await contents?.opened(userId, charge.inode, fd, size === undefined)
+      : undefined;
+    const { forget } = this.#open;
+    const file = new HomeFile(fd, path, flags, owner, charge, forget, watch, this.disk, size ?? 0);
     if (this.#open.closed) {
       await file.close();
       throw new FsError("EBADF");
