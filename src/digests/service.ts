@@ -12,6 +12,9 @@ import { UserDigests } from "./user.ts";
 
 /** Priority of the hashing threads: transfers come first where processors are scarce. */
 const NICE = 10;
+/** Rows of removed files go together: so many, or after so many milliseconds. */
+const GONE_AT_ONCE = 256;
+const GONE_MS = 1_000;
 /** New rows after which old ones are looked for. */
 const PRUNE_EVERY = 256;
 
@@ -38,6 +41,9 @@ export class DigestService implements ContentWatch {
   readonly #followers = new Map<string, Follower>();
   /** by inode: how many have the file open for writing in this process */
   readonly #writers = new Map<string, number>();
+  /** inodes of files that were removed, with rows that may be there still */
+  readonly #gone: string[] = [];
+  #forgetting: NodeJS.Timeout | undefined;
   #added = 0;
   /** bytes read to hash files, since the start */
   #inlineBytes = 0;
@@ -95,10 +101,20 @@ export class DigestService implements ContentWatch {
     await this.#store.carry(from.inode, from.state, toState(after).state).catch(forgetful);
   }
 
-  async removing(inode: string): Promise<void> {
+  removed(inode: string): void {
     this.#followers.get(inode)?.lost();
-    await this.#forget(inode);
+    this.#gone.push(inode);
+    this.#forgetting ??= setTimeout(this.#forgetGone, GONE_MS).unref();
+    if (this.#gone.length >= GONE_AT_ONCE) void this.#forgetGone();
   }
+
+  /** Rows of removed files are only litter: no other file gets their key. So they can wait. */
+  readonly #forgetGone = async (): Promise<void> => {
+    clearTimeout(this.#forgetting);
+    this.#forgetting = undefined;
+    const gone = this.#gone.splice(0);
+    await this.#store.forgetAll(gone).catch(forgetful);
+  };
 
   /** Where the row can't be removed (a full disk), the file's times still tell of the change. */
   #forget(inode: string): Promise<void> {
@@ -142,6 +158,7 @@ export class DigestService implements ContentWatch {
   /** Ends all hashing. Digests that are not complete are lost; later uploads aren't followed. */
   async close(): Promise<void> {
     this.#spare.close();
+    await this.#forgetGone();
     await Promise.all([this.pool.close(), this.#followerPool.close()]);
     for (const follower of [...this.#followers.values()]) follower.lost();
   }

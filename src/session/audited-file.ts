@@ -66,6 +66,10 @@ export class AuditedFile implements OpenFile {
     return this.inner.inode;
   }
 
+  get sizeAtFirst(): number | undefined {
+    return this.inner.sizeAtFirst;
+  }
+
   /** Every later request to this file fails with this text; it can still be closed. */
   end(text: string): void {
     this.#ended ??= new FsError("EIO", text);

@@ -124,7 +124,7 @@ export class AuditedFileSystem implements UserFileSystem {
     const whole = this.#whole;
     try {
       const result = await work;
-      if (event !== undefined) this.#record({ ...event, path });
+      if (event !== undefined) this.#record({ path, ...event });
       return result;
     } catch (error) {
       const now = performance.now();

@@ -2,13 +2,13 @@ import { setImmediate as turn } from "node:timers/promises";
 import { FsError } from "../errors.ts";
 import type { OpenDirectory, OpenFile } from "../vfs/types.ts";
 
-/** {@link FileHandle.expectedEnd} before the first read. */
+/** {@link FileHandle.expectedEnd} before the first read, where nobody knows the size. */
 export const UNKNOWN_END = -1;
 
 export interface FileHandle {
   readonly kind: "file";
   readonly file: OpenFile;
-  /** where the last read found the end, so that reading there needs no large buffer */
+  /** where the file ended when it was opened or last read: reading there needs no large buffer */
   expectedEnd: number;
 }
 

@@ -17,6 +17,9 @@ interface Row {
   readonly used_at: number;
 }
 
+/** What a JSON array names. */
+const LISTED = "(SELECT value FROM json_each(?))";
+
 /** How old the time of a row's last use may be before it is written anew, in milliseconds. */
 const USE_PRECISION_MS = 60 * 60 * 1_000;
 
@@ -38,6 +41,8 @@ export class DigestStore {
   readonly #release: Statement;
   readonly #forget: Statement;
   readonly #any: Statement<unknown[], number>;
+  readonly #forgetAll: Statement;
+  readonly #anyOf: Statement<unknown[], number>;
   readonly #carry: Statement;
   readonly #prune: Statement;
 
@@ -74,6 +79,10 @@ export class DigestStore {
     this.#forget = connection.prepare("DELETE FROM digests WHERE inode = ?");
     this.#any = connection
       .prepare<unknown[], number>("SELECT 1 FROM digests WHERE inode = ?")
+      .pluck();
+    this.#forgetAll = connection.prepare(`DELETE FROM digests WHERE inode IN ${LISTED}`);
+    this.#anyOf = connection
+      .prepare<unknown[], number>(`SELECT 1 FROM digests WHERE inode IN ${LISTED} LIMIT 1`)
       .pluck();
     this.#carry = connection.prepare(
       "UPDATE digests SET state = @to WHERE inode = @inode AND state = @from",
@@ -140,6 +149,13 @@ export class DigestStore {
   async forget(inode: string): Promise<void> {
     if (this.#any.get(inode) === undefined) return;
     await this.#writes.run(() => this.#forget.run(inode));
+  }
+
+  /** The files are gone. */
+  async forgetAll(inodes: readonly string[]): Promise<void> {
+    const list = JSON.stringify(inodes);
+    if (inodes.length === 0 || this.#anyOf.get(list) === undefined) return;
+    await this.#writes.run(() => this.#forgetAll.run(list), { deferrable: true });
   }
 
   /** The file's times changed from one state to the other, and its contents did not. */

@@ -1,6 +1,5 @@
 import {
   type BigIntStats,
-  fstatSync,
   linkSync,
   mkdirSync,
   renameSync,
@@ -20,7 +19,7 @@ import {
 } from "./path.ts";
 import { inodeKey } from "./proc.ts";
 import type { Disk } from "./space.ts";
-import { OWN_WAY, PERMISSIONS } from "./stat.ts";
+import { OWN_WAY, OWNER_WRITE, PERMISSIONS } from "./stat.ts";
 import type { ContentWatch } from "./watch.ts";
 
 /** What the operations on directory entries need. */
@@ -36,7 +35,7 @@ export interface Home {
 class Stale extends Error {}
 
 const ATTEMPTS = 16;
-const OWNER_WRITE = 0o200;
+const WRITABLE = BigInt(OWNER_WRITE);
 
 /** Tries again while others keep changing what stands at the names. */
 async function settled<T>(act: () => Promise<T>): Promise<T> {
@@ -67,13 +66,13 @@ async function at<T>(home: Home, path: ByteString, act: (place: Place) => Promis
 /** The owner's write bit counts even where the server's own user could ignore it. */
 export function checkWritable(place: Place): void {
   if (place.name === "") throw new FsError("EBUSY");
-  if ((fstatSync(place.parent).mode & OWNER_WRITE) === 0) throw new FsError("EACCES");
+  if ((place.directory.mode & WRITABLE) === 0n) throw new FsError("EACCES");
 }
 
 /** A directory's ".." is an entry of its own, which changes when it gets another parent. */
 function checkMovable(directory: BigIntStats, source: Place, target: Place): void {
-  const [from, to] = [source, target].map(({ parent }) => fstatSync(parent, { bigint: true }).ino);
-  if (from !== to && (directory.mode & BigInt(OWNER_WRITE)) === 0n) throw new FsError("EACCES");
+  const moves = source.directory.ino !== target.directory.ino;
+  if (moves && (directory.mode & WRITABLE) === 0n) throw new FsError("EACCES");
 }
 
 /** What removing a name would free: nothing while other names are left. */
@@ -88,56 +87,62 @@ function inspect(stat: BigIntStats): Inspected {
  */
 function standing(place: Place): () => Inspected {
   return () => {
-    const found = inspect(fstatSync(place.existing, { bigint: true }));
+    const found = inspect(place.look());
     if (place.current() !== found.inode) throw new Stale();
     return found;
   };
 }
 
 /** What became of a file whose name is gone; undefined for what has no bytes to give back. */
-function aftermath(fd: number): Removed | undefined {
-  const stat = fstatSync(fd, { bigint: true });
+function aftermath(place: Place): Removed | undefined {
+  const stat = place.look();
   if (!stat.isFile()) return undefined;
   return { inode: inodeKey(stat), last: stat.nlink === 0n, size: Number(stat.size) };
 }
 
-/** Lets nothing of this process keep the bytes of a file whose last name goes. */
-function goes(home: Home, stat: BigIntStats): Promise<void> | undefined {
-  if (!stat.isFile() || stat.nlink > 1n) return undefined;
-  return home.contents?.removing(inodeKey(stat));
+/** Lets nothing of this process keep the bytes of a file whose last name has gone. */
+function hasGone(home: Home, before: BigIntStats): void {
+  if (before.isFile() && before.nlink === 1n) home.contents?.removed(inodeKey(before));
 }
 
+/** What is removed is what stands there when the books ask: others may change it until then. */
 export function remove(home: Home, path: ByteString): Promise<void> {
-  return settled(() =>
-    at(home, path, async (place) => {
-      const target = place.existing;
-      const stat = fstatSync(target, { bigint: true });
-      if (endsInDirectory(path)) throw new FsError(stat.isDirectory() ? "EISDIR" : "ENOTDIR");
-      checkWritable(place);
-      if (stat.isDirectory()) throw new FsError("EISDIR");
-      const forgotten = goes(home, stat);
-      await home.books.remove(home.userId, place, standing(place), () => {
-        unlinkSync(place.host);
-        return aftermath(target);
-      });
-      await forgotten;
-      if (stat.nlink > 1n) await home.contents?.touched(stat, target);
-    }),
-  );
+  return at(home, path, async (place) => {
+    let victim: BigIntStats | undefined;
+    const take = (): Inspected => {
+      victim = place.grasp();
+      checkRemovable(place, victim, path);
+      return inspect(victim);
+    };
+    await home.books.remove(home.userId, place, take, () => {
+      unlinkSync(place.host);
+      return aftermath(place);
+    });
+    if (victim === undefined) return;
+    hasGone(home, victim);
+    if (victim.nlink > 1n) await home.contents?.touched(victim, place.existing);
+  });
+}
+
+function checkRemovable(place: Place, found: BigIntStats, path: ByteString): void {
+  if (endsInDirectory(path)) throw new FsError(found.isDirectory() ? "EISDIR" : "ENOTDIR");
+  checkWritable(place);
+  if (found.isDirectory()) throw new FsError("EISDIR");
 }
 
 export function removeDirectory(home: Home, path: ByteString): Promise<void> {
-  return settled(() =>
-    at(home, path, async (place) => {
-      const stat = fstatSync(place.existing, { bigint: true });
+  return at(home, path, async (place) => {
+    const take = (): Inspected => {
+      const found = place.grasp();
       checkWritable(place);
-      if (!stat.isDirectory()) throw new FsError("ENOTDIR");
-      await home.books.remove(home.userId, place, standing(place), () => {
-        rmdirSync(place.host);
-        return undefined;
-      });
-    }),
-  );
+      if (!found.isDirectory()) throw new FsError("ENOTDIR");
+      return inspect(found);
+    };
+    await home.books.remove(home.userId, place, take, () => {
+      rmdirSync(place.host);
+      return undefined;
+    });
+  });
 }
 
 /** Makes an entry where none may be yet; `path` may end in a slash only for a directory. */
@@ -148,7 +153,7 @@ function make(
   perform: (place: Place) => void,
 ): Promise<void> {
   return at(home, path, async (place) => {
-    if (place.name === "" || place.target !== undefined) throw new FsError("EEXIST");
+    if (place.seen !== undefined) throw new FsError("EEXIST");
     if (endsInDirectory(path) && !directory) throw new FsError("ENOENT");
     checkWritable(place);
     home.disk.expectRoom();
@@ -174,7 +179,7 @@ export function symlink(home: Home, target: ByteString, link: ByteString): Promi
 
 export function hardLink(home: Home, existing: ByteString, link: ByteString): Promise<void> {
   return at(home, existing, async (source) => {
-    const before = fstatSync(source.existing, { bigint: true });
+    const before = source.look();
     if (endsInDirectory(existing) && !before.isDirectory()) throw new FsError("ENOTDIR");
     await make(home, link, false, (place) => {
       if (before.isDirectory()) throw new FsError("EPERM");
@@ -211,13 +216,13 @@ async function move(
   named: readonly [source: boolean, target: boolean],
 ): Promise<void> {
   if (replace && (source.name === "" || target.name === "")) throw new FsError("EBUSY");
-  const before = fstatSync(source.existing, { bigint: true });
+  const before = source.look();
   const moved = inodeKey(before);
-  const victimFd = target.target;
+  const isTaken = target.target !== undefined;
   if (named[0] && !before.isDirectory()) throw new FsError("ENOTDIR");
-  if (victimFd !== undefined && !replace) throw new FsError("EEXIST");
+  if (isTaken && !replace) throw new FsError("EEXIST");
   if (named[1] && !before.isDirectory()) throw new FsError("ENOTDIR");
-  const replaced = victimFd === undefined ? undefined : fstatSync(victimFd, { bigint: true });
+  const replaced = isTaken ? target.look() : undefined;
   // POSIX: two names of one file stay as they are.
   if (replaced !== undefined && inodeKey(replaced) === moved) return;
   if (target.path.startsWith(`${source.path}/`)) throw new FsError("EINVAL");
@@ -226,18 +231,17 @@ async function move(
   checkWritable(target);
   if (before.isDirectory() && replaced?.isDirectory() !== false)
     checkMovable(before, source, target);
-  const forgotten = replaced && goes(home, replaced);
   const { userId, books } = home;
   const inspectVictim = (): Inspected | undefined => {
     if (source.current() !== moved) throw new Stale();
-    if (victimFd !== undefined) return standing(target)();
+    if (isTaken) return standing(target)();
     if (target.current() !== undefined) throw new Stale();
     return undefined;
   };
   await books.rename(userId, source.path, target.path, moved, inspectVictim, () => {
     renameSync(source.host, target.host);
-    return victimFd === undefined ? undefined : aftermath(victimFd);
+    return isTaken ? aftermath(target) : undefined;
   });
-  await forgotten;
+  if (replaced !== undefined) hasGone(home, replaced);
   await home.contents?.touched(before, source.existing);
 }

@@ -11,6 +11,7 @@ import {
   openSync,
   read,
   readSync,
+  writeSync,
   writev,
   writevSync,
 } from "node:fs";
@@ -18,7 +19,7 @@ import { promisify } from "node:util";
 import { FsError, toFsError } from "../errors.ts";
 import type { FileCharge } from "./books.ts";
 import { stateOf } from "./evidence.ts";
-import { INLINE_BYTES, inline } from "./inline.ts";
+import { INLINE_BYTES, inlineCalls } from "./inline.ts";
 import type { VirtualPath } from "./path.ts";
 import { itself } from "./proc.ts";
 import { after } from "./slices.ts";
@@ -45,6 +46,7 @@ export class HomeFile implements OpenFile {
   readonly path: VirtualPath;
   readonly flags: OpenFlags;
   readonly inode: string;
+  readonly sizeAtFirst: number;
   readonly #fd: number;
   readonly #owner: Owner;
   readonly #charge: FileCharge;
@@ -64,8 +66,10 @@ export class HomeFile implements OpenFile {
     onClose: (file: HomeFile) => void,
     watch: WriteWatch | undefined,
     disk: Disk,
+    size: number,
   ) {
     this.#fd = fd;
+    this.sizeAtFirst = size;
     this.#disk = disk;
     this.path = path;
     this.flags = flags;
@@ -89,7 +93,7 @@ export class HomeFile implements OpenFile {
   /** undefined when it is not done: a thread does it, and reports what is wrong. */
   #readInline(target: Buffer, offset: number, length: number, position: number) {
     try {
-      return inline(() => {
+      return inlineCalls.run(() => {
         let done = 0;
         while (done < length) {
           const at = offset + done;
@@ -268,7 +272,12 @@ export class HomeFile implements OpenFile {
   /** False when it is not, or not wholly, done: a thread does it again, and reports what is wrong. */
   #putInline(slices: readonly Buffer[], length: number, position: number): boolean {
     try {
-      return inline(() => writevSync(this.#fd, slices, position)) === length;
+      const [only] = slices;
+      const write = (): number =>
+        only === undefined || slices.length > 1
+          ? writevSync(this.#fd, slices, position)
+          : writeSync(this.#fd, only, 0, length, position);
+      return inlineCalls.run(write) === length;
     } catch {
       return false;
     }

@@ -7,15 +7,15 @@ import { CURSOR_DESCRIPTORS, HomeCursor } from "./cursor.ts";
 import { descriptors } from "./descriptors.ts";
 import { HomeDirectory } from "./directory.ts";
 import * as entries from "./entries.ts";
-import { stateOf } from "./evidence.ts";
 import { HomeFile } from "./file.ts";
 import { existingHome, madeHome, ownerOf } from "./homes.ts";
 import { Jail, type Place, type Places, readLinkAt } from "./jail.ts";
 import { OpenThings } from "./open-things.ts";
+import { access, inspectFound, openFound } from "./opening.ts";
 import { type ByteString, components, normalize, type VirtualPath, withoutSlash } from "./path.ts";
-import { inodeKey, itself } from "./proc.ts";
+import { inodeKey } from "./proc.ts";
 import { type Disk, Space } from "./space.ts";
-import { checkOwner, PERMISSIONS, toFileStat } from "./stat.ts";
+import { checkOwner, OWNER_READ, PERMISSIONS, toFileStat } from "./stat.ts";
 import { quotaStat } from "./statvfs.ts";
 import type {
   FileStat,
@@ -45,8 +45,6 @@ const ALL_ROOM = new Space(() => 0);
 
 const DEFAULT_FILE_MODE = 0o666;
 const DEFAULT_DIRECTORY_MODE = 0o777;
-const OWNER_READ = 0o400;
-const OWNER_WRITE = 0o200;
 const OPEN_ATTEMPTS = 16;
 
 /** Descriptors a directory takes while it is listed: one names it, one reads it. */
@@ -142,17 +140,17 @@ class HomeFileSystem implements UserFileSystem, entries.Home {
   }
 
   stat(path: ByteString): Promise<FileStat> {
-    return this.#at(path, true, (place) => toFileStat(fstatSync(place.existing)));
+    return this.#at(path, true, (place) => toFileStat(place.stat));
   }
 
   lstat(path: ByteString): Promise<FileStat> {
-    return this.#at(path, false, (place) => toFileStat(fstatSync(place.existing)));
+    return this.#at(path, false, (place) => toFileStat(place.stat));
   }
 
   setStat(path: ByteString, change: StatChange, follow: boolean): Promise<void> {
     return this.#run(async () => {
       if (change.owner !== undefined) {
-        await this.#at(path, follow, (place) => place.existing);
+        await this.#at(path, follow, (place) => place.stat);
         checkOwner(change, this.owner);
       }
       if (change.size !== undefined) await this.#resize(path, change.size);
@@ -178,8 +176,7 @@ class HomeFileSystem implements UserFileSystem, entries.Home {
 
   readLink(path: ByteString): Promise<ByteString> {
     return this.#at(path, false, (place) => {
-      const isName = place.existing !== undefined && place.name !== "";
-      const text = isName ? readLinkAt(place.parent, place.name) : undefined;
+      const text = place.name === "" ? undefined : readLinkAt(place.parent, place.name);
       if (text === undefined) throw new FsError("EINVAL", "not a symbolic link");
       return text;
     });
@@ -257,12 +254,16 @@ class HomeFileSystem implements UserFileSystem, entries.Home {
 
   /** undefined: what stands there changed meanwhile, look again. */
   #openAt(place: Place, flags: OpenFlags, mode: number): Promise<OpenFile | undefined> {
-    if (place.target === undefined) {
+    const { seen } = place;
+    if (seen === undefined) {
       if (!flags.create) throw new FsError("ENOENT");
       return this.#createAt(place, flags, mode);
     }
     if (flags.create && flags.exclusive) throw new FsError("EEXIST");
-    return this.#openExisting(place, place.target, flags);
+    if (seen.isDirectory()) throw new FsError("EISDIR");
+    // Nothing else is opened: that alone would do something to a pipe or a device.
+    if (!seen.isFile()) throw new FsError("EACCES");
+    return this.#openExisting(place, flags);
   }
 
   async #createAt(place: Place, flags: OpenFlags, mode: number): Promise<OpenFile | undefined> {
@@ -278,7 +279,7 @@ class HomeFileSystem implements UserFileSystem, entries.Home {
         return { inode: inodeKey(fstatSync(fd, { bigint: true })), size: 0 };
       });
       booked = true;
-      return await this.#adopt(fd as unknown as number, place, flags, charge, true);
+      return await this.#adopt(fd as unknown as number, place, flags, charge);
     } catch (thrown) {
       if (fd === undefined) {
         if (toFsError(thrown).code === "EEXIST" && !flags.exclusive) return undefined;
@@ -291,28 +292,22 @@ class HomeFileSystem implements UserFileSystem, entries.Home {
     }
   }
 
-  async #openExisting(place: Place, target: number, flags: OpenFlags) {
-    const stat = fstatSync(target);
-    if (stat.isDirectory()) throw new FsError("EISDIR");
-    if (!stat.isFile()) throw new FsError("EACCES");
-    const wanted = (flags.read ? OWNER_READ : 0) | (flags.write ? OWNER_WRITE : 0);
-    if ((stat.mode & wanted) !== wanted) throw new FsError("EACCES");
-    // It would be emptied, and not be filled again.
-    if (flags.truncate && flags.write && stat.size > 0) this.disk.expectRoom();
-    const inspect = (): Inspected => {
-      const now = fstatSync(target, { bigint: true });
-      if (now.nlink === 0n) throw new FsError("ENOENT");
-      return { inode: inodeKey(now), size: Number(now.size) };
-    };
-    const charge = await this.books.open(this.userId, place.path, inspect, flags.write);
-    let fd: number;
+  async #openExisting(place: Place, flags: OpenFlags): Promise<OpenFile | undefined> {
+    const fd = openFound(place, flags);
+    if (fd === undefined) return undefined;
+    let charge: FileCharge | undefined;
+    let size = 0;
     try {
-      fd = openSync(itself(target), access(flags));
-    } catch (thrown) {
-      await charge.settle(stateOf(target));
-      throw thrown;
+      const inspect = (): Inspected => {
+        const found = inspectFound(fd, flags, this.disk);
+        size = found.size;
+        return found;
+      };
+      charge = await this.books.open(this.userId, place.path, inspect, flags.write);
+    } finally {
+      if (charge === undefined) closeSync(fd);
     }
-    const file = await this.#adopt(fd, place, flags, charge, false);
+    const file = await this.#adopt(fd, place, flags, charge, size);
     if (!flags.truncate || !flags.write) return file;
     try {
       await file.setStat({ size: 0 });
@@ -323,16 +318,20 @@ class HomeFileSystem implements UserFileSystem, entries.Home {
     }
   }
 
+  /** @param size of a file that was there; without it, it was made just now */
   async #adopt(
     fd: number,
     { path }: Place,
     flags: OpenFlags,
     charge: FileCharge,
-    fresh: boolean,
+    size?: number,
   ): Promise<HomeFile> {
     const { contents, owner, userId } = this;
-    const watch = flags.write ? await contents?.opened(userId, charge.inode, fd, fresh) : undefined;
-    const file = new HomeFile(fd, path, flags, owner, charge, this.#open.forget, watch, this.disk);
+    const watch = flags.write
+      ? await contents?.opened(userId, charge.inode, fd, size === undefined)
+      : undefined;
+    const { forget } = this.#open;
+    const file = new HomeFile(fd, path, flags, owner, charge, forget, watch, this.disk, size ?? 0);
     if (this.#open.closed) {
       await file.close();
       throw new FsError("EBADF");
@@ -384,9 +383,4 @@ class HomeFileSystem implements UserFileSystem, entries.Home {
       throw toFsError(thrown);
     }
   }
-}
-
-function access(flags: OpenFlags): number {
-  if (!flags.write) return constants.O_RDONLY;
-  return flags.read ? constants.O_RDWR : constants.O_WRONLY;
 }

@@ -1,4 +1,5 @@
 import {
+  type BigIntStats,
   close,
   closeSync,
   constants,
@@ -6,6 +7,7 @@ import {
   lstatSync,
   openSync,
   readlinkSync,
+  type Stats,
   type StatsFsBase,
   statfsSync,
 } from "node:fs";
@@ -35,43 +37,62 @@ const MAX_LINKS = 40;
 const MAX_STEPS = 4 * MAX_DEPTH;
 
 /** A removed file above this may take the disk a while to free, in bytes. */
-const LONG_TO_FREE = 1024 * 1024;
+const LONG_TO_FREE = 1024n * 1024n;
+
+/** A missing name is told without an exception, which costs more than the look. */
+const QUIETLY = { throwIfNoEntry: false } as const;
 
 const closeAsync = promisify(close);
 
 /**
- * Where a path leads: the directory that holds the last name (open, O_PATH), the name, and what
- * stands there now (open, O_PATH), if anything. The name is "" when the path ends in the home
- * itself or in "..": then only `target` counts. Close it.
+ * Where a path leads: the directory that holds the last name (open, O_PATH), and the name. What
+ * stands there is looked at, or opened (O_PATH), when it is asked for: most requests need one of
+ * the two. The name is "" when the path ends in the home itself or in "..": then the directory is
+ * what stands there. Close it.
  */
 export class Place {
   readonly parent: number;
   readonly name: ByteString;
   readonly path: VirtualPath;
-  readonly target: number | undefined;
-  readonly #owned: number[];
   /** false: the path may lead elsewhere by now, or be shortened */
   readonly isSure: boolean;
+  /** to be closed with the place */
+  readonly #owned: number[];
+  /** null: nothing stands there; undefined: nobody has looked */
+  #seen: Stats | null | undefined;
+  #target: number | undefined;
+  #directory: BigIntStats | undefined;
+  #last: BigIntStats | undefined;
 
+  /**
+   * @param owned descriptors that are closed with it
+   * @param seen what stood at the name a moment ago, null: nothing; without it, nobody has looked
+   */
   constructor(
     parent: number,
     name: ByteString,
     path: VirtualPath,
-    target: number | undefined,
     owned: number[],
+    seen?: Stats | null,
     isSure = true,
   ) {
     this.parent = parent;
     this.name = name;
     this.path = path;
-    this.target = target;
     this.#owned = owned;
+    this.#seen = seen;
     this.isSure = isSure;
+  }
+
+  /** The directory that holds the name. */
+  get directory(): BigIntStats {
+    this.#directory ??= fstatSync(this.parent, { bigint: true });
+    return this.#directory;
   }
 
   /** The inode of the directory that holds the name: the path may lead elsewhere at any time. */
   get inside(): string {
-    return inodeKey(fstatSync(this.parent, { bigint: true }));
+    return inodeKey(this.directory);
   }
 
   /** The name below its directory; what stands there may change at any time. */
@@ -80,16 +101,53 @@ export class Place {
     return below(this.parent, this.name);
   }
 
+  /** What stood at the name when that was first asked; undefined: nothing. */
+  get seen(): Stats | undefined {
+    if (this.name === "") return fstatSync(this.parent);
+    if (this.#seen === undefined) this.#seen = lstatSync(this.host, QUIETLY) ?? null;
+    return this.#seen ?? undefined;
+  }
+
+  /** The same. @throws FsError ENOENT when nothing stood there */
+  get stat(): Stats {
+    const { seen } = this;
+    if (seen === undefined) throw new FsError("ENOENT");
+    return seen;
+  }
+
+  /** What stood at the name when that was first asked, open (O_PATH); undefined: nothing. */
+  get target(): number | undefined {
+    if (this.name === "") return this.parent;
+    if (this.#target === undefined && this.seen !== undefined) this.#open();
+    return this.#target;
+  }
+
   /** @throws FsError ENOENT when nothing stands there */
   get existing(): number {
-    if (this.target === undefined) throw new FsError("ENOENT");
-    return this.target;
+    const { target } = this;
+    if (target === undefined) throw new FsError("ENOENT");
+    return target;
   }
 
   /** The inode that stands at the name now; undefined when none does. */
   current(): string | undefined {
     const stat = lstatSync(this.host, { bigint: true, throwIfNoEntry: false });
     return stat && inodeKey(stat);
+  }
+
+  /** Opens what stands at the name now: from now on that is what `target` is. */
+  grasp(): BigIntStats {
+    if (this.#target !== undefined) this.#close(this.#target);
+    this.#target = undefined;
+    const { name } = this;
+    if (name !== "" && this.#open() === undefined) throw new FsError("ENOENT");
+    return this.look();
+  }
+
+  /** What stands there, as it is now, whether or not it still has its name. */
+  look(): BigIntStats {
+    this.#last = fstatSync(this.existing, { bigint: true });
+    return this.#last;
   }
 
   /** A descriptor of its own on the directory that stands there, which the caller closes. */
@@ -106,17 +164,37 @@ export class Place {
    * its blocks, off the event loop. Undefined when that was done at once.
    */
   release(): Promise<void> | undefined {
-    const { target } = this;
-    const at = target === undefined ? -1 : this.#owned.indexOf(target);
-    if (target === undefined || at < 0) {
+    const target = this.#target;
+    if (target === undefined || !this.#isLongToFree()) {
       this.close();
       return undefined;
     }
-    const stat = fstatSync(target);
-    const long = stat.isFile() && stat.nlink === 0 && stat.size > LONG_TO_FREE;
-    if (long) this.#owned.splice(at, 1);
+    this.#owned.splice(this.#owned.indexOf(target), 1);
     this.close();
-    return long ? closeAsync(target) : undefined;
+    return closeAsync(target);
+  }
+
+  #isLongToFree(): boolean {
+    const { size } = this.#last ?? this.look();
+    if (size <= LONG_TO_FREE) return false;
+    const stat = this.look();
+    return stat.isFile() && stat.nlink === 0n;
+  }
+
+  #open(): number | undefined {
+    try {
+      this.#target = openSync(this.host, ANYTHING);
+    } catch (thrown) {
+      if (toFsError(thrown).code !== "ENOENT") throw thrown;
+      return undefined;
+    }
+    this.#owned.push(this.#target);
+    return this.#target;
+  }
+
+  #close(fd: number): void {
+    this.#owned.splice(this.#owned.indexOf(fd), 1);
+    closeSync(fd);
   }
 }
 
@@ -165,15 +243,12 @@ export class Jail implements Places {
 
 /** What a name in a directory leads to that is open already, at any depth. A link is not followed. */
 export function locateIn(directory: number, name: ByteString, path: VirtualPath): Place {
-  // A descriptor of its own: the directory may be left, and closed, before the place is.
-  const parent = openSync(itself(directory), O_PATH | constants.O_DIRECTORY);
   try {
-    if (name === ".") return new Place(parent, "" as ByteString, path, parent, [parent], false);
-    const target = openAt(parent, name, true);
-    const owned = target === undefined ? [parent] : [parent, target];
-    return new Place(parent, name, path, target, owned, false);
+    // A descriptor of its own: the directory may be left, and closed, before the place is.
+    const parent = openSync(itself(directory), O_PATH | constants.O_DIRECTORY);
+    const last = name === "." ? ("" as ByteString) : name;
+    return new Place(parent, last, path, [parent], undefined, false);
   } catch (thrown) {
-    closeSync(parent);
     throw toFsError(thrown);
   }
 }
@@ -208,15 +283,13 @@ class Way {
     this.#paths.length = 1;
   }
 
-  /** @param target undefined when no entry has that name; the directory itself when there is no name */
-  arrive(name: ByteString, target?: number): Place {
+  /** @param seen what stands at the name, null: nothing; without it, nobody has looked */
+  arrive(name: ByteString, seen?: Stats | null): Place {
     const { path } = this;
     const inHome = this.ladder.depth === 0;
     const parent = this.ladder.take();
     const owned = inHome ? [] : [parent];
-    if (name === "") return new Place(parent, name, path, parent, owned);
-    if (target !== undefined) owned.push(target);
-    return new Place(parent, name, join(path, name), target, owned);
+    return new Place(parent, name, name === "" ? path : join(path, name), owned, seen);
   }
 }
 
@@ -232,16 +305,18 @@ function walk(rest: ByteString[], way: Way, follow: boolean): Place {
       way.up();
       continue;
     }
-    const last = rest.length === 0;
     const here = way.ladder.fd;
-    const fd = openAt(here, name, last);
-    if (fd === undefined && last) return way.arrive(name);
-    if (fd !== undefined && !last) {
-      way.down(fd, name);
-      continue;
+    if (rest.length > 0) {
+      const fd = openDirectory(here, name);
+      if (fd !== undefined) {
+        way.down(fd, name);
+        continue;
+      }
+    } else {
+      if (!follow) return way.arrive(name);
+      const seen = lstatSync(below(here, name), QUIETLY);
+      if (!seen?.isSymbolicLink()) return way.arrive(name, seen ?? null);
     }
-    if (fd !== undefined && !(follow && isLink(fd))) return way.arrive(name, fd);
-    if (fd !== undefined) closeSync(fd);
     links += 1;
     if (links > MAX_LINKS) throw new FsError("ELOOP");
     const text = readLinkAt(here, name);
@@ -264,23 +339,20 @@ function toSteps(path: ByteString): ByteString[] {
   return parts;
 }
 
-/** undefined: missing when it is the last, a link (or gone meanwhile) when it is not. */
-function openAt(parent: number, name: ByteString, last: boolean): number | undefined {
+/** A directory on the way. undefined: a link stands there (or did, a moment ago). */
+function openDirectory(parent: number, name: ByteString): number | undefined {
   const host = below(parent, name);
-  // Only to be told of a missing name without an exception; what counts is the open.
-  if (last && lstatSync(host, { throwIfNoEntry: false }) === undefined) return undefined;
   try {
-    return openSync(host, last ? ANYTHING : DIRECTORY);
+    return openSync(host, DIRECTORY);
   } catch (thrown) {
     const { code } = toFsError(thrown);
-    if (last && code === "ENOENT") return undefined;
-    if (!last && (code === "ENOTDIR" || code === "ELOOP") && isLinkAt(host)) return undefined;
+    if ((code === "ENOTDIR" || code === "ELOOP") && isLinkAt(host)) return undefined;
     throw thrown;
   }
 }
 
 function isLinkAt(host: string | Buffer): boolean {
-  return lstatSync(host, { throwIfNoEntry: false })?.isSymbolicLink() ?? false;
+  return lstatSync(host, QUIETLY)?.isSymbolicLink() ?? false;
 }
 
 export function isLink(fd: number): boolean {

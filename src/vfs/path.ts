@@ -31,9 +31,14 @@ export function toBuffer(value: ByteString): Buffer {
   return Buffer.from(value, "latin1");
 }
 
+export function isAscii(value: ByteString): boolean {
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: the test is for plain ASCII
+  return /^[\x00-\x7f]*$/.test(value);
+}
+
 /** For logs and messages: the bytes read as UTF-8, what isn't replaced, and made safe to show. */
 export function display(value: ByteString): string {
-  return visible(toBuffer(value).toString("utf8"));
+  return visible(isAscii(value) ? value : toBuffer(value).toString("utf8"));
 }
 
 /**
@@ -44,8 +49,12 @@ export function components(path: ByteString): ByteString[] {
   if (path.length > MAX_PATH_BYTES) throw new FsError("ENAMETOOLONG");
   if (path.includes("\0")) throw new FsError("EINVAL", "a name holds a NUL byte");
   const parts: ByteString[] = [];
-  for (const part of path.split("/")) {
+  for (let at = 0; at <= path.length; ) {
+    const slash = path.indexOf("/", at);
+    const end = slash < 0 ? path.length : slash;
+    const part = path.slice(at, end);
     if (part !== "" && part !== ".") parts.push(part as ByteString);
+    at = end + 1;
   }
   return parts;
 }
@@ -60,7 +69,7 @@ export function endsInDirectory(path: ByteString): boolean {
 
 /** The path without the slashes behind its last name. */
 export function withoutSlash(path: ByteString): ByteString {
-  return path.replace(/([^/])\/+$/, "$1") as ByteString;
+  return path.endsWith("/") ? (path.replace(/([^/])\/+$/, "$1") as ByteString) : path;
 }
 
 export function join(directory: VirtualPath, name: ByteString): VirtualPath {

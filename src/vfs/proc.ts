@@ -1,5 +1,5 @@
 import { type BigIntStats, constants } from "node:fs";
-import type { ByteString } from "./path.ts";
+import { type ByteString, isAscii } from "./path.ts";
 
 /** Linux <fcntl.h>: a descriptor that names a file without opening it. Node has no constant for it. */
 export const O_PATH = 0o10000000;
@@ -16,8 +16,7 @@ export const ANYTHING = O_PATH | constants.O_NOFOLLOW;
  */
 export function below(fd: number, name: ByteString): string | Buffer {
   const path = `/proc/self/fd/${fd}/${name}`;
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: the test is for plain ASCII
-  return /^[\x00-\x7f]*$/.test(name) ? path : Buffer.from(path, "latin1");
+  return isAscii(name) ? path : Buffer.from(path, "latin1");
 }
 
 /** The file a descriptor names, as a path: following it reaches exactly that file. */

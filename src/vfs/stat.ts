@@ -11,6 +11,10 @@ export const PERMISSIONS = 0o777;
  */
 export const OWN_WAY = 0o500;
 
+/** They count even where the server's own user could ignore them. */
+export const OWNER_READ = 0o400;
+export const OWNER_WRITE = 0o200;
+
 export function toFileStat(stat: Stats): FileStat {
   return {
     mode: stat.mode,

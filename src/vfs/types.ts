@@ -71,6 +71,8 @@ export interface OpenFile {
   readonly flags: OpenFlags;
   /** the same for two OpenFiles exactly when they are the same file (device and inode) */
   readonly inode: string;
+  /** bytes it had when it was opened; without it, nobody knows */
+  readonly sizeAtFirst?: number | undefined;
   /**
    * Reads up to `length` bytes at `position` into `target` from `offset`.
    * Resolves to the bytes read: less than asked only at the end of the file, 0 at or past it.

@@ -25,6 +25,6 @@ export interface ContentWatch {
    * @param mtime the modification time it was given, in seconds; undefined: it should be as before
    */
   touched(before: BigIntStats, fd: number, mtime?: number): Promise<void>;
-  /** The last name of a file is about to go. No descriptor of the watch's own is left afterwards. */
-  removing(inode: string): Promise<void>;
+  /** The last name of a file has gone. No descriptor of the watch's own is left afterwards. */
+  removed(inode: string): void;
 }

@@ -30,7 +30,10 @@ export const open: Operation = async ({ fs, handles }, id, request) => {
   handles.reserve();
   const mode = permissions === undefined ? undefined : permissions & 0o777;
   const file = await fs.open(path, flags, mode);
-  return handleReply(id, handles.add({ kind: "file", file, expectedEnd: UNKNOWN_END }));
+  return handleReply(
+    id,
+    handles.add({ kind: "file", file, expectedEnd: file.sizeAtFirst ?? UNKNOWN_END }),
+  );
 };
 
 export const close: Operation = async ({ handles }, id, request) => {

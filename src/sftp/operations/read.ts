@@ -8,10 +8,10 @@ import { DATA_HEADER, MAX_DATA, PacketType } from "../wire/constants.ts";
 import { frameMemory, frameRoom, recycle } from "../wire/frame-memory.ts";
 import type { FrameQueue } from "../wire/frames.ts";
 
-/** What a first large READ gets at once: most files of a directory tree are smaller. */
+/** What a first large READ of a file of unknown size gets at once: most are smaller. */
 const PROBE = 32 * 1024;
 
-/** READs up to this allocate what they ask for. */
+/** READs up to this allocate what they ask for, where the size is not known. */
 const PLAIN = 64 * 1024;
 
 /** Where a READ with a handle of ours says how many bytes it wants. */
@@ -79,8 +79,8 @@ async function readInto(
 
 function guess(handle: FileHandle, position: number, length: number): number {
   const end = handle.expectedEnd;
-  if (length <= PLAIN || end === Number.POSITIVE_INFINITY) return length;
-  if (end === UNKNOWN_END) return PROBE;
+  if (end === Number.POSITIVE_INFINITY) return length;
+  if (end === UNKNOWN_END) return length <= PLAIN ? length : PROBE;
   // One byte more than expected: reading less than that proves the end.
   return Math.min(length, Math.max(end - position, 0) + 1);
 }

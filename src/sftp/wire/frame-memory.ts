@@ -1,8 +1,11 @@
 import { roomOf, slabs } from "../../memory/slabs.ts";
 import { DATA_HEADER } from "./constants.ts";
 
-/** Below this, in bytes of data, the allocator is as good. */
-const PLAIN = 4096;
+/**
+ * Up to this, in bytes of data, the allocator is as good: a larger piece would be more than twice as
+ * long, and be copied before it waits to be sent.
+ */
+const PLAIN = 16 * 1024;
 
 /** What a DATA reply of `length` bytes of data takes in memory while it is made, in bytes. */
 export function frameRoom(length: number): number {

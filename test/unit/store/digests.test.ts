@@ -51,6 +51,16 @@ test("whoever opens the file for writing ends what others claimed", async () => 
   expect(await digests.find("i", "a")).toBeUndefined();
 });
 
+test("files that are gone are forgotten together, and no others", async () => {
+  const { digests, ada } = await start();
+  for (const inode of ["i", "j", "k"]) await digests.put(ada.id, inode, "a", MD5);
+  await digests.forgetAll([]);
+  await digests.forgetAll(["i", "k", "unknown"]);
+  expect(await digests.find("i", "a")).toBeUndefined();
+  expect(await digests.find("k", "a")).toBeUndefined();
+  expect((await digests.find("j", "a"))?.digests).toEqual(MD5);
+});
+
 test("a claim that is given up takes no other's digests along", async () => {
   const { digests, ada } = await start();
   const token = randomUUID();

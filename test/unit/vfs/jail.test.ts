@@ -36,8 +36,9 @@ afterEach(() => {
 
 function where(path: string, follow = true): { path: string; found: boolean } {
   const place = jail.locate(fromText(path), follow);
+  const found = place.target !== undefined;
   place.close();
-  return { path: place.path, found: place.target !== undefined };
+  return { path: place.path, found };
 }
 
 function refusal(path: ByteString | string): string {
@@ -155,6 +156,7 @@ test("what was removed and is large is closed on a thread, all else at once", as
     writeFileSync(join(home, name), "");
     truncateSync(join(home, name), size);
     const place = jail.locate(fromText(name), false);
+    place.grasp();
     if (removed) unlinkSync(join(home, name));
     return place.release();
   };

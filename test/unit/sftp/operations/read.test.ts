@@ -19,8 +19,11 @@ function queueOf(frame: Buffer): FrameQueue {
   return frames;
 }
 
-/** A file of `size` bytes, open by the handle 1, and how many bytes were asked of it each time. */
-function open(size: number, failsAt = Number.POSITIVE_INFINITY) {
+/**
+ * A file of `size` bytes, open by the handle 1, and how many bytes were asked of it each time.
+ * @param expectedEnd what was known of the size
+ */
+function open(size: number, failsAt = Number.POSITIVE_INFINITY, expectedEnd = UNKNOWN_END) {
   const asked: number[] = [];
   const file = {
     flags: { read: true },
@@ -31,7 +34,7 @@ function open(size: number, failsAt = Number.POSITIVE_INFINITY) {
     },
   } as unknown as OpenFile;
   const handles = new Handles(64);
-  handles.add({ kind: "file", file, expectedEnd: UNKNOWN_END });
+  handles.add({ kind: "file", file, expectedEnd });
   const context = { handles } as unknown as OperationContext;
   const start = (position: number, length: number) =>
     read.start(context, 5, queueOf(requests.read(u64(1), position, length)));
@@ -51,6 +54,21 @@ describe("how much a READ asks of the file", () => {
     expect(await take(start(0, 255 * KIB))).toEqual([PacketType.DATA, 1000]);
     expect(await take(start(1000, 255 * KIB))).toEqual([PacketType.STATUS, 0]);
     expect(asked).toEqual([32 * KIB, 1]);
+  });
+
+  it("is a byte more than a file has whose size is known", async () => {
+    const { asked, start } = open(4 * KIB, undefined, 4 * KIB);
+    expect(await take(start(0, 255 * KIB))).toEqual([PacketType.DATA, 4 * KIB]);
+    expect(await take(start(4 * KIB, 255 * KIB))).toEqual([PacketType.STATUS, 0]);
+    expect(asked).toEqual([4 * KIB + 1, 1]);
+  });
+
+  it("is all of it when the file has grown or is shorter than was known", async () => {
+    const grown = open(100 * KIB, undefined, 4 * KIB);
+    expect(await take(grown.start(0, 255 * KIB))).toEqual([PacketType.DATA, 100 * KIB]);
+    const cut = open(2 * KIB, undefined, 4 * KIB);
+    expect(await take(cut.start(0, 32 * KIB))).toEqual([PacketType.DATA, 2 * KIB]);
+    expect(await take(cut.start(4 * KIB, 32 * KIB))).toEqual([PacketType.STATUS, 0]);
   });
 
   it("is the rest, once, of a file that has more, and then all at once", async () => {
