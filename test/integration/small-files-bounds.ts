@@ -11,8 +11,6 @@ export const BOUNDS = {
     // the directory, the new file, the file at its end
     fstat: 3,
     write: 2,
-    "transactions of the books": 2,
-    "SQL of the books": 6,
     "SQL of the audit trail": 1,
   },
   // Two looks: one lists the directory. Each of the client's two reads asks for a byte too much, and
@@ -23,8 +21,6 @@ export const BOUNDS = {
     lstat: 2,
     fstat: 2,
     read: 3,
-    "transactions of the books": 2,
-    "SQL of the books": 3,
     "SQL of the audit trail": 1,
   },
   // With an LSTAT of each file before, as stock sftp does it.
@@ -36,8 +32,6 @@ export const BOUNDS = {
     fstat: 3,
     unlink: 1,
     write: 1,
-    "transactions of the books": 1,
-    "SQL of the books": 2,
     "SQL of the audit trail": 1,
   },
 } as const satisfies Record<string, Readonly<Record<string, number>>>;
