@@ -3,9 +3,11 @@ import type { StoreNode } from "../store/nodes.ts";
 import type { Store } from "../store/store.ts";
 import { connectNode } from "./client.ts";
 import { ControlError } from "./errors.ts";
-import type { Control, DiskInfo } from "./protocol.ts";
+import type { Control, DiskInfo, LoopDelay, Overview } from "./protocol.ts";
 
 const POLL_MS = 50;
+/** What a server may take to tell of itself. */
+const PATIENCE_MS = 5_000;
 
 /** A running server process, as `status --json` prints it. */
 export interface NodeStatus {
@@ -14,6 +16,8 @@ export interface NodeStatus {
   readonly sessions: number;
   readonly version: string;
   readonly uptimeSeconds: number;
+  /** null: it can't be asked, or is of a version that doesn't tell */
+  readonly loopDelay: LoopDelay | null;
 }
 
 /** The instance as `status --json` prints it; the single values are those of the oldest process. */
@@ -27,6 +31,7 @@ export interface InstanceStatus {
   readonly waiting: number;
   readonly version: string;
   readonly uptimeSeconds: number | null;
+  readonly loopDelay: LoopDelay | null;
   readonly nodes: readonly NodeStatus[];
   /** as the server sees it; null: it does not run, or can't be asked */
   readonly disk: DiskInfo | null;
@@ -42,6 +47,7 @@ export function notRunning(version: string): InstanceStatus {
     waiting: 0,
     version,
     uptimeSeconds: null,
+    loopDelay: null,
     nodes: [],
     disk: null,
   };
@@ -55,34 +61,37 @@ export async function instanceStatus(
 ): Promise<InstanceStatus> {
   const sessions = await store.sessions.list();
   const servers = await runningServers(store);
-  const nodes = servers.map((node) => ({
+  const overviews = await Promise.all(servers.map(({ id }) => overviewOf(root, id)));
+  const nodes = servers.map((node, at) => ({
     pid: node.pid,
     listen: node.listen,
     sessions: sessions.filter((s) => s.nodeId === node.id && s.state === "active").length,
     version: node.version,
     uptimeSeconds: Math.max(0, Math.floor((Date.now() - node.startedAt) / 1000)),
+    loopDelay: overviews[at]?.loopDelay ?? null,
   }));
   const [first] = nodes;
   if (first === undefined) return notRunning(version);
-  const disk = await diskOf(root, servers);
+  const disk = overviews.find((overview) => overview !== undefined)?.disk ?? null;
   const active = nodes.reduce((sum, node) => sum + node.sessions, 0);
   const waiting = sessions.filter((s) => s.state === "waiting").length;
   return { running: true, ...first, sessions: active, waiting, nodes, disk };
 }
 
-/** As the first server tells it that answers. */
-async function diskOf(root: string, servers: readonly StoreNode[]): Promise<DiskInfo | null> {
-  for (const { id } of servers) {
-    const control = await reach(root, id);
-    try {
-      if (control !== undefined) return (await control.call("overview", {})).disk;
-    } catch {
-      // It may have ended meanwhile.
-    } finally {
-      control?.close();
-    }
+/** What a server tells of itself; undefined when it doesn't answer in time. */
+async function overviewOf(root: string, nodeId: string): Promise<Overview | undefined> {
+  const control = await reach(root, nodeId);
+  // Closing ends the call.
+  const patience = setTimeout(() => control?.close(), PATIENCE_MS);
+  try {
+    return await control?.call("overview", {});
+  } catch {
+    // It may have ended meanwhile.
+    return undefined;
+  } finally {
+    clearTimeout(patience);
+    control?.close();
   }
-  return null;
 }
 
 /**

@@ -5,6 +5,7 @@ import type { ListedUser } from "../store/user-page.ts";
 import { VERSION } from "../version.ts";
 import { StateFeed, StateFeeds } from "./feeds.ts";
 import type { ControlHost } from "./host.ts";
+import { LoopDelayMeter } from "./loop-delay.ts";
 import { Peers } from "./peers.ts";
 import type {
   Overview,
@@ -45,6 +46,7 @@ export class ControlService {
   };
   readonly #peers: Peers;
   readonly #samples: Samples;
+  readonly #loopDelay = new LoopDelayMeter();
   readonly #rescans = new Map<string, Rescan>();
   #closed = false;
 
@@ -83,6 +85,7 @@ export class ControlService {
   async close(): Promise<void> {
     this.#closed = true;
     this.#peers.close();
+    this.#loopDelay.close();
     await this.#samples.close();
     await Promise.all(Object.values(this.feeds).map((feed) => feed.settled()));
     await this.tail.settled();
@@ -111,6 +114,7 @@ export class ControlService {
         full: host.isDiskFull(),
       },
       memoryBytes: process.memoryUsage.rss(),
+      loopDelay: this.#loopDelay.figures,
       topUsers: top.rows,
       samples: this.#samples.all,
       events: (await store.audit.query({ limit: LAST_EVENTS })).reverse(),
