@@ -1,10 +1,11 @@
 import type { LoopDelay } from "./protocol.ts";
 
 /**
- * How often it is looked, in milliseconds. An idle process is woken each time, which takes it about a
- * thousandth of a processor; delays are seen to a millisecond, as timers come no more exactly.
+ * How often it is looked, in milliseconds. An idle process is woken each time, for some 70 µs: at 50
+ * it takes an eight hundredth of a processor, at 20 three times as much. Delays are seen to a
+ * millisecond, as timers come no more exactly.
  */
-const EVERY_MS = 20;
+const EVERY_MS = 50;
 
 /** Looks of a minute. */
 const KEPT = 60_000 / EVERY_MS;
