@@ -4,6 +4,7 @@ import { Penalties } from "./auth/penalties.ts";
 import { ControlError } from "./control/errors.ts";
 import type { ControlHost, ServerCounts } from "./control/host.ts";
 import { LocalControl } from "./control/local.ts";
+import { LoopDelayMeter } from "./control/loop-delay.ts";
 import { STOP_GRACE_MS } from "./control/methods.ts";
 import type { Control, ReloadResult } from "./control/protocol.ts";
 import { ControlService } from "./control/service.ts";
@@ -35,7 +36,13 @@ import { type Address, addressText, Listener } from "./transport/listener.ts";
 import { openHome } from "./vfs/home.ts";
 import type { UserFileSystem } from "./vfs/types.ts";
 import type { SupervisorLine } from "./workers/line.ts";
-import { NO_COUNTS, sumOfCounts } from "./workers/messages.ts";
+import {
+  inWholeMilliseconds,
+  longestDelay,
+  NO_COUNTS,
+  NO_DELAY,
+  sumOfCounts,
+} from "./workers/messages.ts";
 
 const NO_WORKERS =
   "the server has no workers that could be replaced: use `moorage restart`, or set server.workers";
@@ -101,6 +108,7 @@ class Server {
   readonly #commands: Commands;
   readonly #screens: AdminScreens;
   readonly #parts: Parts;
+  readonly #loopDelay = new LoopDelayMeter();
   #listener: Listener | undefined;
   #connections: Connections | undefined;
   #control: ControlService | undefined;
@@ -234,6 +242,7 @@ class Server {
         counts: this.#ownCounts(),
         sessions: this.sessions.count,
         transfers: this.sessions.transfers,
+        loopDelay: inWholeMilliseconds(this.#loopDelay.figures),
       }),
     );
   }
@@ -274,6 +283,8 @@ class Server {
       isDiskFull: () => this.#parts.disks.isFull,
       counts: () => this.#totalCounts(),
       memory: () => process.memoryUsage.rss() + (supervisor?.others.memory ?? 0),
+      loopDelay: () =>
+        longestDelay([this.#loopDelay.figures, supervisor?.others.loopDelay ?? NO_DELAY]),
       sessions: () => this.sessions.list(),
       kick: (id, text) => this.sessions.kick(id, text),
       endTransfer: (session, transfer) => this.sessions.endTransfer(session, transfer),
@@ -366,6 +377,7 @@ class Server {
     const settled = [this.chores.stop(), this.#watcher.stop(), this.#authenticator.settled()];
     await Promise.all(settled);
     this.#failedLogins.flush();
+    this.#loopDelay.close();
     await this.#controlSocket?.close();
     await this.#control?.close();
     supervisor?.close();

@@ -1,11 +1,42 @@
 /** Milliseconds of one turn of the event loop after which others come first. */
-const TURN_MS = 3;
+const TURN_MS = 0.5;
 
 /** Somebody of the user's who waits to go on. */
 interface Waiting {
   readonly resume: () => void;
   /** It goes on after `resume` has returned. */
   readonly isLater: boolean;
+}
+
+/** Those who began in this turn of the loop, or had more to do than a turn holds. */
+let begun = new Set<Turn>();
+let isScheduled = false;
+
+function atNextTurn(turn: Turn): void {
+  begun.add(turn);
+  if (isScheduled) return;
+  isScheduled = true;
+  setImmediate(nextTurn);
+}
+
+/**
+ * A turn of the loop is over. All users whose work goes on have one share of the next turn together,
+ * however many they are; those who did not get to it are first in the one after.
+ */
+function nextTurn(): void {
+  isScheduled = false;
+  const turns = begun;
+  begun = new Set();
+  const start = performance.now();
+  for (const turn of turns) turn.over();
+  for (const turn of turns) {
+    turns.delete(turn);
+    turn.goOn();
+    if (performance.now() - start >= TURN_MS) break;
+  }
+  const passedOver = [...turns].filter((turn) => turn.isWaitedFor);
+  for (const turn of passedOver) atNextTurn(turn);
+  begun = new Set([...passedOver, ...begun]);
 }
 
 /**
@@ -37,23 +68,19 @@ export class Turn {
     this.#waiting.delete(resume);
   }
 
-  #mayGoOn(one: Waiting): boolean {
-    if (this.#inTime() && (this.#waiting.size === 0 || this.#passingOn)) return true;
-    this.#waiting.set(one.resume, one);
-    return false;
+  /** Somebody of the user's has more to do. */
+  get isWaitedFor(): boolean {
+    return this.#waiting.size > 0;
   }
 
-  #inTime(): boolean {
-    const now = performance.now();
-    if (this.#start === undefined) {
-      this.#start = now;
-      setImmediate(this.#next);
-    }
-    return now - this.#start < TURN_MS;
-  }
-
-  #next = (): void => {
+  /** The turn of the loop is over. */
+  over(): void {
     this.#start = undefined;
+    this.#passingOn = false;
+  }
+
+  /** It is this user's turn again. */
+  goOn(): void {
     this.#passingOn = true;
     let isPassed = false;
     try {
@@ -67,5 +94,21 @@ export class Turn {
       // What goes on later has the rest of this turn.
       this.#passingOn = isPassed;
     }
-  };
+  }
+
+  #mayGoOn(one: Waiting): boolean {
+    if (this.#inTime() && (this.#waiting.size === 0 || this.#passingOn)) return true;
+    this.#waiting.set(one.resume, one);
+    atNextTurn(this);
+    return false;
+  }
+
+  #inTime(): boolean {
+    const now = performance.now();
+    if (this.#start === undefined) {
+      this.#start = now;
+      atNextTurn(this);
+    }
+    return now - this.#start < TURN_MS;
+  }
 }

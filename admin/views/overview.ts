@@ -1,4 +1,4 @@
-import type { Overview, Sample } from "../../src/control/protocol.ts";
+import type { LoopDelay, Overview, Sample } from "../../src/control/protocol.ts";
 import type { AuditRecord } from "../../src/store/types.ts";
 import { clockText } from "../../src/text/figures.ts";
 import { bar, countText, graph, niceTop, rateText, share, sizeText, spanText } from "../format.ts";
@@ -30,7 +30,7 @@ export function drawOverview(frame: Frame, model: Model): void {
 }
 
 function stateLines(overview: Overview, { now, link }: Model): Line[] {
-  const { sessions, totals, disk, stopping } = overview;
+  const { sessions, totals, disk, stopping, loopDelay } = overview;
   const state = !link.up ? "gone" : stopping ? "stopping" : "running";
   const used = share(disk.totalBytes - disk.freeBytes, disk.totalBytes) ?? 0;
   const waiting = sessions.waiting === 0 ? "" : ` (${sessions.waiting} waiting)`;
@@ -45,7 +45,12 @@ function stateLines(overview: Overview, { now, link }: Model): Line[] {
       span("Sessions "),
       span(bar(share(sessions.active, sessions.max) ?? 0, 10), { fg: "cyan" }),
       span(` ${sessions.active} of ${sessions.max}${waiting}`, { bold: true }),
-      ...pairs(["   Users", `${overview.users}`], ["Memory", sizeText(overview.memoryBytes)]),
+      ...pairs(
+        ["   Users", `${overview.users}`],
+        ["Memory", sizeText(overview.memoryBytes)],
+        // A server of an older version doesn't tell.
+        ...(loopDelay === undefined ? [] : ([["Delay", delayText(loopDelay)]] as const)),
+      ),
     ],
     [
       span("Disk     "),
@@ -57,6 +62,11 @@ function stateLines(overview: Overview, { now, link }: Model): Line[] {
       span(`, ${countText(totals.failedLogins)} failed, ${countText(totals.refusals)} refused`),
     ],
   ];
+}
+
+/** What one in a hundred moments of the last minute made people wait. */
+function delayText({ p99Ms }: LoopDelay): string {
+  return `${Math.round(p99Ms)} ms`;
 }
 
 function drawGraph(

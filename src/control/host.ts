@@ -5,6 +5,7 @@ import type { Account } from "../store/types.ts";
 import type {
   FailedLogins,
   HostKeyInfo,
+  LoopDelay,
   Penalty,
   ReloadResult,
   SettingInfo,
@@ -60,6 +61,8 @@ export interface ControlHost {
   counts(): ServerCounts;
   /** bytes of all processes of this server */
   memory(): number;
+  /** of the process that serves of this server and has the longest */
+  loopDelay(): LoopDelay;
   sessions(): Promise<readonly LiveSession[]>;
   /** False when the session is not in this process. */
   kick(id: number, text: string): boolean;

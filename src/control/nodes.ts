@@ -4,9 +4,11 @@ import type { StoreNode } from "../store/nodes.ts";
 import type { Store } from "../store/store.ts";
 import { connectNode } from "./client.ts";
 import { ControlError } from "./errors.ts";
-import type { Control, DiskInfo } from "./protocol.ts";
+import type { Control, DiskInfo, LoopDelay, Overview } from "./protocol.ts";
 
 const POLL_MS = 50;
+/** What a server may take to tell of itself. */
+const PATIENCE_MS = 5_000;
 
 /** A process that serves, as `status --json` prints it. */
 export interface WorkerStatus {
@@ -23,6 +25,8 @@ export interface NodeStatus {
   readonly sessions: number;
   readonly version: string;
   readonly uptimeSeconds: number;
+  /** null: it can't be asked, or is of a version that doesn't tell */
+  readonly loopDelay: LoopDelay | null;
 }
 
 /** The instance as `status --json` prints it; the single values are those of the oldest server. */
@@ -36,6 +40,7 @@ export interface InstanceStatus {
   readonly waiting: number;
   readonly version: string;
   readonly uptimeSeconds: number | null;
+  readonly loopDelay: LoopDelay | null;
   /** servers; each may have several workers */
   readonly nodes: readonly NodeStatus[];
   /** the processes that serve: of all servers */
@@ -54,6 +59,7 @@ export function notRunning(version: string): InstanceStatus {
     waiting: 0,
     version,
     uptimeSeconds: null,
+    loopDelay: null,
     nodes: [],
     workers: [],
     disk: null,
@@ -68,18 +74,20 @@ export async function instanceStatus(
 ): Promise<InstanceStatus> {
   const sessions = await store.sessions.list();
   const { servers, workersOf } = await runningNodes(store);
+  const overviews = await Promise.all(servers.map(({ id }) => overviewOf(root, id)));
   const active = (node: StoreNode) =>
     sessions.filter((s) => s.nodeId === node.id && s.state === "active").length;
-  const nodes = servers.map((node) => ({
+  const nodes = servers.map((node, at) => ({
     pid: node.pid,
     listen: node.listen,
     sessions: sum(workersOf(node).map(active)),
     version: node.version,
     uptimeSeconds: Math.max(0, Math.floor((Date.now() - node.startedAt) / 1000)),
+    loopDelay: overviews[at]?.loopDelay ?? null,
   }));
   const [first] = nodes;
   if (first === undefined) return notRunning(version);
-  const disk = await diskOf(root, servers);
+  const disk = overviews.find((overview) => overview !== undefined)?.disk ?? null;
   const waiting = sessions.filter((s) => s.state === "waiting").length;
   return {
     running: true,
@@ -96,19 +104,20 @@ export async function instanceStatus(
   };
 }
 
-/** As the first server tells it that answers. */
-async function diskOf(root: string, servers: readonly StoreNode[]): Promise<DiskInfo | null> {
-  for (const { id } of servers) {
-    const control = await reach(root, id);
-    try {
-      if (control !== undefined) return (await control.call("overview", {})).disk;
-    } catch {
-      // It may have ended meanwhile.
-    } finally {
-      control?.close();
-    }
+/** What a server tells of itself; undefined when it doesn't answer in time. */
+async function overviewOf(root: string, nodeId: string): Promise<Overview | undefined> {
+  const control = await reach(root, nodeId);
+  // Closing ends the call.
+  const patience = setTimeout(() => control?.close(), PATIENCE_MS);
+  try {
+    return await control?.call("overview", {});
+  } catch {
+    // It may have ended meanwhile.
+    return undefined;
+  } finally {
+    clearTimeout(patience);
+    control?.close();
   }
-  return null;
 }
 
 /**

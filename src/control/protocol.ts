@@ -94,6 +94,17 @@ export interface DiskInfo {
   readonly full: boolean;
 }
 
+/**
+ * What people waited for the event loop within the last minute, in milliseconds; of several workers
+ * the longest.
+ */
+export interface LoopDelay {
+  /** half of the time no more than that */
+  readonly p50Ms: number;
+  readonly p99Ms: number;
+  readonly maxMs: number;
+}
+
 /** Of the process that was asked, but for `sessions` and `users`: those of all processes. */
 export interface Overview {
   readonly version: string;
@@ -114,6 +125,7 @@ export interface Overview {
   };
   readonly disk: DiskInfo;
   readonly memoryBytes: number;
+  readonly loopDelay: LoopDelay;
   readonly topUsers: readonly UserInfo[];
   /** oldest first */
   readonly samples: readonly Sample[];

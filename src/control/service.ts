@@ -111,6 +111,7 @@ export class ControlService {
         full: host.isDiskFull(),
       },
       memoryBytes: host.memory(),
+      loopDelay: host.loopDelay(),
       topUsers: top.rows,
       samples: this.#samples.all,
       events: (await store.audit.query({ limit: LAST_EVENTS })).reverse(),

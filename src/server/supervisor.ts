@@ -4,7 +4,7 @@ import { ControlError } from "../control/errors.ts";
 import type { ControlHost, ServerCounts } from "../control/host.ts";
 import { LocalControl } from "../control/local.ts";
 import { STOP_GRACE_MS } from "../control/methods.ts";
-import type { Control, ReloadResult } from "../control/protocol.ts";
+import type { Control, LoopDelay, ReloadResult } from "../control/protocol.ts";
 import { ControlService } from "../control/service.ts";
 import { ControlSocket } from "../control/socket.ts";
 import { errorName } from "../errors.ts";
@@ -19,7 +19,7 @@ import type { HostKey } from "../transport/host-keys.ts";
 import { type Address, addressText, Listener } from "../transport/listener.ts";
 import { Crew, type CrewHandlers } from "../workers/crew.ts";
 import { Handover } from "../workers/handover.ts";
-import { NO_COUNTS, type ServerFacts, sumOfCounts } from "../workers/messages.ts";
+import { longestDelay, NO_COUNTS, type ServerFacts, sumOfCounts } from "../workers/messages.ts";
 import { type WorkerEnd, WorkerProcess, type WorkerProgram } from "../workers/worker-process.ts";
 import { Chores } from "./chores.ts";
 import { lookAfter, prune, settleIn } from "./housekeeping.ts";
@@ -202,6 +202,7 @@ class Supervisor {
       isDiskFull: () => this.#parts.disks.isFull,
       counts: () => this.#counts(),
       memory: () => this.#memory(),
+      loopDelay: () => this.#loopDelay(),
       sessions: async () => [],
       kick: () => false,
       endTransfer: () => false,
@@ -237,10 +238,15 @@ class Supervisor {
     );
   }
 
+  #loopDelay(): LoopDelay {
+    return longestDelay(this.#crew.all.map(({ report }) => report.loopDelay));
+  }
+
   /** So that a screen over SSH, which is in a worker, shows the figures of the whole server. */
   #tellOthers(): void {
     const all = this.#counts();
-    const told = JSON.stringify(all);
+    const loopDelay = this.#loopDelay();
+    const told = JSON.stringify([all, loopDelay]);
     if (told === this.#told) return;
     this.#told = told;
     const memory = this.#memory();
@@ -248,7 +254,7 @@ class Supervisor {
       const counts = minus(all, worker.report.counts);
       worker.send({
         kind: "others",
-        others: { counts, memory: memory - residentBytes(worker.pid) },
+        others: { counts, memory: memory - residentBytes(worker.pid), loopDelay },
       });
     }
   }

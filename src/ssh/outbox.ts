@@ -1,5 +1,6 @@
 import type { Socket } from "node:net";
 import type { SessionMemory } from "../memory/budget.ts";
+import { type BulkLine, type Mover, sendingLine } from "./bulk-line.ts";
 import { LoopShare } from "./loop-share.ts";
 import { freePacket } from "./packet-memory.ts";
 
@@ -27,17 +28,21 @@ interface Batch {
 }
 
 /**
- * The way out of one connection. What is written during one turn of the event loop leaves in one
- * system call; the socket is never corked beyond the turn.
+ * The way out of one connection. What is written at once leaves in one system call. Of a connection
+ * that moves little that is what one callback of the event loop and all its promises have written:
+ * an answer doesn't wait for those who come later in the turn. Bulk is written at the end of turns,
+ * in a line with that of others; the socket is never corked beyond the turn.
  */
-export class Outbox {
+export class Outbox implements Mover {
   /** called when the kernel has taken what was written in some turn */
   onWritten: () => void = () => {};
   readonly #socket: Socket;
   readonly #senders = new Set<Sender>();
   readonly #ready = new Set<Sender>();
   readonly #share: LoopShare;
-  #scheduled = false;
+  readonly #line: BulkLine;
+  /** it is about to leave, before the loop goes on */
+  #isLeaving = false;
   #corked = false;
   #bytes = 0;
   #wroteAt = 0;
@@ -49,8 +54,9 @@ export class Outbox {
   #memory: SessionMemory | undefined;
 
   /** Takes over `socket.write`, which ssh2 calls for every packet. */
-  constructor(socket: Socket, share = new LoopShare()) {
+  constructor(socket: Socket, share = new LoopShare(), line = sendingLine) {
     this.#share = share;
+    this.#line = line;
     this.#socket = socket;
     const write = socket.write.bind(socket) as (data: Buffer, done?: () => void) => boolean;
     socket.write = (data: Buffer | string | Uint8Array): boolean => {
@@ -72,6 +78,7 @@ export class Outbox {
     };
     // The system looks at nothing of it any more.
     socket.once("close", () => {
+      this.#line.leave(this);
       for (const batch of this.#batches) this.#settle(batch);
     });
   }
@@ -115,7 +122,7 @@ export class Outbox {
     this.#ready.delete(sender);
   }
 
-  /** Calls `sender.flush` at the end of this turn. */
+  /** Calls `sender.flush` when what is being done is done, or when it is the turn of this bulk. */
   ready(sender: Sender): void {
     this.#ready.add(sender);
     this.#schedule();
@@ -126,35 +133,54 @@ export class Outbox {
     for (const sender of this.#senders) this.ready(sender);
   }
 
-  #schedule(): void {
-    if (this.#scheduled) return;
-    this.#scheduled = true;
-    setImmediate(() => this.#turn());
+  quantum(): number {
+    return this.#share.quantum();
   }
 
-  #turn(): void {
-    const quantum = this.#share.quantum();
+  move(most: number): number {
+    // What is left joins the line below: nothing sends more in this turn.
+    this.#isLeaving = true;
     let sent = 0;
     try {
       for (const sender of this.#ready) {
-        if (sent >= quantum) break;
+        if (sent >= most) break;
         this.#ready.delete(sender);
-        sent += sender.flush(quantum - sent);
+        sent += sender.flush(most - sent);
       }
     } catch (error) {
       // A timer's exception would end the process; this ends the connection.
       this.#socket.destroy(error as Error);
     } finally {
-      this.#scheduled = false;
-      if (this.#corked) {
-        this.#corked = false;
-        this.#socket.uncork();
-      }
+      this.#isLeaving = false;
+      this.pass();
       // Before the login nobody makes the pieces of others small.
       if (this.#memory !== undefined) this.#share.moved(sent);
-      if (this.#ready.size > 0 && !this.#socket.destroyed) this.#schedule();
+      if (this.#ready.size > 0 && !this.#socket.destroyed) this.#line.join(this);
     }
+    return sent;
   }
+
+  /** What is written already leaves. */
+  pass(): void {
+    if (!this.#corked) return;
+    this.#corked = false;
+    this.#socket.uncork();
+  }
+
+  #schedule(): void {
+    if (this.#isLeaving || this.#line.has(this)) return;
+    if (!this.#share.isLight()) {
+      this.#line.join(this);
+      return;
+    }
+    this.#isLeaving = true;
+    // Ticks come before promises go on, but one asked for by a promise comes when none can go on.
+    queueMicrotask(() => process.nextTick(this.#leave));
+  }
+
+  #leave = (): void => {
+    this.move(this.quantum());
+  };
 
   #count(bytes: number): void {
     this.#batch.packets += 1;

@@ -18,6 +18,7 @@ import { hasSentKeys, type Protocol, protocolOf } from "../ssh/internals.ts";
 import { LoopShare } from "../ssh/loop-share.ts";
 import { Messages } from "../ssh/messages.ts";
 import { Outbox } from "../ssh/outbox.ts";
+import { Reading } from "../ssh/reading.ts";
 import { Rekeying } from "../ssh/rekeying.ts";
 import { DisconnectReason, sendBanner, sendDisconnect } from "../ssh/send.ts";
 import { Authentication } from "./authentication.ts";
@@ -52,9 +53,6 @@ const KEYS_MS = 30_000;
 const NOT_STARTED = "The session could not be started: try again later";
 const NO_FILES = "Your files can't be reached now: the server's log tells its administrator why";
 
-/** What Node.js reads from a socket at once, at most. */
-const FULL_READ = 64 * 1024;
-
 /** Detects a peer that vanished while it waits or logs in; afterwards SSH's own keepalive does. */
 const TCP_KEEPALIVE_MS = 30_000;
 
@@ -73,8 +71,7 @@ export interface ConnectionServices {
 export class SshConnection implements Peer, ChannelsOwner, Stranger {
   readonly outbox: Outbox;
   readonly #share = new LoopShare();
-  /** bytes read in this turn of the event loop */
-  #readInTurn = 0;
+  readonly #reading: Reading;
   readonly remote: string;
   client = "";
   readonly #address: string | undefined;
@@ -121,6 +118,7 @@ export class SshConnection implements Peer, ChannelsOwner, Stranger {
     this.remote = formatRemote(from.address, from.port);
     this.#log = services.log;
     this.outbox = new Outbox(socket, this.#share);
+    this.#reading = new Reading(socket, this.#share, () => this.#isUnread());
     socket.setNoDelay(true);
     socket.setKeepAlive(true, TCP_KEEPALIVE_MS);
     const { loginGrace } = services.config.limits;
@@ -129,7 +127,7 @@ export class SshConnection implements Peer, ChannelsOwner, Stranger {
     socket.on("end", () => this.#finish());
     socket.on("close", () => this.#closed());
     // Not at "drain", which comes only where many bytes waited: it may have been many packets.
-    this.outbox.onWritten = () => this.#readOn();
+    this.outbox.onWritten = () => this.#reading.goOn();
     interceptInput(socket, (chunk, pass) => this.#input(chunk, pass));
   }
 
@@ -308,25 +306,7 @@ export class SshConnection implements Peer, ChannelsOwner, Stranger {
     this.#awaitLogin();
     this.#rekeying?.moved();
     if (this.#channels !== undefined) this.#share.moved(chunk.length);
-    if (this.#hadItsTurn(chunk.length) || this.#isUnread()) this.#socket.pause();
-  }
-
-  /** The system gives up to 32 pieces of one connection in a row, as long as they are full. */
-  #hadItsTurn(bytes: number): boolean {
-    if (bytes < FULL_READ) return false;
-    if (this.#readInTurn === 0) setImmediate(this.#nextTurn);
-    this.#readInTurn += bytes;
-    return this.#readInTurn >= this.#share.quantum();
-  }
-
-  #nextTurn = (): void => {
-    this.#readInTurn = 0;
-    this.#readOn();
-  };
-
-  /** Not before the next turn, and not before the client reads its answers. */
-  #readOn(): void {
-    if (this.#readInTurn === 0 && !this.#isUnread()) this.#resume();
+    this.#reading.received(chunk.length);
   }
 
   /** The keys are agreed on: from the connection's begin a login may take its time. */

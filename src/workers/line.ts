@@ -4,6 +4,7 @@ import type { Stranger, StrangersPlace } from "../transport/strangers.ts";
 import {
   type FromWorker,
   NO_COUNTS,
+  NO_DELAY,
   type Others,
   type Report,
   type ServerFacts,
@@ -33,7 +34,7 @@ export class SupervisorLine {
   /** called when it does, once or more often */
   onStop: (graceMs: number) => void = () => {};
   /** what the other processes of the server moved and hold */
-  others: Others = { counts: NO_COUNTS, memory: 0 };
+  others: Others = { counts: NO_COUNTS, memory: 0, loopDelay: NO_DELAY };
   readonly #strangers = new Map<number, Stranger>();
   readonly #asking = new Map<number, (room: boolean) => void>();
   #receive: Receive | undefined;

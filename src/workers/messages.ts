@@ -1,4 +1,5 @@
 import type { ServerCounts } from "../control/host.ts";
+import type { LoopDelay } from "../control/protocol.ts";
 import type { Address } from "../transport/listener.ts";
 
 /** Changes with the messages: a supervisor outlives the program that started it. */
@@ -21,6 +22,7 @@ export interface Others {
   readonly counts: ServerCounts;
   /** bytes */
   readonly memory: number;
+  readonly loopDelay: LoopDelay;
 }
 
 /** What a worker tells of itself. */
@@ -30,6 +32,8 @@ export interface Report {
   readonly sessions: number;
   /** files that clients have open */
   readonly transfers: number;
+  /** in whole milliseconds: a finer figure is never twice the same */
+  readonly loopDelay: LoopDelay;
 }
 
 /** What a supervisor tells a worker. `id` is a connection's number. */
@@ -65,6 +69,18 @@ export type FromWorker =
   | { readonly kind: "leaving" }
   /** an administrator who is connected to this worker stops the server */
   | { readonly kind: "stop"; readonly graceMs: number };
+
+export const NO_DELAY: LoopDelay = { p50Ms: 0, p99Ms: 0, maxMs: 0 };
+
+export function inWholeMilliseconds({ p50Ms, p99Ms, maxMs }: LoopDelay): LoopDelay {
+  return { p50Ms: Math.round(p50Ms), p99Ms: Math.round(p99Ms), maxMs: Math.round(maxMs) };
+}
+
+/** The longest of each figure. */
+export function longestDelay(all: readonly LoopDelay[]): LoopDelay {
+  const longest = (figure: keyof LoopDelay) => Math.max(0, ...all.map((one) => one[figure]));
+  return { p50Ms: longest("p50Ms"), p99Ms: longest("p99Ms"), maxMs: longest("maxMs") };
+}
 
 export const NO_COUNTS: ServerCounts = {
   bytesIn: 0,

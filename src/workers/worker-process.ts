@@ -3,6 +3,7 @@ import type { Socket } from "node:net";
 import {
   type FromWorker,
   NO_COUNTS,
+  NO_DELAY,
   type Report,
   type ServerFacts,
   type ToWorker,
@@ -49,7 +50,12 @@ export class WorkerProcess {
   /** milliseconds of a clock that doesn't go back */
   readonly startedAt = performance.now();
   #connections = 0;
-  #report: Report = { counts: NO_COUNTS, sessions: 0, transfers: 0 };
+  #report: Report = {
+    counts: NO_COUNTS,
+    sessions: 0,
+    transfers: 0,
+    loopDelay: NO_DELAY,
+  };
   #isReady = false;
   #isLeaving = false;
   #reason: string | undefined;

@@ -215,6 +215,13 @@ describe("serve", () => {
   });
 });
 
+/** What each process tells of its event loop. */
+const LOOP_DELAY = {
+  p50Ms: expect.any(Number),
+  p99Ms: expect.any(Number),
+  maxMs: expect.any(Number),
+};
+
 describe("status and stop", () => {
   test("of an instance with two servers", async () => {
     const first = await serve();
@@ -228,9 +235,15 @@ describe("status and stop", () => {
       sessions: 0,
       version: expect.stringMatching(/^\d+\./),
       uptimeSeconds: expect.any(Number),
-      nodes: [{ pid: first.child.pid }, { pid: second.child.pid }],
+      loopDelay: LOOP_DELAY,
+      nodes: [
+        { pid: first.child.pid, loopDelay: LOOP_DELAY },
+        { pid: second.child.pid, loopDelay: LOOP_DELAY },
+      ],
     });
-    expect((await moorage(["status"])).out).toContain(`127.0.0.1:${second.port}`);
+    const text = (await moorage(["status"])).out;
+    expect(text).toMatch(/ DELAY {2}VERSION/);
+    expect(text).toMatch(new RegExp(`127\\.0\\.0\\.1:${second.port} .* \\d+ ms `));
     expect(await moorage(["stop"])).toMatchObject({ code: 0, err: "" });
     expect(await Promise.all([first.exited, second.exited])).toEqual([0, 0]);
     expect(await moorage(["status"])).toMatchObject({ code: 3, err: "" });

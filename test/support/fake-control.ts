@@ -208,6 +208,7 @@ export class FakeControl implements Control {
         full: this.diskIsFull,
       },
       memoryBytes: 95_000_000,
+      loopDelay: { p50Ms: 0.4, p99Ms: 2.6, maxMs: 31 },
       topUsers: all.slice(0, 10),
       samples: this.#samples,
       events: this.records.slice(-20),

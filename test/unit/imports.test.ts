@@ -29,7 +29,14 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   ssh: ["memory"],
   session: ["config/types", "digests/types", "memory", "sftp/session", "shell", "store", "vfs"],
   transport: ["auth", "config/types", "memory", "session", "ssh", "store/types", "vfs/path"],
-  workers: ["config/types", "control/host", "digests/threads", "memory/limit", "transport"],
+  workers: [
+    "config/types",
+    "control/host",
+    "control/protocol",
+    "digests/threads",
+    "memory/limit",
+    "transport",
+  ],
   control: ["auth", "config", "quota", "session/audited-file", "store", "vfs/homes"],
   screens: [
     "control/errors",

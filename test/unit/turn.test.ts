@@ -1,9 +1,13 @@
-import { expect, test } from "vitest";
+import { setImmediate as nextTurn } from "node:timers/promises";
+import { beforeEach, expect, test } from "vitest";
 import { Turn } from "../../src/turn.ts";
+
+// What a test before has begun is over.
+beforeEach(() => nextTurn());
 
 /** Keeps the thread longer than a turn may last. */
 function work(): void {
-  for (const start = performance.now(); performance.now() - start < 4; );
+  for (const start = performance.now(); performance.now() - start < 1; );
 }
 
 test("channels of one user take turns, however much each has to do", async () => {
@@ -113,4 +117,30 @@ test("one that is forgotten is not called any more", async () => {
   turn.forget(resume);
   await new Promise((resolve) => setImmediate(() => setImmediate(resolve)));
   expect(calls).toEqual([]);
+});
+
+test("users whose work goes on share a turn of the loop, however many they are", async () => {
+  const perTurn: string[] = [];
+  let served = "";
+  const begin = (name: string, steps: number): void => {
+    const turn = new Turn();
+    let left = steps;
+    const pump = (): void => {
+      while (left > 0 && turn.mayGoOn(pump)) {
+        work();
+        served += name;
+        left -= 1;
+      }
+    };
+    pump();
+  };
+  for (const name of ["a", "b", "c"]) begin(name, 3);
+  // Each begins at once: it can't be known yet who has much to do.
+  expect(served).toBe("abc");
+  for (let turn = 0; turn < 7; turn += 1) {
+    served = "";
+    await nextTurn();
+    perTurn.push(served);
+  }
+  expect(perTurn).toEqual(["a", "b", "c", "a", "b", "c", ""]);
 });

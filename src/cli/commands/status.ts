@@ -64,6 +64,7 @@ function statusText({ io, root }: CommandContext, found: InstanceStatus): string
     { title: "LISTENS ON" },
     { title: "SESSIONS", right: true },
     { title: "UP", right: true },
+    { title: "DELAY", right: true },
     { title: "VERSION" },
   ];
   const rows = found.nodes.map((node) => [
@@ -71,6 +72,7 @@ function statusText({ io, root }: CommandContext, found: InstanceStatus): string
     node.listen || "(starting)",
     `${node.sessions}`,
     uptimeText(node.uptimeSeconds),
+    node.loopDelay === null ? "" : `${Math.round(node.loopDelay.p99Ms)} ms`,
     node.version,
   ]);
   const waiting = found.waiting > 0 ? `${found.waiting} logins wait for a free place.\n` : "";

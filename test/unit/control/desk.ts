@@ -90,6 +90,7 @@ export class ControlDesk {
       listen: "127.0.0.1:2222",
       pid: process.pid,
       memory: () => 1,
+      loopDelay: () => ({ p50Ms: 0, p99Ms: 1, maxMs: 2 }),
       startedAt: 1,
       hostKeys: [{ algorithm: "ssh-ed25519", sha256: "SHA256:x" }],
       penalties: {

@@ -1,10 +1,13 @@
 import { once } from "node:events";
-import { connect, createServer, type Socket } from "node:net";
+import { connect, createServer, Socket } from "node:net";
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { plentyOfMemory } from "../../../src/memory/budget.ts";
+import { BulkLine } from "../../../src/ssh/bulk-line.ts";
 import type { LoopShare } from "../../../src/ssh/loop-share.ts";
 import { Outbox, type Sender } from "../../../src/ssh/outbox.ts";
+
+const QUANTUM = 1024;
 
 let ours: Socket;
 let theirs: Socket;
@@ -57,7 +60,97 @@ async function until(done: () => boolean): Promise<void> {
   expect(done()).toBe(true);
 }
 
+/** A connection that moves little, or much. */
+function shareOf(light: boolean, moved: number[] = []): LoopShare {
+  const share = {
+    quantum: () => QUANTUM,
+    isLight: () => light,
+    moved: (bytes: number) => void moved.push(bytes),
+  };
+  return share as unknown as LoopShare;
+}
+
+/** When the callback and all promises that can go on are done: before any other event. */
+function callbackOver(): Promise<void> {
+  const later = (hops: number, done: () => void): void => {
+    if (hops === 0) process.nextTick(done);
+    else queueMicrotask(() => later(hops - 1, done));
+  };
+  return new Promise((resolve) => later(20, resolve));
+}
+
 describe("Outbox", () => {
+  test("light: an answer leaves before the next event, in one write with all of its callback", async () => {
+    const events: string[] = [];
+    ours.destroy();
+    const socket = new Socket();
+    const outbox = new Outbox(socket, shareOf(true));
+    socket.uncork = () => void events.push("written");
+    const sender = new Recorder();
+    sender.onFlush = () => void events.push("flushed");
+    outbox.add(sender);
+    setImmediate(() => events.push("next event"));
+    // A window adjust at once, then answers after promises.
+    socket.write(Buffer.from("adjust"));
+    for (let i = 0; i < 3; i += 1) await Promise.resolve();
+    outbox.ready(sender);
+    for (let i = 0; i < 3; i += 1) await Promise.resolve();
+    socket.write(Buffer.from("more"));
+    await nextTurn();
+    expect(events).toEqual(["flushed", "written", "next event"]);
+    socket.destroy();
+  });
+
+  test("light: more than a quantum stands in the line with the bulk", async () => {
+    const line = new BulkLine();
+    const outbox = new Outbox(ours, shareOf(true), line);
+    const sender = new Recorder();
+    sender.sends = QUANTUM;
+    sender.onFlush = () => {
+      if (sender.flushes < 3) outbox.ready(sender);
+    };
+    outbox.ready(sender);
+    await callbackOver();
+    expect(sender.flushes).toBe(1);
+    expect(line.has(outbox)).toBe(true);
+    await nextTurn();
+    expect(sender.flushes).toBe(2);
+  });
+
+  test("bulk of all connections is one quantum a turn; what else they wrote doesn't wait", async () => {
+    const line = new BulkLine();
+    const uncorked: number[] = [];
+    const all = [0, 1, 2].map((at) => {
+      const socket = new Socket();
+      const outbox = new Outbox(socket, shareOf(false), line);
+      const sender = new Recorder();
+      sender.sends = QUANTUM;
+      socket.uncork = () => void uncorked.push(at);
+      socket.write(Buffer.from("adjust"));
+      outbox.ready(sender);
+      return { socket, sender };
+    });
+    const flushes = (): number[] => all.map(({ sender }) => sender.flushes);
+    await callbackOver();
+    expect(flushes()).toEqual([0, 0, 0]);
+    await nextTurn();
+    expect(flushes()).toEqual([1, 0, 0]);
+    expect(uncorked).toEqual([0, 1, 2]);
+    await nextTurn();
+    await nextTurn();
+    expect(flushes()).toEqual([1, 1, 1]);
+    for (const { socket } of all) socket.destroy();
+  });
+
+  test("one whose socket is gone leaves the line", async () => {
+    const line = new BulkLine();
+    const outbox = new Outbox(ours, shareOf(false), line);
+    outbox.ready(new Recorder());
+    expect(line.has(outbox)).toBe(true);
+    ours.emit("close");
+    expect(line.has(outbox)).toBe(false);
+  });
+
   test("holds the writes of one turn back and never beyond it", async () => {
     ours.write(Buffer.from("a"));
     ours.write(Buffer.from("b"));
@@ -102,7 +195,7 @@ describe("Outbox", () => {
     for (const sender of [first, second]) outbox.add(sender);
     outbox.ready(first);
     outbox.ready(second);
-    await nextTurn();
+    await callbackOver();
     expect([first.flushes, second.flushes]).toEqual([1, 0]);
     await nextTurn();
     // The one that sent before stands behind the other now.
@@ -113,8 +206,7 @@ describe("Outbox", () => {
 
   test("attack: who has not logged in makes nobody's pieces small", async () => {
     const moved: number[] = [];
-    const share = { quantum: () => 1024, moved: (bytes: number) => void moved.push(bytes) };
-    const stranger = new Outbox(ours, share as unknown as LoopShare);
+    const stranger = new Outbox(ours, shareOf(true, moved));
     const sender = new Recorder();
     sender.sends = 100;
     stranger.add(sender);
