@@ -6,6 +6,7 @@ import type { Client, FileEntry, SFTPWrapper, Stats } from "ssh2";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
 import type { Connection } from "../../src/store/database.ts";
 import { Driver as Database } from "../../src/store/database-driver.ts";
+import type { Account } from "../../src/store/types.ts";
 import { startTestServer, type TestServer } from "../support/server.ts";
 import { login } from "../support/ssh-client.ts";
 
@@ -99,8 +100,15 @@ test("a login waits for the database, and is let in when it is free", async () =
   await coming;
 });
 
+/** A home that the server does not hold: each change is a transaction. */
+async function shareHome(name: string): Promise<void> {
+  const { id } = (await server.store.users.byName(name)) as Account;
+  await server.store.leases.share(id);
+}
+
 test("what waits too long is refused in clear words, and the session goes on", async () => {
   const sftp = await connect("bob");
+  await shareHome("bob");
   lock();
   await expect(writeFile(sftp, "late", "x")).rejects.toThrow("The server's database is busy");
   unlock();
