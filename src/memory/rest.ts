@@ -88,8 +88,8 @@ export function unaccounted(
 
 let gc: (() => void) | undefined;
 
-/** Collects all garbage. The only door to V8's collector that needs no flag of the command line. */
-export function collect(): void {
+/** The only door to V8's collector that needs no flag of the command line. */
+function collect(): void {
   if (gc === undefined) {
     setFlagsFromString("--expose-gc");
     gc = runInNewContext("gc") as () => void;

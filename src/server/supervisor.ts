@@ -8,7 +8,6 @@ import type { Control, LoopDelay, ReloadResult } from "../control/protocol.ts";
 import { ControlService } from "../control/service.ts";
 import { ControlSocket } from "../control/socket.ts";
 import { errorName } from "../errors.ts";
-import { collect } from "../memory/rest.ts";
 import { residentBytes } from "../processes.ts";
 import { recover } from "../quota/recover.ts";
 import { rescan } from "../quota/rescan.ts";
@@ -159,8 +158,6 @@ class Supervisor {
       // Before those of the workers: the oldest socket is the one that is asked.
       await this.#openControl(listen);
       await this.#crew.start();
-      // It allocates little from here on: V8 would never look at what the start has left.
-      collect();
       this.#telling = setInterval(() => this.#tellOthers(), TELL_MS);
       store.audit.record({ kind: "server-start", detail: listen });
       return address;
