@@ -126,6 +126,11 @@ describe("placement", () => {
     expect(all).toMatchObject([{ pid, sessions: 4 }]);
     expect(workers.map((worker) => worker.sessions)).toEqual([2, 2]);
     for (const { rssBytes } of workers) expect(rssBytes).toBeGreaterThan(10 * MIB);
+    const { stdout } = await moorage(instance.root, "status");
+    const [first, second] = workers.map(
+      (worker) => `${worker.pid} \\(2 sessions, \\d+(\\.\\d)? MB\\)`,
+    );
+    expect(stdout).toMatch(new RegExp(`^Workers: ${first}, ${second}$`, "m"));
   });
 
   test("a session knows its client's address, and what was sent before it had a worker is read", async () => {

@@ -76,7 +76,18 @@ function statusText({ io, root }: CommandContext, found: InstanceStatus): string
     node.version,
   ]);
   const waiting = found.waiting > 0 ? `${found.waiting} logins wait for a free place.\n` : "";
-  return `${paint(io, "green", "Running.")}\n${table(io, columns, rows)}${waiting}${diskText(io, found)}`;
+  const texts = [waiting, workersText(found), diskText(io, found)].join("");
+  return `${paint(io, "green", "Running.")}\n${table(io, columns, rows)}${texts}`;
+}
+
+/** Nothing where a server is one process. */
+function workersText({ nodes, workers }: InstanceStatus): string {
+  if (workers.length <= nodes.length) return "";
+  const each = workers.map(
+    ({ pid, sessions, rssBytes }) =>
+      `${pid} (${sessions} ${sessions === 1 ? "session" : "sessions"}, ${roundSize(rssBytes)})`,
+  );
+  return `Workers: ${each.join(", ")}\n`;
 }
 
 function diskText(io: Io, { disk }: InstanceStatus): string {
