@@ -83,9 +83,10 @@ export class Ledger implements Books {
 
   async #onShared<T>(userId: number, act: (books: HomeBooks) => Promise<T>): Promise<T> {
     for (;;) {
-      const books = this.#holding?.get(userId) ?? (await this.#holding?.take(userId));
+      if (this.#holding?.get(userId) === undefined) await this.#holding?.take(userId);
       try {
-        return await act(books ?? this.#store);
+        // Asked again: since it was taken it may have been given up.
+        return await act(this.#holding?.get(userId) ?? this.#store);
       } catch (thrown) {
         if (!(thrown instanceof HeldHomeError)) throw thrown;
         if (this.#holding?.get(userId) === undefined) await this.#leases.share(userId);
