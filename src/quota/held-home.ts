@@ -110,8 +110,10 @@ export class HeldHome implements HomeBooks {
     ahead: number,
     perform: () => Inspected | undefined,
     inside?: string,
+    vacant?: () => void,
   ): Promise<{ readonly opened: OpenedRow | undefined } | undefined> {
     if (this.#book.isFull) return undefined;
+    vacant?.();
     const name = path.toString("latin1");
     const intent: IntentEvent = { kind: "create", path: name, inside, file: ahead > 0 };
     const made = this.#carryOut(intent, perform);

@@ -118,24 +118,32 @@ export class Ledger implements Books {
   }
 
   /** Counts and makes a file, journaled as open. */
-  async createFile(
-    userId: number,
-    { path, inside }: Entry,
-    perform: () => Inspected,
-  ): Promise<Reservation> {
-    const [name, ahead] = [toBuffer(path), AHEAD_AT_CREATION];
-    const create = (books: HomeBooks) => books.create(userId, name, ahead, perform, inside);
-    const made = await this.#on(userId, create);
+  async createFile(userId: number, entry: Entry, perform: () => Inspected): Promise<Reservation> {
+    const made = await this.#create(userId, entry, AHEAD_AT_CREATION, perform);
     if (made?.opened === undefined) throw await this.#tooManyFiles(userId);
     return this.#hold(userId, made.opened);
   }
 
   /** Counts and makes a directory or link. */
-  async createEntry(userId: number, { path, inside }: Entry, perform: () => void): Promise<void> {
-    const make = (): undefined => void perform();
-    const name = toBuffer(path);
-    const made = await this.#on(userId, (books) => books.create(userId, name, 0, make, inside));
+  async createEntry(userId: number, entry: Entry, perform: () => void): Promise<void> {
+    const made = await this.#create(userId, entry, 0, () => void perform());
     if (made === undefined) throw await this.#tooManyFiles(userId);
+  }
+
+  #create(
+    userId: number,
+    entry: Entry,
+    ahead: number,
+    perform: () => Inspected | undefined,
+  ): ReturnType<HomeBooks["create"]> {
+    const { path, inside } = entry;
+    const name = toBuffer(path);
+    // Asked before anything is written down: after a kill, what stands there is taken for made.
+    const vacant = (): void => {
+      if (entry.current() !== undefined) throw new FsError("EEXIST");
+    };
+    const create = (books: HomeBooks) => books.create(userId, name, ahead, perform, inside, vacant);
+    return this.#on(userId, create);
   }
 
   /** @param inspect what is removed: its inode, and the bytes that frees if no other name is left */

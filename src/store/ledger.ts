@@ -110,6 +110,7 @@ export class LedgerStore {
   /**
    * Makes a directory entry, and counts it. When `perform` returns a file it is journaled as open
    * and, far from the limit, charged `ahead` bytes at once. Rejects with whatever `perform` throws.
+   * @param vacant throws when something stands there already
    * @returns undefined when the user's limit of entries is reached
    */
   async create(
@@ -118,12 +119,14 @@ export class LedgerStore {
     ahead: number,
     perform: () => Inspected | undefined,
     inside?: string,
+    vacant?: () => void,
   ): Promise<{ readonly opened: OpenedRow | undefined } | undefined> {
     const making = new Deed(perform);
     return this.#changing(userId, making, () => {
       const usage = this.#rows.usage(userId);
       const full = usage.quotaFiles !== null && usage.usedFiles >= usage.quotaFiles;
       if (full && !making.isDone) return undefined;
+      if (!making.isDone) vacant?.();
       const made = this.#intents.carryOut(
         { kind: "create", userId, path, inside } as const,
         making,

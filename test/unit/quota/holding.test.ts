@@ -1,7 +1,11 @@
 import { afterEach, beforeEach, expect, test } from "vitest";
+import { openDatabase } from "../../../src/store/database.ts";
 import type { Account } from "../../../src/store/types.ts";
 import { fromText } from "../../../src/vfs/path.ts";
-import { onDisk, TestInstance } from "../../support/instance.ts";
+import { afterKill, looking } from "../../support/after-kill.ts";
+import { onDisk, PUT, TestInstance } from "../../support/instance.ts";
+
+const MIGRATIONS = new URL("../../../db/migrations", import.meta.url).pathname;
 
 let instance: TestInstance;
 let ann: Account;
@@ -32,4 +36,27 @@ test("a home that is given up just as it was taken is not worked on by its old b
     await making;
     await expectExact();
   }
+});
+
+test("names that two want to make at once: a kill before the second one fails counts one", async () => {
+  const connection = openDatabase(`${instance.root}/db/moorage.sqlite`, MIGRATIONS);
+  const seen: unknown[] = [];
+  const look = (): void => {
+    const found = afterKill(connection, instance, ann);
+    if (found !== undefined) seen.push([found, onDisk(instance.path("ann"))]);
+  };
+  try {
+    const home = await instance.home(ann, looking(instance.ledger, look));
+    for (const make of [
+      () => home.makeDirectory(fromText("d")),
+      async () => (await home.open(fromText("f"), PUT)).close(),
+    ]) {
+      await instance.store.leases.share(ann.id);
+      await Promise.allSettled([make(), make()]);
+    }
+  } finally {
+    connection.close();
+  }
+  expect(seen.length).toBeGreaterThan(3);
+  for (const [found, disk] of seen as [unknown, unknown][]) expect(found).toEqual(disk);
 });
