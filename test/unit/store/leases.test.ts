@@ -1,0 +1,24 @@
+import { randomUUID } from "node:crypto";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { expect, onTestFinished, test } from "vitest";
+import { JournalFile, readJournal } from "../../../src/store/journal-file.ts";
+import { newUser, rawDatabase, storeAt, temporaryRoot, temporaryStore } from "./instance.ts";
+
+const NOW = Date.now();
+
+test("a journal that a power cut left in pieces ends where they begin", () => {
+  const directory = mkdtempSync(join(tmpdir(), "moorage-test-"));
+  onTestFinished(() => rmSync(directory, { recursive: true, force: true }));
+  const node = randomUUID();
+  const journal = new JournalFile(directory, node, { release: () => false });
+  journal.append(1, ["one"]);
+  journal.append(1, ["x".repeat(20_000)]);
+  const file = join(directory, `journal-${node}`);
+  const data = readFileSync(file);
+  // A page of it was not written: head and end of its record were.
+  data.fill(0, 4096, 8192);
+  writeFileSync(file, data);
+  expect(readJournal(directory, node).map(({ events }) => events)).toEqual([["one"]]);
+});
