@@ -111,9 +111,10 @@ export class LeaseStore {
     const node = this.#node;
     const take = (): OpenBook | undefined => {
       first();
-      const before = Date.now() - quietMs;
-      const folded = this.journal.last;
-      if (this.#sql.take.run({ userId, node, before, folded }).changes === 0) return undefined;
+      const now = Date.now();
+      // A clock that was set back must not keep it shared until it gets there again.
+      const taken = { userId, node, since: now - quietMs + 1, now, folded: this.journal.last };
+      if (this.#sql.take.run(taken).changes === 0) return undefined;
       return this.#book(userId, node);
     };
     await this.#writes.run(take, { booked });
@@ -146,7 +147,7 @@ export class LeaseStore {
     if (this.#sql.fold.run(told).changes === 0) return false;
     this.#putRows(userId, node, rows);
     if (release !== undefined) {
-      this.#sql.release.run({ userId, wanted: release === "wanted" ? Date.now() : 0 });
+      this.#sql.release.run({ userId, wanted: release === "wanted" ? Date.now() : null });
     }
     return true;
   }
@@ -280,7 +281,7 @@ export class LeaseStore {
       const { usedBytes, usedFiles, changes } = settle(book, held.name, records);
       this.#sql.fold.run({ userId, node, usedBytes, usedFiles, changes, folded: 0 });
       this.#sql.dropRows.run({ userId, node });
-      this.#sql.release.run({ userId, wanted: 0 });
+      this.#sql.release.run({ userId, wanted: null });
     });
   }
 

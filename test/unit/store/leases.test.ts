@@ -8,6 +8,24 @@ import { newUser, rawDatabase, storeAt, temporaryRoot, temporaryStore } from "./
 
 const NOW = Date.now();
 
+test("a clock that jumps back keeps no home from being held", async () => {
+  const { root, store } = await temporaryStore();
+  const { id } = await store.users.add(newUser("ann"));
+  rawDatabase(root)
+    .prepare("UPDATE users SET wanted_at = ?")
+    .run(NOW + 1e9);
+  let isTaken = false;
+  await store.leases.take(
+    id,
+    3_000,
+    () => {},
+    (book) => {
+      isTaken = book !== undefined;
+    },
+  );
+  expect(isTaken).toBe(true);
+});
+
 test("a journal that a power cut left in pieces ends where they begin", () => {
   const directory = mkdtempSync(join(tmpdir(), "moorage-test-"));
   onTestFinished(() => rmSync(directory, { recursive: true, force: true }));
