@@ -42,7 +42,6 @@ export function prepareLeases(connection: Connection) {
     addRow: sql(`INSERT INTO open_files
         (user_id, inode, node_id, number, path, charged, slack, unlinked, frozen)
         VALUES (@userId, @inode, @node, @row, @path, @charged, @slack, @unlinked, @frozen)`),
-    tell: sql("INSERT INTO changes (kind, user_id, at) VALUES (@kind, @userId, @at)"),
     answer: sql("UPDATE nodes SET answered = MAX(answered, @change) WHERE id = @node"),
     others: sql(`SELECT id FROM nodes WHERE id <> @node AND (@change = 0 OR answered < @change)
         AND id IN (SELECT holder FROM users)`),

@@ -1,6 +1,7 @@
 import { dirname } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Usage } from "../vfs/books.ts";
+import type { ChangeStore } from "./changes.ts";
 import type { Connection } from "./database.ts";
 import { dropJournal, JournalFile, type JournalRecord, readJournal } from "./journal-file.ts";
 import {
@@ -58,6 +59,7 @@ export class LeaseStore {
   readonly journal: JournalFile;
   readonly #writes: Writes;
   readonly #nodes: NodeStore;
+  readonly #changes: ChangeStore;
   readonly #node: string;
   readonly #directory: string;
   readonly #sql: LeaseStatements;
@@ -67,12 +69,13 @@ export class LeaseStore {
   constructor(
     connection: Connection,
     writes: Writes,
-    nodes: NodeStore,
+    { nodes, changes }: { readonly nodes: NodeStore; readonly changes: ChangeStore },
     spare: Spare,
     nodeId: string,
   ) {
     this.#writes = writes;
     this.#nodes = nodes;
+    this.#changes = changes;
     this.#node = nodeId;
     this.#directory = dirname(connection.name);
     this.#sql = prepareLeases(connection);
@@ -209,7 +212,7 @@ export class LeaseStore {
       if (holder === this.#node) await this.#holdings?.giveUp(userId);
       else if (await this.#isDead(holder)) await this.#settleDead?.();
       else if (!asked) {
-        await this.#tell("share", userId);
+        await this.ask("share", userId);
         asked = true;
       }
       if (Date.now() > patience) throw new HeldHomeError(userId);
@@ -222,7 +225,7 @@ export class LeaseStore {
     if (userId !== undefined && this.#holderOf(userId) === undefined) return;
     await this.#holdings?.fold();
     if (this.#others(0).length === 0) return;
-    const asked = await this.#tell("fold", 0);
+    const asked = await this.ask("fold", 0);
     const patience = Date.now() + FOLD_PATIENCE_MS;
     for (;;) {
       const others = this.#others(asked);
@@ -234,6 +237,11 @@ export class LeaseStore {
     }
   }
 
+  /** Asks all other processes. @returns which of the changes says so */
+  ask(what: "share" | "fold" | "squeeze", userId: number): Promise<number> {
+    return this.#changes.add(what, userId);
+  }
+
   /** The store has all that is this process's; `change` asked for that. */
   async answer(change: number): Promise<void> {
     await this.#writes.run(() => this.#sql.answer.run({ node: this.#node, change }));
@@ -242,12 +250,6 @@ export class LeaseStore {
   /** The other processes that hold homes, and have not answered that change. */
   #others(change: number): string[] {
     return this.#sql.others.all({ node: this.#node, change }).map((row) => (row as Id).id);
-  }
-
-  async #tell(kind: "share" | "fold", userId: number): Promise<number> {
-    return this.#writes.run(() => {
-      return Number(this.#sql.tell.run({ kind, userId, at: Date.now() }).lastInsertRowid);
-    });
   }
 
   async #isDead(node: string): Promise<boolean> {

@@ -40,7 +40,6 @@ export function prepareLedger(connection: Connection) {
     markUnlinked: sql(
       `UPDATE open_files SET unlinked = 1 WHERE user_id = @userId AND inode = @inode`,
     ),
-    askForSlack: sql(`INSERT INTO changes (kind, user_id, at) VALUES ('squeeze', @userId, @at)`),
     heldByUser: sql(`SELECT inode, MAX(charged) AS most FROM open_files
         WHERE user_id = @userId GROUP BY inode`),
     slackHere: sql(`SELECT number FROM open_files

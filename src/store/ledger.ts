@@ -222,7 +222,7 @@ export class LedgerStore {
 
   /** Asks the other processes to give back what they hold charged ahead of need for this user. */
   async askForSlack(userId: number): Promise<void> {
-    await this.#writes.run(() => this.#sql.askForSlack.run({ userId, at: Date.now() }));
+    await this.#leases.ask("squeeze", userId);
   }
 
   /** How many rows of other processes hold charge ahead of need for this user. */

@@ -159,8 +159,9 @@ function failing(connection: Database): Database {
 }
 
 /** Another connection of the instance's node, by which all books go. */
-function ledgerOn(connection: Connection, writes: Writes, { nodes, nodeId, reserve }: Store) {
-  const leases = new LeaseStore(connection, writes, nodes, reserve, nodeId);
+function ledgerOn(connection: Connection, writes: Writes, store: Store) {
+  const { nodes, nodeId, reserve } = store;
+  const leases = new LeaseStore(connection, writes, store, reserve, nodeId);
   return { nodes, leases, ledger: new LedgerStore(connection, writes, leases, nodeId) };
 }
 

@@ -26,6 +26,28 @@ test("a clock that jumps back keeps no home from being held", async () => {
   expect(isTaken).toBe(true);
 });
 
+test("what processes ask of each other is kept as long as other changes, and no longer", async () => {
+  const root = await temporaryRoot();
+  const [one, two] = [await storeAt(root), await storeAt(root)];
+  const { id } = await one.users.add(newUser("ann"));
+  await two.leases.take(
+    id,
+    0,
+    () => {},
+    () => {},
+  );
+  const database = rawDatabase(root);
+  const insert = database.prepare(
+    "INSERT INTO changes (id, kind, user_id, at) VALUES (?, 'stop', 0, 1)",
+  );
+  for (const old of [1, 2, 20_000]) insert.run(old);
+  const asked = one.leases.exact();
+  await one.ledger.askForSlack(id);
+  await two.leases.answer(30_000);
+  await asked;
+  expect((await one.changes.since(0)).map((change) => change.id)).toEqual([20_000, 20_001, 20_002]);
+});
+
 test("a journal that a power cut left in pieces ends where they begin", () => {
   const directory = mkdtempSync(join(tmpdir(), "moorage-test-"));
   onTestFinished(() => rmSync(directory, { recursive: true, force: true }));
