@@ -1,3 +1,4 @@
+import { setImmediate as turn } from "node:timers/promises";
 import type { Fold, LeaseStore, OpenBook } from "../store/leases.ts";
 import type { LedgerStore } from "../store/ledger.ts";
 import { HeldHome } from "./held-home.ts";
@@ -16,7 +17,7 @@ export class Holding {
   readonly #leases: LeaseStore;
   readonly #held = new Map<number, HeldHome>();
   readonly #taking = new Map<number, Promise<void>>();
-  #folding: NodeJS.Immediate | undefined;
+  #folding: Promise<void> | undefined;
   /** when homes may be asked for again that could not be taken */
   readonly #refused = new Map<number, number>();
 
@@ -62,11 +63,13 @@ export class Holding {
 
   /** Not in this turn: what was just written down is not done yet. */
   #foldSoon(): void {
-    this.#folding ??= setImmediate(() => {
-      this.#folding = undefined;
+    this.#folding ??= turn()
+      .then(() => this.fold())
       // What can't be told now is when it is tried the next time.
-      this.fold().catch(() => undefined);
-    });
+      .catch(() => undefined)
+      .finally(() => {
+        this.#folding = undefined;
+      });
   }
 
   #refuse(userId: number): void {

@@ -1,3 +1,5 @@
+import { writeFileSync } from "node:fs";
+import { setImmediate as turn } from "node:timers/promises";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { openDatabase } from "../../../src/store/database.ts";
 import type { Account } from "../../../src/store/types.ts";
@@ -59,4 +61,30 @@ test("names that two want to make at once: a kill before the second one fails co
   }
   expect(seen.length).toBeGreaterThan(3);
   for (const [found, disk] of seen as [unknown, unknown][]) expect(found).toEqual(disk);
+});
+
+test("while another program has the database's lock, a long journal waits for one fold", async () => {
+  const home = await instance.home(ann);
+  await home.makeDirectory(fromText("d"));
+  const connection = openDatabase(`${instance.root}/db/moorage.sqlite`, MIGRATIONS);
+  const { leases } = instance.store;
+  const { fold } = leases;
+  let folds = 0;
+  leases.fold = (...all) => {
+    folds += 1;
+    return fold.apply(leases, all);
+  };
+  connection.exec("BEGIN IMMEDIATE");
+  try {
+    for (let n = 0; n < 300; n += 1) {
+      await home.makeDirectory(fromText(`${"x".repeat(200)}${n}`));
+      if (leases.journal.isLong) await turn();
+    }
+    expect(leases.journal.isLong).toBe(true);
+    expect(folds).toBe(1);
+  } finally {
+    connection.exec("ROLLBACK");
+    connection.close();
+  }
+  await expectExact();
 });
