@@ -210,13 +210,22 @@ export class LeaseStore {
       const holder = this.#holderOf(userId);
       if (holder === undefined) return;
       if (holder === this.#node) await this.#holdings?.giveUp(userId);
-      else if (await this.#isDead(holder)) await this.#settleDead?.();
+      else if (await this.#isDead(holder)) await this.#takeBackFrom(holder, userId);
       else if (!asked) {
         await this.ask("share", userId);
         asked = true;
       }
       if (Date.now() > patience) throw new HeldHomeError(userId);
       await sleep(POLL_MS);
+    }
+  }
+
+  /** Rejects when it can't be; what is in the way of other homes keeps nobody from this one. */
+  async #takeBackFrom(holder: string, userId: number): Promise<void> {
+    try {
+      await this.#settleDead?.();
+    } catch (thrown) {
+      if (this.#holderOf(userId) === holder) throw thrown;
     }
   }
 
@@ -227,10 +236,16 @@ export class LeaseStore {
     if (this.#others(0).length === 0) return;
     const asked = await this.ask("fold", 0);
     const patience = Date.now() + FOLD_PATIENCE_MS;
+    const dead = new Set<string>();
     for (;;) {
-      const others = this.#others(asked);
+      const others = this.#others(asked).filter((id) => !dead.has(id));
       if (others.length === 0) return;
-      for (const id of others) if (await this.#isDead(id)) await this.#settleDead?.();
+      for (const id of others) {
+        if (!(await this.#isDead(id))) continue;
+        dead.add(id);
+        // A home that can't be looked at stays as it was told last.
+        await this.#settleDead?.().catch(() => undefined);
+      }
       // A process that is stopped changes nothing either: all but its last second is told.
       if (Date.now() > patience) return;
       await sleep(POLL_MS);

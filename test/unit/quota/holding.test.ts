@@ -88,3 +88,22 @@ test("while another program has the database's lock, a long journal waits for on
   }
   await expectExact();
 });
+
+test("one home of a dead process that can't be looked at keeps nobody from another", async () => {
+  const bob = await instance.addUser("bob", null);
+  const connection = openDatabase(`${instance.root}/db/moorage.sqlite`, MIGRATIONS);
+  connection.exec(`INSERT INTO nodes (id, kind, pid, start_time, boot_id, version, started_at)
+    VALUES ('dead', 'server', 1, '1', 'another boot', 'test', 1)`);
+  connection.exec("UPDATE users SET holder = 'dead'");
+  connection
+    .prepare(`INSERT INTO open_files (user_id, inode, node_id, number, path, charged)
+      VALUES (?, '1:1:1', 'dead', 1, ?, 0)`)
+    .run(bob.id, Buffer.from("f"));
+  connection.close();
+  writeFileSync(instance.path("bob"), "no directory");
+  const home = await instance.home(ann);
+  await home.makeDirectory(fromText("d"));
+  await expectExact();
+  await instance.store.leases.exact();
+  await expect(instance.store.leases.share(bob.id)).rejects.toThrow("homes/bob");
+});
