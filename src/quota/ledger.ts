@@ -218,8 +218,11 @@ export class Ledger implements Books {
     const { inode, row, userId } = holder;
     const granted = (charged: number): void => holder.granted(charged, end);
     const held = this.#holding?.get(userId);
-    if (held !== undefined && held.growNow(inode, row, end, granted) === undefined)
-      return undefined;
+    try {
+      if (held !== undefined && held.growNow(inode, row, end, granted) === undefined) return;
+    } catch (thrown) {
+      return Promise.reject(thrown);
+    }
     return this.#growSlowly(holder, end);
   }
 

@@ -171,7 +171,7 @@ export class LedgerStore {
     const ahead = growth > 0 ? Math.min(slack, slackFor(freeBytes(usage) - growth)) : 0;
     const charged = Math.max(current, end) + ahead;
     if (charged > current) this.#rows.addBytes(userId, charged - current);
-    this.#sql.charge.run({ ...this.#rows.key(holder), charged, slack: charged > end ? 1 : 0 });
+    this.#rows.charge(holder, charged, charged > end);
     return charged;
   }
 
@@ -189,7 +189,7 @@ export class LedgerStore {
     const trim = (): number => {
       const { most, others } = this.#rows.holders(holder);
       const needed = need();
-      this.#sql.charge.run({ ...this.#rows.key(holder), charged: needed, slack: 0 });
+      this.#rows.charge(holder, needed, false);
       this.#rows.addBytes(userId, Math.max(others ?? 0, needed) - (most ?? 0));
       if ((others ?? 0) > needed) this.#sql.markSlack.run({ userId, inode, charged: needed });
       return needed;

@@ -89,6 +89,25 @@ test("while another program has the database's lock, a long journal waits for on
   await expectExact();
 });
 
+test("a file that the books have lost can be closed after a write to it was refused", async () => {
+  const home = await instance.home(ann);
+  const file = await home.open(fromText("f"), PUT);
+  await instance.ledger.tend();
+  await home.makeDirectory(fromText("d"));
+  await home.removeDirectory(fromText("d"));
+  const connection = openDatabase(`${instance.root}/db/moorage.sqlite`, MIGRATIONS);
+  // As who takes this process for dead.
+  connection.exec("UPDATE users SET holder = NULL; DELETE FROM open_files");
+  connection.close();
+  await instance.ledger.tend();
+  const data = Buffer.alloc(10);
+  // The first one takes the home again, the second one finds it held.
+  await expect(file.write([data], 10, 0)).rejects.toThrow();
+  await expect(file.write([data], 10, 0)).rejects.toThrow();
+  await expect(file.close()).rejects.toThrow();
+  await expectExact();
+});
+
 test("one home of a dead process that can't be looked at keeps nobody from another", async () => {
   const bob = await instance.addUser("bob", null);
   const connection = openDatabase(`${instance.root}/db/moorage.sqlite`, MIGRATIONS);
@@ -106,4 +125,18 @@ test("one home of a dead process that can't be looked at keeps nobody from anoth
   await expectExact();
   await instance.store.leases.exact();
   await expect(instance.store.leases.share(bob.id)).rejects.toThrow("homes/bob");
+});
+
+test("a file that the books have lost is not charged again and again in a shared home", async () => {
+  const other = await instance.another();
+  const home = await other.home(ann);
+  const file = await home.open(fromText("f"), PUT);
+  const connection = openDatabase(`${instance.root}/db/moorage.sqlite`, MIGRATIONS);
+  // As who takes this process for dead; the file is empty.
+  connection.exec("DELETE FROM open_files; UPDATE users SET used_bytes = 0");
+  connection.close();
+  const data = Buffer.alloc(100_000);
+  await expect(file.write([data], data.length, 0)).rejects.toThrow();
+  await expectExact();
+  await other.close();
 });
