@@ -6,7 +6,7 @@ import { Deed, Intents } from "./intents.ts";
 import type { LeaseStore, OpenBook } from "./leases.ts";
 import { LedgerRows } from "./ledger-rows.ts";
 import { type LedgerStatements, prepareLedger } from "./ledger-statements.ts";
-import type { Intent, JournalKey, JournalRow, OpenedRow } from "./ledger-types.ts";
+import type { Counted, Intent, JournalKey, JournalRow, OpenedRow } from "./ledger-types.ts";
 import { freeBytes, slackFor } from "./slack.ts";
 import type { WriteOptions, Writes } from "./writes.ts";
 
@@ -329,12 +329,13 @@ export class LedgerStore {
   }
 
   /** Sets what a rescan found, if nothing was booked since `mark` was taken. */
-  async correct(userId: number, mark: string, bytes: number, files: number): Promise<boolean> {
+  async correct(userId: number, mark: string, { bytes, files, grown }: Counted): Promise<boolean> {
     return this.#leases.whileShared(userId, () => {
       // What a process that died has done and not booked was counted on the disk already.
       this.#intents.resolveAll();
       if (this.#mark(userId) !== mark) return false;
       this.#sql.setUsage.run({ userId, bytes, files });
+      for (const [inode, charged] of grown) this.#sql.raiseOthers.run({ userId, inode, charged });
       return true;
     });
   }
