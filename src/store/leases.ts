@@ -20,6 +20,8 @@ export type { BookRow, OpenBook };
 const PATIENCE_MS = 5_000;
 /** How long processes may take to tell what they have not told the store yet, in milliseconds. */
 const FOLD_PATIENCE_MS = 2_000;
+/** What it was asked for may have failed, and is asked again after so long, in milliseconds. */
+const ASK_AGAIN_MS = 1_000;
 const POLL_MS = 5;
 
 /** Another process holds the home, or this one by its own book. `code` is as SQLite's when busy. */
@@ -206,14 +208,14 @@ export class LeaseStore {
    */
   async share(userId: number): Promise<void> {
     const patience = Date.now() + PATIENCE_MS;
-    for (let asked = false; ; ) {
+    for (let askAt = 0; ; ) {
       const holder = this.#holderOf(userId);
       if (holder === undefined) return;
       if (holder === this.#node) await this.#holdings?.giveUp(userId);
       else if (await this.#isDead(holder)) await this.#takeBackFrom(holder, userId);
-      else if (!asked) {
+      else if (Date.now() >= askAt) {
         await this.ask("share", userId);
-        asked = true;
+        askAt = Date.now() + ASK_AGAIN_MS;
       }
       if (Date.now() > patience) throw new HeldHomeError(userId);
       await sleep(POLL_MS);

@@ -140,3 +140,20 @@ test("a file that the books have lost is not charged again and again in a shared
   await expectExact();
   await other.close();
 });
+
+test("who could not give up a home when it was asked is asked again", async () => {
+  const other = await instance.another({ holds: true, quietMs: 0 });
+  const home = await instance.home(ann);
+  await home.makeDirectory(fromText("d"));
+  const { leases } = instance.store;
+  const { fold } = leases;
+  leases.fold = () => {
+    leases.fold = fold;
+    return Promise.reject(new Error("not now"));
+  };
+  await (await other.home(ann)).makeDirectory(fromText("e"));
+  await expectExact();
+  await other.close();
+  await expect(instance.close()).rejects.toThrow("not now");
+  instance = await TestInstance.create();
+});
