@@ -234,9 +234,9 @@ export class Ledger implements Books {
     let refusal = await this.#ask(holder, end, 0);
     // A process that died gives nothing back by itself. The server's own recovery logs what fails.
     if (refusal !== undefined) await this.#settleDead().catch(() => undefined);
-    const patience = Date.now() + SQUEEZE_TIMEOUT_MS;
+    const patience = performance.now() + SQUEEZE_TIMEOUT_MS;
     let asked = false;
-    while (refusal !== undefined && Date.now() < patience) {
+    while (refusal !== undefined && performance.now() < patience) {
       const elsewhere = await this.#store.slackElsewhere(userId);
       if (elsewhere > 0 && !asked) await this.#store.askForSlack(userId);
       asked = true;
@@ -250,12 +250,12 @@ export class Ledger implements Books {
   /** Asks the store, and again while the file is being copied. */
   async #ask(holder: Reservation, end: number, step: number): Promise<Usage | undefined> {
     const granted = (charged: number): void => holder.granted(charged, end);
-    const patience = Date.now() + FREEZE_TIMEOUT_MS;
+    const patience = performance.now() + FREEZE_TIMEOUT_MS;
     for (;;) {
       const grow = (books: HomeBooks) => books.grow(holder, end, step, granted);
       const answer = await this.#on(holder.userId, grow);
       if (answer !== "frozen") return answer;
-      if (Date.now() > patience) throw new FsError("EBUSY", "the file is being copied");
+      if (performance.now() > patience) throw new FsError("EBUSY", "the file is being copied");
       await sleep(POLL_MS);
     }
   }

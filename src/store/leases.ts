@@ -207,17 +207,17 @@ export class LeaseStore {
    * Rejects with {@link HeldHomeError} when its process does not give it up.
    */
   async share(userId: number): Promise<void> {
-    const patience = Date.now() + PATIENCE_MS;
+    const patience = performance.now() + PATIENCE_MS;
     for (let askAt = 0; ; ) {
       const holder = this.#holderOf(userId);
       if (holder === undefined) return;
       if (holder === this.#node) await this.#holdings?.giveUp(userId);
       else if (await this.#isDead(holder)) await this.#takeBackFrom(holder, userId);
-      else if (Date.now() >= askAt) {
+      else if (performance.now() >= askAt) {
         await this.ask("share", userId);
-        askAt = Date.now() + ASK_AGAIN_MS;
+        askAt = performance.now() + ASK_AGAIN_MS;
       }
-      if (Date.now() > patience) throw new HeldHomeError(userId);
+      if (performance.now() > patience) throw new HeldHomeError(userId);
       await sleep(POLL_MS);
     }
   }
@@ -237,7 +237,7 @@ export class LeaseStore {
     await this.#holdings?.fold();
     if (this.#others(0).length === 0) return;
     const asked = await this.ask("fold", 0);
-    const patience = Date.now() + FOLD_PATIENCE_MS;
+    const patience = performance.now() + FOLD_PATIENCE_MS;
     const dead = new Set<string>();
     for (;;) {
       const others = this.#others(asked).filter((id) => !dead.has(id));
@@ -249,7 +249,7 @@ export class LeaseStore {
         await this.#settleDead?.().catch(() => undefined);
       }
       // A process that is stopped changes nothing either: all but its last second is told.
-      if (Date.now() > patience) return;
+      if (performance.now() > patience) return;
       await sleep(POLL_MS);
     }
   }

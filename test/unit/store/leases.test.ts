@@ -2,7 +2,7 @@ import { randomUUID } from "node:crypto";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { expect, onTestFinished, test } from "vitest";
+import { expect, onTestFinished, test, vi } from "vitest";
 import { JournalFile, readJournal } from "../../../src/store/journal-file.ts";
 import { newUser, rawDatabase, storeAt, temporaryRoot, temporaryStore } from "./instance.ts";
 
@@ -61,4 +61,24 @@ test("a journal that a power cut left in pieces ends where they begin", () => {
   data.fill(0, 4096, 8192);
   writeFileSync(file, data);
   expect(readJournal(directory, node).map(({ events }) => events)).toEqual([["one"]]);
+});
+
+test("who waits for other processes waits no longer when the clock is set back", async () => {
+  const root = await temporaryRoot();
+  const [one, two] = [await storeAt(root), await storeAt(root)];
+  const { id } = await one.users.add(newUser("ann"));
+  await two.leases.take(
+    id,
+    0,
+    () => {},
+    () => {},
+  );
+  let clock = NOW;
+  vi.spyOn(Date, "now").mockImplementation(() => {
+    clock -= 1_000;
+    return clock;
+  });
+  onTestFinished(() => vi.restoreAllMocks());
+  await one.leases.exact();
+  await expect(one.leases.share(id)).rejects.toThrow("holds the home");
 });
