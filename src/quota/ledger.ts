@@ -204,7 +204,10 @@ export class Ledger implements Books {
     for (const row of await this.#on(userId, (books) => books.slackHere(userId))) {
       const reservation = held.get(row);
       if (reservation === undefined) continue;
-      await this.trim(reservation);
+      await this.trim(reservation).catch((thrown: unknown) => {
+        // One that was closed meanwhile holds nothing any more.
+        if (held.has(row)) throw thrown;
+      });
       trims += 1;
       if (trims % TRIMS_A_TURN === 0) await turn();
     }

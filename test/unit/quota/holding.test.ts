@@ -157,3 +157,22 @@ test("who could not give up a home when it was asked is asked again", async () =
   await expect(instance.close()).rejects.toThrow("not now");
   instance = await TestInstance.create();
 });
+
+test("a file that is closed just as its slack is given back is charged its size", async () => {
+  const bob = await instance.addUser("bob", 1e9);
+  const other = await instance.another();
+  const file = await (await other.home(bob)).open(fromText("f"), PUT);
+  await file.write([Buffer.alloc(100)], 100, 0);
+  const { ledger } = other.store;
+  const { trim } = ledger;
+  let trims = 0;
+  ledger.trim = async (...all) => {
+    trims += 1;
+    await file.close();
+    return trim.apply(ledger, all);
+  };
+  await other.ledger.giveBack(bob.id);
+  expect(trims).toBe(1);
+  expect(await ledger.usage(bob.id)).toMatchObject({ usedBytes: 100, usedFiles: 1 });
+  await other.close();
+});
