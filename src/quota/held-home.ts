@@ -110,8 +110,10 @@ export class HeldHome implements HomeBooks {
     ahead: number,
     perform: () => Inspected | undefined,
     inside?: string,
+    vacant?: () => void,
   ): Promise<{ readonly opened: OpenedRow | undefined } | undefined> {
     if (this.#book.isFull) return undefined;
+    vacant?.();
     const name = path.toString("latin1");
     const intent: IntentEvent = { kind: "create", path: name, inside, file: ahead > 0 };
     const made = this.#carryOut(intent, perform);
@@ -173,7 +175,9 @@ export class HeldHome implements HomeBooks {
     const bytes = this.#book.close(inode, row, state);
     this.#usedAt = performance.now();
     if (tracked || bytes !== 0) this.#changes += 1;
-    if (tracked && this.#book.charged(inode) === undefined) {
+    // The store may have been told of a removed file, too; and its inode may be used again.
+    const isKnown = tracked || !state.linked;
+    if (isKnown && this.#book.charged(inode) === undefined) {
       this.#untold.push({ kind: "closed", inode, ...state });
     } else if (!tracked && state.linked && bytes !== 0) {
       this.#untold.push({ kind: "corrected", bytes });

@@ -1,3 +1,4 @@
+import { setImmediate as turn } from "node:timers/promises";
 import type { Fold, LeaseStore, OpenBook } from "../store/leases.ts";
 import type { LedgerStore } from "../store/ledger.ts";
 import { HeldHome } from "./held-home.ts";
@@ -15,8 +16,8 @@ export class Holding {
   readonly #store: LedgerStore;
   readonly #leases: LeaseStore;
   readonly #held = new Map<number, HeldHome>();
-  readonly #taking = new Map<number, Promise<HeldHome | undefined>>();
-  #folding: NodeJS.Immediate | undefined;
+  readonly #taking = new Map<number, Promise<void>>();
+  #folding: Promise<void> | undefined;
   /** when homes may be asked for again that could not be taken */
   readonly #refused = new Map<number, number>();
 
@@ -33,21 +34,20 @@ export class Holding {
   }
 
   /** Holds the home if no other process uses it. */
-  take(userId: number): Promise<HeldHome | undefined> {
+  take(userId: number): Promise<void> {
     let taking = this.#taking.get(userId);
     if (taking !== undefined) return taking;
-    if ((this.#refused.get(userId) ?? 0) > performance.now()) return Promise.resolve(undefined);
+    if ((this.#refused.get(userId) ?? 0) > performance.now()) return Promise.resolve();
     taking = this.#take(userId).finally(() => this.#taking.delete(userId));
     this.#taking.set(userId, taking);
     return taking;
   }
 
-  async #take(userId: number): Promise<HeldHome | undefined> {
-    await this.#store.take(userId, this.#quietMs, (book) => {
+  #take(userId: number): Promise<void> {
+    return this.#store.take(userId, this.#quietMs, (book) => {
       if (book === undefined) this.#refuse(userId);
       else this.#held.set(userId, this.#heldHome(userId, book));
     });
-    return this.#held.get(userId);
   }
 
   #heldHome(userId: number, book: OpenBook): HeldHome {
@@ -63,11 +63,13 @@ export class Holding {
 
   /** Not in this turn: what was just written down is not done yet. */
   #foldSoon(): void {
-    this.#folding ??= setImmediate(() => {
-      this.#folding = undefined;
+    this.#folding ??= turn()
+      .then(() => this.fold())
       // What can't be told now is when it is tried the next time.
-      this.fold().catch(() => undefined);
-    });
+      .catch(() => undefined)
+      .finally(() => {
+        this.#folding = undefined;
+      });
   }
 
   #refuse(userId: number): void {

@@ -83,9 +83,10 @@ export class Ledger implements Books {
 
   async #onShared<T>(userId: number, act: (books: HomeBooks) => Promise<T>): Promise<T> {
     for (;;) {
-      const books = this.#holding?.get(userId) ?? (await this.#holding?.take(userId));
+      if (this.#holding?.get(userId) === undefined) await this.#holding?.take(userId);
       try {
-        return await act(books ?? this.#store);
+        // Asked again: since it was taken it may have been given up.
+        return await act(this.#holding?.get(userId) ?? this.#store);
       } catch (thrown) {
         if (!(thrown instanceof HeldHomeError)) throw thrown;
         if (this.#holding?.get(userId) === undefined) await this.#leases.share(userId);
@@ -117,24 +118,32 @@ export class Ledger implements Books {
   }
 
   /** Counts and makes a file, journaled as open. */
-  async createFile(
-    userId: number,
-    { path, inside }: Entry,
-    perform: () => Inspected,
-  ): Promise<Reservation> {
-    const [name, ahead] = [toBuffer(path), AHEAD_AT_CREATION];
-    const create = (books: HomeBooks) => books.create(userId, name, ahead, perform, inside);
-    const made = await this.#on(userId, create);
+  async createFile(userId: number, entry: Entry, perform: () => Inspected): Promise<Reservation> {
+    const made = await this.#create(userId, entry, AHEAD_AT_CREATION, perform);
     if (made?.opened === undefined) throw await this.#tooManyFiles(userId);
     return this.#hold(userId, made.opened);
   }
 
   /** Counts and makes a directory or link. */
-  async createEntry(userId: number, { path, inside }: Entry, perform: () => void): Promise<void> {
-    const make = (): undefined => void perform();
-    const name = toBuffer(path);
-    const made = await this.#on(userId, (books) => books.create(userId, name, 0, make, inside));
+  async createEntry(userId: number, entry: Entry, perform: () => void): Promise<void> {
+    const made = await this.#create(userId, entry, 0, () => void perform());
     if (made === undefined) throw await this.#tooManyFiles(userId);
+  }
+
+  #create(
+    userId: number,
+    entry: Entry,
+    ahead: number,
+    perform: () => Inspected | undefined,
+  ): ReturnType<HomeBooks["create"]> {
+    const { path, inside } = entry;
+    const name = toBuffer(path);
+    // Asked before anything is written down: after a kill, what stands there is taken for made.
+    const vacant = (): void => {
+      if (entry.current() !== undefined) throw new FsError("EEXIST");
+    };
+    const create = (books: HomeBooks) => books.create(userId, name, ahead, perform, inside, vacant);
+    return this.#on(userId, create);
   }
 
   /** @param inspect what is removed: its inode, and the bytes that frees if no other name is left */
@@ -195,7 +204,10 @@ export class Ledger implements Books {
     for (const row of await this.#on(userId, (books) => books.slackHere(userId))) {
       const reservation = held.get(row);
       if (reservation === undefined) continue;
-      await this.trim(reservation);
+      await this.trim(reservation).catch((thrown: unknown) => {
+        // One that was closed meanwhile holds nothing any more.
+        if (held.has(row)) throw thrown;
+      });
       trims += 1;
       if (trims % TRIMS_A_TURN === 0) await turn();
     }
@@ -209,8 +221,11 @@ export class Ledger implements Books {
     const { inode, row, userId } = holder;
     const granted = (charged: number): void => holder.granted(charged, end);
     const held = this.#holding?.get(userId);
-    if (held !== undefined && held.growNow(inode, row, end, granted) === undefined)
-      return undefined;
+    try {
+      if (held !== undefined && held.growNow(inode, row, end, granted) === undefined) return;
+    } catch (thrown) {
+      return Promise.reject(thrown);
+    }
     return this.#growSlowly(holder, end);
   }
 
@@ -222,9 +237,9 @@ export class Ledger implements Books {
     let refusal = await this.#ask(holder, end, 0);
     // A process that died gives nothing back by itself. The server's own recovery logs what fails.
     if (refusal !== undefined) await this.#settleDead().catch(() => undefined);
-    const patience = Date.now() + SQUEEZE_TIMEOUT_MS;
+    const patience = performance.now() + SQUEEZE_TIMEOUT_MS;
     let asked = false;
-    while (refusal !== undefined && Date.now() < patience) {
+    while (refusal !== undefined && performance.now() < patience) {
       const elsewhere = await this.#store.slackElsewhere(userId);
       if (elsewhere > 0 && !asked) await this.#store.askForSlack(userId);
       asked = true;
@@ -238,12 +253,12 @@ export class Ledger implements Books {
   /** Asks the store, and again while the file is being copied. */
   async #ask(holder: Reservation, end: number, step: number): Promise<Usage | undefined> {
     const granted = (charged: number): void => holder.granted(charged, end);
-    const patience = Date.now() + FREEZE_TIMEOUT_MS;
+    const patience = performance.now() + FREEZE_TIMEOUT_MS;
     for (;;) {
       const grow = (books: HomeBooks) => books.grow(holder, end, step, granted);
       const answer = await this.#on(holder.userId, grow);
       if (answer !== "frozen") return answer;
-      if (Date.now() > patience) throw new FsError("EBUSY", "the file is being copied");
+      if (performance.now() > patience) throw new FsError("EBUSY", "the file is being copied");
       await sleep(POLL_MS);
     }
   }

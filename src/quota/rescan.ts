@@ -35,8 +35,7 @@ export async function rescan(
     const home = existingHome(root, account.name);
     const found = await measure(home, held, onProgress).catch(whenMoved);
     if (found === undefined) continue;
-    const { bytes, files } = found;
-    if (await store.ledger.correct(account.id, mark, bytes, files)) return found;
+    if (await store.ledger.correct(account.id, mark, found)) return found;
   }
   throw new FsError("EBUSY", `the files of ${account.name} keep changing: try again later`);
 }
@@ -51,7 +50,7 @@ async function measure(
   home: string | undefined,
   held: Map<string, number>,
   onProgress?: (entries: number, bytes: number) => void,
-): Promise<Measured> {
+): Promise<Count> {
   const count = new Count(held);
   let steps = 0;
   for (const found of home === undefined ? [] : walk(home)) {
@@ -61,12 +60,15 @@ async function measure(
     onProgress?.(count.files, count.bytes);
     await turn();
   }
-  return count.total();
+  count.addRest();
+  return count;
 }
 
-class Count {
+class Count implements Measured {
   readonly #held: Map<string, number>;
   readonly #seen = new Set<string>();
+  /** open files that are larger than they are charged: other programs have written to them */
+  readonly grown = new Map<string, number>();
   bytes = 0;
   files = 0;
 
@@ -80,14 +82,15 @@ class Count {
     const inode = inodeKey(stat);
     if (stat.nlink > 1n && this.#seen.has(inode)) return;
     if (stat.nlink > 1n) this.#seen.add(inode);
-    this.bytes += Math.max(Number(stat.size), this.#held.get(inode) ?? 0);
+    const size = Number(stat.size);
+    const charged = this.#held.get(inode) ?? size;
+    if (size > charged) this.grown.set(inode, size);
+    this.bytes += Math.max(size, charged);
     this.#held.delete(inode);
   }
 
-  /** With what is held open and was not met: removed files. */
-  total(): Measured {
-    let { bytes } = this;
-    for (const charged of this.#held.values()) bytes += charged;
-    return { bytes, files: this.files };
+  /** What is held open and was not met: removed files. */
+  addRest(): void {
+    for (const charged of this.#held.values()) this.bytes += charged;
   }
 }

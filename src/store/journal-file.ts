@@ -128,11 +128,21 @@ export function readJournal(directory: string, node: string): JournalRecord[] {
     const found = recordAt(data, at);
     const before = records.at(-1)?.number;
     if (found === undefined || (before !== undefined && found.number !== before + 1)) break;
-    records.push(JSON.parse(data.toString("utf8", at + HEAD_BYTES, found.end)));
-    Object.assign(records.at(-1) as object, { number: found.number });
+    const record = parsed(data.toString("utf8", at + HEAD_BYTES, found.end));
+    if (record === undefined) break;
+    records.push({ ...record, number: found.number });
     at = found.end + NUMBER_BYTES;
   }
   return records;
+}
+
+/** undefined: a power cut lost a piece in the midst of it. */
+function parsed(text: string): Omit<JournalRecord, "number"> | undefined {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
 }
 
 /** @returns the record's number and where its text ends */

@@ -26,9 +26,10 @@ export function prepareLeases(connection: Connection) {
   const sql = (text: string): Statement<unknown[]> => connection.prepare(text);
   return {
     take: sql(`UPDATE users SET holder = @node, folded = @folded
-        WHERE id = @userId AND holder IS NULL AND wanted_at <= @before AND NOT EXISTS (
+        WHERE id = @userId AND holder IS NULL AND NOT wanted_at BETWEEN @since AND @now
+        AND NOT EXISTS (
           SELECT 1 FROM open_files WHERE user_id = @userId AND node_id <> @node)`),
-    release: sql(`UPDATE users SET holder = NULL, wanted_at = MAX(wanted_at, @wanted)
+    release: sql(`UPDATE users SET holder = NULL, wanted_at = COALESCE(@wanted, wanted_at)
         WHERE id = @userId`),
     fold: sql(`UPDATE users SET used_bytes = @usedBytes, used_files = @usedFiles,
         changes = changes + @changes, folded = @folded WHERE id = @userId AND holder = @node`),
@@ -41,7 +42,6 @@ export function prepareLeases(connection: Connection) {
     addRow: sql(`INSERT INTO open_files
         (user_id, inode, node_id, number, path, charged, slack, unlinked, frozen)
         VALUES (@userId, @inode, @node, @row, @path, @charged, @slack, @unlinked, @frozen)`),
-    tell: sql("INSERT INTO changes (kind, user_id, at) VALUES (@kind, @userId, @at)"),
     answer: sql("UPDATE nodes SET answered = MAX(answered, @change) WHERE id = @node"),
     others: sql(`SELECT id FROM nodes WHERE id <> @node AND (@change = 0 OR answered < @change)
         AND id IN (SELECT holder FROM users)`),

@@ -1,6 +1,7 @@
 import { dirname } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Usage } from "../vfs/books.ts";
+import type { ChangeStore } from "./changes.ts";
 import type { Connection } from "./database.ts";
 import { dropJournal, JournalFile, type JournalRecord, readJournal } from "./journal-file.ts";
 import {
@@ -19,6 +20,8 @@ export type { BookRow, OpenBook };
 const PATIENCE_MS = 5_000;
 /** How long processes may take to tell what they have not told the store yet, in milliseconds. */
 const FOLD_PATIENCE_MS = 2_000;
+/** What it was asked for may have failed, and is asked again after so long, in milliseconds. */
+const ASK_AGAIN_MS = 1_000;
 const POLL_MS = 5;
 
 /** Another process holds the home, or this one by its own book. `code` is as SQLite's when busy. */
@@ -58,6 +61,7 @@ export class LeaseStore {
   readonly journal: JournalFile;
   readonly #writes: Writes;
   readonly #nodes: NodeStore;
+  readonly #changes: ChangeStore;
   readonly #node: string;
   readonly #directory: string;
   readonly #sql: LeaseStatements;
@@ -67,12 +71,13 @@ export class LeaseStore {
   constructor(
     connection: Connection,
     writes: Writes,
-    nodes: NodeStore,
+    { nodes, changes }: { readonly nodes: NodeStore; readonly changes: ChangeStore },
     spare: Spare,
     nodeId: string,
   ) {
     this.#writes = writes;
     this.#nodes = nodes;
+    this.#changes = changes;
     this.#node = nodeId;
     this.#directory = dirname(connection.name);
     this.#sql = prepareLeases(connection);
@@ -111,9 +116,10 @@ export class LeaseStore {
     const node = this.#node;
     const take = (): OpenBook | undefined => {
       first();
-      const before = Date.now() - quietMs;
-      const folded = this.journal.last;
-      if (this.#sql.take.run({ userId, node, before, folded }).changes === 0) return undefined;
+      const now = Date.now();
+      // A clock that was set back must not keep it shared until it gets there again.
+      const taken = { userId, node, since: now - quietMs + 1, now, folded: this.journal.last };
+      if (this.#sql.take.run(taken).changes === 0) return undefined;
       return this.#book(userId, node);
     };
     await this.#writes.run(take, { booked });
@@ -146,7 +152,7 @@ export class LeaseStore {
     if (this.#sql.fold.run(told).changes === 0) return false;
     this.#putRows(userId, node, rows);
     if (release !== undefined) {
-      this.#sql.release.run({ userId, wanted: release === "wanted" ? Date.now() : 0 });
+      this.#sql.release.run({ userId, wanted: release === "wanted" ? Date.now() : null });
     }
     return true;
   }
@@ -201,18 +207,27 @@ export class LeaseStore {
    * Rejects with {@link HeldHomeError} when its process does not give it up.
    */
   async share(userId: number): Promise<void> {
-    const patience = Date.now() + PATIENCE_MS;
-    for (let asked = false; ; ) {
+    const patience = performance.now() + PATIENCE_MS;
+    for (let askAt = 0; ; ) {
       const holder = this.#holderOf(userId);
       if (holder === undefined) return;
       if (holder === this.#node) await this.#holdings?.giveUp(userId);
-      else if (await this.#isDead(holder)) await this.#settleDead?.();
-      else if (!asked) {
-        await this.#tell("share", userId);
-        asked = true;
+      else if (await this.#isDead(holder)) await this.#takeBackFrom(holder, userId);
+      else if (performance.now() >= askAt) {
+        await this.ask("share", userId);
+        askAt = performance.now() + ASK_AGAIN_MS;
       }
-      if (Date.now() > patience) throw new HeldHomeError(userId);
+      if (performance.now() > patience) throw new HeldHomeError(userId);
       await sleep(POLL_MS);
+    }
+  }
+
+  /** Rejects when it can't be; what is in the way of other homes keeps nobody from this one. */
+  async #takeBackFrom(holder: string, userId: number): Promise<void> {
+    try {
+      await this.#settleDead?.();
+    } catch (thrown) {
+      if (this.#holderOf(userId) === holder) throw thrown;
     }
   }
 
@@ -221,16 +236,27 @@ export class LeaseStore {
     if (userId !== undefined && this.#holderOf(userId) === undefined) return;
     await this.#holdings?.fold();
     if (this.#others(0).length === 0) return;
-    const asked = await this.#tell("fold", 0);
-    const patience = Date.now() + FOLD_PATIENCE_MS;
+    const asked = await this.ask("fold", 0);
+    const patience = performance.now() + FOLD_PATIENCE_MS;
+    const dead = new Set<string>();
     for (;;) {
-      const others = this.#others(asked);
+      const others = this.#others(asked).filter((id) => !dead.has(id));
       if (others.length === 0) return;
-      for (const id of others) if (await this.#isDead(id)) await this.#settleDead?.();
+      for (const id of others) {
+        if (!(await this.#isDead(id))) continue;
+        dead.add(id);
+        // A home that can't be looked at stays as it was told last.
+        await this.#settleDead?.().catch(() => undefined);
+      }
       // A process that is stopped changes nothing either: all but its last second is told.
-      if (Date.now() > patience) return;
+      if (performance.now() > patience) return;
       await sleep(POLL_MS);
     }
+  }
+
+  /** Asks all other processes. @returns which of the changes says so */
+  ask(what: "share" | "fold" | "squeeze", userId: number): Promise<number> {
+    return this.#changes.add(what, userId);
   }
 
   /** The store has all that is this process's; `change` asked for that. */
@@ -241,12 +267,6 @@ export class LeaseStore {
   /** The other processes that hold homes, and have not answered that change. */
   #others(change: number): string[] {
     return this.#sql.others.all({ node: this.#node, change }).map((row) => (row as Id).id);
-  }
-
-  async #tell(kind: "share" | "fold", userId: number): Promise<number> {
-    return this.#writes.run(() => {
-      return Number(this.#sql.tell.run({ kind, userId, at: Date.now() }).lastInsertRowid);
-    });
   }
 
   async #isDead(node: string): Promise<boolean> {
@@ -280,7 +300,7 @@ export class LeaseStore {
       const { usedBytes, usedFiles, changes } = settle(book, held.name, records);
       this.#sql.fold.run({ userId, node, usedBytes, usedFiles, changes, folded: 0 });
       this.#sql.dropRows.run({ userId, node });
-      this.#sql.release.run({ userId, wanted: 0 });
+      this.#sql.release.run({ userId, wanted: null });
     });
   }
 

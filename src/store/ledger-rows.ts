@@ -44,6 +44,12 @@ export class LedgerRows {
     return { ...key, charged };
   }
 
+  /** @throws when the row is gone: what is charged would be given back by nobody */
+  charge(key: JournalKey, charged: number, slack: boolean): void {
+    const { changes } = this.#sql.charge.run({ ...this.key(key), charged, slack: Number(slack) });
+    if (changes === 0) throw new Error("no such open file");
+  }
+
   /** A name went away. If it was the last one, an open file stays charged until it is closed. */
   removed(userId: number, removed: Removed | undefined): void {
     let bytes = 0;

@@ -15,9 +15,6 @@ export function prepareLedger(connection: Connection) {
   const sql = (text: string): Statement<unknown[]> => connection.prepare(text);
   const row = "user_id = @userId AND inode = @inode AND node_id = @node AND number = @row";
   return {
-    begin: sql("BEGIN IMMEDIATE"),
-    commit: sql("COMMIT"),
-    rollback: sql("ROLLBACK"),
     usage: sql(`SELECT used_bytes AS usedBytes, used_files AS usedFiles,
         quota_bytes AS quotaBytes, quota_files AS quotaFiles FROM users WHERE id = @userId`),
     setUsage: sql(`UPDATE users SET used_bytes = @bytes, used_files = @files WHERE id = @userId`),
@@ -40,7 +37,6 @@ export function prepareLedger(connection: Connection) {
     markUnlinked: sql(
       `UPDATE open_files SET unlinked = 1 WHERE user_id = @userId AND inode = @inode`,
     ),
-    askForSlack: sql(`INSERT INTO changes (kind, user_id, at) VALUES ('squeeze', @userId, @at)`),
     heldByUser: sql(`SELECT inode, MAX(charged) AS most FROM open_files
         WHERE user_id = @userId GROUP BY inode`),
     slackHere: sql(`SELECT number FROM open_files

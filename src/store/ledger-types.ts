@@ -40,3 +40,11 @@ export interface MovingRow {
   readonly row: number;
   readonly path: Buffer;
 }
+
+/** What a rescan found in a home. */
+export interface Counted {
+  readonly bytes: number;
+  readonly files: number;
+  /** open files that are larger than they are charged, and their sizes in bytes, by inode */
+  readonly grown: ReadonlyMap<string, number>;
+}

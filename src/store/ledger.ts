@@ -6,7 +6,7 @@ import { Deed, Intents } from "./intents.ts";
 import type { LeaseStore, OpenBook } from "./leases.ts";
 import { LedgerRows } from "./ledger-rows.ts";
 import { type LedgerStatements, prepareLedger } from "./ledger-statements.ts";
-import type { Intent, JournalKey, JournalRow, OpenedRow } from "./ledger-types.ts";
+import type { Counted, Intent, JournalKey, JournalRow, OpenedRow } from "./ledger-types.ts";
 import { freeBytes, slackFor } from "./slack.ts";
 import type { WriteOptions, Writes } from "./writes.ts";
 
@@ -110,6 +110,7 @@ export class LedgerStore {
   /**
    * Makes a directory entry, and counts it. When `perform` returns a file it is journaled as open
    * and, far from the limit, charged `ahead` bytes at once. Rejects with whatever `perform` throws.
+   * @param vacant throws when something stands there already
    * @returns undefined when the user's limit of entries is reached
    */
   async create(
@@ -118,12 +119,14 @@ export class LedgerStore {
     ahead: number,
     perform: () => Inspected | undefined,
     inside?: string,
+    vacant?: () => void,
   ): Promise<{ readonly opened: OpenedRow | undefined } | undefined> {
     const making = new Deed(perform);
     return this.#changing(userId, making, () => {
       const usage = this.#rows.usage(userId);
       const full = usage.quotaFiles !== null && usage.usedFiles >= usage.quotaFiles;
       if (full && !making.isDone) return undefined;
+      if (!making.isDone) vacant?.();
       const made = this.#intents.carryOut(
         { kind: "create", userId, path, inside } as const,
         making,
@@ -168,7 +171,7 @@ export class LedgerStore {
     const ahead = growth > 0 ? Math.min(slack, slackFor(freeBytes(usage) - growth)) : 0;
     const charged = Math.max(current, end) + ahead;
     if (charged > current) this.#rows.addBytes(userId, charged - current);
-    this.#sql.charge.run({ ...this.#rows.key(holder), charged, slack: charged > end ? 1 : 0 });
+    this.#rows.charge(holder, charged, charged > end);
     return charged;
   }
 
@@ -186,7 +189,7 @@ export class LedgerStore {
     const trim = (): number => {
       const { most, others } = this.#rows.holders(holder);
       const needed = need();
-      this.#sql.charge.run({ ...this.#rows.key(holder), charged: needed, slack: 0 });
+      this.#rows.charge(holder, needed, false);
       this.#rows.addBytes(userId, Math.max(others ?? 0, needed) - (most ?? 0));
       if ((others ?? 0) > needed) this.#sql.markSlack.run({ userId, inode, charged: needed });
       return needed;
@@ -219,7 +222,7 @@ export class LedgerStore {
 
   /** Asks the other processes to give back what they hold charged ahead of need for this user. */
   async askForSlack(userId: number): Promise<void> {
-    await this.#writes.run(() => this.#sql.askForSlack.run({ userId, at: Date.now() }));
+    await this.#leases.ask("squeeze", userId);
   }
 
   /** How many rows of other processes hold charge ahead of need for this user. */
@@ -326,12 +329,13 @@ export class LedgerStore {
   }
 
   /** Sets what a rescan found, if nothing was booked since `mark` was taken. */
-  async correct(userId: number, mark: string, bytes: number, files: number): Promise<boolean> {
+  async correct(userId: number, mark: string, { bytes, files, grown }: Counted): Promise<boolean> {
     return this.#leases.whileShared(userId, () => {
       // What a process that died has done and not booked was counted on the disk already.
       this.#intents.resolveAll();
       if (this.#mark(userId) !== mark) return false;
       this.#sql.setUsage.run({ userId, bytes, files });
+      for (const [inode, charged] of grown) this.#sql.raiseOthers.run({ userId, inode, charged });
       return true;
     });
   }

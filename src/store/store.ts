@@ -48,12 +48,12 @@ export class Store {
     this.#connection = connection;
     this.reserve = reserve;
     this.nodes = new NodeStore(connection, writes, nodeId);
-    this.leases = new LeaseStore(connection, writes, this.nodes, reserve, nodeId);
+    this.changes = new ChangeStore(connection, writes);
+    this.leases = new LeaseStore(connection, writes, this, reserve, nodeId);
     this.users = new UserStore(connection, writes, this.leases);
     this.keys = new KeyStore(connection, writes);
     this.userPages = new UserPageStore(connection, this.nodes);
     this.sessions = new SessionStore(connection, writes, this.nodes, nodeId);
-    this.changes = new ChangeStore(connection, writes);
     this.audit = new AuditStore(connection, writes);
     this.ledger = new LedgerStore(connection, writes, this.leases, nodeId);
     this.digests = new DigestStore(connection, writes, nodeId);

@@ -21,9 +21,9 @@ export interface Books {
     inspect: () => Inspected,
     writes: boolean,
   ): Promise<FileCharge>;
-  /** Counts and makes a file, which is open from then on. */
+  /** Counts and makes a file, which is open from then on. Rejects with EEXIST. */
   createFile(userId: number, entry: Entry, perform: () => Inspected): Promise<FileCharge>;
-  /** Counts and makes a directory or link. */
+  /** Counts and makes a directory or link. Rejects with EEXIST. */
   createEntry(userId: number, entry: Entry, perform: () => void): Promise<void>;
   /** @param inspect what is removed: its inode, and the bytes that frees if no other name is left */
   remove(
@@ -79,6 +79,8 @@ export interface Entry {
   readonly path: VirtualPath;
   /** the directory's inode: the path may lead elsewhere by the time that anybody looks */
   readonly inside?: string | undefined;
+  /** the inode that stands there now; undefined: none does */
+  current(): string | undefined;
 }
 
 /** What a user has and may have. Bytes and directory entries; null: no limit. */

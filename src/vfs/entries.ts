@@ -157,10 +157,7 @@ function make(
     if (endsInDirectory(path) && !directory) throw new FsError("ENOENT");
     checkWritable(place);
     home.disk.expectRoom();
-    await home.books.createEntry(home.userId, place, () => {
-      if (place.current() !== undefined) throw new FsError("EEXIST");
-      perform(place);
-    });
+    await home.books.createEntry(home.userId, place, () => perform(place));
   });
 }
 

@@ -45,6 +45,7 @@ vi.mock("node:fs", async (original) => {
     "writevSync",
     "chmodSync",
     "utimesSync",
+    "writeSync",
   ];
   for (const name of calls) {
     broken[name] = (...args) => {
@@ -104,7 +105,11 @@ function* script(home: UserFileSystem): Generator<() => Promise<unknown>> {
 }
 
 /** Runs the script with the Nth operation failing; true when it ran to its end without a fault. */
-async function run(home: UserFileSystem, n: number): Promise<boolean> {
+async function run(
+  home: UserFileSystem,
+  n: number,
+  between: () => Promise<void> = async () => {},
+): Promise<boolean> {
   Object.assign(faults, { count: 0, failAt: n, failing: true });
   for (const step of script(home)) {
     try {
@@ -113,6 +118,7 @@ async function run(home: UserFileSystem, n: number): Promise<boolean> {
       expect(thrown).toBeInstanceOf(FsError);
       expect((thrown as FsError).message).not.toContain("/host");
     }
+    await between();
   }
   faults.failing = false;
   return faults.count < n;
@@ -121,23 +127,33 @@ async function run(home: UserFileSystem, n: number): Promise<boolean> {
 async function balanced(instance: TestInstance, ledger: Ledger, account: Account) {
   await ledger.settleLate();
   await ledger.giveBack(account.id);
+  await ledger.tend();
   const { usedBytes, usedFiles } = await instance.store.ledger.usage(account.id);
   return [{ bytes: usedBytes, files: usedFiles }, onDisk(instance.path(account.name))];
 }
 
-test("the Nth system call fails, for every N: usage equals the disk", async () => {
-  const instance = await TestInstance.create();
-  onTestFinished(() => instance.close());
-  faults.kind = "system call";
-  let n = 1;
-  for (let done = false; !done; n += 1) {
-    const account = await instance.addUser(`u${n}`, 1_000_000);
-    done = await run(await instance.home(account), n);
-    const [used, disk] = await balanced(instance, instance.ledger, account);
-    expect({ n, ...used }).toEqual({ n, ...disk });
-  }
-  expect(n).toBeGreaterThan(40);
-}, 60_000);
+const WAYS = [
+  ["held", true],
+  ["shared", false],
+] as const;
+
+test.each(WAYS)(
+  "the Nth system call fails, for every N: usage equals the disk (%s)",
+  async (_how, holds) => {
+    const instance = await TestInstance.create({ holds });
+    onTestFinished(() => instance.close());
+    faults.kind = "system call";
+    let n = 1;
+    for (let done = false; !done; n += 1) {
+      const account = await instance.addUser(`u${n}`, 1_000_000);
+      done = await run(await instance.home(account), n);
+      const [used, disk] = await balanced(instance, instance.ledger, account);
+      expect({ n, ...used }).toEqual({ n, ...disk });
+    }
+    expect(n).toBeGreaterThan(40);
+  },
+  60_000,
+);
 
 /** A connection whose statements fail as with a full disk. */
 function failing(connection: Database): Database {
@@ -159,30 +175,40 @@ function failing(connection: Database): Database {
 }
 
 /** Another connection of the instance's node, by which all books go. */
-function ledgerOn(connection: Connection, writes: Writes, { nodes, nodeId, reserve }: Store) {
-  const leases = new LeaseStore(connection, writes, nodes, reserve, nodeId);
+function ledgerOn(connection: Connection, writes: Writes, store: Store) {
+  const { nodes, nodeId, reserve } = store;
+  const leases = new LeaseStore(connection, writes, store, reserve, nodeId);
   return { nodes, leases, ledger: new LedgerStore(connection, writes, leases, nodeId) };
 }
 
 test.each([
-  ["statement", 50],
-  ["commit", 30],
+  ["statement", 50, "shared"],
+  ["commit", 30, "shared"],
+  ["statement", 50, "told and given up"],
+  ["commit", 20, "told and given up"],
 ] as const)(
-  "the database's disk is full from the Nth %s on: afterwards usage equals the disk",
-  async (kind, least) => {
+  "the database's disk is full from the Nth %s on: afterwards usage equals the disk (over %i, %s)",
+  async (kind, least, how) => {
     const instance = await TestInstance.create();
     onTestFinished(() => instance.close());
     const root = instance.root;
     const migrations = new URL("../../db/migrations", import.meta.url).pathname;
     const connection = failing(openDatabase(`${root}/db/moorage.sqlite`, migrations));
     const store = ledgerOn(connection, new Writes(connection), instance.store);
-    const ledger = new Ledger(store, new Evidence(store.ledger));
+    const holds = how !== "shared";
+    const ledger = new Ledger(store, new Evidence(store.ledger), { holds, quietMs: 0 });
     faults.kind = kind;
     let n = 1;
     for (let done = false; !done; n += 1) {
       const account = await instance.addUser(`u${n}`, 1_000_000);
       const home = await openHome({ root, account, books: ledger });
-      done = await run(home, n);
+      let steps = 0;
+      done = await run(home, n, async () => {
+        if (!holds) return;
+        steps += 1;
+        const telling = steps % 3 === 0 ? store.leases.share(account.id) : ledger.tend();
+        await telling.catch(() => undefined);
+      });
       // There is room again: the next change books what is left.
       await home.makeDirectory(fromText("last"));
       await home.removeDirectory(fromText("last"));
@@ -191,6 +217,7 @@ test.each([
       expect({ n, ...used }).toEqual({ n, ...disk });
     }
     expect(n).toBeGreaterThan(least);
+    await store.leases.close();
     await store.ledger.close();
     connection.close();
   },

@@ -1,4 +1,4 @@
-import { readFileSync, statSync, writeFileSync } from "node:fs";
+import { readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Client, SFTPWrapper } from "ssh2";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
@@ -110,6 +110,25 @@ test("whoever asks for the usage of a home that is held gets it as it is", async
   expect(await isHeld(server)).toBe(true);
 });
 
+test("the usage of all users is asked for once", async () => {
+  const names = ["bob", "eve"];
+  const key = join(instance.root, "key.pub");
+  writeFileSync(key, desk.key.public);
+  for (const name of names) {
+    const added = await moorage(instance.root, "user", "add", name, "--key", key);
+    expect(added).toMatchObject({ code: 0 });
+  }
+  const server = await start();
+  for (const user of ["ann", ...names]) {
+    const { port } = server;
+    expect(await sftp({ port }, ["mkdir d"], { key: desk.keyFile, user })).toMatchObject(DONE);
+  }
+  const { changes } = instance.store;
+  const before = await changes.latestId();
+  expect(await json("usage", "--json")).toHaveLength(3);
+  expect(await changes.since(before)).toMatchObject([{ kind: "fold" }]);
+});
+
 test("a second process gets the home, an upload in it goes on, and who is alone again holds it", async () => {
   const [one, two] = [await start(), await start()];
   const session = await open(one);
@@ -176,8 +195,14 @@ test("with no server left, the command line takes back what a killed one held", 
   const server = await start();
   await begin(await open(server), "f", 3 * MIB);
   await server.kill();
-  const [usage] = await json<Used[]>("usage", "--json");
-  expect(usage).toMatchObject({ usedBytes: 3 * MIB, files: 1 });
+  // Several at once do it once.
+  const commands = [1, 2, 3].map(() => json<Used[]>("usage", "--json"));
+  for (const [usage] of await Promise.all(commands)) {
+    expect(usage).toMatchObject({ usedBytes: 3 * MIB, files: 1 });
+  }
+  expect(readdirSync(join(instance.root, "db")).filter((name) => /^journal-/.test(name))).toEqual(
+    [],
+  );
 });
 
 test("a process that hangs keeps its home, and another one says so", async () => {

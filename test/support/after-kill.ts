@@ -7,6 +7,7 @@ import { toRow } from "../../src/store/lease-statements.ts";
 import type { Account } from "../../src/store/types.ts";
 import type { Books, Usage } from "../../src/vfs/books.ts";
 import { Evidence } from "../../src/vfs/evidence.ts";
+import { acting } from "./held-faults.ts";
 import type { TestInstance } from "./instance.ts";
 
 /**
@@ -42,24 +43,10 @@ export function afterKill(
 
 /** Books that call `look` before and after each change of the disk that they allow. */
 export function looking(books: Books, look: () => void): Books {
-  const around =
-    <T>(perform: () => T) =>
-    (): T => {
-      look();
-      const result = perform();
-      look();
-      return result;
-    };
-  return {
-    requireHomes: () => books.requireHomes(),
-    usage: (userId) => books.usage(userId),
-    exactUsage: (userId) => books.exactUsage(userId),
-    open: (...args) => books.open(...args),
-    createFile: (userId, entry, perform) => books.createFile(userId, entry, around(perform)),
-    createEntry: (userId, entry, perform) => books.createEntry(userId, entry, around(perform)),
-    remove: (userId, entry, inspect, perform) =>
-      books.remove(userId, entry, inspect, around(perform)),
-    rename: (userId, from, to, moved, inspect, perform) =>
-      books.rename(userId, from, to, moved, inspect, around(perform)),
-  };
+  return acting(books, (perform) => {
+    look();
+    const result = perform();
+    look();
+    return result;
+  });
 }

@@ -33,14 +33,16 @@ async function usage(
   const accounts = await administer(
     context,
     async ({ users }) => {
-      const names =
-        name === undefined ? (await users.list()).map(({ account }) => account.name) : [name];
-      const found: Account[] = [];
-      for (const one of names) {
-        if (options.rescan) await rescanned(context, users, one, name === undefined);
-        found.push(await users.account(one));
+      // All at once: each question makes every server tell what it has in memory.
+      const asked = async (): Promise<Account[]> => {
+        if (name !== undefined) return [await users.account(name)];
+        return (await users.list()).map(({ account }) => account);
+      };
+      if (!options.rescan) return asked();
+      for (const one of await asked()) {
+        await rescanned(context, users, one.name, name === undefined);
       }
-      return found;
+      return asked();
     },
     { settle: true },
   );

@@ -322,6 +322,14 @@ describe.each([
     expect(await used()).toBe(8_000);
   });
 
+  test("rescan beside an open file that grew by other means: it counts once", async () => {
+    const file = await put("f", 5_000);
+    writeFileSync(instance.path("ann", "f"), Buffer.alloc(9_000));
+    expect(await rescan(instance.store, instance.root, account)).toMatchObject({ bytes: 9_000 });
+    await file.close();
+    expect(await used()).toBe(9_000);
+  });
+
   test("a process that ends in order leaves no intent behind", async () => {
     const intents = () =>
       readdirSync(join(instance.root, "db")).filter((name) => name.startsWith("intent-"));
