@@ -3,11 +3,12 @@
  * SQL. Who makes a number larger says why; who makes one smaller puts it here.
  */
 export const BOUNDS = {
-  // The directory; a look whether the name is free; the file. An intent and the data are written.
+  // The directory; the file. An intent and the data are written.
   put: {
     open: 2,
     close: 2,
-    lstat: 1,
+    // Whether the name is free: when it is asked for, and before the intent says that it is made.
+    lstat: 2,
     // the directory, the new file, the file at its end
     fstat: 3,
     write: 2,
