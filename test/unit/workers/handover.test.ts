@@ -9,6 +9,7 @@ import type { WorkerProcess } from "../../../src/workers/worker-process.ts";
 /** What a worker process is to the handover. */
 class FakeWorker {
   connections = 0;
+  answers = true;
   readonly told: ToWorker[] = [];
   readonly passed: (() => void)[] = [];
 
@@ -129,6 +130,7 @@ test("who is not known any more is told that there is no room", () => {
 test("who has to go for another one is told by its worker", () => {
   arrive("192.0.2.1");
   arrive("192.0.2.1");
+  for (const sent of worker().passed) sent();
   expect(hasRoom()).toBe(true);
   expect(worker().told.at(-1)).toMatchObject({ kind: "evict", id: 1 });
 });
@@ -146,5 +148,38 @@ test("a worker that is gone leaves all its places, and no other's", () => {
 test("what another worker says of a connection does not count", () => {
   arrive("192.0.2.1");
   handover.heard(new FakeWorker().asWorker, { kind: "closed", id: 1 });
+  expect(worker().connections).toBe(1);
+});
+
+test("a worker that hangs gets no connections, however few it has", () => {
+  serving.push(new FakeWorker());
+  worker().answers = false;
+  arrive("192.0.2.1");
+  arrive("198.51.100.1");
+  expect(serving.map(({ connections }) => connections)).toEqual([0, 2]);
+});
+
+test("where all hang they wait for the first that goes on", () => {
+  arrive("192.0.2.1");
+  worker().answers = false;
+  arrive("192.0.2.2");
+  expect(worker().connections).toBe(1);
+  worker().answers = true;
+  handover.heard(worker().asWorker, { kind: "took", id: 1 });
+  expect(worker().connections).toBe(2);
+});
+
+test("a worker that took what was given up meanwhile is told to let it go", async () => {
+  arrive("192.0.2.1");
+  await vi.advanceTimersByTimeAsync(30_000);
+  handover.heard(worker().asWorker, { kind: "took", id: 1 });
+  expect(worker().told.at(-1)).toMatchObject({ kind: "evict", id: 1 });
+});
+
+test("who has to go before it was sent is closed here: no descriptor waits for the worker", () => {
+  const socket = arrive("192.0.2.1");
+  arrive("192.0.2.1");
+  expect(hasRoom()).toBe(true);
+  expect(socket.destroyed).toBe(true);
   expect(worker().connections).toBe(1);
 });
