@@ -66,23 +66,27 @@ export class Handover {
     visit.worker = worker;
     worker.joined();
     this.#placement.joined(address ?? "", worker);
-    worker.pass({ kind: "connection", id, address, port }, socket, () => {
-      visit.socket = undefined;
-      if (socket.destroyed) this.#forget(id);
-    });
+    worker.pass({ kind: "connection", id, address, port }, socket, () => this.#forget(id));
   }
 
   /** What a worker says of one of its connections. */
   heard(worker: WorkerProcess, { kind, id }: OfConnection): void {
     const visit = this.#visits.get(id);
     if (visit?.worker !== worker) this.#heardOfUnknown(worker, kind, id);
-    else if (kind === "took") clearTimeout(visit.timer);
+    else if (kind === "took") this.#took(visit);
     else if (kind === "wait") visit.place.wait();
     else if (kind === "back") worker.send({ kind: "room", id, room: visit.place.back() });
     else if (kind === "leave") visit.place.leave();
     else this.#forget(id);
     // It may have hung, with all others.
     if (kind === "took") this.assign();
+  }
+
+  /** It has a descriptor of its own: closing ours says nothing to the client. */
+  #took(visit: Visit): void {
+    clearTimeout(visit.timer);
+    visit.socket?.destroy();
+    visit.socket = undefined;
   }
 
   /** Given up while the worker hung: it counts nowhere any more. */
@@ -110,7 +114,7 @@ export class Handover {
     const visit = this.#visits.get(id);
     if (visit === undefined) return;
     visit.place.leave();
-    // Not sent yet: a worker that hangs would keep its descriptor here.
+    // Not taken yet: a worker that hangs would keep its descriptor here.
     if (visit.socket !== undefined) this.#forget(id);
     else visit.worker?.send({ kind: "evict", id, text });
   }

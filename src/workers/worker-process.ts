@@ -170,15 +170,18 @@ export class WorkerProcess {
     this.#child.send({ kind: "others", others }, () => this.#tellNext());
   }
 
-  /** Gives a socket away, unread. @param done called when it is the worker's, or was closed here */
-  pass(message: ToWorker, socket: Socket, done: () => void): void {
+  /**
+   * Gives it a socket, unread. Ours stays open, for the caller to close when the worker has said that
+   * it took it: node leaves one open for ever that it sent to a process that died before.
+   * @param failed called when it can't be sent
+   */
+  pass(message: ToWorker, socket: Socket, failed: () => void): void {
     this.#askedAt ??= performance.now();
     const sent = (error: Error | null): void => {
-      if (error !== null) socket.destroy();
-      done();
+      if (error !== null) failed();
     };
-    if (this.#child.connected) this.#child.send(message, socket, { keepOpen: false }, sent);
-    else sent(new Error("the worker is gone"));
+    if (this.#child.connected) this.#child.send(message, socket, { keepOpen: true }, sent);
+    else failed();
   }
 
   /** Gives it no more connections. It ends when those it has are gone, or after that time. */

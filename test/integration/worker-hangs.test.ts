@@ -1,3 +1,4 @@
+import { readdirSync } from "node:fs";
 import { connect, type Socket } from "node:net";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import {
@@ -33,7 +34,7 @@ async function workerPids(): Promise<number[]> {
 }
 
 /** A client of that address, which says nothing. */
-function arrive(address: string): { greeted(): Promise<void> } {
+function arrive(address: string) {
   const socket = connect({ port: server.port, host: "127.0.0.1", localAddress: address });
   socket.on("error", () => {});
   sockets.push(socket);
@@ -41,7 +42,9 @@ function arrive(address: string): { greeted(): Promise<void> } {
   socket.on("data", (chunk) => {
     text += chunk.toString("latin1");
   });
-  return { greeted: () => vi.waitFor(() => expect(text).toContain("SSH-2.0-"), PATIENCE) };
+  const isGreeted = () => text.includes("SSH-2.0-");
+  const greeted = () => vi.waitFor(() => expect(isGreeted()).toBe(true), PATIENCE);
+  return { socket, isGreeted, greeted };
 }
 
 test("a worker that hangs gets no connections until it goes on, and the log says so", async () => {
@@ -55,4 +58,18 @@ test("a worker that hangs gets no connections until it goes on, and the log says
   await Promise.all(early.map(({ greeted }) => greeted()));
   await vi.waitFor(() => expect(server.output()).toContain("worker goes on"), PATIENCE);
   expect(await workerPids()).toContain(hangs);
+});
+
+test("a worker that dies while it is given connections leaves none open, and no descriptor", async () => {
+  const descriptors = () => readdirSync(`/proc/${server.child.pid}/fd`).length;
+  const [dies = 0] = await workerPids();
+  await arrive("127.0.0.9").greeted();
+  const before = descriptors();
+  process.kill(dies, "SIGSTOP");
+  const clients = Array.from({ length: 6 }, (_, at) => arrive(`127.0.1.${at + 1}`));
+  await vi.waitFor(() => expect(descriptors()).toBeGreaterThan(before), PATIENCE);
+  process.kill(dies, "SIGKILL");
+  const isDone = (one: (typeof clients)[number]) => one.isGreeted() || one.socket.closed;
+  await vi.waitFor(() => expect(clients.every(isDone)).toBe(true), PATIENCE);
+  await vi.waitFor(() => expect(descriptors()).toBeLessThanOrEqual(before), PATIENCE);
 });

@@ -11,7 +11,7 @@ class FakeWorker {
   connections = 0;
   answers = true;
   readonly told: ToWorker[] = [];
-  readonly passed: (() => void)[] = [];
+  readonly failing: (() => void)[] = [];
 
   joined(): void {
     this.connections += 1;
@@ -25,9 +25,9 @@ class FakeWorker {
     this.told.push(message);
   }
 
-  pass(message: ToWorker, _: Socket, done: () => void): void {
+  pass(message: ToWorker, _: Socket, failed: () => void): void {
     this.told.push(message);
-    this.passed.push(done);
+    this.failing.push(failed);
   }
 
   get asWorker(): WorkerProcess {
@@ -113,6 +113,23 @@ test("a place is left when its worker says so, and the connection counts until i
   expect(worker().connections).toBe(1);
 });
 
+test("ours is closed when the worker has taken its own, and not before", () => {
+  const socket = arrive("192.0.2.1");
+  expect(socket.destroyed).toBe(false);
+  handover.heard(worker().asWorker, { kind: "took", id: 1 });
+  expect(socket.destroyed).toBe(true);
+  expect(worker().connections).toBe(1);
+});
+
+test("what can't be sent, and what a worker that is gone had not taken, is closed", () => {
+  const sockets = [arrive("192.0.2.1"), arrive("192.0.2.2")];
+  worker().failing[0]?.();
+  expect(sockets.map(({ destroyed }) => destroyed)).toEqual([true, false]);
+  handover.lost(worker().asWorker);
+  expect(sockets.map(({ destroyed }) => destroyed)).toEqual([true, true]);
+  expect(worker().connections).toBe(0);
+});
+
 test("who waited for a hash that came to nothing asks whether there is still room", () => {
   arrive("192.0.2.1");
   handover.heard(worker().asWorker, { kind: "wait", id: 1 });
@@ -130,7 +147,7 @@ test("who is not known any more is told that there is no room", () => {
 test("who has to go for another one is told by its worker", () => {
   arrive("192.0.2.1");
   arrive("192.0.2.1");
-  for (const sent of worker().passed) sent();
+  for (const id of [1, 2]) handover.heard(worker().asWorker, { kind: "took", id });
   expect(hasRoom()).toBe(true);
   expect(worker().told.at(-1)).toMatchObject({ kind: "evict", id: 1 });
 });
@@ -176,7 +193,7 @@ test("a worker that took what was given up meanwhile is told to let it go", asyn
   expect(worker().told.at(-1)).toMatchObject({ kind: "evict", id: 1 });
 });
 
-test("who has to go before it was sent is closed here: no descriptor waits for the worker", () => {
+test("who has to go before it was taken is closed here: no descriptor waits for the worker", () => {
   const socket = arrive("192.0.2.1");
   arrive("192.0.2.1");
   expect(hasRoom()).toBe(true);
