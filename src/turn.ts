@@ -29,14 +29,22 @@ function nextTurn(): void {
   begun = new Set();
   const start = performance.now();
   for (const turn of turns) turn.over();
-  for (const turn of turns) {
-    turns.delete(turn);
-    turn.goOn();
-    if (performance.now() - start >= TURN_MS) break;
+  try {
+    for (const turn of turns) {
+      turns.delete(turn);
+      turn.goOn();
+      if (performance.now() - start >= TURN_MS) break;
+    }
+  } finally {
+    // Also when one fails: the others would wait for ever.
+    comeFirst([...turns].filter((turn) => turn.isWaitedFor));
   }
-  const passedOver = [...turns].filter((turn) => turn.isWaitedFor);
-  for (const turn of passedOver) atNextTurn(turn);
-  begun = new Set([...passedOver, ...begun]);
+}
+
+/** They were passed over in this turn. */
+function comeFirst(turns: readonly Turn[]): void {
+  for (const turn of turns) atNextTurn(turn);
+  begun = new Set([...turns, ...begun]);
 }
 
 /**

@@ -74,6 +74,7 @@ class Supervisor {
   /** of workers that are gone */
   #past: ServerCounts = NO_COUNTS;
   #told = "";
+  readonly #silent = new Set<WorkerProcess>();
   #telling: NodeJS.Timeout | undefined;
   #facts: ServerFacts | undefined;
   #control: ControlService | undefined;
@@ -138,6 +139,7 @@ class Supervisor {
 
   #ended(worker: WorkerProcess, { clean }: WorkerEnd): void {
     this.#past = sumOfCounts([this.#past, worker.report.counts]);
+    this.#silent.delete(worker);
     this.#handover.lost(worker);
     if (clean) return;
     this.recover().catch((error: unknown) => {
@@ -158,7 +160,10 @@ class Supervisor {
       // Before those of the workers: the oldest socket is the one that is asked.
       await this.#openControl(listen);
       await this.#crew.start();
-      this.#telling = setInterval(() => this.#tellOthers(), TELL_MS);
+      this.#telling = setInterval(() => {
+        this.#tellOthers();
+        this.#lookForSilent();
+      }, TELL_MS);
       store.audit.record({ kind: "server-start", detail: listen });
       return address;
     } catch (error) {
@@ -252,14 +257,28 @@ class Supervisor {
     const memory = this.#memory();
     for (const worker of this.#crew.all) {
       const counts = minus(all, worker.report.counts);
-      worker.send({
-        kind: "others",
-        others: { counts, memory: memory - residentBytes(worker.pid), loopDelay },
-      });
+      worker.tellOthers({ counts, memory: memory - residentBytes(worker.pid), loopDelay });
+    }
+  }
+
+  /** Says once of a worker that hangs that it does. */
+  #lookForSilent(): void {
+    for (const worker of this.#crew.all) {
+      const isSilent = !worker.answers;
+      if (isSilent === this.#silent.has(worker)) continue;
+      const { pid } = worker;
+      if (isSilent) {
+        this.#silent.add(worker);
+        this.#options.log.error({ worker: pid }, "worker hangs: it gets no connections");
+      } else {
+        this.#silent.delete(worker);
+        this.#options.log.info({ worker: pid }, "worker goes on");
+      }
     }
   }
 
   async #renew(drainMs: number): Promise<void> {
+    if (this.#stopping !== undefined) throw new ControlError("the server is stopping");
     if (this.#isRenewing) throw new ControlError("new workers are being started already");
     this.#isRenewing = true;
     try {

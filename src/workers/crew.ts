@@ -127,6 +127,7 @@ export class Crew<W extends Member> {
    * one can't start: the message says why.
    */
   async renew(drainMs: number): Promise<void> {
+    if (this.#isStopping) throw new Error("the server is stopping");
     const before = new Set(this.all);
     const starting = Array.from({ length: this.#options.size }, () => this.#startOne());
     const failed = (await Promise.allSettled(starting)).find(({ status }) => status === "rejected");

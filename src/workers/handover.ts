@@ -1,5 +1,5 @@
 import type { Socket } from "node:net";
-import type { LocalPlace, Stranger } from "../transport/strangers.ts";
+import { type LocalPlace, NO_PLACE, type Stranger } from "../transport/strangers.ts";
 import type { FromWorker } from "./messages.ts";
 import { Placement } from "./placement.ts";
 import type { WorkerProcess } from "./worker-process.ts";
@@ -52,7 +52,7 @@ export class Handover {
 
   /** Gives connections that wait for a worker to those there are now. */
   assign(): void {
-    const serving = this.#serving();
+    const serving = this.#serving().filter(({ answers }) => answers);
     if (serving.length === 0) return;
     for (const visit of this.#visits.values()) {
       if (visit.worker === undefined) this.#give(visit, serving);
@@ -66,22 +66,33 @@ export class Handover {
     visit.worker = worker;
     worker.joined();
     this.#placement.joined(address ?? "", worker);
-    worker.pass({ kind: "connection", id, address, port }, socket, () => {
-      visit.socket = undefined;
-      if (socket.destroyed) this.#forget(id);
-    });
+    worker.pass({ kind: "connection", id, address, port }, socket, () => this.#forget(id));
   }
 
   /** What a worker says of one of its connections. */
   heard(worker: WorkerProcess, { kind, id }: OfConnection): void {
     const visit = this.#visits.get(id);
-    if (visit?.worker !== worker) {
-      if (kind === "back") worker.send({ kind: "room", id, room: false });
-    } else if (kind === "took") clearTimeout(visit.timer);
+    if (visit?.worker !== worker) this.#heardOfUnknown(worker, kind, id);
+    else if (kind === "took") this.#took(visit);
     else if (kind === "wait") visit.place.wait();
     else if (kind === "back") worker.send({ kind: "room", id, room: visit.place.back() });
     else if (kind === "leave") visit.place.leave();
     else this.#forget(id);
+    // It may have hung, with all others.
+    if (kind === "took") this.assign();
+  }
+
+  /** It has a descriptor of its own: closing ours says nothing to the client. */
+  #took(visit: Visit): void {
+    clearTimeout(visit.timer);
+    visit.socket?.destroy();
+    visit.socket = undefined;
+  }
+
+  /** Given up while the worker hung: it counts nowhere any more. */
+  #heardOfUnknown(worker: WorkerProcess, kind: OfConnection["kind"], id: number): void {
+    if (kind === "took") worker.send({ kind: "evict", id, text: NO_PLACE });
+    if (kind === "back") worker.send({ kind: "room", id, room: false });
   }
 
   /** The worker is gone, and so are its connections. */
@@ -103,8 +114,9 @@ export class Handover {
     const visit = this.#visits.get(id);
     if (visit === undefined) return;
     visit.place.leave();
-    if (visit.worker === undefined) this.#forget(id);
-    else visit.worker.send({ kind: "evict", id, text });
+    // Not taken yet: a worker that hangs would keep its descriptor here.
+    if (visit.socket !== undefined) this.#forget(id);
+    else visit.worker?.send({ kind: "evict", id, text });
   }
 
   /** Closed before a worker had it. */

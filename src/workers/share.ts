@@ -1,8 +1,8 @@
-import { availableParallelism } from "node:os";
 import { getHeapStatistics } from "node:v8";
 import type { Config } from "../config/types.ts";
 import { usualThreads } from "../digests/threads.ts";
 import { usualLimit } from "../memory/limit.ts";
+import { usableProcessors } from "../processors.ts";
 
 const MIB = 1024 * 1024;
 
@@ -17,7 +17,7 @@ const USUAL_THREADS = 8;
 
 /** How many processes serve. */
 export function workersOf({ server }: Pick<Config, "server">): number {
-  return server.workers || Math.min(64, availableParallelism());
+  return server.workers || Math.min(64, usableProcessors());
 }
 
 /** A part of something countable: never nothing of something. */

@@ -4,6 +4,7 @@ import {
   type FromWorker,
   NO_COUNTS,
   NO_DELAY,
+  type Others,
   type Report,
   type ServerFacts,
   type ToWorker,
@@ -13,6 +14,9 @@ import { startOfWorker } from "./share.ts";
 
 /** What a worker may take to end beyond the time that it was given, in milliseconds. */
 const OVERDUE_MS = 15_000;
+
+/** A worker that has had a connection so long without a word takes no others, in milliseconds. */
+const SILENT_MS = 2_000;
 
 /** What transfers get when the time for draining is over, in milliseconds: as at any stop. */
 const LAST_MS = 8_000;
@@ -50,6 +54,11 @@ export class WorkerProcess {
   /** milliseconds of a clock that doesn't go back */
   readonly startedAt = performance.now();
   #connections = 0;
+  /** when it got a connection since which it has said nothing */
+  #askedAt: number | undefined;
+  /** what it is told next, as soon as it has the last */
+  #others: Others | undefined;
+  #isTelling = false;
   #report: Report = {
     counts: NO_COUNTS,
     sessions: 0,
@@ -101,6 +110,11 @@ export class WorkerProcess {
     return this.#isReady && !this.#isLeaving;
   }
 
+  /** False while it hangs: it does not even take what it is given. */
+  get answers(): boolean {
+    return this.#askedAt === undefined || performance.now() - this.#askedAt < SILENT_MS;
+  }
+
   /** It gets no more connections, and ends. */
   get isLeaving(): boolean {
     return this.#isLeaving;
@@ -126,6 +140,7 @@ export class WorkerProcess {
   }
 
   #take(message: FromWorker): void {
+    this.#askedAt = undefined;
     if (message.kind === "ready") {
       this.#isReady = true;
       this.#handlers.ready(this);
@@ -141,14 +156,32 @@ export class WorkerProcess {
     if (this.#child.connected) this.#child.send(message, () => {});
   }
 
-  /** Gives a socket away, unread. @param done called when it is the worker's, or was closed here */
-  pass(message: ToWorker, socket: Socket, done: () => void): void {
+  /** One that hangs gets the last word only, when it goes on: its line does not fill. */
+  tellOthers(others: Others): void {
+    this.#others = others;
+    if (!this.#isTelling) this.#tellNext();
+  }
+
+  #tellNext(): void {
+    const others = this.#others;
+    this.#others = undefined;
+    this.#isTelling = others !== undefined && this.#child.connected;
+    if (others === undefined || !this.#isTelling) return;
+    this.#child.send({ kind: "others", others }, () => this.#tellNext());
+  }
+
+  /**
+   * Gives it a socket, unread. Ours stays open, for the caller to close when the worker has said that
+   * it took it: node leaves one open for ever that it sent to a process that died before.
+   * @param failed called when it can't be sent
+   */
+  pass(message: ToWorker, socket: Socket, failed: () => void): void {
+    this.#askedAt ??= performance.now();
     const sent = (error: Error | null): void => {
-      if (error !== null) socket.destroy();
-      done();
+      if (error !== null) failed();
     };
-    if (this.#child.connected) this.#child.send(message, socket, { keepOpen: false }, sent);
-    else sent(new Error("the worker is gone"));
+    if (this.#child.connected) this.#child.send(message, socket, { keepOpen: true }, sent);
+    else failed();
   }
 
   /** Gives it no more connections. It ends when those it has are gone, or after that time. */

@@ -6,7 +6,7 @@ import { describe, expect, it } from "vitest";
 // The rooms of docs/architecture.md and who may know whom. What isn't listed is refused.
 
 /** The ground: contracts and pure functions. Every room may know them. */
-const GROUND = new Set(["channel", "errors", "processes", "text", "turn", "version"]);
+const GROUND = new Set(["channel", "errors", "processes", "processors", "text", "turn", "version"]);
 
 /** What the ground knows of itself, besides `text`. */
 const GROUND_KNOWS: Readonly<Record<string, readonly string[]>> = { errors: ["text"] };

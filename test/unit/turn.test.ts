@@ -1,5 +1,5 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
-import { beforeEach, expect, test } from "vitest";
+import { beforeEach, expect, test, vi } from "vitest";
 import { Turn } from "../../src/turn.ts";
 
 // What a test before has begun is over.
@@ -143,4 +143,26 @@ test("users whose work goes on share a turn of the loop, however many they are",
     perTurn.push(served);
   }
   expect(perTurn).toEqual(["a", "b", "c", "a", "b", "c", ""]);
+});
+
+test("what fails as it goes on holds up nobody: not the others of its user, nor other users", () => {
+  vi.useFakeTimers({ toFake: ["setImmediate"] });
+  try {
+    const turns = [new Turn(), new Turn()];
+    const served: string[] = [];
+    const wait = (turn: Turn | undefined, resume: () => void): void => {
+      while (turn?.mayGoOn(resume)) work();
+    };
+    const fail = (): void => {
+      throw new Error("it failed");
+    };
+    wait(turns[0], fail);
+    wait(turns[0], () => served.push("the same"));
+    wait(turns[1], () => served.push("another"));
+    expect(() => vi.runAllTimers()).toThrow("it failed");
+    vi.runAllTimers();
+    expect(served.sort()).toEqual(["another", "the same"]);
+  } finally {
+    vi.useRealTimers();
+  }
 });

@@ -186,6 +186,13 @@ describe("new workers for old ones", () => {
     expect(crew.serving.map(({ pid }) => pid)).toEqual([1, 2]);
     expect(started[2]?.told).toEqual(["stop 0"]);
   });
+
+  test("starts none for a server that stops: they would outlive it", async () => {
+    await startAll();
+    void crew.stop(60_000);
+    await expect(crew.renew(0)).rejects.toThrow("the server is stopping");
+    expect(started).toHaveLength(2);
+  });
 });
 
 test("stop ends all, also what is to be started, and tells whether all ended well", async () => {

@@ -9,8 +9,9 @@ import type { WorkerProcess } from "../../../src/workers/worker-process.ts";
 /** What a worker process is to the handover. */
 class FakeWorker {
   connections = 0;
+  answers = true;
   readonly told: ToWorker[] = [];
-  readonly passed: (() => void)[] = [];
+  readonly failing: (() => void)[] = [];
 
   joined(): void {
     this.connections += 1;
@@ -24,9 +25,9 @@ class FakeWorker {
     this.told.push(message);
   }
 
-  pass(message: ToWorker, _: Socket, done: () => void): void {
+  pass(message: ToWorker, _: Socket, failed: () => void): void {
     this.told.push(message);
-    this.passed.push(done);
+    this.failing.push(failed);
   }
 
   get asWorker(): WorkerProcess {
@@ -112,6 +113,23 @@ test("a place is left when its worker says so, and the connection counts until i
   expect(worker().connections).toBe(1);
 });
 
+test("ours is closed when the worker has taken its own, and not before", () => {
+  const socket = arrive("192.0.2.1");
+  expect(socket.destroyed).toBe(false);
+  handover.heard(worker().asWorker, { kind: "took", id: 1 });
+  expect(socket.destroyed).toBe(true);
+  expect(worker().connections).toBe(1);
+});
+
+test("what can't be sent, and what a worker that is gone had not taken, is closed", () => {
+  const sockets = [arrive("192.0.2.1"), arrive("192.0.2.2")];
+  worker().failing[0]?.();
+  expect(sockets.map(({ destroyed }) => destroyed)).toEqual([true, false]);
+  handover.lost(worker().asWorker);
+  expect(sockets.map(({ destroyed }) => destroyed)).toEqual([true, true]);
+  expect(worker().connections).toBe(0);
+});
+
 test("who waited for a hash that came to nothing asks whether there is still room", () => {
   arrive("192.0.2.1");
   handover.heard(worker().asWorker, { kind: "wait", id: 1 });
@@ -129,6 +147,7 @@ test("who is not known any more is told that there is no room", () => {
 test("who has to go for another one is told by its worker", () => {
   arrive("192.0.2.1");
   arrive("192.0.2.1");
+  for (const id of [1, 2]) handover.heard(worker().asWorker, { kind: "took", id });
   expect(hasRoom()).toBe(true);
   expect(worker().told.at(-1)).toMatchObject({ kind: "evict", id: 1 });
 });
@@ -146,5 +165,38 @@ test("a worker that is gone leaves all its places, and no other's", () => {
 test("what another worker says of a connection does not count", () => {
   arrive("192.0.2.1");
   handover.heard(new FakeWorker().asWorker, { kind: "closed", id: 1 });
+  expect(worker().connections).toBe(1);
+});
+
+test("a worker that hangs gets no connections, however few it has", () => {
+  serving.push(new FakeWorker());
+  worker().answers = false;
+  arrive("192.0.2.1");
+  arrive("198.51.100.1");
+  expect(serving.map(({ connections }) => connections)).toEqual([0, 2]);
+});
+
+test("where all hang they wait for the first that goes on", () => {
+  arrive("192.0.2.1");
+  worker().answers = false;
+  arrive("192.0.2.2");
+  expect(worker().connections).toBe(1);
+  worker().answers = true;
+  handover.heard(worker().asWorker, { kind: "took", id: 1 });
+  expect(worker().connections).toBe(2);
+});
+
+test("a worker that took what was given up meanwhile is told to let it go", async () => {
+  arrive("192.0.2.1");
+  await vi.advanceTimersByTimeAsync(30_000);
+  handover.heard(worker().asWorker, { kind: "took", id: 1 });
+  expect(worker().told.at(-1)).toMatchObject({ kind: "evict", id: 1 });
+});
+
+test("who has to go before it was taken is closed here: no descriptor waits for the worker", () => {
+  const socket = arrive("192.0.2.1");
+  arrive("192.0.2.1");
+  expect(hasRoom()).toBe(true);
+  expect(socket.destroyed).toBe(true);
   expect(worker().connections).toBe(1);
 });
