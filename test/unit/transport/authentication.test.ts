@@ -11,7 +11,7 @@ import {
 test("somebody fills the queue of password checks: who finds it full is not charged for that", async () => {
   const steps: string[] = [];
   const authentication = new Authentication({
-    authenticator: { verifyPassword: () => Promise.reject(new HashQueueFull()) },
+    authenticator: { logIn: () => Promise.reject(new HashQueueFull()) },
     penalties: { wait: async () => 0, add: async () => void steps.push("charged") },
     log: pino({ level: "silent" }),
     remote: "192.0.2.1:4711",
