@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
+import { hasExpired } from "../auth/login-limits.ts";
 import { isUserName, USER_NAME_RULE } from "../auth/names.ts";
 import { type PasswordRule, refusePassword } from "../auth/password-rule.ts";
 import { rescan } from "../quota/rescan.ts";
@@ -294,7 +295,8 @@ export class UserControl {
 
   async #requireAnotherAdmin({ id, name }: Account, verb: string): Promise<void> {
     const accounts = await this.#store.users.list();
-    if (accounts.some((a) => a.id !== id && a.role === "admin" && a.enabled)) return;
+    const others = accounts.filter((a) => a.id !== id && a.role === "admin" && a.enabled);
+    if (others.some((a) => !hasExpired(a, Date.now()))) return;
     throw new ControlError(
       `${name} is the last admin that is enabled: give --force to ${verb} it all the same`,
     );

@@ -21,29 +21,19 @@ function parsed<T>(text: string | null): readonly T[] | null {
   return text === null ? null : (JSON.parse(text) as T[]);
 }
 
-/** The columns in the order of their names; what `change` leaves out is as in `before`. */
-export function limitValues(
-  change: Partial<LoginLimits>,
-  before?: LimitColumns,
-): readonly (number | string | null)[] {
-  const limits = { ...(before ? toLimits(before) : NO_LIMITS), ...given(change) };
-  const { expiresAt, from, auth, maxSessions } = limits;
-  return [expiresAt, from && JSON.stringify(from), auth && JSON.stringify(auth), maxSessions];
-}
-
-export const NO_LIMITS: LoginLimits = {
+const NO_LIMITS: LoginLimits = {
   expiresAt: null,
   from: null,
   auth: null,
   maxSessions: null,
 };
 
-/** Only what is there and is not undefined. */
-function given({ expiresAt, from, auth, maxSessions }: Partial<LoginLimits>): Partial<LoginLimits> {
-  return {
-    ...(expiresAt !== undefined && { expiresAt }),
-    ...(from !== undefined && { from }),
-    ...(auth !== undefined && { auth }),
-    ...(maxSessions !== undefined && { maxSessions }),
-  };
+/** The columns in the order of their names; what `change` leaves out is as in `before`. */
+export function limitValues(
+  change: Partial<LoginLimits>,
+  before?: LimitColumns,
+): readonly (number | string | null)[] {
+  const all = { ...(before ? toLimits(before) : NO_LIMITS), ...change };
+  const { expiresAt, from, auth, maxSessions } = all;
+  return [expiresAt, from && JSON.stringify(from), auth && JSON.stringify(auth), maxSessions];
 }
