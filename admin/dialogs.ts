@@ -1,6 +1,7 @@
 import type { Method, Params, UserInfo } from "../src/control/protocol.ts";
 import { AUDIT_KINDS } from "../src/store/types.ts";
 import { editorOf } from "./editor.ts";
+import { limitValues } from "./limits.ts";
 import {
   type CallEffect,
   type Dialog,
@@ -64,6 +65,8 @@ const NAME_MAX = 32;
 const PASSWORD_MAX = 4096;
 const KEY_MAX = 16_384;
 const PATH_MAX = 4096;
+/** Of 64 networks, the most there may be. */
+const FROM_MAX = 3200;
 
 function text(name: string, label: string, value: string, hint: string, max = NAME_MAX): Field {
   return {
@@ -122,6 +125,7 @@ export function addUserForm(model: Model): Model {
 }
 
 export function editUserForm(model: Model, user: UserInfo): Model {
+  const limits = limitValues(user);
   return form(model, {
     form: "user-edit",
     title: `Edit ${user.name}`,
@@ -138,6 +142,10 @@ export function editUserForm(model: Model, user: UserInfo): Model {
       ),
       choice("role", "Role", ["user", "admin"], user.role),
       choice("state", "State", ["enabled", "disabled"], user.enabled ? "enabled" : "disabled"),
+      text("expires", "Expires", limits.expires, "2026-12-31, 30d, none"),
+      text("from", "Logs in from", limits.from, "10.0.0.0/8,…; any", FROM_MAX),
+      text("auth", "Logs in by", limits.auth, "key, password, any"),
+      text("sessions", "Max sessions", limits.sessions, "a number, none"),
     ],
   });
 }

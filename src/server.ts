@@ -334,7 +334,7 @@ class Server {
     if (change.kind === "stop" && this.#options.supervisor === undefined)
       this.#stopAsTold(Number(change.detail || STOP_GRACE_MS));
     if (change.kind === "reload") this.#reloadToo();
-    this.sessions.apply(change);
+    await this.sessions.apply(change);
     this.#screens.apply(change);
     await this.#parts.ledger.onChange(change);
   }

@@ -1,5 +1,6 @@
 import { AUDIT_KINDS, type AuditKind } from "../../src/store/types.ts";
 import { BACKS, call, changed, closedDialog, step } from "../dialogs.ts";
+import { type LimitField, parseLimits } from "../limits.ts";
 import type { CallEffect, Effect, FormDialog, Model, Step } from "../model.ts";
 import { parseFiles, parseQuota } from "../quota.ts";
 
@@ -9,17 +10,17 @@ type FormResult = { readonly error: string } | { readonly effect: Effect };
 /** Enter in a form: checks what was typed, and calls control. */
 export function submitted(model: Model, dialog: FormDialog): Step {
   if (dialog.form === "log-filter") return step(logFiltered(model, dialog));
-  const outcome = outcomeOf(dialog);
+  const outcome = outcomeOf(dialog, model.now);
   if ("error" in outcome) return step(changed(model, dialog, { error: outcome.error }));
   return step(changed(model, dialog, { busy: true, error: "" }), outcome.effect);
 }
 
-function outcomeOf(dialog: FormDialog): FormResult {
+function outcomeOf(dialog: FormDialog, now: number): FormResult {
   switch (dialog.form) {
     case "user-add":
       return added(dialog);
     case "user-edit":
-      return edited(dialog);
+      return edited(dialog, now);
     case "password":
       return password(dialog);
     case "key-add":
@@ -72,17 +73,20 @@ function added(dialog: FormDialog): FormResult {
 }
 
 /** Only what was changed is sent: somebody else may have changed the rest meanwhile. */
-function edited(dialog: FormDialog): FormResult {
+function edited(dialog: FormDialog, now: number): FormResult {
   const { user: name, id } = dialog;
   const quota = parseQuota(value(dialog, "quota"));
   if ("error" in quota) return quota;
   const files = parseFiles(value(dialog, "files"));
   if ("error" in files) return files;
+  const limits = parseLimits(touchedValues(dialog, LIMIT_FIELDS), now);
+  if ("error" in limits) return limits;
   const params = {
     name,
     ...(touched(dialog, "role") ? { role: role(dialog) } : {}),
     ...(touched(dialog, "quota") ? { quotaBytes: quota.value } : {}),
     ...(touched(dialog, "files") ? { quotaFiles: files.value } : {}),
+    ...limits.limits,
   };
   const notice = `${name} was changed.`;
   const enable = value(dialog, "state") === "enabled";
@@ -96,6 +100,19 @@ function edited(dialog: FormDialog): FormResult {
   return {
     effect: call("users.set", params, { dialog: id, next: call(method, { name }, { notice }) }),
   };
+}
+
+const LIMIT_FIELDS: readonly LimitField[] = ["expires", "from", "auth", "sessions"];
+
+/** What stands in those of the fields that were touched. */
+function touchedValues<N extends string>(
+  dialog: FormDialog,
+  names: readonly N[],
+): Partial<Record<N, string>> {
+  const changed = names.filter((name) => touched(dialog, name));
+  return Object.fromEntries(changed.map((name) => [name, value(dialog, name)])) as Partial<
+    Record<N, string>
+  >;
 }
 
 function touched(dialog: FormDialog, name: string): boolean {

@@ -1,3 +1,4 @@
+import { limitTexts } from "../../src/auth/login-limits-text.ts";
 import { dateText } from "../../src/text/figures.ts";
 import { agoText, bar, percentText, share, sizeText } from "../format.ts";
 import type { Frame } from "../frame.ts";
@@ -205,6 +206,9 @@ function userRows({ now }: Model, { user, keys, cursor }: UserDialog, inside: nu
   if (user === null) return [{ line: [span("Loading …")] }, { line: [] }];
   const { usedBytes, quotaBytes, quotaFiles, files } = user;
   const part = share(usedBytes, quotaBytes);
+  const most = user.maxSessions;
+  // How many sessions stands where their number does: with all the rest it must fit in 24 lines.
+  const limits = limitTexts({ ...user, maxSessions: null }, now);
   const login = user.lastLoginAt === null ? "" : ` (${agoText(user.lastLoginAt, now)})`;
   const pair = (name: string, ...value: Line): Row => ({
     line: [span(sized(name, LABEL)), ...value],
@@ -220,9 +224,10 @@ function userRows({ now }: Model, { user, keys, cursor }: UserDialog, inside: nu
       ...quotaBar(part, 18),
     ),
     pair("Files", bold(String(files)), span(quotaFiles === null ? "" : ` of ${quotaFiles}`)),
-    pair("Sessions", bold(String(user.sessions))),
+    pair("Sessions", bold(String(user.sessions)), span(most === null ? "" : ` of ${most}`)),
     pair("Last login", bold(dateText(user.lastLoginAt)), span(login)),
     pair("Created", bold(dateText(user.createdAt))),
+    ...limits.map(([name, text]) => pair(name, bold(sized(text, inside - LABEL).trimEnd()))),
     { line: [] },
     {
       line: [

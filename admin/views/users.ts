@@ -1,3 +1,4 @@
+import { hasExpired } from "../../src/auth/login-limits.ts";
 import type { UserInfo } from "../../src/control/protocol.ts";
 import { dateText } from "../../src/text/figures.ts";
 import { agoText, countText, share, sizeText } from "../format.ts";
@@ -57,7 +58,7 @@ function userCells(user: UserInfo, now: number, wide: boolean): CellText[] {
   const cells: CellText[] = [
     [user.name, { bold: true }],
     user.role === "admin" ? ["admin", { fg: "cyan" }] : user.role,
-    user.enabled ? "enabled" : ["disabled", { fg: "red" }],
+    stateCell(user, now),
     sizeText(usedBytes),
     quotaBar(share(usedBytes, quotaBytes), wide ? 30 : 14),
     countText(user.files),
@@ -65,4 +66,9 @@ function userCells(user: UserInfo, now: number, wide: boolean): CellText[] {
     wide ? dateText(lastLoginAt) : agoText(lastLoginAt, now),
   ];
   return wide ? cells.toSpliced(5, 0, roundQuota(quotaBytes)) : cells;
+}
+
+function stateCell(user: UserInfo, now: number): CellText {
+  if (!user.enabled) return ["disabled", { fg: "red" }];
+  return hasExpired(user, now) ? ["expired", { fg: "red" }] : "enabled";
 }

@@ -3,6 +3,7 @@ import { errorName } from "../errors.ts";
 import type { Store } from "../store/store.ts";
 import type { Account } from "../store/types.ts";
 import { fingerprint } from "./keys.ts";
+import { type LimitReached, mayLogIn } from "./login-limits.ts";
 import { isUserName } from "./names.ts";
 import type { Asker, Passwords } from "./passwords.ts";
 
@@ -10,6 +11,19 @@ import type { Asker, Passwords } from "./passwords.ts";
 export interface AuthLog {
   warn(fields: object, text: string): void;
 }
+
+/**
+ * Who may come in; without `account` nobody may. `limit` is why a right password or a user's key is of
+ * no use: for logs only, since the client must not be able to tell it from a wrong one.
+ */
+export type LoginDecision =
+  | { readonly account: Account }
+  | { readonly account?: undefined; readonly limit?: LimitReached };
+
+const WRONG: LoginDecision = {};
+
+/** Whether limits let an account in that has proven itself. */
+type Limits = (account: Account) => "yes" | LimitReached;
 
 /** No user has this id: looked up where there is no account, so that the work is the same. */
 const NOBODY = 0;
@@ -24,59 +38,101 @@ export class Authenticator {
   readonly #store: Pick<Store, "users" | "keys">;
   readonly #passwords: Passwords;
   readonly #log: AuthLog | undefined;
+  readonly #now: () => number;
   readonly #rehashing = new Map<number, Promise<void>>();
 
-  constructor(store: Pick<Store, "users" | "keys">, passwords: Passwords, log?: AuthLog) {
+  /** @param now milliseconds since the epoch */
+  constructor(
+    store: Pick<Store, "users" | "keys">,
+    passwords: Passwords,
+    log?: AuthLog,
+    now: () => number = Date.now,
+  ) {
     this.#store = store;
     this.#passwords = passwords;
     this.#log = log;
+    this.#now = now;
   }
 
   /**
-   * The account when the password is right. Rejects with HashQueueFull when too many logins are
-   * under way: that says nothing about the password. Rejects with NotWanted when the asker said so.
+   * Decides a login by password. What the user's limits refuse costs what a wrong password costs.
+   * Rejects with HashQueueFull when too many logins are under way: that says nothing about the
+   * password. Rejects with NotWanted when the asker said so.
+   * @param address of the client, without a port
    */
-  async verifyPassword(
+  async logIn(
     name: string,
     password: string,
+    address: string | undefined,
     asker?: Asker,
-  ): Promise<Account | undefined> {
+  ): Promise<LoginDecision> {
+    const limits: Limits = (account) =>
+      mayLogIn(account, { address, method: "password", now: this.#now() });
+    return this.#decide(name, password, limits, asker);
+  }
+
+  /** The account when the password is right, whatever its limits are. Rejects as {@link logIn}. */
+  async verifyPassword(name: string, password: string): Promise<Account | undefined> {
+    return (await this.#decide(name, password, () => "yes")).account;
+  }
+
+  async #decide(
+    name: string,
+    password: string,
+    limits: Limits,
+    asker?: Asker,
+  ): Promise<LoginDecision> {
     const account = await this.#enabled(name);
     const hash = account?.passwordHash ?? null;
     const right = await this.#passwords.verify(hash, password, asker);
-    if (!right || account === undefined || hash === null) return undefined;
     // Hashing takes long: the account may have been disabled or changed meanwhile.
-    const now = await this.#store.users.byId(account.id);
-    if (now === undefined || !now.enabled) return undefined;
+    const now = await this.#store.users.byId(account?.id ?? NOBODY);
+    // Whether the password is right or not, and before any more hashing: that it is must not be seen
+    // in the time of this or a later try.
+    const limit = now === undefined ? "yes" : limits(now);
+    if (!right || now === undefined || !now.enabled || hash === null) return WRONG;
+    if (limit !== "yes") return { limit };
     // Another login of the user may have hashed the same password anew.
-    if (now.passwordHash !== hash) return this.#verifyAgain(now, password, asker);
+    if (now.passwordHash !== hash) return this.#decideAgain(now, password, limits, asker);
     if (this.#passwords.needsRehash(hash)) this.#rehash(now, hash, password);
-    return now;
+    return { account: now };
   }
 
   /** Once only: who is changed again and again meanwhile is refused. */
-  async #verifyAgain(
+  async #decideAgain(
     account: Account,
     password: string,
+    limits: Limits,
     asker: Asker | undefined,
-  ): Promise<Account | undefined> {
+  ): Promise<LoginDecision> {
     const { id, passwordHash } = account;
-    if (!(await this.#passwords.verify(passwordHash, password, asker))) return undefined;
+    if (!(await this.#passwords.verify(passwordHash, password, asker))) return WRONG;
     const now = await this.#store.users.byId(id);
-    return now?.enabled && now.passwordHash === passwordHash ? now : undefined;
+    if (!now?.enabled || now.passwordHash !== passwordHash) return WRONG;
+    const limit = limits(now);
+    return limit === "yes" ? { account: now } : { limit };
   }
 
   /**
    * The account that may log in with this key; the caller verifies the signature.
    * @param algorithm the key's type or a signature algorithm of it
    * @param blob the public key in the encoding of RFC 4253 section 6.6
+   * @param address of the client, without a port
    */
-  async findKey(name: string, algorithm: string, blob: Buffer): Promise<Account | undefined> {
+  async findKey(
+    name: string,
+    algorithm: string,
+    blob: Buffer,
+    address: string | undefined,
+  ): Promise<LoginDecision> {
     const account = await this.#enabled(name);
     const key = await this.#store.keys.find(account?.id ?? NOBODY, fingerprint(blob));
-    if (account === undefined || key === undefined) return undefined;
-    if (key.algorithm !== keyType(algorithm) || key.blob.length !== blob.length) return undefined;
-    return timingSafeEqual(key.blob, blob) ? account : undefined;
+    if (account === undefined) return WRONG;
+    const limit = mayLogIn(account, { address, method: "key", now: this.#now() });
+    if (key === undefined) return WRONG;
+    if (key.algorithm !== keyType(algorithm) || key.blob.length !== blob.length) return WRONG;
+    if (!timingSafeEqual(key.blob, blob)) return WRONG;
+    return limit === "yes" ? { account } : { limit };
   }
 
   /** Notes the time of a completed login. */

@@ -107,8 +107,9 @@ async function changed(caller: Caller, name: string): Promise<UserInfo> {
 
 async function addUser(caller: Caller, request: Params<"users.add">): Promise<UserInfo> {
   const { quota } = caller.host.config;
-  const { name, role = "user", password, keys, quotaBytes, quotaFiles } = request;
+  const { name, role = "user", password, keys, quotaBytes, quotaFiles, ...limits } = request;
   await caller.users.add({
+    ...limits,
     name,
     role,
     ...(password !== undefined && { password }),

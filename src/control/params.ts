@@ -1,5 +1,6 @@
 import { z } from "zod";
-import { AUDIT_KINDS } from "../store/types.ts";
+import { MAX_FROM } from "../auth/login-limits-text.ts";
+import { AUDIT_KINDS, LOGIN_METHODS } from "../store/types.ts";
 import type { Method, Params, Topic, TopicParams } from "./protocol.ts";
 
 /** Longest text of a key file, in characters. */
@@ -16,6 +17,13 @@ const quota = whole.nullable().exactOptional();
 const flag = z.boolean().exactOptional();
 const who = z.strictObject({ name });
 const kind = z.enum(AUDIT_KINDS);
+/** Values are looked at where they are set: what is wrong with one is said there. */
+const loginLimits = {
+  expiresAt: whole.nullable().exactOptional(),
+  from: z.array(z.string().max(MAX_TEXT)).max(MAX_FROM).nullable().exactOptional(),
+  auth: z.array(z.enum(LOGIN_METHODS)).max(LOGIN_METHODS.length).nullable().exactOptional(),
+  maxSessions: whole.nullable().exactOptional(),
+};
 const kicking = { disable: flag, force: flag, reason: z.string().max(MAX_TEXT).exactOptional() };
 
 const userQuery = z.strictObject({
@@ -48,12 +56,14 @@ const METHODS: { readonly [M in Method]: z.ZodType<Params<M>> } = {
     keys: z.string().max(MAX_KEYS).exactOptional(),
     quotaBytes: quota,
     quotaFiles: quota,
+    ...loginLimits,
   }),
   "users.set": z.strictObject({
     name,
     role: role.exactOptional(),
     quotaBytes: quota,
     quotaFiles: quota,
+    ...loginLimits,
     force: flag,
   }),
   "users.password": z.strictObject({ name, password: z.string().max(4096) }),

@@ -1,6 +1,6 @@
 import type { FailedLogins, Penalty } from "../auth/penalties.ts";
 import type { TransferView } from "../session/audited-file.ts";
-import type { AuditKind, AuditRecord, Role } from "../store/types.ts";
+import type { AuditKind, AuditRecord, LoginLimits, Role } from "../store/types.ts";
 
 export type { FailedLogins, Penalty, TransferView };
 
@@ -27,7 +27,7 @@ export interface SessionInfo {
   readonly transfers: readonly TransferView[];
 }
 
-export interface UserInfo {
+export interface UserInfo extends LoginLimits {
   readonly name: string;
   readonly role: Role;
   readonly enabled: boolean;
@@ -169,7 +169,7 @@ export interface LogQuery {
   readonly limit?: number;
 }
 
-export interface NewUser {
+export interface NewUser extends Partial<LoginLimits> {
   readonly name: string;
   readonly role?: Role;
   readonly password?: string;
@@ -180,7 +180,8 @@ export interface NewUser {
   readonly quotaFiles?: number | null;
 }
 
-export interface UserChange {
+/** Absent fields stay; null is no limit. */
+export interface UserChange extends Partial<LoginLimits> {
   readonly name: string;
   readonly role?: Role;
   readonly quotaBytes?: number | null;

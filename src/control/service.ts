@@ -189,6 +189,7 @@ export class ControlService {
 export function toUserInfo(user: ListedUser): UserInfo {
   const { name, role, enabled, hasPassword, keys, quotaBytes, quotaFiles, usedBytes } = user;
   const { usedFiles: files, sessions, createdAt, lastLoginAt } = user;
+  const { expiresAt, from, auth, maxSessions } = user;
   return {
     name,
     role,
@@ -202,5 +203,9 @@ export function toUserInfo(user: ListedUser): UserInfo {
     sessions,
     createdAt,
     lastLoginAt,
+    expiresAt,
+    from,
+    auth,
+    maxSessions,
   };
 }

@@ -1,12 +1,14 @@
 import { setTimeout as sleep } from "node:timers/promises";
+import { hasExpired } from "../auth/login-limits.ts";
 import { isUserName, USER_NAME_RULE } from "../auth/names.ts";
 import { type PasswordRule, refusePassword } from "../auth/password-rule.ts";
 import { rescan } from "../quota/rescan.ts";
 import type { Store } from "../store/store.ts";
-import type { Account, AuditKind, ChangeKind, Role, UserKey } from "../store/types.ts";
+import type { Account, AuditKind, ChangeKind, LoginLimits, Role, UserKey } from "../store/types.ts";
 import { UserExistsError } from "../store/users.ts";
 import { ControlError, EXIT } from "./errors.ts";
 import { deleteHome, emptyTrash, makeHome } from "./homes.ts";
+import { checkedLimits, describeLimits } from "./login-limits.ts";
 
 const POLL_MS = 50;
 
@@ -29,8 +31,8 @@ export interface UserControlOptions {
   readonly sessionsTimeoutMs?: number;
 }
 
-/** Quotas: null is no limit. */
-export interface NewUserRequest {
+/** Quotas: null is no limit. Logins are not limited unless it says so. */
+export interface NewUserRequest extends Partial<LoginLimits> {
   readonly name: string;
   readonly role: Role;
   /** without one, only keys let the user in */
@@ -40,7 +42,8 @@ export interface NewUserRequest {
   readonly quotaFiles: number | null;
 }
 
-export interface UserChangeRequest {
+/** Absent fields stay; null is no limit. */
+export interface UserChangeRequest extends Partial<LoginLimits> {
   readonly quotaBytes?: number | null;
   readonly quotaFiles?: number | null;
   readonly role?: Role;
@@ -109,14 +112,17 @@ export class UserControl {
   async add(request: NewUserRequest): Promise<Account> {
     const { name, role, password, quotaBytes, quotaFiles } = request;
     await this.checkNew(name);
+    const limits = checkedLimits(request);
     if (password !== undefined) await checkPassword(name, password, this.#options.rule);
     const passwordHash = password === undefined ? null : await this.#options.hash(password);
     this.#store.ledger.requireHomes();
     const hadHome = await makeHome(this.#options.root, name);
-    const added = await this.#insert({ name, role, passwordHash, quotaBytes, quotaFiles });
+    const user = { name, role, passwordHash, quotaBytes, quotaFiles, ...limits };
+    const added = await this.#insert(user);
     if (hadHome) await this.#takeOver(added);
     for (const key of request.keys ?? []) await this.#store.keys.add(added.id, key);
-    this.#record("user-add", name, `role ${role}, ${(request.keys ?? []).length} keys`);
+    const what = [`role ${role}`, `${(request.keys ?? []).length} keys`, ...describeLimits(limits)];
+    this.#record("user-add", name, what.join(", "));
     return this.account(name);
   }
 
@@ -151,12 +157,13 @@ export class UserControl {
     { force = false }: Force = {},
   ): Promise<Account> {
     const account = await this.account(name);
+    const checked = { ...change, ...checkedLimits(change) };
     const unguarded = force || change.role !== "user";
     await this.#keepingAnAdmin(account, "demote", unguarded, {
-      act: () => this.#store.users.set(account.id, change),
+      act: () => this.#store.users.set(account.id, checked),
       undo: () => this.#store.users.set(account.id, account),
     });
-    await this.#announce("user-set", "user-set", account, describe(change));
+    await this.#announce("user-set", "user-set", account, describe(checked));
     return this.account(name);
   }
 
@@ -288,7 +295,8 @@ export class UserControl {
 
   async #requireAnotherAdmin({ id, name }: Account, verb: string): Promise<void> {
     const accounts = await this.#store.users.list();
-    if (accounts.some((a) => a.id !== id && a.role === "admin" && a.enabled)) return;
+    const others = accounts.filter((a) => a.id !== id && a.role === "admin" && a.enabled);
+    if (others.some((a) => !hasExpired(a, Date.now()))) return;
     throw new ControlError(
       `${name} is the last admin that is enabled: give --force to ${verb} it all the same`,
     );
@@ -320,6 +328,7 @@ function describe(change: UserChangeRequest): string {
     change.quotaBytes !== undefined && `quota ${change.quotaBytes ?? "none"}`,
     change.quotaFiles !== undefined && `max files ${change.quotaFiles ?? "none"}`,
     change.role !== undefined && `role ${change.role}`,
+    ...describeLimits(change),
   ];
   return parts.filter((part) => part !== false).join(", ");
 }

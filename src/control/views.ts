@@ -14,6 +14,14 @@ export interface UserJson {
   /** ISO 8601 */
   readonly createdAt: string;
   readonly lastLoginAt: string | null;
+  /** ISO 8601; logins end then */
+  readonly expiresAt: string | null;
+  /** addresses and networks that logins may come from; null: any */
+  readonly from: readonly string[] | null;
+  /** "key", "password"; null: any */
+  readonly auth: readonly string[] | null;
+  /** at once; null: limits.max_sessions_per_user */
+  readonly maxSessions: number | null;
 }
 
 export interface UsageJson {
@@ -34,8 +42,12 @@ export function userJson(account: Account, keys: readonly UserKey[]): UserJson {
     usedBytes: account.usedBytes,
     files: account.usedFiles,
     keys: keys.map(({ fingerprint }) => fingerprint),
-    createdAt: new Date(account.createdAt).toISOString(),
-    lastLoginAt: account.lastLoginAt === null ? null : new Date(account.lastLoginAt).toISOString(),
+    createdAt: isoTime(account.createdAt),
+    lastLoginAt: account.lastLoginAt === null ? null : isoTime(account.lastLoginAt),
+    expiresAt: account.expiresAt === null ? null : isoTime(account.expiresAt),
+    from: account.from,
+    auth: account.auth,
+    maxSessions: account.maxSessions,
   };
 }
 

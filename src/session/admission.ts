@@ -1,4 +1,4 @@
-import type { SessionRequest, SessionStore } from "../store/sessions.ts";
+import type { Admission as Decision, SessionRequest, SessionStore } from "../store/sessions.ts";
 
 /** A correct login that is not let in; `message` is for the client's user. */
 export class Refusal extends Error {
@@ -57,7 +57,7 @@ export class Admission {
   ): Promise<number> {
     gone.throwIfAborted();
     const admission = await this.#store.enter(request, this.#settings);
-    if (admission.outcome === "refused") throw new Refusal(this.#refusalText(admission.reason));
+    if (admission.outcome === "refused") throw new Refusal(this.#refusalText(admission));
     if (admission.outcome === "waiting") {
       onWaiting(admission.position, admission.id);
       await this.#wait(admission.id, gone);
@@ -77,11 +77,11 @@ export class Admission {
     this.#timer = undefined;
   }
 
-  #refusalText(reason: "user-limit" | "queue-full" | "user-disabled"): string {
-    const { maxSessions, maxSessionsPerUser } = this.#settings;
-    switch (reason) {
+  #refusalText(refused: Extract<Decision, { readonly outcome: "refused" }>): string {
+    const { maxSessions } = this.#settings;
+    switch (refused.reason) {
       case "user-limit":
-        return `You already have ${count(maxSessionsPerUser, "session")}, the most one user may have at once`;
+        return userLimitText(refused.limit, this.#settings.maxSessionsPerUser);
       case "queue-full":
         return `The server is full (${count(maxSessions, "session")}) and so is its queue: try again later`;
       case "user-disabled":
@@ -158,6 +158,11 @@ export class Admission {
       }
     }
   }
+}
+
+function userLimitText(limit: number, most: number): string {
+  const whose = limit === most ? "one user" : "you";
+  return `You already have ${count(limit, "session")}, the most ${whose} may have at once`;
 }
 
 function count(n: number, thing: string): string {

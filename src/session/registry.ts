@@ -1,18 +1,20 @@
 import type { Logger } from "pino";
+import { ENDED, hasExpired } from "../auth/login-limits.ts";
 import type { Digests } from "../digests/types.ts";
 import { errorName } from "../errors.ts";
 import type { MemoryBudget, UserMemory } from "../memory/budget.ts";
 import type { ProcessMemory } from "../memory/process-memory.ts";
 import type { Store } from "../store/store.ts";
-import type { AuditEvent, Change } from "../store/types.ts";
+import type { Account, AuditEvent, Change } from "../store/types.ts";
 import { Turn } from "../turn.ts";
 import type { UserFileSystem } from "../vfs/types.ts";
 import { type Admission, Refusal } from "./admission.ts";
 import { AuditedFileSystem, type Traffic } from "./audited.ts";
 import type { FileEvent } from "./audited-file.ts";
+import { dismiss, type Entry, endingText, limitText } from "./entry.ts";
 import { type Login, type Peer, Session, type SessionView } from "./session.ts";
 
-/** Milliseconds between two looks at which sessions are idle. */
+/** Milliseconds between two looks at which sessions are idle or have expired. */
 const TICK_MS = 1_000;
 const DRAIN_POLL_MS = 50;
 /** How long files may take to close once nobody uses them any more. */
@@ -49,15 +51,8 @@ export interface RegistryOptions {
   readonly counts: Counts;
   /** called when a session has begun or ended */
   readonly onChange?: () => void;
-}
-
-/** A login that was correct, from before it is let in until its connection is gone. */
-interface Entry {
-  readonly login: Login;
-  readonly peer: Peer;
-  /** of its row in the store, from when it has one: who waits for a place can be ended, too */
-  id?: number;
-  session?: Session;
+  /** milliseconds since the epoch */
+  readonly now?: () => number;
 }
 
 /** The sessions of this process. */
@@ -65,6 +60,9 @@ export class Sessions {
   readonly #options: RegistryOptions;
   readonly #entries = new Set<Entry>();
   readonly #ends = new Set<Promise<void>>();
+  /** users whose limits were changed, until their logins have been held against them */
+  readonly #unreviewed = new Set<number>();
+  readonly #now: () => number;
   readonly #tick: NodeJS.Timeout;
   #lastTick = performance.now();
   /** by this clock's time transfers have to be over; undefined: nobody asked to stop */
@@ -72,9 +70,10 @@ export class Sessions {
 
   constructor(options: RegistryOptions) {
     this.#options = options;
+    this.#now = options.now ?? Date.now;
     const { idleTimeout } = options.limits;
     const interval = idleTimeout > 0 ? Math.min(TICK_MS, Math.ceil(idleTimeout / 4)) : TICK_MS;
-    this.#tick = setInterval(() => this.#endIdle(), interval);
+    this.#tick = setInterval(() => this.#look(), interval);
   }
 
   /** What the sessions may hold for their clients, and hold. */
@@ -102,7 +101,7 @@ export class Sessions {
    */
   async open(login: Login, peer: Peer): Promise<Session> {
     if (this.#deadline !== undefined) throw new Refusal(STOPPING);
-    const entry: Entry = { login, peer };
+    const entry: Entry = { login, peer, limits: login.account };
     this.#entries.add(entry);
     try {
       return await this.#admit(entry);
@@ -200,7 +199,8 @@ export class Sessions {
     }
     this.#entries.delete(entry);
     this.#options.onChange?.();
-    this.#record(session.event({ kind: "logout", durationMs }));
+    const detail = entry.limit === undefined ? {} : { detail: entry.limit };
+    this.#record(session.event({ kind: "logout", durationMs, ...detail }));
     log.info(fields, "logout");
     try {
       await admission.leave(session.id);
@@ -235,17 +235,66 @@ export class Sessions {
     }
   }
 
+  #look(): void {
+    this.#endIdle();
+    this.#endExpired();
+    void this.#review();
+  }
+
+  /** By the clock on the wall at every look, so that it may also be set, or the machine sleep. */
+  #endExpired(): void {
+    const now = this.#now();
+    for (const entry of [...this.#entries]) {
+      if (hasExpired(entry.limits, now)) this.#endLimited(entry, ENDED.expired);
+    }
+  }
+
+  /** Never rejects: who can't be looked up is looked up again a little later. */
+  async #review(): Promise<void> {
+    for (const userId of [...this.#unreviewed]) {
+      try {
+        const account = await this.#options.store.users.byId(userId);
+        this.#unreviewed.delete(userId);
+        if (account !== undefined) this.#holdAgainst(account);
+      } catch (error) {
+        this.#options.log.error({ error: errorName(error) }, "limits of logins not read");
+      }
+    }
+  }
+
+  /** Ends sessions and waiting logins that the account's limits, as they are now, don't let in. */
+  #holdAgainst(account: Account): void {
+    for (const entry of this.#of(account.id)) {
+      entry.limits = account;
+      const text = limitText(entry, account, this.#now());
+      if (text !== undefined) this.#endLimited(entry, text);
+    }
+  }
+
+  #of(userId: number): Entry[] {
+    return [...this.#entries].filter(({ login }) => login.account.id === userId);
+  }
+
+  #endLimited(entry: Entry, text: string): void {
+    if (entry.limit !== undefined) return;
+    entry.limit = text;
+    if (entry.session === undefined) this.#recordRefusal(entry, text);
+    dismiss(entry, text);
+  }
+
   /** Ends the sessions, transfers and waiting logins a change concerns. */
-  apply(change: Change): void {
+  async apply(change: Change): Promise<void> {
     const { userId, kind, detail } = change;
     if (kind === "kick") this.#applyKick(detail);
     if (kind === "transfer-end") this.#applyTransferEnd(detail);
+    if (kind === "user-set") {
+      this.#unreviewed.add(userId);
+      return this.#review();
+    }
     const text = endingText(kind);
     if (text === undefined) return;
-    for (const entry of [...this.#entries]) {
-      const { login } = entry;
-      if (login.account.id !== userId) continue;
-      if (kind === "key-removed" && login.key !== detail) continue;
+    for (const entry of this.#of(userId)) {
+      if (kind === "key-removed" && entry.login.key !== detail) continue;
       dismiss(entry, text);
     }
   }
@@ -308,23 +357,5 @@ export class Sessions {
     clearInterval(this.#tick);
     this.#options.memory.close();
     this.#options.admission.close();
-  }
-}
-
-function dismiss({ session, peer }: Entry, text: string): void {
-  if (session === undefined) peer.disconnect(text);
-  else session.end(text);
-}
-
-function endingText(kind: Change["kind"]): string | undefined {
-  switch (kind) {
-    case "user-disabled":
-      return "This account has been disabled";
-    case "user-removed":
-      return "This account has been removed";
-    case "key-removed":
-      return "The key you logged in with has been removed";
-    default:
-      return undefined;
   }
 }

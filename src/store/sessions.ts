@@ -16,23 +16,21 @@ export interface SessionRequest {
 /** How many logged-in sessions there may be, all processes of the instance together. */
 export interface AdmissionLimits {
   readonly maxSessions: number;
-  /** active and waiting ones */
+  /** active and waiting ones, of a user who has no limit of the own */
   readonly maxSessionsPerUser: number;
   /** how many may wait */
   readonly queue: number;
 }
 
 /**
- * `position` counts from 1. Refused with "user-disabled": the account was disabled or removed
- * between the login's check and now.
+ * `position` counts from 1, `limit` is what the user may have. Refused with "user-disabled": the
+ * account was disabled or removed between the login's check and now.
  */
 export type Admission =
   | { readonly outcome: "active"; readonly id: number }
   | { readonly outcome: "waiting"; readonly id: number; readonly position: number }
-  | {
-      readonly outcome: "refused";
-      readonly reason: "user-limit" | "queue-full" | "user-disabled";
-    };
+  | { readonly outcome: "refused"; readonly reason: "user-limit"; readonly limit: number }
+  | { readonly outcome: "refused"; readonly reason: "queue-full" | "user-disabled" };
 
 export interface SessionCounts {
   readonly active: number;
@@ -66,7 +64,7 @@ export class SessionStore {
   readonly #nodeId: string;
   readonly #counts: Statement<[string], SessionCounts>;
   readonly #ofUser: Statement<[number, string], number>;
-  readonly #enabled: Statement<[number], number>;
+  readonly #user: Statement<[number], { enabled: number; own: number | null }>;
   readonly #insert: Statement;
   readonly #state: Statement<[number], string>;
   readonly #olderWaiting: Statement<[number, string], number>;
@@ -91,9 +89,7 @@ export class SessionStore {
         `SELECT count(*) FROM sessions WHERE user_id = ? AND ${LIVE}`,
       )
       .pluck();
-    this.#enabled = connection
-      .prepare<[number], number>("SELECT enabled FROM users WHERE id = ?")
-      .pluck();
+    this.#user = connection.prepare("SELECT enabled, max_sessions AS own FROM users WHERE id = ?");
     this.#insert = connection.prepare(
       `INSERT INTO sessions (node_id, user_id, state, remote, client, since)
        VALUES (?, ?, ?, ?, ?, ?)`,
@@ -121,12 +117,12 @@ export class SessionStore {
   }
 
   #enter(request: SessionRequest, limits: AdmissionLimits): Admission {
-    if (this.#enabled.get(request.userId) !== 1) {
-      return { outcome: "refused", reason: "user-disabled" };
-    }
+    const user = this.#user.get(request.userId);
+    if (user?.enabled !== 1) return { outcome: "refused", reason: "user-disabled" };
     const live = this.#nodes.liveWithSessions();
-    const own = this.#ofUser.get(request.userId, live) ?? 0;
-    if (own >= limits.maxSessionsPerUser) return { outcome: "refused", reason: "user-limit" };
+    const limit = user.own ?? limits.maxSessionsPerUser;
+    const taken = this.#ofUser.get(request.userId, live) ?? 0;
+    if (taken >= limit) return { outcome: "refused", reason: "user-limit", limit };
     const { active, waiting } = this.#count(live);
     // Whoever waits already has the first claim on a free place.
     if (waiting === 0 && active < limits.maxSessions) {

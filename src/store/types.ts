@@ -1,7 +1,23 @@
 export type Role = "user" | "admin";
 
+/** `password` is both ways to send one: password and keyboard-interactive. */
+export const LOGIN_METHODS = ["key", "password"] as const;
+
+export type LoginMethod = (typeof LOGIN_METHODS)[number];
+
+/** What a user's logins are limited to; null: not limited. */
+export interface LoginLimits {
+  /** from then on nobody logs in; milliseconds since the epoch */
+  readonly expiresAt: number | null;
+  /** addresses and networks that logins may come from */
+  readonly from: readonly string[] | null;
+  readonly auth: readonly LoginMethod[] | null;
+  /** at least 1; null: what the settings say */
+  readonly maxSessions: number | null;
+}
+
 /** An account as stored. Times in milliseconds since the epoch. */
-export interface Account {
+export interface Account extends LoginLimits {
   readonly id: number;
   readonly name: string;
   readonly role: Role;

@@ -1,9 +1,10 @@
 import type { Connection } from "./database.ts";
+import { type LimitColumns, toLimits } from "./login-limits.ts";
 import type { NodeStore } from "./nodes.ts";
-import type { Role } from "./types.ts";
+import type { LoginLimits, Role } from "./types.ts";
 
 /** A user as lists show it; quotas: null is no limit. */
-export interface ListedUser {
+export interface ListedUser extends LoginLimits {
   readonly id: number;
   readonly name: string;
   readonly role: Role;
@@ -40,7 +41,9 @@ export interface UserPageRequest {
   readonly limit: number;
 }
 
-interface Row extends Omit<ListedUser, "enabled" | "hasPassword"> {
+interface Row
+  extends Omit<ListedUser, "enabled" | "hasPassword" | keyof LoginLimits>,
+    LimitColumns {
   readonly enabled: number;
   readonly hasPassword: number;
 }
@@ -67,7 +70,7 @@ const COLUMNS = `u.id, u.name, u.role, u.enabled, u.password_hash IS NOT NULL AS
   (SELECT count(*) FROM user_keys k WHERE k.user_id = u.id) AS keys,
   u.quota_bytes AS quotaBytes, u.quota_files AS quotaFiles, u.used_bytes AS usedBytes,
   u.used_files AS usedFiles, coalesce(s.sessions, 0) AS sessions, u.created_at AS createdAt,
-  u.last_login_at AS lastLoginAt`;
+  u.last_login_at AS lastLoginAt, u.expires_at, u.login_from, u.login_methods, u.max_sessions`;
 
 function select({ order, descending }: Pick<UserPageRequest, "order" | "descending">): string {
   // The name makes the order total: pages neither overlap nor leave anybody out.
@@ -84,7 +87,9 @@ function containing(filter: string): string {
 }
 
 function toListed(row: Row): ListedUser {
-  return { ...row, enabled: row.enabled === 1, hasPassword: row.hasPassword === 1 };
+  const { expires_at, login_from, login_methods, max_sessions, ...rest } = row;
+  const limits = toLimits({ expires_at, login_from, login_methods, max_sessions });
+  return { ...rest, ...limits, enabled: row.enabled === 1, hasPassword: row.hasPassword === 1 };
 }
 
 /** Users in pages, in any order, quick with very many of them. */

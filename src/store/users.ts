@@ -1,7 +1,8 @@
 import type { Statement } from "better-sqlite3";
 import type { Connection } from "./database.ts";
 import type { LeaseStore } from "./leases.ts";
-import type { Account, Role } from "./types.ts";
+import { type LimitColumns, limitValues, toLimits } from "./login-limits.ts";
+import type { Account, LoginLimits, Role } from "./types.ts";
 import type { Writes } from "./writes.ts";
 
 /** A user of that name is there already. */
@@ -15,8 +16,8 @@ export class UserExistsError extends Error {
   }
 }
 
-/** What a new account starts with. Quotas: null is no limit. */
-export interface NewUser {
+/** What a new account starts with. Quotas: null is no limit. Logins are not limited unless it says so. */
+export interface NewUser extends Partial<LoginLimits> {
   readonly name: string;
   readonly role: Role;
   readonly passwordHash: string | null;
@@ -24,14 +25,14 @@ export interface NewUser {
   readonly quotaFiles: number | null;
 }
 
-/** What `set` changes; absent fields stay, a quota of null is no limit. */
-export interface UserChange {
+/** What `set` changes; absent fields stay, null is no limit. */
+export interface UserChange extends Partial<LoginLimits> {
   readonly role?: Role;
   readonly quotaBytes?: number | null;
   readonly quotaFiles?: number | null;
 }
 
-interface UserRow {
+interface UserRow extends LimitColumns {
   readonly id: number;
   readonly name: string;
   readonly role: Role;
@@ -58,6 +59,7 @@ function toAccount(row: UserRow): Account {
     usedFiles: row.used_files,
     createdAt: row.created_at,
     lastLoginAt: row.last_login_at,
+    ...toLimits(row),
   };
 }
 
@@ -89,14 +91,17 @@ export class UserStore {
     this.#writes = writes;
     this.#leases = leases;
     this.#insert = connection.prepare(
-      `INSERT INTO users (name, role, password_hash, quota_bytes, quota_files, created_at)
-       VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (name) DO NOTHING RETURNING *`,
+      `INSERT INTO users (name, role, password_hash, quota_bytes, quota_files, created_at,
+                          expires_at, login_from, login_methods, max_sessions)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (name) DO NOTHING RETURNING *`,
     );
     this.#byName = connection.prepare("SELECT * FROM users WHERE name = ?");
     this.#byId = connection.prepare("SELECT * FROM users WHERE id = ?");
     this.#all = connection.prepare("SELECT * FROM users ORDER BY name");
     this.#set = connection.prepare(
-      "UPDATE users SET role = ?, quota_bytes = ?, quota_files = ? WHERE id = ?",
+      `UPDATE users SET role = ?, quota_bytes = ?, quota_files = ?,
+                        expires_at = ?, login_from = ?, login_methods = ?, max_sessions = ?
+       WHERE id = ?`,
     );
     this.#setPassword = connection.prepare("UPDATE users SET password_hash = ? WHERE id = ?");
     this.#replaceHash = connection.prepare(
@@ -117,7 +122,8 @@ export class UserStore {
     checkQuota(user.quotaFiles);
     const { name, role, passwordHash, quotaBytes, quotaFiles } = user;
     return this.#writes.run(() => {
-      const row = this.#insert.get(name, role, passwordHash, quotaBytes, quotaFiles, Date.now());
+      const values = [name, role, passwordHash, quotaBytes, quotaFiles, Date.now()];
+      const row = this.#insert.get(...values, ...limitValues(user));
       if (row === undefined) throw new UserExistsError(name);
       return toAccount(row);
     });
@@ -151,7 +157,7 @@ export class UserStore {
       if (row === undefined) return undefined;
       const bytes = change.quotaBytes === undefined ? row.quota_bytes : change.quotaBytes;
       const files = change.quotaFiles === undefined ? row.quota_files : change.quotaFiles;
-      this.#set.run(change.role ?? row.role, bytes, files, id);
+      this.#set.run(change.role ?? row.role, bytes, files, ...limitValues(change, row), id);
       const changed = this.#byId.get(id);
       return changed && toAccount(changed);
     });

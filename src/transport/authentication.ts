@@ -3,6 +3,7 @@ import ssh2, { type AuthContext, type KeyboardAuthContext, type PublicKeyAuthCon
 import { ONE_MACHINE, ONE_SITE, sourceOf } from "../auth/addresses.ts";
 import type { Authenticator } from "../auth/authenticator.ts";
 import { fingerprint } from "../auth/keys.ts";
+import { type LimitReached, REFUSED } from "../auth/login-limits.ts";
 import { type Asker, HashQueueFull, NotWanted } from "../auth/passwords.ts";
 import { type Penalties, refusalText } from "../auth/penalties.ts";
 import { errorName } from "../errors.ts";
@@ -139,10 +140,11 @@ export class Authentication {
   }
 
   async #password(context: AuthContext, password: string): Promise<void> {
-    const { authenticator, place } = this.#options;
+    const { authenticator, place, address } = this.#options;
     place.wait();
-    const account = await authenticator.verifyPassword(context.username, password, this.#asker);
-    if (account === undefined) return this.#failed(context);
+    const decision = await authenticator.logIn(context.username, password, address, this.#asker);
+    const { account } = decision;
+    if (account === undefined) return this.#failed(context, decision.limit);
     const method = context.method === "password" ? "password" : "keyboard-interactive";
     return this.#proven(context, { account, method, key: undefined });
   }
@@ -151,9 +153,10 @@ export class Authentication {
     const { key, hashAlgo } = context;
     const sha1 = key.algo === "ssh-rsa" && hashAlgo === undefined;
     if (sha1 || !Buffer.isBuffer(key.data)) return this.#reject(context);
-    const { authenticator } = this.#options;
-    const account = await authenticator.findKey(context.username, key.algo, key.data);
-    if (account === undefined) return this.#reject(context);
+    const { authenticator, address } = this.#options;
+    const decision = await authenticator.findKey(context.username, key.algo, key.data, address);
+    const { account } = decision;
+    if (account === undefined) return this.#rejectKey(context, decision.limit);
     if (context.signature === undefined) {
       // RFC 8332 section 3.2: PK_OK repeats the signature algorithm, not the key's type.
       if (hashAlgo !== undefined)
@@ -174,13 +177,29 @@ export class Authentication {
     context.reject(METHODS);
   }
 
-  /** A wrong password or signature. */
-  async #failed(context: AuthContext): Promise<void> {
-    const { failedLogins, penalties, remote, address, log, tries, place, disconnect } =
-      this.#options;
-    const user = printable(context.username, MAX_NAME);
-    failedLogins.add(user, remote, context.method);
-    log.info({ user, remote, method: context.method }, "login failed");
+  /**
+   * One that lets nobody in. Where a limit refuses it, that is noted but costs nothing, as with any
+   * other key: who counts on what a key costs could tell by it whose it is.
+   */
+  #rejectKey(context: AuthContext, limit: LimitReached | undefined): void {
+    if (limit !== undefined) this.#note(context, limit);
+    this.#reject(context);
+  }
+
+  /** @returns the user's name, escaped for display */
+  #note({ username, method }: AuthContext, limit?: LimitReached): string {
+    const { failedLogins, remote, log } = this.#options;
+    const user = printable(username, MAX_NAME);
+    const reason = limit && REFUSED[limit];
+    failedLogins.add(user, remote, reason === undefined ? method : `${method}, ${reason}`);
+    log.info({ user, remote, method, ...(reason !== undefined && { reason }) }, "login failed");
+    return user;
+  }
+
+  /** A wrong password or signature, or a right password that a limit refuses. */
+  async #failed(context: AuthContext, limit?: LimitReached): Promise<void> {
+    const { penalties, address, tries, place, disconnect } = this.#options;
+    const user = this.#note(context, limit);
     this.#failures += 1;
     this.#options.excuse();
     await penalties.add(address, "login", user);

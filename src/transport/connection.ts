@@ -74,7 +74,7 @@ export class SshConnection implements Peer, ChannelsOwner, Stranger {
   readonly #reading: Reading;
   readonly remote: string;
   client = "";
-  readonly #address: string | undefined;
+  readonly address: string | undefined;
   readonly #socket: Socket;
   readonly #services: ConnectionServices;
   readonly #log: Logger;
@@ -114,7 +114,7 @@ export class SshConnection implements Peer, ChannelsOwner, Stranger {
     this.#socket = socket;
     this.#services = services;
     this.#place = place;
-    this.#address = from.address;
+    this.address = from.address;
     this.remote = formatRemote(from.address, from.port);
     this.#log = services.log;
     this.outbox = new Outbox(socket, this.#share);
@@ -175,7 +175,7 @@ export class SshConnection implements Peer, ChannelsOwner, Stranger {
       penalties,
       log: this.#log,
       remote: this.remote,
-      address: this.#address,
+      address: this.address,
       gone: this.gone,
       tries: config.limits.loginTries,
       protocol,
@@ -360,7 +360,7 @@ export class SshConnection implements Peer, ChannelsOwner, Stranger {
     // A password that is being checked still becomes a failed login, or a login.
     if (offence === undefined || this.busy) return;
     this.excuse();
-    this.#services.penalties.add(this.#address, offence).catch((error: unknown) => {
+    this.#services.penalties.add(this.address, offence).catch((error: unknown) => {
       this.#log.error({ error: errorName(error) }, "penalty not recorded");
     });
   }

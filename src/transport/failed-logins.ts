@@ -25,15 +25,15 @@ export class FailedLogins {
     this.#filledAt = now();
   }
 
-  /** @param user escaped for display */
-  add(user: string, remote: string, method: string): void {
+  /** @param user escaped for display; @param detail the method, and why when it was not wrong */
+  add(user: string, remote: string, detail: string): void {
     this.#count += 1;
     const now = this.#now();
     this.#tokens = Math.min(BURST, this.#tokens + ((now - this.#filledAt) / 1000) * PER_SECOND);
     this.#filledAt = now;
     if (this.#tokens >= 1) {
       this.#tokens -= 1;
-      this.#record({ kind: "login-failed", user, remote, detail: method });
+      this.#record({ kind: "login-failed", user, remote, detail });
       return;
     }
     this.#untold += 1;

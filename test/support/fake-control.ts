@@ -388,6 +388,10 @@ export function fakeUser(at: number): UserInfo {
     sessions: at < 12 ? 1 : 0,
     createdAt: FAKE_NOW - 86_400_000 * (1 + (at % 300)),
     lastLoginAt: at % 7 === 6 ? null : FAKE_NOW - 3_600_000 * (at % 500),
+    expiresAt: null,
+    from: null,
+    auth: null,
+    maxSessions: null,
   };
 }
 

@@ -27,7 +27,16 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   sftp: ["digests/types", "memory", "vfs/path", "vfs/types"],
   shell: ["digests/types", "sftp/longname", "vfs/names", "vfs/path", "vfs/types"],
   ssh: ["memory"],
-  session: ["config/types", "digests/types", "memory", "sftp/session", "shell", "store", "vfs"],
+  session: [
+    "auth/login-limits",
+    "config/types",
+    "digests/types",
+    "memory",
+    "sftp/session",
+    "shell",
+    "store",
+    "vfs",
+  ],
   transport: ["auth", "config/types", "memory", "session", "ssh", "store/types", "vfs/path"],
   workers: [
     "config/types",
@@ -49,6 +58,8 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     "vfs/types",
   ],
   admin: [
+    "auth/login-limits",
+    "auth/login-limits-text",
     "control/calls",
     "control/client",
     "control/errors",

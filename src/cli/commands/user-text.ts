@@ -1,5 +1,8 @@
+import { hasExpired } from "../../auth/login-limits.ts";
+import { expiryText, limitTexts } from "../../auth/login-limits-text.ts";
 import type { UserWithKeys } from "../../control/users.ts";
-import { dateText } from "../../text/figures.ts";
+import type { Account } from "../../store/types.ts";
+import { count, dateText } from "../../text/figures.ts";
 import { roundSize } from "../../text/units.ts";
 import { fields, quotaText, table } from "../format.ts";
 import type { Io } from "../io.ts";
@@ -9,6 +12,8 @@ export function userTable(
   users: readonly UserWithKeys[],
   { keys: withKeys = true } = {},
 ): string {
+  const now = Date.now();
+  const withLimits = users.some(({ account }) => limitsLine(account) !== "");
   const columns = [
     { title: "NAME" },
     { title: "ROLE" },
@@ -18,16 +23,18 @@ export function userTable(
     { title: "FILES", right: true },
     { title: "LAST LOGIN" },
     ...(withKeys ? [{ title: "LOGS IN WITH" }] : []),
+    ...(withLimits ? [{ title: "LIMITS" }] : []),
   ];
   const rows = users.map((user) => [
     user.account.name,
     user.account.role,
-    user.account.enabled ? "enabled" : "disabled",
+    stateText(user.account, now),
     roundSize(user.account.usedBytes),
     quotaText(user.account.quotaBytes),
     `${user.account.usedFiles}`,
     dateText(user.account.lastLoginAt),
     ...(withKeys ? [methods(user)] : []),
+    ...(withLimits ? [limitsLine(user.account)] : []),
   ]);
   return table(io, columns, rows);
 }
@@ -37,7 +44,7 @@ export function userDetails(user: UserWithKeys): string {
   return fields([
     ["Name", account.name],
     ["Role", account.role],
-    ["State", account.enabled ? "enabled" : "disabled"],
+    ["State", stateText(account, Date.now())],
     ["Used", `${roundSize(account.usedBytes)} (${account.usedBytes} bytes)`],
     [
       "Quota",
@@ -48,12 +55,30 @@ export function userDetails(user: UserWithKeys): string {
     ["Files", `${account.usedFiles}`],
     ["Max files", account.quotaFiles === null ? "none" : `${account.quotaFiles}`],
     ["Password", account.passwordHash === null ? "none" : "set"],
+    ...limitTexts(account, Date.now()),
     ["Created", dateText(account.createdAt)],
     ["Last login", dateText(account.lastLoginAt)],
     ...keys.map(
       (key) => ["Key", `${key.fingerprint} ${key.algorithm} ${key.comment}`.trim()] as const,
     ),
   ]);
+}
+
+function stateText(account: Account, now: number): string {
+  if (!account.enabled) return "disabled";
+  return hasExpired(account, now) ? "expired" : "enabled";
+}
+
+/** In few words; empty where the logins are not limited. */
+function limitsLine({ expiresAt, from, auth, maxSessions }: Account): string {
+  const [first, ...more] = from ?? [];
+  const parts = [
+    ...(expiresAt === null ? [] : [`until ${expiryText(expiresAt)}`]),
+    ...(first === undefined ? [] : [`from ${first}${more.length > 0 ? ` +${more.length}` : ""}`]),
+    ...(auth === null ? [] : [`by ${auth.join(" or ")}`]),
+    ...(maxSessions === null ? [] : [count(maxSessions, "session")]),
+  ];
+  return parts.join(", ");
 }
 
 function methods({ account, keys }: UserWithKeys): string {

@@ -9,11 +9,12 @@ import type { Role } from "../../store/types.ts";
 import { type Administration, administer, type CommandContext } from "../context.ts";
 import { json, paint, quotaText } from "../format.ts";
 import { askNewPassword, readPassword } from "../input.ts";
+import { addLimitOptions, givenLimits, type LimitOptions } from "../login-limits.ts";
 import { type Limit, limitOf, maxFilesOption, quotaOption, roleOption } from "../options.ts";
 import { addKeyCommands, readKeyFile } from "./key.ts";
 import { userDetails, userTable } from "./user-text.ts";
 
-interface AddOptions {
+interface AddOptions extends LimitOptions {
   readonly quota?: Limit;
   readonly maxFiles?: Limit;
   readonly role: Role;
@@ -22,7 +23,7 @@ interface AddOptions {
   readonly key?: string;
 }
 
-interface SetOptions {
+interface SetOptions extends LimitOptions {
   readonly quota?: Limit;
   readonly maxFiles?: Limit;
   readonly role?: Role;
@@ -40,8 +41,12 @@ Examples:
   moorage user add bob --key bob.pub              a key, and no password
   moorage user add carol < /dev/null              makes a password and prints it once
   moorage user set alice --quota none
+  moorage user set bob --expires 30d --from 192.0.2.0/24 --auth key --max-sessions 2
   moorage user remove alice --delete-home
 `;
+
+const NOTHING =
+  "nothing to change: give --quota, --max-files, --role, --expires, --from, --auth or --max-sessions";
 
 export function addUserCommands(program: Command, context: CommandContext): void {
   const user = program
@@ -54,8 +59,7 @@ export function addUserCommands(program: Command, context: CommandContext): void
 }
 
 function addMakingCommands(user: Command, context: CommandContext): void {
-  user
-    .command("add")
+  addLimitOptions(user.command("add"))
     .argument("<name>")
     .description("add a user")
     .addOption(quotaOption())
@@ -87,8 +91,7 @@ function addMakingCommands(user: Command, context: CommandContext): void {
 
 function addChangingCommands(user: Command, context: CommandContext): void {
   const force = () => new Option("--force", "also when it is the last admin that is enabled");
-  user
-    .command("set")
+  addLimitOptions(user.command("set"))
     .argument("<name>")
     .description("change a user's limits or role")
     .addOption(quotaOption())
@@ -160,6 +163,7 @@ async function add(context: CommandContext, name: string, options: AddOptions): 
         keys,
         quotaBytes: limitOf(options.quota, config.quota.default),
         quotaFiles: limitOf(options.maxFiles, config.quota.files),
+        ...givenLimits(options),
       }),
     { create: true },
   );
@@ -203,14 +207,15 @@ async function show(
 
 async function set(context: CommandContext, name: string, options: SetOptions): Promise<void> {
   const { quota, maxFiles, role, force = false } = options;
-  if (quota === undefined && maxFiles === undefined && role === undefined) {
-    throw new ControlError("nothing to change: give --quota, --max-files or --role", EXIT.usage);
-  }
+  const limits = givenLimits(options);
+  const isSame = quota === undefined && maxFiles === undefined && role === undefined;
+  if (isSame && Object.keys(limits).length === 0) throw new ControlError(NOTHING, EXIT.usage);
   const account = await administer(context, ({ users, config }) => {
     const change: UserChangeRequest = {
       ...(quota !== undefined && { quotaBytes: limitOf(quota, config.quota.default) }),
       ...(maxFiles !== undefined && { quotaFiles: limitOf(maxFiles, config.quota.files) }),
       ...(role !== undefined && { role }),
+      ...limits,
     };
     return users.set(name, change, { force });
   });

@@ -12,6 +12,8 @@ const SIZES = [
 
 const KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJ3WgqvvDJtGn5qEuxNDzUDWyz0ZlSfZxl alice@laptop";
 
+const A_KEY = { fingerprint: "", algorithm: "ssh-ed25519", comment: "ann", createdAt: FAKE_NOW };
+
 beforeAll(() => {
   process.env.TZ = "UTC";
 });
@@ -100,6 +102,26 @@ describe.each(SIZES)("at $columns x $rows", (size) => {
     bench.feed(fake);
     if (name !== "user-rescan") await bench.settle(fake);
     await matches(bench, name, size);
+  });
+
+  it("a user whose logins are limited, and one whose account has expired", async () => {
+    const fake = control();
+    const from = ["192.0.2.0/24", "198.51.100.0/24", "2001:db8:1234::/48", "203.0.113.77"];
+    const limits = {
+      expiresAt: FAKE_NOW + 86_400_000,
+      from,
+      auth: ["key"],
+      maxSessions: 4,
+    } as const;
+    fake.change("user00002", limits);
+    fake.change("user00003", { expiresAt: FAKE_NOW - 60_000 });
+    const keys = Array.from({ length: 6 }, (_, n) => ({ ...A_KEY, fingerprint: `SHA256:key${n}` }));
+    fake.keys.set("user00002", keys);
+    const bench = new Bench(size).feed(fake).view("users").feed(fake);
+    await matches(bench.keys("down", "down"), "users-limited", size);
+    await bench.keys("enter").settle(fake);
+    await matches(bench, "user-page-limited", size);
+    await matches(bench.keys("e"), "user-edit-limited", size);
   });
 
   it("a key that is to be added", async () => {

@@ -1,10 +1,11 @@
 import argon2 from "argon2";
-import { afterEach, expect, test, vi } from "vitest";
+import { afterEach, describe, expect, test, vi } from "vitest";
 import { Authenticator } from "../../../src/auth/authenticator.ts";
 import { fingerprint } from "../../../src/auth/keys.ts";
+import type { LimitReached } from "../../../src/auth/login-limits.ts";
 import { HashQueueFull, type PasswordOptions, Passwords } from "../../../src/auth/passwords.ts";
 import type { Store } from "../../../src/store/store.ts";
-import type { UserKey } from "../../../src/store/types.ts";
+import type { LoginLimits, UserKey } from "../../../src/store/types.ts";
 import { newUser, temporaryStore } from "../store/instance.ts";
 
 const SMALL: PasswordOptions = {
@@ -15,6 +16,10 @@ const SMALL: PasswordOptions = {
   hashQueue: 4,
 };
 
+const HERE = "192.0.2.1";
+const ELSEWHERE = "198.51.100.1";
+const NOW = Date.UTC(2026, 0, 31);
+
 afterEach(() => {
   vi.restoreAllMocks();
 });
@@ -23,7 +28,7 @@ async function setUp(options: Partial<PasswordOptions> = {}) {
   const { store } = await temporaryStore();
   const warn = vi.fn();
   const passwords = new Passwords({ ...SMALL, ...options });
-  const authenticator = new Authenticator(store, passwords, { warn });
+  const authenticator = new Authenticator(store, passwords, { warn }, () => NOW);
   const hash = await new Passwords(SMALL).hash("right");
   const ann = await store.users.add(newUser("ann", { passwordHash: hash }));
   return { store, authenticator, passwords, ann, hash, warn };
@@ -157,9 +162,11 @@ test("a user's key gives the account, by its type and by its signature algorithm
   const { store, authenticator, ann } = await setUp();
   await store.keys.add(ann.id, key(1));
   await store.keys.add(ann.id, key(2, "ssh-rsa"));
-  expect(await authenticator.findKey("ann", "ssh-ed25519", key(1).blob)).toEqual(ann);
+  const find = (algorithm: string, blob: Buffer) =>
+    authenticator.findKey("ann", algorithm, blob, HERE);
+  expect(await find("ssh-ed25519", key(1).blob)).toEqual({ account: ann });
   for (const algorithm of ["ssh-rsa", "rsa-sha2-256", "rsa-sha2-512"]) {
-    expect(await authenticator.findKey("ann", algorithm, key(2).blob)).toEqual(ann);
+    expect(await find(algorithm, key(2).blob)).toEqual({ account: ann });
   }
 });
 
@@ -183,14 +190,14 @@ test("no other key, name or type does", async () => {
     ["../ann", "ssh-ed25519", key(1).blob],
     ["ANN", "ssh-ed25519", key(1).blob],
   ];
-  for (const attempt of attempts) expect(await authenticator.findKey(...attempt)).toBeUndefined();
+  for (const attempt of attempts) expect(await authenticator.findKey(...attempt, HERE)).toEqual({});
 });
 
 test("a removed key no longer works", async () => {
   const { store, authenticator, ann } = await setUp();
   await store.keys.add(ann.id, key(1));
   await store.keys.remove(ann.id, key(1).fingerprint);
-  expect(await authenticator.findKey("ann", "ssh-ed25519", key(1).blob)).toBeUndefined();
+  expect(await authenticator.findKey("ann", "ssh-ed25519", key(1).blob, HERE)).toEqual({});
 });
 
 test("an unknown user costs the same look-ups as a known one", async () => {
@@ -198,7 +205,7 @@ test("an unknown user costs the same look-ups as a known one", async () => {
   const find = vi.spyOn(store.keys, "find");
   const byName = vi.spyOn(store.users, "byName");
   for (const name of ["ann", "nobody", "../ann"]) {
-    await authenticator.findKey(name, "ssh-ed25519", key(1).blob);
+    await authenticator.findKey(name, "ssh-ed25519", key(1).blob, HERE);
   }
   expect(find).toHaveBeenCalledTimes(3);
   expect(byName).toHaveBeenCalledTimes(3);
@@ -209,4 +216,76 @@ test("notes a completed login", async () => {
   const before = Date.now();
   await authenticator.loggedIn(ann);
   expect((await store.users.byId(ann.id))?.lastLoginAt).toBeGreaterThanOrEqual(before);
+});
+
+describe("a user's limits", () => {
+  const REFUSING: [string, Partial<LoginLimits>, LimitReached][] = [
+    ["from another address", { from: ["198.51.100.0/24"] }, "address"],
+    ["after the expiry", { expiresAt: NOW }, "expired"],
+    ["by another method", { auth: ["key"] }, "method"],
+  ];
+
+  test.each(REFUSING)(
+    "attack: the right password %s costs what a wrong one costs",
+    async (...of) => {
+      const [, limits, limit] = of;
+      // Other parameters than the hash's: a login that lets in would hash anew.
+      const { store, authenticator, ann, hash } = await setUp({ argon2Time: 2 });
+      await store.users.set(ann.id, limits);
+      const work = [vi.spyOn(argon2, "verify"), vi.spyOn(argon2, "hash")] as const;
+      const looked = [vi.spyOn(store.users, "byName"), vi.spyOn(store.users, "byId")] as const;
+      const all = () => [...work, ...looked].map(({ mock }) => mock.calls.length);
+      expect(await authenticator.logIn("ann", "wrong", HERE)).toEqual({});
+      await authenticator.settled();
+      const wrong = all();
+      expect(await authenticator.logIn("ann", "right", HERE)).toEqual({ limit });
+      await authenticator.settled();
+      expect(all()).toEqual(wrong.map((calls) => 2 * calls));
+      expect(wrong).toEqual([1, 0, 1, 1]);
+      expect(work[0].mock.calls.map(([used]) => used)).toEqual([hash, hash]);
+      expect((await store.users.byId(ann.id))?.passwordHash).toBe(hash);
+    },
+  );
+
+  test("a wrong password is only wrong, whatever the limits", async () => {
+    const { store, authenticator, ann } = await setUp();
+    await store.users.set(ann.id, { expiresAt: 1, from: ["198.51.100.0/24"], auth: ["key"] });
+    expect(await authenticator.logIn("ann", "wrong", HERE)).toEqual({});
+  });
+
+  test("let in who keeps to them", async () => {
+    const { store, authenticator, ann } = await setUp();
+    const from = ["192.0.2.0/24"];
+    const limited = await store.users.set(ann.id, { expiresAt: NOW + 1, from, auth: ["password"] });
+    expect(await authenticator.logIn("ann", "right", HERE)).toEqual({ account: limited });
+  });
+
+  test.each<[string, Partial<LoginLimits>, LimitReached]>([
+    ["address", { from: ["192.0.2.0/24"] }, "address"],
+    ["time", { expiresAt: NOW }, "expired"],
+    ["method", { auth: ["password"] }, "method"],
+  ])("attack: a user's key at the wrong %s is none of the user's", async (_, limits, limit) => {
+    const { store, authenticator, ann } = await setUp();
+    await store.keys.add(ann.id, key(1));
+    await store.users.set(ann.id, limits);
+    const { blob } = key(1);
+    const found = await authenticator.findKey("ann", "ssh-ed25519", blob, ELSEWHERE);
+    expect(found).toEqual({ limit });
+    expect(await authenticator.findKey("ann", "ssh-ed25519", key(2).blob, HERE)).toEqual({});
+  });
+
+  test("changed while the password is verified count", async () => {
+    const { store, authenticator, ann } = await setUp();
+    vi.spyOn(argon2, "verify").mockImplementation(async () => {
+      await store.users.set(ann.id, { from: ["198.51.100.0/24"] });
+      return true;
+    });
+    expect(await authenticator.logIn("ann", "right", HERE)).toEqual({ limit: "address" });
+  });
+
+  test("don't keep a user from confirming the own password in a session", async () => {
+    const { store, authenticator, ann } = await setUp();
+    await store.users.set(ann.id, { auth: ["key"] });
+    expect(await authenticator.verifyPassword("ann", "right")).toMatchObject({ id: ann.id });
+  });
 });

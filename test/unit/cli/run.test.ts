@@ -84,6 +84,11 @@ describe("usage errors", () => {
     ["user add alice --quota -1", /Give a size such as 10GB|argument missing/],
     ["user add alice --max-files x", /Give a whole number/],
     ["user add alice --role king", /Allowed choices are user, admin/],
+    ["user add alice --expires 30", /Give a date such as 2026-12-31, a duration such as 30d/],
+    ["user set alice --expires 2026-02-30", /there is no 2026-02-30/i],
+    ["user set alice --from 192.0.2.0/33", /"192\.0\.2\.0\/33" is no address or network/],
+    ["user set alice --auth magic", /Give key, password, both/],
+    ["user set alice --max-sessions 0", /Give a whole number from 1 to 100000, or none/],
     ["user add Alice --password-stdin", /can't be a user's name/],
     ["user passwd alice --password-stdin --generate", /cannot be used with/],
     ["user passwd alice", /--password-stdin or --generate/],
@@ -199,6 +204,10 @@ describe("users", () => {
       keys: [],
       createdAt: expect.stringMatching(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/),
       lastLoginAt: null,
+      expiresAt: null,
+      from: null,
+      auth: null,
+      maxSessions: null,
     });
     expect(JSON.parse((await moorage("user show alice --json")).out)).toEqual(alice);
     expect((await moorage("user show alice")).out).toMatch(/Password +set/);
@@ -214,6 +223,49 @@ describe("users", () => {
     expect((await moorage("user set bob --quota default", { env })).code).toBe(0);
     expect((await users()).map((user) => user.quotaBytes)).toEqual([null, 5_000_000, 5_000_000]);
     expect((await moorage("user show alice")).out).toMatch(/Max files +5/);
+  });
+
+  test("limits of logins: set, shown only where they are set, and taken away", async () => {
+    const limits =
+      "--expires 2099-12-31 --from 192.0.2.9/24,2001:DB8::/32 --auth key --max-sessions 1";
+    expect((await moorage(`user add alice ${limits}`)).code).toBe(0);
+    await moorage("user add bob");
+    const [alice, bob] = await users();
+    const none = { expiresAt: null, from: null, auth: null, maxSessions: null };
+    expect(alice).toMatchObject({
+      expiresAt: new Date(2099, 11, 31, 23, 59, 59, 999).toISOString(),
+      from: ["192.0.2.0/24", "2001:db8::/32"],
+      auth: ["key"],
+      maxSessions: 1,
+    });
+    expect(bob).toMatchObject(none);
+    const shown = (await moorage("user show alice")).out;
+    expect(shown).toMatch(/^Expires +2099-12-31 23:59$/m);
+    expect(shown).toMatch(/^Logs in from +192\.0\.2\.0\/24, 2001:db8::\/32$/m);
+    expect(shown).toMatch(/^Logs in by +key$/m);
+    expect(shown).toMatch(/^Max sessions +1$/m);
+    expect((await moorage("user show bob")).out).not.toMatch(/Expires|Logs in|Max sessions/);
+    const list = (await moorage("user list")).out;
+    expect(list).toContain("until 2099-12-31 23:59, from 192.0.2.0/24 +1, by key, 1 session\n");
+    const away = "--expires none --from any --auth any --max-sessions none";
+    const { code, out } = await moorage(`user set alice ${away}`);
+    expect(code).toBe(0);
+    expect(out).not.toContain("LIMITS");
+    expect((await moorage("user list")).out).not.toContain("LIMITS");
+    expect((await users())[0]).toMatchObject(none);
+  });
+
+  test("an account that has expired is shown as such", async () => {
+    await moorage("user add alice --expires 2020-01-01");
+    expect((await moorage("user list")).out).toMatch(/^alice +user +expired /m);
+    const { out } = await moorage("user show alice");
+    expect(out).toMatch(/^State +expired$/m);
+    expect(out).toMatch(/^Expires +2020-01-01 23:59 \(has expired\)$/m);
+    const before = Date.now();
+    await moorage("user set alice --expires 30d");
+    const left = Date.parse(String((await users())[0]?.expiresAt)) - before;
+    expect(left).toBeGreaterThanOrEqual(30 * 86_400_000);
+    expect((await moorage("user list")).out).toMatch(/^alice +user +enabled /m);
   });
 
   test("without a terminal and a password one is made, strong, and printed once", async () => {

@@ -57,6 +57,22 @@ describe("users", () => {
     expect(audited.join()).not.toContain(password);
   });
 
+  test("limits of logins are set, shown on every page, and refused with a readable text", async () => {
+    const limits = {
+      expiresAt: 1_800_000_000_000,
+      from: ["192.0.2.0/24"],
+      auth: ["key"],
+      maxSessions: 2,
+    } as const;
+    const user = { name: "bob", password: "tern-gull-41" };
+    expect(await control.call("users.add", { ...user, ...limits })).toMatchObject(limits);
+    expect((await control.call("users.page", {})).rows).toMatchObject([limits]);
+    const changed = await control.call("users.set", { name: "bob", from: null, maxSessions: 3 });
+    expect(changed).toMatchObject({ ...limits, from: null, maxSessions: 3 });
+    const wrong = control.call("users.set", { name: "bob", from: ["here"] });
+    await expect(wrong).rejects.toThrow('"here" is no address or network');
+  });
+
   test("keys: checked, added, shown, removed", async () => {
     await control.call("users.add", { name: "bob" });
     const text = makeKey().public;
@@ -312,6 +328,11 @@ describe("whatever is asked", () => {
     ["users.page", { limit: 501 }, /limit/],
     ["users.set", { name: "x", quotaBytes: -1 }, /quotaBytes/],
     ["users.set", { name: "x", quotaBytes: 1.5 }, /quotaBytes/],
+    ["users.set", { name: "x", expiresAt: "30d" }, /expiresAt/],
+    ["users.set", { name: "x", from: Array(65).fill("192.0.2.1") }, /from/],
+    ["users.set", { name: "x", from: [`${"9".repeat(1001)}`] }, /from\.0/],
+    ["users.set", { name: "x", auth: ["magic"] }, /auth\.0/],
+    ["users.set", { name: "x", maxSessions: -1 }, /maxSessions/],
     ["sessions.kick", { id: "1" }, /id/],
     ["users.kick", { id: 1 }, /name/],
     ["log.query", { kind: "nonsense" }, /kind/],

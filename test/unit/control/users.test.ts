@@ -246,6 +246,14 @@ describe("the last admin that is enabled", () => {
     expect(after?.role === "admin" && after.enabled).toBe(false);
   });
 
+  test("an admin who has expired is none that could take over", async () => {
+    await add("root", { role: "admin" });
+    await add("other", { role: "admin", expiresAt: 1 });
+    await expect(users.disable("root")).rejects.toThrow(/last admin/);
+    await users.set("other", { expiresAt: null });
+    await users.disable("root");
+  });
+
   test.each(Object.entries(attempts))("one of two is free to %s", async (_, attempt) => {
     await add("root", { role: "admin" });
     await add("other", { role: "admin" });

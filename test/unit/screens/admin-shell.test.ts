@@ -60,6 +60,10 @@ function account(id: number, name: string, role: Account["role"]): Account {
     usedFiles: 0,
     createdAt: 0,
     lastLoginAt: null,
+    expiresAt: null,
+    from: null,
+    auth: null,
+    maxSessions: null,
   };
 }
 
@@ -172,6 +176,7 @@ function shell(
     login: { account: accounts[0] as Account, method: "publickey", key: "SHA256:x", ...login },
     peer: {
       remote: "192.0.2.1:4711",
+      address: "192.0.2.1",
       client: "OpenSSH",
       gone: gone.signal,
       notice() {},

@@ -1,10 +1,11 @@
 import { pino } from "pino";
-import { expect, test, vi } from "vitest";
+import { describe, expect, onTestFinished, test, vi } from "vitest";
 import type { Digests } from "../../../src/digests/types.ts";
 import { MemoryBudget } from "../../../src/memory/budget.ts";
 import type { Admission } from "../../../src/session/admission.ts";
 import { type RegistryOptions, Sessions } from "../../../src/session/registry.ts";
 import type { Login, Peer } from "../../../src/session/session.ts";
+import type { Account, Change } from "../../../src/store/types.ts";
 import { MemoryFs } from "../../support/memory-fs.ts";
 
 const NUMBER = 42;
@@ -31,6 +32,7 @@ test("a session is kicked while its home is being opened: it is not let in", asy
   const told: string[] = [];
   const peer: Peer = {
     remote: "192.0.2.1:4711",
+    address: "192.0.2.1",
     client: "OpenSSH",
     gone: gone.signal,
     notice() {},
@@ -49,4 +51,143 @@ test("a session is kicked while its home is being opened: it is not let in", asy
   expect(told).toEqual(["kicked"]);
   expect(leave).toHaveBeenCalledWith(NUMBER);
   await sessions.close(0);
+});
+
+const ANN = {
+  id: 1,
+  name: "ann",
+  expiresAt: null,
+  from: null,
+  auth: null,
+  maxSessions: null,
+} as unknown as Account;
+
+const USER_SET: Change = { id: 1, kind: "user-set", userId: ANN.id, detail: "" };
+
+/** Sessions over a store that has one account, as `account` says it is now. */
+function limited(account: Account) {
+  const recorded: unknown[] = [];
+  const state = { account, now: 1_000, recorded, waits: false, isBroken: false };
+  const byId = async (id: number) => {
+    if (state.isBroken) throw new Error("database is locked");
+    return id === ANN.id ? state.account : undefined;
+  };
+  const enter = (_: unknown, gone: AbortSignal): Promise<number> =>
+    new Promise((resolve, reject) => {
+      gone.addEventListener("abort", () => reject(gone.reason));
+      if (!state.waits) resolve(NUMBER);
+    });
+  const sessions = new Sessions({
+    store: {
+      nodeId: "node",
+      audit: { record: (event: unknown) => void recorded.push(event) },
+      users: { byId },
+    },
+    admission: { enter, leave: async () => {}, close() {} } as unknown as Admission,
+    log: pino({ level: "silent" }),
+    openHome: async () => new MemoryFs(),
+    digestsOf: () => ({}) as Digests,
+    loggedIn: async () => {},
+    memory: { budget: new MemoryBudget(2 ** 30), close() {} },
+    limits: { idleTimeout: 0 },
+    counts: { bytesIn: 0, bytesOut: 0, logins: 0, refusals: 0 },
+    now: () => state.now,
+  } as unknown as RegistryOptions);
+  onTestFinished(() => {
+    vi.useRealTimers();
+    return sessions.close(0);
+  });
+  return { sessions, state };
+}
+
+/** A client with what it was told at its end. */
+function client(address = "192.0.2.1"): { peer: Peer; told: string[] } {
+  const gone = new AbortController();
+  const told: string[] = [];
+  const disconnect = (text: string): void => {
+    told.push(text);
+    gone.abort(new Error("gone"));
+  };
+  const remote = `${address}:4711`;
+  const peer = { remote, address, client: "t", gone: gone.signal, notice() {}, disconnect };
+  return { peer, told };
+}
+
+function by(method: Login["method"], account = ANN): Login {
+  return { account, method, key: undefined };
+}
+
+describe("a user's limits", () => {
+  test.each<[string, Partial<Account>, string]>([
+    ["the address", { from: ["198.51.100.0/24"] }, "from your address"],
+    ["the method", { auth: ["key"] }, "by the method you logged in with"],
+    ["the time", { expiresAt: 1_000 }, "This account has expired"],
+  ])("a change ends sessions at once that are against them by %s", async (_, limits, text) => {
+    const { sessions, state } = limited(ANN);
+    const [password, key] = [client(), client("198.51.100.7")];
+    await sessions.open(by("keyboard-interactive"), password.peer);
+    await sessions.open(by("publickey"), key.peer);
+    state.account = { ...ANN, ...limits };
+    await sessions.apply({ ...USER_SET, userId: ANN.id + 1 });
+    expect(password.told).toEqual([]);
+    await sessions.apply(USER_SET);
+    expect(password.told).toEqual([expect.stringContaining(text)]);
+    expect(key.told).toHaveLength(limits.expiresAt === undefined ? 0 : 1);
+    const logout = expect.objectContaining({ kind: "logout", detail: password.told[0] });
+    await vi.waitFor(() => expect(state.recorded).toContainEqual(logout));
+  });
+
+  test("a session ends when the account expires, though nobody touches the server", async () => {
+    vi.useFakeTimers();
+    const { sessions, state } = limited(ANN);
+    const one = client();
+    // Far beyond what a timer can hold, in milliseconds.
+    const expiresAt = 2 ** 40;
+    await sessions.open(by("password", { ...ANN, expiresAt }), one.peer);
+    state.now = expiresAt - 1;
+    await vi.advanceTimersByTimeAsync(1_000);
+    expect(one.told).toEqual([]);
+    state.now = expiresAt;
+    await vi.advanceTimersByTimeAsync(1_000);
+    expect(one.told).toEqual(["This account has expired"]);
+  });
+
+  test("an expiry that is put off, or taken away, no longer ends the session", async () => {
+    vi.useFakeTimers();
+    const { sessions, state } = limited(ANN);
+    const one = client();
+    await sessions.open(by("password", { ...ANN, expiresAt: 2_000 }), one.peer);
+    await sessions.apply(USER_SET);
+    state.now = 3_000;
+    await vi.advanceTimersByTimeAsync(2_000);
+    expect(one.told).toEqual([]);
+  });
+
+  test("a login that waits for a place ends, too, and that is recorded", async () => {
+    const { sessions, state } = limited(ANN);
+    state.waits = true;
+    const one = client();
+    const entering = sessions.open(by("password"), one.peer);
+    state.account = { ...ANN, from: ["198.51.100.0/24"] };
+    await sessions.apply(USER_SET);
+    await expect(entering).rejects.toThrow("gone");
+    expect(one.told).toHaveLength(1);
+    expect(state.recorded).toEqual([
+      { kind: "refused-session", user: "ann", remote: one.peer.remote, detail: one.told[0] },
+    ]);
+  });
+
+  test("are looked up again when the database could not be read", async () => {
+    vi.useFakeTimers();
+    const { sessions, state } = limited(ANN);
+    const one = client();
+    await sessions.open(by("password"), one.peer);
+    state.account = { ...ANN, auth: ["key"] };
+    state.isBroken = true;
+    await sessions.apply(USER_SET);
+    expect(one.told).toEqual([]);
+    state.isBroken = false;
+    await vi.advanceTimersByTimeAsync(1_000);
+    expect(one.told).toHaveLength(1);
+  });
 });

@@ -144,7 +144,11 @@ test("a killed process's sessions hold no place, active or in the queue", async 
   const limits = { maxSessions: 1, maxSessionsPerUser: 3, queue: 3 };
   const waiting = await enter(store, two, limits);
   expect(waiting).toMatchObject({ outcome: "waiting", position: 3 });
-  expect(await enter(store, one, limits)).toEqual({ outcome: "refused", reason: "user-limit" });
+  expect(await enter(store, one, limits)).toEqual({
+    outcome: "refused",
+    reason: "user-limit",
+    limit: 3,
+  });
   expect(await store.sessions.tryActivate(idOf(waiting), 1)).toBe(false);
   await child.kill();
   expect(await store.sessions.counts()).toEqual({ active: 0, waiting: 1 });
@@ -160,10 +164,55 @@ test("the user's maximum counts active and waiting ones", async () => {
   expect(await enter(store, one, limits)).toMatchObject({ outcome: "active" });
   const second = await enter(store, one, limits);
   expect(second).toMatchObject({ outcome: "waiting", position: 1 });
-  expect(await enter(store, one, limits)).toEqual({ outcome: "refused", reason: "user-limit" });
+  expect(await enter(store, one, limits)).toEqual({
+    outcome: "refused",
+    reason: "user-limit",
+    limit: 2,
+  });
   expect(await enter(store, two, limits)).toMatchObject({ outcome: "waiting", position: 2 });
   await store.sessions.leave(idOf(second));
   expect(await enter(store, one, limits)).toMatchObject({ outcome: "waiting", position: 2 });
+});
+
+test.each([
+  ["below", 1],
+  ["above", 3],
+])("a user's own limit counts, %s everybody's", async (_, limit) => {
+  const { store } = await temporaryStore();
+  const [one = 0, two = 0] = await users(store, 2);
+  await store.users.set(one, { maxSessions: limit });
+  const limits = { maxSessionsPerUser: 2 };
+  for (let n = 0; n < limit; n++) {
+    expect(await enter(store, one, limits)).toMatchObject({ outcome: "active" });
+  }
+  const refused = { outcome: "refused", reason: "user-limit" };
+  expect(await enter(store, one, limits)).toEqual({ ...refused, limit });
+  for (let n = 0; n < 2; n++) await enter(store, two, limits);
+  expect(await enter(store, two, limits)).toEqual({ ...refused, limit: 2 });
+  await store.users.set(one, { maxSessions: null });
+  if (limit < 2) expect(await enter(store, one, limits)).toMatchObject({ outcome: "active" });
+  expect(await enter(store, one, limits)).toEqual({ ...refused, limit: 2 });
+});
+
+test("a user's own limit is exact over two processes that let in at once", async () => {
+  const { root, store } = await temporaryStore();
+  const [one = 0] = await users(store, 1);
+  await store.users.set(one, { maxSessions: 7 });
+  const body = `
+    process.stdin.once("data", async () => {
+      const enter = () => store.sessions.enter({ userId: ${one}, remote: "r", client: "c" },
+        { maxSessions: 100, maxSessionsPerUser: 2, queue: 100 });
+      const all = await Promise.all(Array.from({ length: 20 }, enter));
+      say(all.filter(({ outcome }) => outcome === "active").length);
+    });
+    say("ready");`;
+  const child = new StoreChild(compiled.directory, root, body);
+  onTestFinished(() => child.kill());
+  await child.heard();
+  child.process.stdin?.write("go\n");
+  const here = await Promise.all(Array.from({ length: 20 }, () => enter(store, one)));
+  const inside = here.filter(({ outcome }) => outcome === "active").length;
+  expect(inside + Number(await child.heard())).toBe(7);
 });
 
 test("a newcomer does not overtake who waits while a place is free", async () => {

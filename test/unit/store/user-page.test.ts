@@ -81,6 +81,10 @@ test("a row has keys, sessions and what is stored", async () => {
     sessions: 2,
     createdAt: ann.createdAt,
     lastLoginAt: null,
+    expiresAt: null,
+    from: null,
+    auth: null,
+    maxSessions: null,
   };
   expect((await page()).rows).toEqual([expected]);
   expect(await store.userPages.one("ann")).toEqual(expected);

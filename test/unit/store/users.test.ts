@@ -22,6 +22,10 @@ test("adds an account and finds it by name and id", async () => {
     usedFiles: 0,
     createdAt: account.createdAt,
     lastLoginAt: null,
+    expiresAt: null,
+    from: null,
+    auth: null,
+    maxSessions: null,
   });
   expect(account.createdAt).toBeGreaterThanOrEqual(before);
   expect(await store.users.byName("ann")).toEqual(account);

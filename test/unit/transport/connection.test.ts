@@ -52,7 +52,7 @@ function begin(loginGrace = GRACE): void {
       transport: { rekeyBytes: 0, rekeyInterval: 0 },
     },
     log: pino({ level: "silent" }),
-    authenticator: { verifyPassword: async () => ({ id: 1, name: "ann" }) },
+    authenticator: { logIn: async () => ({ account: { id: 1, name: "ann" } }) },
     sessions: { open: () => enter() },
     route: () => undefined,
     failedLogins: { add() {} },

@@ -1,0 +1,68 @@
+import { type Command, InvalidArgumentError, Option } from "commander";
+import {
+  LimitError,
+  parseAuth,
+  parseExpiry,
+  parseFrom,
+  parseMaxSessions,
+} from "../auth/login-limits-text.ts";
+import type { LoginLimits, LoginMethod } from "../store/types.ts";
+
+/** Commander makes an empty text of null. */
+const UNLIMITED = "unlimited";
+
+type Given<T> = T | typeof UNLIMITED;
+
+/** The limits of logins as commander gives them; absent: not said. */
+export interface LimitOptions {
+  readonly expires?: Given<number>;
+  readonly from?: Given<readonly string[]>;
+  readonly auth?: Given<readonly LoginMethod[]>;
+  readonly maxSessions?: Given<number>;
+}
+
+/** Adds the options that {@link givenLimits} takes. */
+export function addLimitOptions(command: Command): Command {
+  return command
+    .addOption(
+      limit("--expires <date>", "last day of logins: 2026-12-31, 30d from now, `none`", (text) =>
+        parseExpiry(text, Date.now()),
+      ),
+    )
+    .addOption(
+      limit("--from <networks>", "log in from 192.0.2.7,2001:db8::/32 only, `any`", parseFrom),
+    )
+    .addOption(limit("--auth <methods>", "log in by `key`, `password` or both, `any`", parseAuth))
+    .addOption(
+      limit("--max-sessions <n>", "sessions at once, `none`: as for everybody", parseMaxSessions),
+    );
+}
+
+function limit(flags: string, description: string, parse: (text: string) => unknown): Option {
+  return new Option(flags, description).argParser((text) => {
+    try {
+      return parse(text) ?? UNLIMITED;
+    } catch (thrown) {
+      if (!(thrown instanceof LimitError)) throw thrown;
+      throw new InvalidArgumentError(sentence(thrown.message));
+    }
+  });
+}
+
+function sentence(text: string): string {
+  return `${text.charAt(0).toUpperCase()}${text.slice(1)}.`;
+}
+
+export function givenLimits(options: LimitOptions): Partial<LoginLimits> {
+  const { expires, from, auth, maxSessions } = options;
+  return {
+    ...(expires !== undefined && { expiresAt: orNull(expires) }),
+    ...(from !== undefined && { from: orNull(from) }),
+    ...(auth !== undefined && { auth: orNull(auth) }),
+    ...(maxSessions !== undefined && { maxSessions: orNull(maxSessions) }),
+  };
+}
+
+function orNull<T>(given: Given<T>): T | null {
+  return given === UNLIMITED ? null : given;
+}

@@ -1,0 +1,65 @@
+import {
+  LAST_EXPIRY,
+  LimitError,
+  MAX_USER_SESSIONS,
+  networkNames,
+} from "../auth/login-limits-text.ts";
+import { LOGIN_METHODS, type LoginLimits, type LoginMethod } from "../store/types.ts";
+import { ControlError, EXIT } from "./errors.ts";
+
+/**
+ * The limits that are given, as they are kept.
+ * @throws ControlError when one is none
+ */
+export function checkedLimits(limits: Partial<LoginLimits>): Partial<LoginLimits> {
+  const { expiresAt, from, auth, maxSessions } = limits;
+  return {
+    ...(expiresAt !== undefined && { expiresAt: checkedExpiry(expiresAt) }),
+    ...(from !== undefined && { from: checkedFrom(from) }),
+    ...(auth !== undefined && { auth: checkedAuth(auth) }),
+    ...(maxSessions !== undefined && { maxSessions: checkedSessions(maxSessions) }),
+  };
+}
+
+function checkedExpiry(at: number | null): number | null {
+  if (at === null || (Number.isSafeInteger(at) && at >= 0 && at <= LAST_EXPIRY)) return at;
+  throw wrong("logins end at a time from 1970 to 9999");
+}
+
+function checkedFrom(from: readonly string[] | null): readonly string[] | null {
+  try {
+    return from && networkNames(from);
+  } catch (thrown) {
+    throw thrown instanceof LimitError ? wrong(thrown.message) : thrown;
+  }
+}
+
+function checkedAuth(auth: readonly LoginMethod[] | null): readonly LoginMethod[] | null {
+  if (auth === null) return null;
+  const known = LOGIN_METHODS.filter((method) => auth.includes(method));
+  if (known.length > 0 && auth.every((method) => known.includes(method))) return known;
+  throw wrong("a user logs in by key, by password, or by both");
+}
+
+function checkedSessions(most: number | null): number | null {
+  const possible = Number.isSafeInteger(most) && Number(most) >= 1;
+  if (most === null || (possible && most <= MAX_USER_SESSIONS)) return most;
+  throw wrong(`a user may have 1 to ${MAX_USER_SESSIONS} sessions`);
+}
+
+function wrong(text: string): ControlError {
+  return new ControlError(text, EXIT.usage);
+}
+
+/** The limits that are given, for the audit trail. */
+export function describeLimits(limits: Partial<LoginLimits>): string[] {
+  const { expiresAt, from, auth, maxSessions } = limits;
+  const ends = typeof expiresAt === "number" ? new Date(expiresAt).toISOString() : "none";
+  const parts = [
+    expiresAt !== undefined && `expires ${ends}`,
+    from !== undefined && `from ${from?.join(" ") ?? "any"}`,
+    auth !== undefined && `auth ${auth?.join(" ") ?? "any"}`,
+    maxSessions !== undefined && `max sessions ${maxSessions ?? "none"}`,
+  ];
+  return parts.filter((part) => part !== false);
+}

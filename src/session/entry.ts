@@ -1,0 +1,43 @@
+import { ENDED, loginMethod, mayLogIn } from "../auth/login-limits.ts";
+import type { Account, Change, LoginLimits } from "../store/types.ts";
+import type { Login, Peer, Session } from "./session.ts";
+
+/** A login that was correct, from before it is let in until its connection is gone. */
+export interface Entry {
+  readonly login: Login;
+  readonly peer: Peer;
+  /** of its row in the store, from when it has one: who waits for a place can be ended, too */
+  id?: number;
+  session?: Session;
+  /** the user's, as they were when this login was last held against them */
+  limits: Pick<LoginLimits, "expiresAt">;
+  /** why a limit ended it, for the audit trail */
+  limit?: string;
+}
+
+/** Ends the session, or the login that waits, with a text for its user. */
+export function dismiss({ session, peer }: Entry, text: string): void {
+  if (session === undefined) peer.disconnect(text);
+  else session.end(text);
+}
+
+/** What a change ends sessions with; undefined: it ends none, or not all of the user. */
+export function endingText(kind: Change["kind"]): string | undefined {
+  switch (kind) {
+    case "user-disabled":
+      return "This account has been disabled";
+    case "user-removed":
+      return "This account has been removed";
+    case "key-removed":
+      return "The key you logged in with has been removed";
+    default:
+      return undefined;
+  }
+}
+
+/** What the limits of the account, as they are now, end it with; undefined: they don't. */
+export function limitText({ login, peer }: Entry, account: Account, now: number) {
+  const attempt = { method: loginMethod(login.method), address: peer.address, now } as const;
+  const verdict = mayLogIn(account, attempt);
+  return verdict === "yes" ? undefined : ENDED[verdict];
+}
