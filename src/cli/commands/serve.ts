@@ -1,3 +1,4 @@
+import { setImmediate as turn } from "node:timers/promises";
 import { type Command, Option } from "commander";
 import type { Logger } from "pino";
 import { generatePassword } from "../../auth/generate.ts";
@@ -104,7 +105,11 @@ async function serve(
     const pidFile = background ? await claimPidFile(root, store) : undefined;
     try {
       const program = workerProgram(root, context.io.env, flags);
-      server = await start({ root, config, store, log, readSettings: read }, program);
+      server = await unlessStopped(
+        stop,
+        start({ root, config, store, log, readSettings: read }, program),
+      );
+      if (server === undefined) return;
       await announce(context, server, config, store);
       context.io.listening?.();
       const signal = await Promise.race([stop, server.stopped]);
@@ -116,6 +121,22 @@ async function serve(
     }
   } finally {
     await closeLog(log);
+  }
+}
+
+/** A signal that comes as it starts ends the workers, too: that is a stop, and no failure. */
+async function unlessStopped<T>(stop: Promise<unknown>, starting: Promise<T>) {
+  let isStopped = false;
+  void stop.then(() => {
+    isStopped = true;
+  });
+  try {
+    return await starting;
+  } catch (thrown) {
+    // What the signal did is told in a later turn than what it led to.
+    await turn();
+    if (isStopped) return undefined;
+    throw thrown;
   }
 }
 
