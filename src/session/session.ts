@@ -17,6 +17,8 @@ export interface Login {
 export interface Peer {
   /** address and port, for people */
   readonly remote: string;
+  /** without the port; undefined when the client was gone at once */
+  readonly address: string | undefined;
   /** the client's ident string, control characters escaped */
   readonly client: string;
   /** aborted when the connection is gone */

@@ -21,11 +21,12 @@ import { Outbox } from "../ssh/outbox.ts";
 import { Reading } from "../ssh/reading.ts";
 import { Rekeying } from "../ssh/rekeying.ts";
 import { DisconnectReason, sendBanner, sendDisconnect } from "../ssh/send.ts";
+import { formatRemote } from "../text/remote.ts";
 import { Authentication } from "./authentication.ts";
 import { Channels, type ChannelsOwner } from "./channels.ts";
 import { type Endpoint, endpointOf } from "./endpoint.ts";
 import type { FailedLogins } from "./failed-logins.ts";
-import { formatRemote, printable } from "./printable.ts";
+import { printable } from "./printable.ts";
 import type { Stranger, StrangersPlace } from "./strangers.ts";
 
 /** Replies a client doesn't read: above this nothing more is read from it, in bytes. */
@@ -73,8 +74,8 @@ export class SshConnection implements Peer, ChannelsOwner, Stranger {
   readonly #share = new LoopShare();
   readonly #reading: Reading;
   readonly remote: string;
+  readonly address: string | undefined;
   client = "";
-  readonly #address: string | undefined;
   readonly #socket: Socket;
   readonly #services: ConnectionServices;
   readonly #log: Logger;
@@ -114,7 +115,7 @@ export class SshConnection implements Peer, ChannelsOwner, Stranger {
     this.#socket = socket;
     this.#services = services;
     this.#place = place;
-    this.#address = from.address;
+    this.address = from.address;
     this.remote = formatRemote(from.address, from.port);
     this.#log = services.log;
     this.outbox = new Outbox(socket, this.#share);
@@ -129,6 +130,11 @@ export class SshConnection implements Peer, ChannelsOwner, Stranger {
     // Not at "drain", which comes only where many bytes waited: it may have been many packets.
     this.outbox.onWritten = () => this.#reading.goOn();
     interceptInput(socket, (chunk, pass) => this.#input(chunk, pass));
+  }
+
+  /** True once it is let in. */
+  get hasSession(): boolean {
+    return this.#session !== undefined;
   }
 
   get gone(): AbortSignal {
@@ -175,7 +181,7 @@ export class SshConnection implements Peer, ChannelsOwner, Stranger {
       penalties,
       log: this.#log,
       remote: this.remote,
-      address: this.#address,
+      address: this.address,
       gone: this.gone,
       tries: config.limits.loginTries,
       protocol,
@@ -360,7 +366,7 @@ export class SshConnection implements Peer, ChannelsOwner, Stranger {
     // A password that is being checked still becomes a failed login, or a login.
     if (offence === undefined || this.busy) return;
     this.excuse();
-    this.#services.penalties.add(this.#address, offence).catch((error: unknown) => {
+    this.#services.penalties.add(this.address, offence).catch((error: unknown) => {
       this.#log.error({ error: errorName(error) }, "penalty not recorded");
     });
   }

@@ -172,6 +172,7 @@ function shell(
     login: { account: accounts[0] as Account, method: "publickey", key: "SHA256:x", ...login },
     peer: {
       remote: "192.0.2.1:4711",
+      address: "192.0.2.1",
       client: "OpenSSH",
       gone: gone.signal,
       notice() {},

@@ -18,6 +18,9 @@ let port: number;
 let clients: Socket[];
 /** how long this address is refused, in milliseconds */
 let penalty: () => Promise<number>;
+/** whether this address may connect at all */
+let unwelcome: () => Promise<{ why: string; text: string } | undefined>;
+let refused: (readonly unknown[])[];
 let maxRefused: number;
 let logged: string[];
 /** resolves with what the next connection that goes is charged with */
@@ -27,6 +30,8 @@ beforeEach(async () => {
   clients = [];
   logged = [];
   penalty = async () => 0;
+  unwelcome = async () => undefined;
+  refused = [];
   maxRefused = 10;
   listener = new Listener(options());
   ({ port } = await listener.listen());
@@ -54,6 +59,8 @@ function options(onPort = 0): ListenerOptions {
     log: pino({ level: "error" }, silent),
     hostKeys: [hostKey],
     maxRefused: () => maxRefused,
+    access: { refuses: () => unwelcome() },
+    refused: { add: (...what: unknown[]) => refused.push(what) },
     penalties: { wait: () => penalty(), add: async (_: string, what: string) => charge(what) },
   };
   connections = new Connections(both as unknown as ConnectionsOptions);
@@ -121,7 +128,7 @@ describe("an address with a penalty", () => {
   test("is let in when the penalties can't be read: its login would fail for that", async () => {
     penalty = () => Promise.reject(new Error("SQLITE_IOERR"));
     await enter();
-    expect(logged).toEqual(["penalties not read"]);
+    expect(logged).toEqual(["address not looked up"]);
   });
 
   test("a client that goes while its penalty is looked up is no error", async () => {
@@ -141,6 +148,41 @@ describe("an address with a penalty", () => {
     found(0);
     await enter();
     expect(logged).toEqual([]);
+  });
+});
+
+describe("an address that may not connect", () => {
+  const UNWELCOME = { why: "address banned", text: "for sessions" };
+
+  test("reads that it is refused, in SSH, and neither why nor anything else", async () => {
+    unwelcome = async () => UNWELCOME;
+    penalty = async () => 60_000;
+    const text = String(await readAll(arrive()));
+    expect(text.startsWith(IDENT)).toBe(true);
+    expect(text).toContain("Connections from your address are refused");
+    expect(text).not.toMatch(/ban|try again/);
+    expect(refused).toEqual([["127.0.0.1", "address banned"]]);
+    unwelcome = async () => undefined;
+    penalty = async () => 0;
+    await enter();
+    expect(refused).toHaveLength(1);
+  });
+
+  test("is refused when the penalties can't be read", async () => {
+    unwelcome = async () => UNWELCOME;
+    penalty = () => Promise.reject(new Error("SQLITE_IOERR"));
+    expect(String(await readAll(arrive()))).toContain("are refused");
+    expect(logged).toEqual([]);
+  });
+
+  test("when it has connected and not logged in, is ended by a review", async () => {
+    const client = await enter();
+    await connections.review({ refuses: async () => undefined });
+    const read = readAll(client);
+    await connections.review({ refuses: async () => UNWELCOME });
+    await read;
+    // It is not charged for that.
+    expect(await Promise.race([charged, Promise.resolve("nobody")])).toBe("nobody");
   });
 });
 
