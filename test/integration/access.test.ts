@@ -1,4 +1,5 @@
 import { existsSync, writeFileSync } from "node:fs";
+import { networkInterfaces } from "node:os";
 import { join } from "node:path";
 import type { Client } from "ssh2";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
@@ -9,6 +10,7 @@ import {
   openInstance,
   type SpawnedServer,
   spawnServer,
+  startTestServer,
 } from "../support/server.ts";
 import { dial, login, sftp } from "../support/ssh-client.ts";
 
@@ -199,6 +201,38 @@ test("a ban holds in another server process of the instance, too", async () => {
     await enter(server, ANN);
   }
 });
+
+// The server listens on IPv6 and IPv4: clients of IPv4 arrive as ::ffff:127.0.0.3.
+test.runIf(hasIpv6())("an address of IPv4 is the same where the server listens on ::", async () => {
+  const server = await startTestServer({
+    users: [{ name: "ann", keys: [desk.key.public] }],
+    config: {
+      server: { host: "::", port: 0 },
+      access: { allow: ["127.0.0.0/8"], deny: [EVE] },
+    },
+  });
+  try {
+    const privateKey = desk.key.private;
+    const from = (localAddress: string) => dial(server, { localAddress, privateKey });
+    const six = dial(server, { host: "::1", privateKey });
+    const [ann, eve] = [from(ANN), from(EVE)];
+    clients.push(six.client, ann.client, eve.client);
+    await ann.ready;
+    await Promise.all([six.closed, eve.closed]);
+    expect([six.errors, eve.errors]).toEqual([[REFUSED], [REFUSED]]);
+    await server.server.control("test").call("bans.set", { address: "::ffff:127.0.0.2" });
+    await ann.closed;
+    expect(ann.disconnects).toEqual([BANNED]);
+  } finally {
+    await server.stop();
+  }
+});
+
+function hasIpv6(): boolean {
+  return Object.values(networkInterfaces()).some((all) =>
+    all?.some(({ address }) => address === "::1"),
+  );
+}
 
 test("whether the login is right makes no difference to who is banned", async () => {
   const server = await start();
