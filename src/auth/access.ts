@@ -15,19 +15,30 @@ export interface Unwelcome {
   readonly why: string;
   /** what the user of a session reads that ends for it */
   readonly text: string;
+  /** what everybody reads who is not let in */
+  readonly refusal: string;
 }
+
+/** The same whatever the reason is: strangers aren't told. */
+const REFUSAL = "Connections from your address are refused";
 
 const NOT_ALLOWED_ANY_MORE = "Connections from your address are not allowed any more";
 
-const DENIED: Unwelcome = { why: "address in access.deny", text: NOT_ALLOWED_ANY_MORE };
-const NOT_ALLOWED: Unwelcome = { why: "address not in access.allow", text: NOT_ALLOWED_ANY_MORE };
+const DENIED: Unwelcome = {
+  why: "address in access.deny",
+  text: NOT_ALLOWED_ANY_MORE,
+  refusal: REFUSAL,
+};
+const NOT_ALLOWED: Unwelcome = {
+  why: "address not in access.allow",
+  text: NOT_ALLOWED_ANY_MORE,
+  refusal: REFUSAL,
+};
 const BANNED: Unwelcome = {
   why: "address banned",
   text: "Your address was banned by an administrator",
+  refusal: REFUSAL,
 };
-
-/** What everybody reads who is not let in for the address: strangers aren't told why. */
-export const UNWELCOME = "Connections from your address are refused";
 
 /** A list of the settings, made ready again whenever a reload has put another in its place. */
 class LiveNetworks {

@@ -25,12 +25,14 @@ export const STOPPING = "The server is stopping: try again later";
 const TRANSFER_ENDED = "The transfer was ended by an administrator";
 const KICKED = "The session was ended by an administrator";
 
-/** Why the sessions of an address end. */
+/** Why an address gets no session, and those it has end. */
 export interface Unwelcome {
   /** for the audit trail */
   readonly why: string;
-  /** what the user reads */
+  /** what the user of a session reads that ends for it */
   readonly text: string;
+  /** what everybody reads who is not let in */
+  readonly refusal: string;
 }
 
 /** Counted since the start. */
@@ -117,7 +119,7 @@ export class Sessions {
     try {
       // From here on a review finds it, too: between the two no change of who may come is missed.
       const unwelcome = await this.#options.refuses(peer.address);
-      if (unwelcome !== undefined) throw new Refusal(unwelcome.text);
+      if (unwelcome !== undefined) throw new Refusal(unwelcome.refusal);
       return await this.#admit(entry);
     } catch (error) {
       this.#entries.delete(entry);

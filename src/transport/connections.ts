@@ -1,6 +1,6 @@
 import type { Socket } from "node:net";
 import ssh2, { type Server as SshServer } from "ssh2";
-import { type Access, UNWELCOME } from "../auth/access.ts";
+import type { Access } from "../auth/access.ts";
 import type { Config } from "../config/types.ts";
 import { ALGORITHMS } from "../ssh/algorithms.ts";
 import { socketOf } from "../ssh/internals.ts";
@@ -82,9 +82,10 @@ export class Connections {
   async review(access: Pick<Access, "refuses">): Promise<void> {
     for (const connection of [...this.#connections.values()]) {
       if (connection.hasSession || connection.gone.aborted) continue;
-      if ((await access.refuses(connection.address)) === undefined) continue;
+      const unwelcome = await access.refuses(connection.address);
+      if (unwelcome === undefined || connection.hasSession) continue;
       connection.excuse();
-      connection.disconnect(UNWELCOME);
+      connection.disconnect(unwelcome.refusal);
     }
   }
 

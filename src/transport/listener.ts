@@ -1,6 +1,6 @@
 import { createServer, type Server as NetServer, type Socket } from "node:net";
 import type { Logger } from "pino";
-import { type Access, UNWELCOME } from "../auth/access.ts";
+import type { Access } from "../auth/access.ts";
 import { type Penalties, refusalText } from "../auth/penalties.ts";
 import type { Config } from "../config/types.ts";
 import { errorName } from "../errors.ts";
@@ -124,7 +124,7 @@ export class Listener {
     if (asked.status === "rejected") throw asked.reason;
     if (asked.value !== undefined) {
       refused.add(address, asked.value.why);
-      return UNWELCOME;
+      return asked.value.refusal;
     }
     const wait = await waiting;
     return wait > 0 ? refusalText(wait) : undefined;

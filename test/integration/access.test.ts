@@ -245,7 +245,11 @@ test("whether the login is right makes no difference to who is banned", async ()
       { user: "nobody", password: "secret" },
     ].map((who) => sftp(server, ["pwd"], { ...who, options })),
   );
-  expect(new Set(texts.map(({ stderr }) => stderr.replace(/port \d+/g, "port"))).size).toBe(1);
+  // What the server said: in which order ssh and sftp say the rest is the machine's.
+  const shown = texts.map(
+    ({ stderr }) => /^Received disconnect.* port \d+:(.*)$/m.exec(stderr)?.[1],
+  );
+  expect(shown).toEqual(Array(3).fill(`12: ${REFUSED}`));
   expect(await instance.store.audit.query({ kind: "login-failed" })).toEqual([]);
 });
 
@@ -280,7 +284,8 @@ test("a login waits from an address that is banned meanwhile: it is not let in",
   clients.push(stranger.client);
   await expect(stranger.ready).rejects.toThrow();
   await stranger.closed;
-  expect(stranger.disconnects).toEqual([`11: ${REFUSED}`]);
+  // The server ends the connection, or the login is proven before that and gets no session.
+  expect(stranger.disconnects).toEqual([expect.stringMatching(`^1[12]: ${REFUSED}$`)]);
   expect(await audited("login")).toEqual([]);
   await login(server, { localAddress: ANN, privateKey: desk.key.private }).then((client) =>
     clients.push(client),

@@ -2,6 +2,7 @@ import { once } from "node:events";
 import { connect, type Socket } from "node:net";
 import { pino } from "pino";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import type { Access } from "../../../src/auth/access.ts";
 import { Connections, type ConnectionsOptions } from "../../../src/transport/connections.ts";
 import { Listener, type ListenerOptions } from "../../../src/transport/listener.ts";
 import { makeKey } from "../../support/ssh-client.ts";
@@ -19,7 +20,7 @@ let clients: Socket[];
 /** how long this address is refused, in milliseconds */
 let penalty: () => Promise<number>;
 /** whether this address may connect at all */
-let unwelcome: () => Promise<{ why: string; text: string } | undefined>;
+let unwelcome: Access["refuses"];
 let refused: (readonly unknown[])[];
 let maxRefused: number;
 let logged: string[];
@@ -59,7 +60,7 @@ function options(onPort = 0): ListenerOptions {
     log: pino({ level: "error" }, silent),
     hostKeys: [hostKey],
     maxRefused: () => maxRefused,
-    access: { refuses: () => unwelcome() },
+    access: { refuses: (address?: string) => unwelcome(address) },
     refused: { add: (...what: unknown[]) => refused.push(what) },
     penalties: { wait: () => penalty(), add: async (_: string, what: string) => charge(what) },
   };
@@ -152,7 +153,8 @@ describe("an address with a penalty", () => {
 });
 
 describe("an address that may not connect", () => {
-  const UNWELCOME = { why: "address banned", text: "for sessions" };
+  const REFUSAL = "Connections from your address are refused";
+  const UNWELCOME = { why: "address banned", text: "for sessions", refusal: REFUSAL };
 
   test("reads that it is refused, in SSH, and neither why nor anything else", async () => {
     unwelcome = async () => UNWELCOME;
