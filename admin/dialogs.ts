@@ -67,6 +67,8 @@ const KEY_MAX = 16_384;
 const PATH_MAX = 4096;
 /** Of 64 networks, the most there may be. */
 const FROM_MAX = 3200;
+const ADDRESS_MAX = 64;
+const REASON_MAX = 200;
 
 function text(name: string, label: string, value: string, hint: string, max = NAME_MAX): Field {
   return {
@@ -178,6 +180,23 @@ export function addKeyForm(model: Model, user: string): Model {
     fields: model.keyFiles
       ? [key, text("file", "Or file", "", "~/.ssh/id_ed25519.pub", PATH_MAX)]
       : [key],
+  });
+}
+
+/** @param address of what is selected; empty: nothing is */
+export function banForm(model: Model, address: string): Model {
+  return form(model, {
+    form: "ban",
+    title: "Ban an address",
+    user: "",
+    text: "Connections from there are refused, and sessions from there end.",
+    action: "ban",
+    fields: [
+      text("address", "Address", address, "or a network: 192.0.2.0/24", ADDRESS_MAX),
+      text("for", "How long", "", "12h, 1d; empty: until lifted"),
+      text("reason", "Reason", "", "for administrators", REASON_MAX),
+      choice("own", "Even my own", ["no", "yes"], "no"),
+    ],
   });
 }
 

@@ -1,4 +1,5 @@
 import type {
+  Ban,
   FailedLogins,
   Penalty,
   SessionInfo,
@@ -22,6 +23,7 @@ export interface TransferItem {
 }
 
 export type SecurityItem =
+  | { readonly kind: "ban"; readonly ban: Ban }
   | { readonly kind: "penalty"; readonly penalty: Penalty }
   | { readonly kind: "failures"; readonly failures: FailedLogins };
 
@@ -59,9 +61,22 @@ function contains(wanted: string, ...texts: readonly string[]): boolean {
 
 export function securityItems({ security }: Model): SecurityItem[] {
   return [
+    ...(security?.bans ?? []).map((ban) => ({ kind: "ban", ban }) as const),
     ...(security?.penalties ?? []).map((penalty) => ({ kind: "penalty", penalty }) as const),
     ...(security?.failures ?? []).map((failures) => ({ kind: "failures", failures }) as const),
   ];
+}
+
+/** The address or network of a row. */
+export function addressOf(item: SecurityItem): string {
+  switch (item.kind) {
+    case "ban":
+      return item.ban.network;
+    case "penalty":
+      return item.penalty.address;
+    case "failures":
+      return item.failures.address;
+  }
 }
 
 export function selectedUser({ users }: Model): UserInfo | undefined {

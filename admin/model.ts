@@ -105,6 +105,7 @@ export type FormName =
   | "password"
   | "key-add"
   | "user-remove"
+  | "ban"
   | "log-filter";
 
 interface DialogBase {
@@ -178,6 +179,8 @@ export interface Model {
   readonly now: number;
   readonly who: string;
   readonly keyFiles: boolean;
+  /** the address of the terminal, where that is another machine's; empty: it is not, or not known */
+  readonly from: string;
   readonly shell: boolean;
   readonly link: Link;
   readonly view: ViewName;
@@ -276,11 +279,14 @@ export interface Beginning {
   readonly who: string;
   readonly keyFiles: boolean;
   readonly shell: boolean;
+  /** as in {@link Model}; absent: empty */
+  readonly from?: string;
 }
 
 export function initialModel(beginning: Beginning): Model {
   const list: ListModel = { cursor: START, filter: "" };
   return {
+    from: "",
     ...beginning,
     link: { up: true },
     view: "overview",

@@ -40,6 +40,7 @@ const REFUSALS: ReadonlySet<AuditKind> = new Set([
   "refused-session",
   "refused-quota",
   "penalty",
+  "refused-address",
   "session-kick",
   "transfer-end",
 ]);
@@ -48,5 +49,5 @@ const REFUSALS: ReadonlySet<AuditKind> = new Set([
 export function kindColour(kind: AuditKind): Colour | undefined {
   if (REFUSALS.has(kind)) return "red";
   if (kind === "login" || kind === "logout") return "green";
-  return /^(user|key|server|rescan|reload|penalty|connect)/.test(kind) ? "cyan" : undefined;
+  return /^(user|key|server|rescan|reload|penalty|ban|connect)/.test(kind) ? "cyan" : undefined;
 }

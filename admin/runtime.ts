@@ -51,10 +51,10 @@ class Runtime {
     this.closed = new Promise((resolve) => {
       this.#resolveClosed = resolve;
     });
-    const { terminal, who, keyFiles = false, openShell } = options;
+    const { terminal, who, keyFiles = false, from = "", openShell } = options;
     const size = this.#size();
     const shell = openShell !== undefined;
-    this.#model = initialModel({ ...size, now: Date.now(), who, keyFiles, shell });
+    this.#model = initialModel({ ...size, now: Date.now(), who, keyFiles, from, shell });
     this.#display = openDisplay(terminal, size, () => this.#schedule());
     this.#subscriptions = new Subscriptions((message) => this.#dispatch(message));
     terminal.onResize(() => this.#resized());

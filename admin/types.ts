@@ -24,6 +24,8 @@ export interface AdminOptions {
   readonly openShell?: (user: string) => Promise<void>;
   /** public keys may be read from files of this machine; false over SSH: they aren't the admin's */
   readonly keyFiles?: boolean;
+  /** the address that the terminal is used from over SSH, where the server doesn't know it itself */
+  readonly from?: string;
 }
 
 export interface AdminScreen {

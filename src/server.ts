@@ -1,6 +1,5 @@
 import { Authenticator } from "./auth/authenticator.ts";
 import { Passwords } from "./auth/passwords.ts";
-import { Penalties } from "./auth/penalties.ts";
 import { ControlError } from "./control/errors.ts";
 import type { ControlHost, ServerCounts } from "./control/host.ts";
 import { LocalControl } from "./control/local.ts";
@@ -18,6 +17,7 @@ import { AdminScreens } from "./screens/screens.ts";
 import type { AdminServices } from "./screens/services.ts";
 import { Chores } from "./server/chores.ts";
 import { commandServices } from "./server/command-services.ts";
+import { type Door, makeDoor } from "./server/door.ts";
 import { lookAfter, prune, settleIn } from "./server/housekeeping.ts";
 import { makeParts, type Parts, type PartsOptions } from "./server/parts.ts";
 import type { Serving } from "./server/serving.ts";
@@ -76,8 +76,8 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   const server = new Server({ ...options, config }, parts);
   const address = await server.start(hostKeys);
   server.say("listening", { ...address });
-  const { chores, penalties } = server;
-  if (options.supervisor === undefined) prune(chores, { ...options, config }, penalties);
+  const { chores, door } = server;
+  if (options.supervisor === undefined) prune(chores, { ...options, config }, door.penalties);
   lookAfter(chores, parts, () => server.recover());
   return {
     address,
@@ -101,7 +101,7 @@ class Server {
   readonly #passwords: Passwords;
   readonly #authenticator: Authenticator;
   readonly #failedLogins: FailedLogins;
-  readonly penalties: Penalties;
+  readonly door: Door;
   readonly chores: Chores;
   readonly #digests: DigestService;
   readonly #watcher: ChangeWatcher;
@@ -124,12 +124,7 @@ class Server {
     this.#passwords = new Passwords(config.auth);
     this.#authenticator = new Authenticator(store, this.#passwords, log);
     this.#failedLogins = new FailedLogins((event) => store.audit.record(event));
-    this.penalties = new Penalties({
-      store: store.penalties,
-      settings: config.penalties,
-      record: (event) => store.audit.record(event),
-      log,
-    });
+    this.door = makeDoor(options);
     this.#digests = new DigestService({ config: config.digests, store: store.digests });
     this.stopped = new Promise((resolve) => {
       this.#onStopped = resolve;
@@ -141,6 +136,7 @@ class Server {
       openHome: (account) => this.#openHome(account),
       digestsOf: (account) => this.#digests.forUser(account.id),
       loggedIn: (account) => this.#authenticator.loggedIn(account),
+      refuses: (address) => this.door.access.refuses(address),
       limits: config.limits,
       memory: new ProcessMemory(config.limits.memory),
       counts: this.#counts,
@@ -155,7 +151,7 @@ class Server {
         passwords: this.#passwords,
         authenticator: this.#authenticator,
         failedLogins: this.#failedLogins,
-        penalties: this.penalties,
+        penalties: this.door.penalties,
         ledger: parts.ledger,
       }),
     );
@@ -206,7 +202,7 @@ class Server {
         adminShell: (...shell) => this.#screens.serve(...shell),
       }),
       failedLogins: this.#failedLogins,
-      penalties: this.penalties,
+      penalties: this.door.penalties,
     });
     try {
       const address = supervisor?.facts.listen ?? (await this.#listen(this.#connections));
@@ -227,7 +223,7 @@ class Server {
     this.#listener = new Listener({
       config,
       log,
-      penalties: this.penalties,
+      ...this.door,
       maxRefused: () => this.#parts.descriptors.maxRefused,
       receive: (socket, join) => connections.receive(socket, join),
     });
@@ -279,7 +275,7 @@ class Server {
       pid: supervisor?.facts.pid ?? process.pid,
       startedAt: supervisor?.facts.startedAt ?? Date.now(),
       hostKeys: hostKeys.map(({ algorithm, sha256 }) => ({ algorithm, sha256 })),
-      penalties: this.penalties,
+      penalties: this.door.penalties,
       isDiskFull: () => this.#parts.disks.isFull,
       counts: () => this.#totalCounts(),
       memory: () => process.memoryUsage.rss() + (supervisor?.others.memory ?? 0),
@@ -317,6 +313,7 @@ class Server {
     log.info(result, "settings read again");
     this.#parts.descriptors.fit();
     this.#screens.review();
+    void this.#reviewAddresses();
     return result;
   }
 
@@ -334,9 +331,20 @@ class Server {
     if (change.kind === "stop" && this.#options.supervisor === undefined)
       this.#stopAsTold(Number(change.detail || STOP_GRACE_MS));
     if (change.kind === "reload") this.#reloadToo();
+    if (change.kind === "ban") await this.#reviewAddresses();
     await this.sessions.apply(change);
     this.#screens.apply(change);
     await this.#parts.ledger.onChange(change);
+  }
+
+  /** Who may connect has changed: what is open from elsewhere ends. */
+  async #reviewAddresses(): Promise<void> {
+    try {
+      await this.sessions.review();
+      await this.#connections?.review(this.door.access);
+    } catch (error) {
+      this.#options.log.error({ error: errorName(error) }, "addresses not looked up");
+    }
   }
 
   /** Another process of the instance was told to. */
@@ -377,6 +385,7 @@ class Server {
     const settled = [this.chores.stop(), this.#watcher.stop(), this.#authenticator.settled()];
     await Promise.all(settled);
     this.#failedLogins.flush();
+    this.door.refused.flush();
     this.#loopDelay.close();
     await this.#controlSocket?.close();
     await this.#control?.close();

@@ -1,6 +1,6 @@
 import type { TopicEvent } from "../../src/control/protocol.ts";
 import { changed } from "../dialogs.ts";
-import { securityItems, sessionItems, transferItems } from "../lists.ts";
+import { addressOf, securityItems, sessionItems, transferItems } from "../lists.ts";
 import { type Cursor, type DataMessage, MAX_RECORDS, type Model } from "../model.ts";
 
 /** News from control. The selection stays on what was selected, wherever it went. */
@@ -96,8 +96,7 @@ function security(model: Model, event: TopicEvent<"security">): Model {
     model.securityCursor,
     securityItems(model),
     securityItems(next),
-    (item) =>
-      item.kind === "penalty" ? `p ${item.penalty.address}` : `f ${item.failures.address}`,
+    (item) => `${item.kind} ${addressOf(item)}`,
   );
   return { ...next, securityCursor: cursor };
 }

@@ -1,4 +1,5 @@
 import { AUDIT_KINDS, type AuditKind } from "../../src/store/types.ts";
+import { parseDuration, UnitError } from "../../src/text/units.ts";
 import { BACKS, call, changed, closedDialog, step } from "../dialogs.ts";
 import { type LimitField, parseLimits } from "../limits.ts";
 import type { CallEffect, Effect, FormDialog, Model, Step } from "../model.ts";
@@ -10,23 +11,25 @@ type FormResult = { readonly error: string } | { readonly effect: Effect };
 /** Enter in a form: checks what was typed, and calls control. */
 export function submitted(model: Model, dialog: FormDialog): Step {
   if (dialog.form === "log-filter") return step(logFiltered(model, dialog));
-  const outcome = outcomeOf(dialog, model.now);
+  const outcome = outcomeOf(model, dialog);
   if ("error" in outcome) return step(changed(model, dialog, { error: outcome.error }));
   return step(changed(model, dialog, { busy: true, error: "" }), outcome.effect);
 }
 
-function outcomeOf(dialog: FormDialog, now: number): FormResult {
+function outcomeOf(model: Model, dialog: FormDialog): FormResult {
   switch (dialog.form) {
     case "user-add":
       return added(dialog);
     case "user-edit":
-      return edited(dialog, now);
+      return edited(dialog, model.now);
     case "password":
       return password(dialog);
     case "key-add":
       return key(dialog);
     case "user-remove":
       return removed(dialog);
+    case "ban":
+      return banned(model, dialog);
     case "log-filter":
       return { error: "" };
   }
@@ -147,6 +150,36 @@ function removed(dialog: FormDialog): FormResult {
   const notice = deleteHome ? `${name} and its home were removed.` : `${name} was removed.`;
   const params = deleteHome ? { name, deleteHome } : { name };
   return { effect: call("users.remove", params, { dialog: id, notice }) };
+}
+
+function banned({ from }: Model, dialog: FormDialog): FormResult {
+  const address = value(dialog, "address").trim();
+  if (address === "") return { error: "an address or a network is missing" };
+  const term = parseTerm(value(dialog, "for"));
+  if ("error" in term) return term;
+  const reason = value(dialog, "reason").trim();
+  const params = {
+    address,
+    ...term,
+    ...(reason === "" ? {} : { reason }),
+    ...(value(dialog, "own") === "yes" ? { force: true } : {}),
+    ...(from === "" ? {} : { from }),
+  };
+  return {
+    effect: call("bans.set", params, { dialog: dialog.id, notice: `${address} is banned.` }),
+  };
+}
+
+/** How long a ban lasts; nothing typed: until it is lifted. */
+function parseTerm(typed: string): { readonly error: string } | { readonly forMs?: number } {
+  if (typed.trim() === "") return {};
+  try {
+    const forMs = parseDuration(typed);
+    return forMs > 0 ? { forMs } : { error: "a ban lasts longer than nothing" };
+  } catch (thrown) {
+    if (!(thrown instanceof UnitError)) throw thrown;
+    return { error: `how long: it is ${thrown.message}` };
+  }
 }
 
 function logFiltered(model: Model, dialog: FormDialog): Model {

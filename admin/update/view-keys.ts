@@ -1,10 +1,12 @@
 import type { SessionInfo, TransferView } from "../../src/control/protocol.ts";
 import { dateText } from "../../src/text/figures.ts";
-import { call, opened, step } from "../dialogs.ts";
+import { addressIn } from "../../src/text/remote.ts";
+import { banForm, call, opened, step } from "../dialogs.ts";
 import { spanText } from "../format.ts";
-import { securityItems, sessionItems, transferItems } from "../lists.ts";
+import { sessionItems, transferItems } from "../lists.ts";
 import type { Model, Step } from "../model.ts";
 import { recordDetails } from "../records.ts";
+import { securityKey } from "./security.ts";
 import { usersKey } from "./users.ts";
 
 /** Keys of the view that is shown; undefined: not one of them. */
@@ -45,6 +47,8 @@ function sessionKey(
       return step(askKick(model, session, false));
     case "X":
       return step(askKick(model, session, true));
+    case "b":
+      return step(banForm(model, addressIn(session.remote)));
     case "e":
       return transfer === undefined ? undefined : step(askEnd(model, session, transfer));
     default:
@@ -111,40 +115,4 @@ function logKey(model: Model, key: string): Step | undefined {
   return step(
     opened(model, { kind: "info", title: "Record", secret: "", lines: recordDetails(record) }),
   );
-}
-
-function securityKey(model: Model, key: string): Step | undefined {
-  const item = securityItems(model)[model.securityCursor.index];
-  if (item === undefined) return undefined;
-  if (item.kind === "penalty" && (key === "x" || key === "delete")) {
-    const { address } = item.penalty;
-    return step(
-      opened(model, {
-        kind: "confirm",
-        title: `Lift the penalty of ${address}?`,
-        text: "Logins from there are answered again at once.",
-        action: "lift it",
-        effect: call("penalties.lift", { address }, { notice: `${address} may try again.` }),
-      }),
-    );
-  }
-  if (key !== "enter") return undefined;
-  const lines: (readonly [string, string])[] =
-    item.kind === "penalty"
-      ? [
-          ["Address", item.penalty.address],
-          ["Reason", item.penalty.reason],
-          ["Failures", String(item.penalty.failures)],
-          ["Last user", item.penalty.lastUser],
-          ["Since", dateText(item.penalty.since)],
-          ["Until", dateText(item.penalty.until)],
-        ]
-      : [
-          ["Address", item.failures.address],
-          ["Failures", String(item.failures.failures)],
-          ["Last", dateText(item.failures.lastAt)],
-          ["Users tried", item.failures.users.join(", ")],
-        ];
-  const title = item.kind === "penalty" ? "Penalty" : "Failed logins";
-  return step(opened(model, { kind: "info", title, secret: "", lines }));
 }

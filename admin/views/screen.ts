@@ -60,19 +60,24 @@ const HINTS: Readonly<Record<ViewName, readonly Hint[]>> = {
     ["e", "end transfer"],
     ["x", "kick"],
     ["X", "kick and disable"],
+    ["b", "ban"],
     ["/", "filter"],
   ],
   transfers: [
     ["e", "end"],
     ["x", "kick"],
     ["X", "kick and disable"],
+    ["b", "ban"],
     ["/", "filter"],
   ],
   log: [
     ["/", "filter"],
     ["f", "follow"],
   ],
-  security: [["x", "lift penalty"]],
+  security: [
+    ["b", "ban"],
+    ["x", "lift"],
+  ],
   keys: [["R", "reload settings"]],
   help: [],
 };

@@ -1,4 +1,4 @@
-import type { FailedLogins, Penalty } from "../../src/control/protocol.ts";
+import type { Ban, FailedLogins, Penalty } from "../../src/control/protocol.ts";
 import { agoText, spanText } from "../format.ts";
 import type { Frame } from "../frame.ts";
 import { securityItems } from "../lists.ts";
@@ -14,6 +14,7 @@ export function drawSecurity(frame: Frame, model: Model): void {
     frame,
     model,
     [
+      ["", plural(security?.bans.length ?? 0, "ban", "bans")],
       ["", plural(security?.penalties.length ?? 0, "penalty in force", "penalties in force")],
       ["failed logins from", plural(failures, "address", "addresses")],
     ],
@@ -30,6 +31,7 @@ export function drawSecurity(frame: Frame, model: Model): void {
     row: (index) => {
       const item = items[index];
       if (item === undefined) return undefined;
+      if (item.kind === "ban") return banCells(item.ban, now);
       return item.kind === "penalty"
         ? penaltyCells(item.penalty, now)
         : failureCells(item.failures, now);
@@ -38,6 +40,17 @@ export function drawSecurity(frame: Frame, model: Model): void {
     cursor: model.securityCursor,
     empty: security === null ? "Loading …" : "No address is refused, and no login failed lately.",
   });
+}
+
+function banCells({ network, reason, actor, since, until }: Ban, now: number) {
+  const cells: CellText[] = [
+    [network, { bold: true }],
+    [until === null ? "banned" : `banned ${spanText(until - now)}`, { fg: "red", bold: true }],
+    "",
+    agoText(since, now),
+    reason === "" ? `by ${actor}` : `${reason} (by ${actor})`,
+  ];
+  return cells;
 }
 
 function penaltyCells({ address, reason, failures, since, until, lastUser }: Penalty, now: number) {

@@ -36,6 +36,28 @@ export function parseNetwork(text: string): Network | undefined {
   return { address, family: ipv4 ? "ipv4" : "ipv6", prefix };
 }
 
+/** As it is shown and kept: without the length where that is the whole address. */
+export function nameOf(network: Network): string {
+  return networkName(network, network.prefix);
+}
+
+/**
+ * What is wrong with an address or network that somebody wrote; undefined: nothing. Bits beyond the
+ * prefix are a mistake, too: "192.0.2.1/24" may be meant as the address or as the network.
+ */
+export function networkProblem(text: string): string | undefined {
+  const network = text.includes("%") ? undefined : parseNetwork(text);
+  if (network === undefined) return `${shortly(text)} is no address or network`;
+  const name = nameOf(network);
+  if (name.split("/")[0] === network.address) return undefined;
+  return `${shortly(text)} has bits beyond its prefix: write ${name}, or the address alone`;
+}
+
+/** For a message of one line. */
+function shortly(text: string): string {
+  return JSON.stringify(text.length > 60 ? `${text.slice(0, 59)}…` : text);
+}
+
 /** Undefined for what is no address. A zone ("fe80::1%eth0") is left out. */
 function canonical(text: string): string | undefined {
   const [address = ""] = text.split("%");
@@ -81,21 +103,25 @@ function groupsOf(address: string): number[] {
   return [...first, ...new Array<number>(8 - first.length - last.length).fill(0), ...last];
 }
 
-/** A set of addresses and networks; what is neither is left out. */
+/**
+ * A set of addresses and networks; what is neither is left out. Networks of IPv6 have no addresses of
+ * IPv4 in them: Node's BlockList finds those in `::/64`, too, where their mapped form would be.
+ */
 export class Networks {
-  readonly #list = new BlockList();
+  readonly #lists = { ipv4: new BlockList(), ipv6: new BlockList() };
 
   constructor(texts: readonly string[]) {
     for (const text of texts) {
       const network = parseNetwork(text);
-      if (network !== undefined) {
-        this.#list.addSubnet(network.address, network.prefix, network.family);
-      }
+      if (network === undefined) continue;
+      const { address, prefix, family } = network;
+      this.#lists[family].addSubnet(address, prefix, family);
     }
   }
 
   has(address: string): boolean {
     const network = parseNetwork(address);
-    return network !== undefined && this.#list.check(network.address, network.family);
+    if (network === undefined) return false;
+    return this.#lists[network.family].check(network.address, network.family);
   }
 }

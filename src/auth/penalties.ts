@@ -20,7 +20,7 @@ export interface PenaltySettings {
   readonly maxSources: number;
 }
 
-/** An address that has to wait, or a ban set by hand. */
+/** An address that has to wait. */
 export interface Penalty {
   /** address or network prefix */
   readonly address: string;

@@ -77,7 +77,7 @@ export async function withStore<T>(
 }
 
 /** Who runs this command, for the audit trail. */
-function cliActor(): string {
+export function cliActor(): string {
   try {
     return `cli:${userInfo().username}`;
   } catch {

@@ -61,7 +61,7 @@ export function readSettings({ root, env, flags = {} }: ConfigSources): Effectiv
   for (const { named, value, place } of given) {
     const parsed = named.setting.schema.safeParse(value);
     if (parsed.success) effective.set(named, { named, value: parsed.data, origin: place });
-    else problems.push(`${place}: must be ${named.setting.kind}, not ${shown(value)}`);
+    else problems.push(`${place}: must be ${problemOf(named, value, parsed.error.issues)}`);
   }
   if (problems.length > 0) throw new ConfigError(problems);
   return [...effective.values()];
@@ -130,6 +130,16 @@ function unknown(place: string, word: string, names: Iterable<string>): string {
   const moved = all.find((name) => name.endsWith(`.${key}`));
   const near = moved ?? nearest(word, all);
   return near === undefined ? problem : `${problem}; did you mean ${near}?`;
+}
+
+/** Where the setting itself knows what is wrong with a value, this. */
+function problemOf(
+  { setting: { kind } }: NamedSetting,
+  value: unknown,
+  issues: readonly { readonly message: string }[],
+): string {
+  const known = issues.find(({ message }) => message !== kind);
+  return `${kind}${known === undefined ? `, not ${shown(value)}` : `; ${known.message}`}`;
 }
 
 /** The bad value in one short line. */

@@ -1,7 +1,7 @@
-import { isIP } from "node:net";
 import { z } from "zod";
 import { DIGEST_ALGORITHMS } from "../digests/types.ts";
 import { formatDuration, formatSize, parseDuration, parseSize, UnitError } from "../text/units.ts";
+import { exactNetworks, list, networks } from "./lists.ts";
 import type { Config } from "./types.ts";
 
 /** One setting: everything that the file, the environment, flags, help and documentation need. */
@@ -115,6 +115,12 @@ export const SETTINGS: Settings = {
     hashConcurrency: integer(2, [1, 64], "Passwords checked at once; further ones wait."),
     hashQueue: integer(256, [0, 100_000], "How many may wait; more are refused."),
   },
+  access: {
+    allow: exactNetworks(
+      "Addresses and networks that may connect, and no others; empty for everybody.",
+    ),
+    deny: exactNetworks("Addresses and networks that may not connect, also when `allow` has them."),
+  },
   penalties: {
     failures: integer(
       10,
@@ -216,41 +222,6 @@ function choice<const T extends string>(
     schema: z.enum(values, { error: kind }),
     format: String,
   };
-}
-
-/** Several of a closed list: an array in the file, separated by commas in a text. */
-function list<const T extends string>(
-  value: readonly NoInfer<T>[],
-  values: readonly T[],
-  description: string,
-): Setting<readonly T[]> {
-  const kind = `a list of ${values.join(", ")}`;
-  return listOf(value, z.enum(values, { error: kind }), kind, description);
-}
-
-/** Addresses and networks. */
-function networks(value: readonly string[], description: string): Setting<readonly string[]> {
-  const kind = "a list of addresses and networks such as 192.0.2.1, 2001:db8::/32";
-  return listOf(value, z.string().refine(isNetwork, { error: kind }), kind, description);
-}
-
-function isNetwork(text: string): boolean {
-  const [address = "", bits, more] = text.split("/");
-  const most = { 0: -1, 4: 32, 6: 128 }[isIP(address)] ?? -1;
-  if (bits === undefined) return most > 0;
-  return more === undefined && /^\d{1,3}$/.test(bits) && Number(bits) <= most;
-}
-
-function listOf<T extends string>(
-  value: readonly T[],
-  item: z.ZodType<T, string>,
-  kind: string,
-  description: string,
-): Setting<readonly T[]> {
-  const split = (text: string) => text.split(",").flatMap((part) => part.trim() || []);
-  const given = z.union([z.array(z.string()), z.string().transform(split)], { error: kind });
-  const schema = given.pipe(z.array(item)).transform((names) => [...new Set(names)]);
-  return { kind, default: value, description, schema, format: (v) => v.join(",") };
 }
 
 function integer(

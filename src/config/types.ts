@@ -1,3 +1,4 @@
+import type { AccessSettings } from "../auth/access.ts";
 import type { PenaltySettings } from "../auth/penalties.ts";
 import type { DigestSettings } from "../digests/types.ts";
 
@@ -58,6 +59,7 @@ export interface Config {
     /** the same for one address */
     readonly hashQueuePerAddress: number;
   };
+  readonly access: AccessSettings;
   readonly penalties: PenaltySettings;
   readonly admin: {
     /** which logins of admins get the admin screen in a shell */

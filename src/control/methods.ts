@@ -3,7 +3,8 @@ import { generatePassword } from "../auth/generate.ts";
 import { PublicKeyError, parsePublicKeys } from "../auth/keys.ts";
 import type { StoredSession } from "../store/sessions.ts";
 import type { AuditEvent, UserKey } from "../store/types.ts";
-import { masked } from "../text/safe.ts";
+import { oneLine } from "../text/safe.ts";
+import { BanControl } from "./bans.ts";
 import { ControlError } from "./errors.ts";
 import type { ControlHost } from "./host.ts";
 import type { KeyInfo, Method, Params, Result, SessionInfo, UserInfo } from "./protocol.ts";
@@ -85,6 +86,8 @@ export const METHODS: Methods = {
   "transfers.end": endTransfer,
   security: ({ service }) => service.security(),
   "penalties.lift": liftPenalty,
+  "bans.set": banAddress,
+  "bans.lift": liftBan,
   "log.query": ({ host }, query) => queryLog(host.store.audit, query),
   hostKeys: async ({ host }) => host.hostKeys,
   settings: async ({ host }) => host.settings(),
@@ -216,12 +219,32 @@ function noSession(id: number): ControlError {
 }
 
 async function liftPenalty(caller: Caller, { address }: Params<"penalties.lift">): Promise<null> {
-  if (!(await caller.host.penalties.lift(address))) {
+  if (!(await bansOf(caller).liftPenalty(address, caller.host.penalties))) {
     throw new ControlError(`nothing counts against ${JSON.stringify(address)}`);
   }
-  record(caller, { kind: "penalty-lifted", remote: oneLine(address) });
   caller.service.feeds.security.poke();
   return null;
+}
+
+async function banAddress(
+  caller: Caller,
+  request: Params<"bans.set">,
+): Promise<Result<"bans.set">> {
+  const result = await bansOf(caller).ban(request);
+  caller.service.feeds.security.poke();
+  return result;
+}
+
+async function liftBan(caller: Caller, { address }: Params<"bans.lift">): Promise<null> {
+  if (!(await bansOf(caller).lift(address))) {
+    throw new ControlError(`${oneLine(address)} is not banned`);
+  }
+  caller.service.feeds.security.poke();
+  return null;
+}
+
+function bansOf({ host, actor }: Caller): BanControl {
+  return new BanControl({ store: host.store, actor, announced: () => host.applyChanges() });
 }
 
 async function reload(caller: Caller): Promise<Result<"reload">> {
@@ -247,9 +270,4 @@ async function stop(caller: Caller, { graceMs = STOP_GRACE_MS }: Params<"stop">)
 
 function record({ host, actor }: Caller, event: AuditEvent): void {
   host.store.audit.record({ ...event, actor });
-}
-
-/** Without what could steer a terminal. */
-function oneLine(text: string): string {
-  return masked(text, " ").replace(/ {2,}/g, " ").trim();
 }

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { MAX_FROM } from "../auth/login-limits-text.ts";
 import { AUDIT_KINDS, LOGIN_METHODS } from "../store/types.ts";
+import { MAX_BAN_MS } from "./bans.ts";
 import type { Method, Params, Topic, TopicParams } from "./protocol.ts";
 
 /** Longest text of a key file, in characters. */
@@ -82,6 +83,14 @@ const METHODS: { readonly [M in Method]: z.ZodType<Params<M>> } = {
   "transfers.end": z.strictObject({ session: whole, transfer: whole }),
   security: none,
   "penalties.lift": z.strictObject({ address: z.string().max(MAX_TEXT) }),
+  "bans.set": z.strictObject({
+    address: z.string().max(MAX_TEXT),
+    forMs: z.int().min(1).max(MAX_BAN_MS).exactOptional(),
+    reason: z.string().max(MAX_TEXT).exactOptional(),
+    force: flag,
+    from: z.string().max(MAX_TEXT).exactOptional(),
+  }),
+  "bans.lift": z.strictObject({ address: z.string().max(MAX_TEXT) }),
   "log.query": logQuery,
   hostKeys: none,
   settings: none,

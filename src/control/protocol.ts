@@ -1,8 +1,10 @@
 import type { FailedLogins, Penalty } from "../auth/penalties.ts";
 import type { TransferView } from "../session/audited-file.ts";
+import type { Ban } from "../store/bans.ts";
 import type { AuditKind, AuditRecord, LoginLimits, Role } from "../store/types.ts";
+import type { BanRequest, BanResult } from "./bans.ts";
 
-export type { FailedLogins, Penalty, TransferView };
+export type { Ban, BanRequest, BanResult, FailedLogins, Penalty, TransferView };
 
 /**
  * What control offers, as types: the same for the socket (newline-delimited JSON), for the command
@@ -134,6 +136,7 @@ export interface Overview {
 }
 
 export interface Security {
+  readonly bans: readonly Ban[];
   readonly penalties: readonly Penalty[];
   readonly failures: readonly FailedLogins[];
 }
@@ -264,6 +267,13 @@ export interface ControlMethods {
   };
   security: { params: Record<string, never>; result: Security };
   "penalties.lift": { params: { readonly address: string }; result: null };
+  /**
+   * Bans an address or network, and resolves when the sessions from there are gone, whichever process
+   * has them. One of the same network is replaced.
+   */
+  "bans.set": { params: BanRequest; result: BanResult };
+  /** Lifts the ban of exactly that address or network. Rejects when there is none. */
+  "bans.lift": { params: { readonly address: string }; result: null };
   /** oldest first */
   "log.query": { params: LogQuery; result: readonly AuditRecord[] };
   hostKeys: { params: Record<string, never>; result: readonly HostKeyInfo[] };

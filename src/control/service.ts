@@ -168,8 +168,12 @@ export class ControlService {
   }
 
   async security(): Promise<Security> {
-    const { penalties } = this.host;
-    return { penalties: await penalties.list(), failures: await penalties.failures() };
+    const { penalties, store } = this.host;
+    return {
+      bans: await store.bans.all(Date.now()),
+      penalties: await penalties.list(),
+      failures: await penalties.failures(),
+    };
   }
 
   rescanOf(name: string): Rescan {

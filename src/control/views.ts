@@ -1,5 +1,5 @@
 import type { Account, AuditRecord, UserKey } from "../store/types.ts";
-import type { SessionInfo } from "./protocol.ts";
+import type { Ban, Penalty, SessionInfo } from "./protocol.ts";
 
 /** A user as `--json` prints it: others script against these names. */
 export interface UserJson {
@@ -81,6 +81,18 @@ export function sessionJson({ idle, since, transfers, ...session }: SessionInfo)
     idleSeconds: idle === null ? null : Math.floor(idle / 1000),
     transfers,
   };
+}
+
+/** A ban as `penalties --json` prints it: others script against these names. */
+export function banJson({ network, reason, since, until, actor }: Ban) {
+  const end = until === null ? null : isoTime(until);
+  return { address: network, kind: "ban", reason, since: isoTime(since), until: end, by: actor };
+}
+
+/** The same of a penalty for failed logins, which the server itself imposes. */
+export function penaltyJson({ address, reason, since, until }: Penalty) {
+  const times = { since: isoTime(since), until: isoTime(until) };
+  return { address, kind: "penalty", reason, ...times, by: "server" };
 }
 
 /** A record of the audit trail as `logs --json` prints it. */

@@ -6,6 +6,7 @@ import type { FilesInUse } from "../session/commands.ts";
 import type { Session } from "../session/session.ts";
 import type { ShellContext } from "../shell/context.ts";
 import type { Account, AuditEvent } from "../store/types.ts";
+import { addressIn } from "../text/remote.ts";
 import type { UserFileSystem } from "../vfs/types.ts";
 
 /** What admin screens need of the server. */
@@ -33,8 +34,7 @@ export interface AdminServices {
 
 /** Who acts, for the audit trail: "name@address". */
 export function actorOf(session: Session): string {
-  const address = session.remote.replace(/:\d+$/, "").replace(/^\[(.*)\]$/, "$1");
-  return `${session.account.name}@${address}`;
+  return `${session.account.name}@${addressIn(session.remote)}`;
 }
 
 /** Whether the account is an admin's now, whatever it was at login. */

@@ -10,8 +10,8 @@ import { errorName } from "../errors.ts";
 import type { Ledger } from "../quota/ledger.ts";
 import { type CommandServices, WRONG_PASSWORD } from "../session/commands.ts";
 import type { Store } from "../store/store.ts";
+import { addressIn } from "../text/remote.ts";
 import type { FailedLogins } from "../transport/failed-logins.ts";
-import { addressIn } from "../transport/printable.ts";
 
 /** Among so many of a user's uploads those that broke off are looked for. */
 const RECENT_UPLOADS = 1_000;

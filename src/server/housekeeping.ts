@@ -53,4 +53,5 @@ export function prune(
     return store.audit.prune(config.audit.keep, config.audit.maxRecords);
   });
   chores.every(PRUNE_MS, "penalties not pruned", () => penalties.prune());
+  chores.every(PRUNE_MS, "bans not pruned", () => store.bans.prune(Date.now()));
 }

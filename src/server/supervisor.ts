@@ -1,5 +1,4 @@
 import { Passwords } from "../auth/passwords.ts";
-import { Penalties } from "../auth/penalties.ts";
 import { ControlError } from "../control/errors.ts";
 import type { ControlHost, ServerCounts } from "../control/host.ts";
 import { LocalControl } from "../control/local.ts";
@@ -22,6 +21,7 @@ import { Handover } from "../workers/handover.ts";
 import { longestDelay, NO_COUNTS, type ServerFacts, sumOfCounts } from "../workers/messages.ts";
 import { type WorkerEnd, WorkerProcess, type WorkerProgram } from "../workers/worker-process.ts";
 import { Chores } from "./chores.ts";
+import { type Door, makeDoor } from "./door.ts";
 import { lookAfter, prune, settleIn } from "./housekeeping.ts";
 import { makeParts, type Parts, type PartsOptions } from "./parts.ts";
 import type { Serving } from "./serving.ts";
@@ -45,7 +45,7 @@ export async function startSupervisor(options: SupervisorOptions): Promise<Servi
   const supervisor = new Supervisor({ ...options, config }, parts, hostKeys);
   const address = await supervisor.start();
   options.log.info({ ...address, workers: options.workers }, "listening");
-  prune(supervisor.chores, { ...options, config }, supervisor.penalties);
+  prune(supervisor.chores, { ...options, config }, supervisor.door.penalties);
   lookAfter(supervisor.chores, parts, () => supervisor.recover());
   return {
     address,
@@ -60,7 +60,7 @@ export async function startSupervisor(options: SupervisorOptions): Promise<Servi
 /** The process that listens, and has workers serve. */
 class Supervisor {
   readonly chores: Chores;
-  readonly penalties: Penalties;
+  readonly door: Door;
   readonly stopped: Promise<void>;
   readonly #options: SupervisorOptions;
   readonly #parts: Parts;
@@ -90,12 +90,7 @@ class Supervisor {
     this.#hostKeys = hostKeys;
     this.chores = new Chores(log);
     this.#passwords = new Passwords(config.auth);
-    this.penalties = new Penalties({
-      store: store.penalties,
-      settings: config.penalties,
-      record: (event) => store.audit.record(event),
-      log,
-    });
+    this.door = makeDoor(options);
     this.stopped = new Promise((resolve) => {
       this.#onStopped = resolve;
     });
@@ -104,7 +99,7 @@ class Supervisor {
     this.#listener = new Listener({
       config,
       log,
-      penalties: this.penalties,
+      ...this.door,
       maxRefused: () => parts.descriptors.maxRefused,
       paused: true,
       receive: (...connection) => this.#handover.receive(...connection),
@@ -203,7 +198,7 @@ class Supervisor {
       pid: process.pid,
       startedAt: this.#startedAt,
       hostKeys: this.#hostKeys.map(({ algorithm, sha256 }) => ({ algorithm, sha256 })),
-      penalties: this.penalties,
+      penalties: this.door.penalties,
       isDiskFull: () => this.#parts.disks.isFull,
       counts: () => this.#counts(),
       memory: () => this.#memory(),
@@ -340,6 +335,7 @@ class Supervisor {
     await Promise.all([this.chores.stop(), this.#watcher.stop()]);
     if (!clean) await this.recover();
     await this.#closeControl();
+    this.door.refused.flush();
     store.audit.record({ kind: "server-stop" });
     await store.audit.flush();
     log.info("stopped");

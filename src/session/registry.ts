@@ -27,6 +27,16 @@ export const STOPPING = "The server is stopping: try again later";
 const TRANSFER_ENDED = "The transfer was ended by an administrator";
 const KICKED = "The session was ended by an administrator";
 
+/** Why an address gets no session, and those it has end. */
+export interface Unwelcome {
+  /** for the audit trail */
+  readonly why: string;
+  /** what the user of a session reads that ends for it */
+  readonly text: string;
+  /** what everybody reads who is not let in */
+  readonly refusal: string;
+}
+
 /** Counted since the start. */
 export interface Counts extends Traffic {
   logins: number;
@@ -41,6 +51,8 @@ export interface RegistryOptions {
   readonly openHome: (account: Login["account"]) => Promise<UserFileSystem>;
   readonly digestsOf: (account: Login["account"]) => Digests;
   readonly loggedIn: (account: Login["account"]) => Promise<void>;
+  /** undefined: the address may have sessions */
+  readonly refuses: (address: string | undefined) => Promise<Unwelcome | undefined>;
   /** asked again and again, so that they can change */
   readonly limits: {
     /** milliseconds; 0: never */
@@ -104,6 +116,9 @@ export class Sessions {
     const entry: Entry = { login, peer, limits: login.account };
     this.#entries.add(entry);
     try {
+      // From here on a review finds it, too: between the two no change of who may come is missed.
+      const unwelcome = await this.#options.refuses(peer.address);
+      if (unwelcome !== undefined) throw new Refusal(unwelcome.refusal);
       return await this.#admit(entry);
     } catch (error) {
       this.#entries.delete(entry);
@@ -297,6 +312,24 @@ export class Sessions {
       if (kind === "key-removed" && entry.login.key !== detail) continue;
       dismiss(entry, text);
     }
+  }
+
+  /** Ends the sessions and waiting logins of addresses that may not connect any more. */
+  async review(): Promise<void> {
+    for (const entry of [...this.#entries]) {
+      const unwelcome = await this.#options.refuses(entry.peer.address);
+      if (unwelcome === undefined || entry.peer.gone.aborted) continue;
+      this.#recordUnwelcome(entry, unwelcome.why);
+      dismiss(entry, unwelcome.text);
+    }
+  }
+
+  #recordUnwelcome({ login, peer, id }: Entry, detail: string): void {
+    const { remote } = peer;
+    const user = login.account.name;
+    const session = id === undefined ? {} : { session: id };
+    this.#record({ kind: "session-kick", user, remote, ...session, detail });
+    this.#options.log.info({ user, remote, reason: detail, ...session }, "session ended");
   }
 
   #applyKick(detail: string): void {

@@ -3,6 +3,7 @@ import { existsSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { AuditStore } from "./audit.ts";
+import { BanStore } from "./bans.ts";
 import { Belongings, refuseOrphans } from "./belongings.ts";
 import { ChangeStore } from "./changes.ts";
 import { type Connection, openDatabase } from "./database.ts";
@@ -36,6 +37,7 @@ export class Store {
   readonly leases: LeaseStore;
   readonly digests: DigestStore;
   readonly penalties: PenaltyStore;
+  readonly bans: BanStore;
   readonly belongings: Belongings;
   /** room that is kept for the database */
   readonly reserve: Reserve;
@@ -58,6 +60,7 @@ export class Store {
     this.ledger = new LedgerStore(connection, writes, this.leases, nodeId);
     this.digests = new DigestStore(connection, writes, nodeId);
     this.penalties = new PenaltyStore(connection, writes);
+    this.bans = new BanStore(connection, writes);
     this.belongings = new Belongings(connection, writes, this.ledger.root);
   }
 

@@ -48,6 +48,9 @@ export const AUDIT_KINDS = [
   "login-failed",
   "penalty",
   "penalty-lifted",
+  "refused-address",
+  "ban",
+  "ban-lifted",
   "logout",
   "refused-session",
   "session-kick",
@@ -100,7 +103,7 @@ export interface AuditRecord extends AuditEvent {
 /**
  * What other processes of the instance must notice at once. Where it says how, `detail` is of
  * "key-removed" the fingerprint, of "kick" the session and what its user is told, of
- * "transfer-end" session and transfer, of "stop" the milliseconds that transfers may still take.
+ * "transfer-end" session and transfer, of "ban" the network, of "stop" the milliseconds that transfers may still take.
  */
 export type ChangeKind =
   | "user-disabled"
@@ -113,6 +116,7 @@ export type ChangeKind =
   | "fold"
   | "kick"
   | "transfer-end"
+  | "ban"
   | "reload"
   | "stop";
 

@@ -33,6 +33,11 @@ export function masked(text: string, mark: string): string {
   return ASCII.test(text) ? text : text.replace(UNSAFE, () => mark);
 }
 
+/** What somebody wrote, for one line: without what could steer a terminal. */
+export function oneLine(text: string): string {
+  return masked(text, " ").replace(/ {2,}/g, " ").trim();
+}
+
 /**
  * A value as JSON without unsafe characters: they stand there in JSON's own notation.
  * @param indent blanks for each level; without it, all on one line

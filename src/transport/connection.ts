@@ -21,11 +21,12 @@ import { Outbox } from "../ssh/outbox.ts";
 import { Reading } from "../ssh/reading.ts";
 import { Rekeying } from "../ssh/rekeying.ts";
 import { DisconnectReason, sendBanner, sendDisconnect } from "../ssh/send.ts";
+import { formatRemote } from "../text/remote.ts";
 import { Authentication } from "./authentication.ts";
 import { Channels, type ChannelsOwner } from "./channels.ts";
 import { type Endpoint, endpointOf } from "./endpoint.ts";
 import type { FailedLogins } from "./failed-logins.ts";
-import { formatRemote, printable } from "./printable.ts";
+import { printable } from "./printable.ts";
 import type { Stranger, StrangersPlace } from "./strangers.ts";
 
 /** Replies a client doesn't read: above this nothing more is read from it, in bytes. */
@@ -73,8 +74,8 @@ export class SshConnection implements Peer, ChannelsOwner, Stranger {
   readonly #share = new LoopShare();
   readonly #reading: Reading;
   readonly remote: string;
-  client = "";
   readonly address: string | undefined;
+  client = "";
   readonly #socket: Socket;
   readonly #services: ConnectionServices;
   readonly #log: Logger;
@@ -129,6 +130,11 @@ export class SshConnection implements Peer, ChannelsOwner, Stranger {
     // Not at "drain", which comes only where many bytes waited: it may have been many packets.
     this.outbox.onWritten = () => this.#reading.goOn();
     interceptInput(socket, (chunk, pass) => this.#input(chunk, pass));
+  }
+
+  /** True once it is let in. */
+  get hasSession(): boolean {
+    return this.#session !== undefined;
   }
 
   get gone(): AbortSignal {

@@ -1,5 +1,6 @@
 import type { Socket } from "node:net";
 import ssh2, { type Server as SshServer } from "ssh2";
+import type { Access } from "../auth/access.ts";
 import type { Config } from "../config/types.ts";
 import { ALGORITHMS } from "../ssh/algorithms.ts";
 import { socketOf } from "../ssh/internals.ts";
@@ -75,6 +76,17 @@ export class Connections {
     this.#connections.set(socket, connection);
     socket.once("close", () => this.#connections.delete(socket));
     this.#ssh.injectSocket(socket);
+  }
+
+  /** Ends what has not logged in yet and comes from an address that may not connect any more. */
+  async review(access: Pick<Access, "refuses">): Promise<void> {
+    for (const connection of [...this.#connections.values()]) {
+      if (connection.hasSession || connection.gone.aborted) continue;
+      const unwelcome = await access.refuses(connection.address);
+      if (unwelcome === undefined || connection.hasSession) continue;
+      connection.excuse();
+      connection.disconnect(unwelcome.refusal);
+    }
   }
 
   /** Ends what is still connected; resolves when every socket is closed. */

@@ -1,10 +1,12 @@
 import { createServer, type Server as NetServer, type Socket } from "node:net";
 import type { Logger } from "pino";
+import type { Access } from "../auth/access.ts";
 import { type Penalties, refusalText } from "../auth/penalties.ts";
 import type { Config } from "../config/types.ts";
 import { errorName } from "../errors.ts";
 import { IDENT } from "./ident.ts";
 import { Refusals } from "./refusals.ts";
+import type { RefusedAddresses } from "./refused-addresses.ts";
 import { type LocalPlace, type Stranger, Strangers } from "./strangers.ts";
 
 const BACKLOG = 511;
@@ -14,6 +16,8 @@ export interface ListenerOptions {
   readonly config: Pick<Config, "server" | "limits" | "auth">;
   readonly log: Logger;
   readonly penalties: Pick<Penalties, "wait">;
+  readonly access: Pick<Access, "refuses">;
+  readonly refused: Pick<RefusedAddresses, "add">;
   /** how many connections are read why they are refused, at once; others are closed */
   readonly maxRefused: () => number;
   /** true: nothing is read from the sockets that `receive` gets */
@@ -77,9 +81,9 @@ export class Listener {
   }
 
   async #accept(socket: Socket): Promise<void> {
-    const wait = await this.#waitOf(socket);
-    if (wait > 0) {
-      this.#refusals.refuse(socket, refusalText(wait));
+    const text = await this.#refusalOf(socket);
+    if (text !== undefined) {
+      this.#refusals.refuse(socket, text);
       return;
     }
     if (socket.destroyed || !this.#net.listening) {
@@ -94,18 +98,35 @@ export class Listener {
     this.#options.receive(socket, (stranger) => this.#strangers.add(stranger, address));
   }
 
-  /** How long the address is refused. Errors of the socket until then just close it. */
-  async #waitOf(socket: Socket): Promise<number> {
+  /** What its client is told, if it is refused. Errors of the socket until then just close it. */
+  async #refusalOf(socket: Socket): Promise<string | undefined> {
     const ignore = (): void => {};
     socket.on("error", ignore);
     try {
-      return await this.#options.penalties.wait(socket.remoteAddress);
+      return await this.#lookUp(socket.remoteAddress);
     } catch (error) {
       // Who can't be looked up can't log in either, and is told so there.
-      this.#options.log.error({ error: errorName(error) }, "penalties not read");
-      return 0;
+      this.#options.log.error({ error: errorName(error) }, "address not looked up");
+      return undefined;
     } finally {
       socket.off("error", ignore);
     }
+  }
+
+  /**
+   * Both are asked in any case: how long it takes doesn't tell which of them refuses. What the lists
+   * of the settings refuse stays refused when the database can't be read.
+   */
+  async #lookUp(address: string | undefined): Promise<string | undefined> {
+    const { access, penalties, refused } = this.#options;
+    const waiting = penalties.wait(address);
+    const [asked] = await Promise.allSettled([access.refuses(address), waiting]);
+    if (asked.status === "rejected") throw asked.reason;
+    if (asked.value !== undefined) {
+      refused.add(address, asked.value.why);
+      return asked.value.refusal;
+    }
+    const wait = await waiting;
+    return wait > 0 ? refusalText(wait) : undefined;
   }
 }

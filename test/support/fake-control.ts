@@ -41,7 +41,7 @@ export class FakeControl implements Control {
   sessions: SessionInfo[];
   records: AuditRecord[];
   diskIsFull = false;
-  securityState: Security = { penalties: [], failures: [] };
+  securityState: Security = { bans: [], penalties: [], failures: [] };
   now = FAKE_NOW;
   version = "0.1.0";
   readonly #followers = new Set<Follower>();
@@ -336,9 +336,22 @@ const IMPLEMENTED: Partial<Methods> = {
   },
   security: (control) => control.securityState,
   "penalties.lift": (control, { address }) => {
-    const { penalties, failures } = control.securityState;
+    const { penalties } = control.securityState;
     const left = penalties.filter((penalty) => penalty.address !== address);
-    control.securityState = { penalties: left, failures };
+    control.securityState = { ...control.securityState, penalties: left };
+    return null;
+  },
+  "bans.set": (control, { address, reason = "", forMs }) => {
+    const until = forMs === undefined ? null : FAKE_NOW + forMs;
+    const ban = { network: address, reason, actor: "fake", since: FAKE_NOW, until };
+    const { bans } = control.securityState;
+    control.securityState = { ...control.securityState, bans: [...bans, ban] };
+    return { address, until, ended: [] };
+  },
+  "bans.lift": (control, { address }) => {
+    const { bans } = control.securityState;
+    const left = bans.filter(({ network }) => network !== address);
+    control.securityState = { ...control.securityState, bans: left };
     return null;
   },
   "log.query": (control, query) => control.log(query),

@@ -22,7 +22,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   quota: ["store", "vfs"],
   auth: ["store"],
   digests: ["store/digests", "vfs/types", "vfs/watch"],
-  config: ["auth/penalties", "digests/types"],
+  config: ["auth/access", "auth/addresses", "auth/penalties", "digests/types"],
   log: ["config/types"],
   sftp: ["digests/types", "memory", "vfs/path", "vfs/types"],
   shell: ["digests/types", "sftp/longname", "vfs/names", "vfs/path", "vfs/types"],

@@ -4,6 +4,7 @@ import { connectControl } from "../../control/client.ts";
 import { ControlError, EXIT } from "../../control/errors.ts";
 import type { CommandContext } from "../context.ts";
 import type { Io } from "../io.ts";
+import { sshAddress } from "../ssh-address.ts";
 
 const EXAMPLES = `
 Examples:
@@ -34,12 +35,14 @@ async function admin(context: CommandContext): Promise<void> {
   const root = context.root();
   const control = await connectControl(root);
   const { terminal, giveBack } = takeTerminal(io, term);
+  const from = sshAddress(io.env);
   const screen = openAdmin({
     control,
     reconnect: () => connectControl(root),
     terminal,
     who: root,
     keyFiles: true,
+    ...(from !== undefined && { from }),
   });
   context.exitCode = await untilLeft(screen, giveBack, io);
 }

@@ -1,6 +1,7 @@
 import type { Command } from "commander";
 import type { CommandContext } from "../context.ts";
 import { addAdminCommand } from "./admin.ts";
+import { addBanCommands } from "./bans.ts";
 import { addCompletionCommand } from "./completion.ts";
 import { addConfigCommands } from "./config.ts";
 import { addLogsCommand } from "./logs.ts";
@@ -19,6 +20,7 @@ export function addServerCommands(program: Command, context: CommandContext): vo
   addRestartCommand(program, context);
   addReloadCommand(program, context);
   addSessionCommands(program, context);
+  addBanCommands(program, context);
   addLogsCommand(program, context);
   addConfigCommands(program, context);
   addUserCommands(program, context);

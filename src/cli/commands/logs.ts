@@ -122,6 +122,7 @@ function jsonLines(records: readonly AuditRecord[]): string {
 const RED: ReadonlySet<AuditKind> = new Set([
   "login-failed",
   "penalty",
+  "refused-address",
   "refused-session",
   "refused-quota",
 ]);

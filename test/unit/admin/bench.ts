@@ -15,9 +15,9 @@ export class Bench {
   model: Model;
   readonly effects: unknown[] = [];
 
-  constructor({ columns = 80, rows = 24, keyFiles = true, shell = true } = {}) {
+  constructor({ columns = 80, rows = 24, keyFiles = true, shell = true, from = "" } = {}) {
     const who = "admin@192.0.2.1";
-    this.model = initialModel({ columns, rows, now: FAKE_NOW, who, keyFiles, shell });
+    this.model = initialModel({ columns, rows, now: FAKE_NOW, who, keyFiles, shell, from });
   }
 
   send(...messages: readonly Message[]): this {

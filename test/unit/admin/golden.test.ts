@@ -21,6 +21,22 @@ beforeAll(() => {
 function control(): FakeControl {
   const fake = new FakeControl();
   fake.securityState = {
+    bans: [
+      {
+        network: "2001:db8::/48",
+        reason: "guesses passwords",
+        actor: "cli:root",
+        since: FAKE_NOW - 3_600_000,
+        until: FAKE_NOW + 82_800_000,
+      },
+      {
+        network: "192.0.2.66",
+        reason: "",
+        actor: "alice@203.0.113.5",
+        since: FAKE_NOW - 86_400_000,
+        until: null,
+      },
+    ],
     penalties: [
       {
         address: "198.51.100.0/24",

@@ -212,6 +212,7 @@ describe("an admin's terminal", () => {
     control.record("upload", { user: EVIL, path: EVIL, detail: EVIL, actor: EVIL, remote: EVIL });
     control.version = EVIL;
     control.securityState = {
+      bans: [{ network: EVIL, reason: EVIL, actor: EVIL, since: 0, until: null }],
       penalties: [],
       failures: [{ address: EVIL, failures: 1, users: [EVIL], lastAt: 0 }],
     };

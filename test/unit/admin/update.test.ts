@@ -380,6 +380,7 @@ describe("the log", () => {
 describe("security and keys", () => {
   it("lifts the selected penalty", async () => {
     control.securityState = {
+      bans: [],
       penalties: [
         {
           address: "198.51.100.7",

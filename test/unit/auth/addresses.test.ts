@@ -1,5 +1,11 @@
 import { describe, expect, test } from "vitest";
-import { Networks, ONE_MACHINE, parseNetwork, sourceOf } from "../../../src/auth/addresses.ts";
+import {
+  Networks,
+  nameOf,
+  ONE_MACHINE,
+  parseNetwork,
+  sourceOf,
+} from "../../../src/auth/addresses.ts";
 
 describe("the source of an address", () => {
   test.each([
@@ -55,4 +61,23 @@ test("a set of networks has the addresses in them, in whatever form", () => {
   for (const one of ["128.0.0.1", "::2", "2001:db9::1", "nonsense", ""]) {
     expect(set.has(one)).toBe(false);
   }
+});
+
+test("networks of IPv6 have no addresses of IPv4 in them", () => {
+  const all = new Networks(["::/0"]);
+  expect(all.has("2001:db8::1")).toBe(true);
+  expect(all.has("192.0.2.1")).toBe(false);
+  // The source of ::1; mapped addresses begin with the same bits.
+  expect(new Networks(["::/64"]).has("::ffff:192.0.2.1")).toBe(false);
+});
+
+test.each([
+  ["192.0.2.1/32", "192.0.2.1"],
+  ["2001:DB8:0:0::/32", "2001:db8::/32"],
+  ["::ffff:192.0.2.0/120", "192.0.2.0/24"],
+  ["0.0.0.0/0", "0.0.0.0/0"],
+  ["::/0", "::/0"],
+])("%s is kept as %s", (text, name) => {
+  const network = parseNetwork(text);
+  expect(network && nameOf(network)).toBe(name);
 });

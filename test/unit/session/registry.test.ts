@@ -5,7 +5,7 @@ import { MemoryBudget } from "../../../src/memory/budget.ts";
 import type { Admission } from "../../../src/session/admission.ts";
 import { type RegistryOptions, Sessions } from "../../../src/session/registry.ts";
 import type { Login, Peer } from "../../../src/session/session.ts";
-import type { Account, Change } from "../../../src/store/types.ts";
+import type { Account, AuditEvent, Change } from "../../../src/store/types.ts";
 import { MemoryFs } from "../../support/memory-fs.ts";
 
 const NUMBER = 42;
@@ -24,6 +24,7 @@ test("a session is kicked while its home is being opened: it is not let in", asy
     openHome,
     digestsOf: () => ({}) as Digests,
     loggedIn: async () => {},
+    refuses: async () => undefined,
     memory: { budget: new MemoryBudget(2 ** 30), close() {} },
     limits: { idleTimeout: 0 },
     counts: { bytesIn: 0, bytesOut: 0, logins: 0, refusals: 0 },
@@ -88,6 +89,7 @@ function limited(account: Account) {
     openHome: async () => new MemoryFs(),
     digestsOf: () => ({}) as Digests,
     loggedIn: async () => {},
+    refuses: async () => undefined,
     memory: { budget: new MemoryBudget(2 ** 30), close() {} },
     limits: { idleTimeout: 0 },
     counts: { bytesIn: 0, bytesOut: 0, logins: 0, refusals: 0 },
@@ -189,5 +191,73 @@ describe("a user's limits", () => {
     state.isBroken = false;
     await vi.advanceTimersByTimeAsync(1_000);
     expect(one.told).toHaveLength(1);
+  });
+});
+
+describe("an address that may not connect", () => {
+  const UNWELCOME = { why: "address banned", text: "Your address was banned", refusal: "refused" };
+
+  /** One login from an address that is looked up by `refuses`. */
+  function enter(refuses: RegistryOptions["refuses"]) {
+    const recorded: AuditEvent[] = [];
+    const leave = vi.fn(async () => {});
+    const sessions = new Sessions({
+      store: { nodeId: "node", audit: { record: (event: AuditEvent) => recorded.push(event) } },
+      admission: { enter: async () => NUMBER, leave, close() {} } as unknown as Admission,
+      log: pino({ level: "silent" }),
+      openHome: async () => new MemoryFs(),
+      digestsOf: () => ({}) as Digests,
+      loggedIn: async () => {},
+      refuses,
+      memory: { budget: new MemoryBudget(2 ** 30), close() {} },
+      limits: { idleTimeout: 0 },
+      counts: { bytesIn: 0, bytesOut: 0, logins: 0, refusals: 0 },
+    } as unknown as RegistryOptions);
+    const gone = new AbortController();
+    const told: string[] = [];
+    const peer: Peer = {
+      remote: "192.0.2.1:4711",
+      address: "192.0.2.1",
+      client: "OpenSSH",
+      gone: gone.signal,
+      notice() {},
+      disconnect(text) {
+        told.push(text);
+        gone.abort(new Error("gone"));
+      },
+    };
+    const login = { account: { id: 1, name: "ann" }, method: "password", key: undefined };
+    return { sessions, recorded, told, leave, entering: sessions.open(login as Login, peer) };
+  }
+
+  test("gets no session, though the connection is from before", async () => {
+    const { sessions, recorded, entering } = enter(async () => UNWELCOME);
+    await expect(entering).rejects.toThrow("refused");
+    expect(sessions.count).toBe(0);
+    expect(recorded).toMatchObject([{ kind: "refused-session", remote: "192.0.2.1:4711" }]);
+    await sessions.close(0);
+  });
+
+  test("has its session ended by a review, once, with a text and a record", async () => {
+    let refused = false;
+    const { sessions, recorded, told, entering } = enter(async () => {
+      return refused ? UNWELCOME : undefined;
+    });
+    await entering;
+    await sessions.review();
+    expect(told).toEqual([]);
+    refused = true;
+    await Promise.all([sessions.review(), sessions.review()]);
+    expect(told).toEqual(["Your address was banned"]);
+    await sessions.close(0);
+    expect(recorded.filter(({ kind }) => kind === "session-kick")).toEqual([
+      {
+        kind: "session-kick",
+        user: "ann",
+        remote: "192.0.2.1:4711",
+        session: NUMBER,
+        detail: "address banned",
+      },
+    ]);
   });
 });

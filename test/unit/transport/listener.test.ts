@@ -2,6 +2,7 @@ import { once } from "node:events";
 import { connect, type Socket } from "node:net";
 import { pino } from "pino";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import type { Access } from "../../../src/auth/access.ts";
 import { Connections, type ConnectionsOptions } from "../../../src/transport/connections.ts";
 import { Listener, type ListenerOptions } from "../../../src/transport/listener.ts";
 import { makeKey } from "../../support/ssh-client.ts";
@@ -18,6 +19,9 @@ let port: number;
 let clients: Socket[];
 /** how long this address is refused, in milliseconds */
 let penalty: () => Promise<number>;
+/** whether this address may connect at all */
+let unwelcome: Access["refuses"];
+let refused: (readonly unknown[])[];
 let maxRefused: number;
 let logged: string[];
 /** resolves with what the next connection that goes is charged with */
@@ -27,6 +31,8 @@ beforeEach(async () => {
   clients = [];
   logged = [];
   penalty = async () => 0;
+  unwelcome = async () => undefined;
+  refused = [];
   maxRefused = 10;
   listener = new Listener(options());
   ({ port } = await listener.listen());
@@ -54,6 +60,8 @@ function options(onPort = 0): ListenerOptions {
     log: pino({ level: "error" }, silent),
     hostKeys: [hostKey],
     maxRefused: () => maxRefused,
+    access: { refuses: (address?: string) => unwelcome(address) },
+    refused: { add: (...what: unknown[]) => refused.push(what) },
     penalties: { wait: () => penalty(), add: async (_: string, what: string) => charge(what) },
   };
   connections = new Connections(both as unknown as ConnectionsOptions);
@@ -121,7 +129,7 @@ describe("an address with a penalty", () => {
   test("is let in when the penalties can't be read: its login would fail for that", async () => {
     penalty = () => Promise.reject(new Error("SQLITE_IOERR"));
     await enter();
-    expect(logged).toEqual(["penalties not read"]);
+    expect(logged).toEqual(["address not looked up"]);
   });
 
   test("a client that goes while its penalty is looked up is no error", async () => {
@@ -141,6 +149,42 @@ describe("an address with a penalty", () => {
     found(0);
     await enter();
     expect(logged).toEqual([]);
+  });
+});
+
+describe("an address that may not connect", () => {
+  const REFUSAL = "Connections from your address are refused";
+  const UNWELCOME = { why: "address banned", text: "for sessions", refusal: REFUSAL };
+
+  test("reads that it is refused, in SSH, and neither why nor anything else", async () => {
+    unwelcome = async () => UNWELCOME;
+    penalty = async () => 60_000;
+    const text = String(await readAll(arrive()));
+    expect(text.startsWith(IDENT)).toBe(true);
+    expect(text).toContain("Connections from your address are refused");
+    expect(text).not.toMatch(/ban|try again/);
+    expect(refused).toEqual([["127.0.0.1", "address banned"]]);
+    unwelcome = async () => undefined;
+    penalty = async () => 0;
+    await enter();
+    expect(refused).toHaveLength(1);
+  });
+
+  test("is refused when the penalties can't be read", async () => {
+    unwelcome = async () => UNWELCOME;
+    penalty = () => Promise.reject(new Error("SQLITE_IOERR"));
+    expect(String(await readAll(arrive()))).toContain("are refused");
+    expect(logged).toEqual([]);
+  });
+
+  test("when it has connected and not logged in, is ended by a review", async () => {
+    const client = await enter();
+    await connections.review({ refuses: async () => undefined });
+    const read = readAll(client);
+    await connections.review({ refuses: async () => UNWELCOME });
+    await read;
+    // It is not charged for that.
+    expect(await Promise.race([charged, Promise.resolve("nobody")])).toBe("nobody");
   });
 });
 

@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
-import { formatRemote, printable } from "../../../src/transport/printable.ts";
+import { formatRemote } from "../../../src/text/remote.ts";
+import { printable } from "../../../src/transport/printable.ts";
 
 test("control characters and direction overrides are escaped", () => {
   expect(printable("a\u001b[31mb\n\u009f\u202ec", 100)).toBe("a\\x1b[31mb\\x0a\\x9f\\u{202e}c");
