@@ -7,11 +7,14 @@ export type Op =
       readonly do: "put" | "putTree" | "putKept" | "resumePut";
       readonly here: string;
       readonly there: string;
+      /** it is to be gone on with where it is cut: no piece may be stored before those in front of it */
+      readonly inOrder?: boolean;
     }
   | {
       readonly do: "get" | "getTree" | "getKept" | "resumeGet";
       readonly there: string;
       readonly here: string;
+      readonly inOrder?: boolean;
     }
   | {
       readonly do: "rename" | "replace" | "symlink" | "hardlink";

@@ -10,7 +10,9 @@ const PERFORM = {
     const names = (await sftp.list(path)).map(({ name }) => name);
     process.stdout.write(`${JSON.stringify({ names })}\n`);
   },
-  put: (sftp, { here, there }) => sftp.fastPut(here, there),
+  // fastPut sends its pieces as its own reads end: one that is cut may have a hole in front of its end.
+  put: (sftp, { here, there, inOrder }) =>
+    inOrder ? sftp.put(here, there) : sftp.fastPut(here, there),
   get: (sftp, { here, there }) => sftp.fastGet(there, here),
   putTree: (sftp, { here, there }) => sftp.uploadDir(here, there),
   getTree: (sftp, { here, there }) => sftp.downloadDir(there, here),

@@ -113,7 +113,8 @@ async function cutTransfer(bench: Bench, direction: "up" | "down"): Promise<void
     const partial = up ? there : here;
     void proxy.cutAfter(direction, 5 * MIB);
     const first = up ? "put" : "get";
-    await bench.refused([{ do: first, here, there: "/f" }], bench.client.says.cut, {
+    const cut = { do: first, here, there: "/f", inOrder: true } as const;
+    await bench.refused([cut], bench.client.says.cut, {
       port: proxy.port,
     });
     expect(proxy.passed[direction]).toBeGreaterThanOrEqual(5 * MIB);
