@@ -25,7 +25,7 @@ import { Admission } from "./session/admission.ts";
 import { Commands } from "./session/commands.ts";
 import { Sessions, STOPPING } from "./session/registry.ts";
 import { makeRouter } from "./session/routes.ts";
-import { ChangeWatcher } from "./session/watcher.ts";
+import { ChangeWatcher, pollMs } from "./session/watcher.ts";
 import { HAS_NATIVE_CIPHERS } from "./ssh/native-ciphers.ts";
 import { checkSsh2 } from "./ssh/self-check.ts";
 import type { Account, Change } from "./store/types.ts";
@@ -160,6 +160,7 @@ class Server {
       store.changes,
       (change) => this.#apply(change),
       (error) => log.error({ error: errorName(error) }, "changes not applied"),
+      () => pollMs(parts.ledger.isHolding),
     );
   }
 

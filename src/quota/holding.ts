@@ -29,6 +29,10 @@ export class Holding {
     leases.setHoldings(this);
   }
 
+  get isUsed(): boolean {
+    return this.#held.size > 0;
+  }
+
   get(userId: number): HeldHome | undefined {
     return this.#held.get(userId);
   }

@@ -191,6 +191,11 @@ export class Ledger implements Books {
     return this.#holding?.get(userId) !== undefined;
   }
 
+  /** Whether this process has a book in memory that another one may ask for. */
+  get isHolding(): boolean {
+    return this.#holding?.isUsed ?? false;
+  }
+
   /** Tells the store what it doesn't know yet; to be called every second or so. */
   async tend(): Promise<void> {
     await this.#holding?.tend();

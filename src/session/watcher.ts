@@ -2,14 +2,21 @@ import type { ChangeStore } from "../store/changes.ts";
 import type { Change } from "../store/types.ts";
 
 /** How soon a change made by another process is noticed, in milliseconds. */
-const POLL_MS = 25;
+const POLL_MS = 100;
+/** The same where another process may wait for what this one has. */
+const WANTED_POLL_MS = 25;
+
+/** @param isWanted whether this process has something that others may ask it for */
+export function pollMs(isWanted: boolean): number {
+  return isWanted ? WANTED_POLL_MS : POLL_MS;
+}
 
 /** Tells what other processes of the instance changed, in order. */
 export class ChangeWatcher {
   readonly #changes: Pick<ChangeStore, "poll" | "since" | "latestId">;
   readonly #apply: (change: Change) => Promise<void>;
   readonly #onError: (error: unknown) => void;
-  readonly #pollMs: number;
+  readonly #every: () => number;
   #last = 0;
   #timer: NodeJS.Timeout | undefined;
   #reading: Promise<void> | undefined;
@@ -20,9 +27,9 @@ export class ChangeWatcher {
     changes: Pick<ChangeStore, "poll" | "since" | "latestId">,
     apply: (change: Change) => Promise<void>,
     onError: (error: unknown) => void,
-    pollMs = POLL_MS,
+    every = (): number => POLL_MS,
   ) {
-    this.#pollMs = pollMs;
+    this.#every = every;
     this.#changes = changes;
     this.#apply = apply;
     this.#onError = onError;
@@ -31,11 +38,11 @@ export class ChangeWatcher {
   /** What was changed before this call is not told. */
   async start(): Promise<void> {
     this.#last = await this.#changes.latestId();
-    this.#timer = setInterval(() => this.#look(), this.#pollMs);
+    this.#lookLater();
   }
 
   async stop(): Promise<void> {
-    clearInterval(this.#timer);
+    clearTimeout(this.#timer);
     this.#timer = undefined;
     await this.#reading;
   }
@@ -52,6 +59,14 @@ export class ChangeWatcher {
       this.#reading = undefined;
     });
     return this.#reading;
+  }
+
+  /** How soon is asked each time: it depends on what this process has that others may want. */
+  #lookLater(): void {
+    this.#timer = setTimeout(() => {
+      this.#lookLater();
+      this.#look();
+    }, this.#every());
   }
 
   #look(): void {

@@ -13,6 +13,7 @@ import {
   type SpawnedServer,
   spawnServer,
 } from "../support/server.ts";
+import { call, openSftp } from "../support/sftp-calls.ts";
 import { login, sftp } from "../support/ssh-client.ts";
 
 const MIB = 1024 * 1024;
@@ -53,14 +54,7 @@ function batch(server: SpawnedServer, ...commands: string[]) {
 async function open(server: SpawnedServer): Promise<SFTPWrapper> {
   const client = await login(server, { username: "ann", privateKey: desk.key.private });
   clients.push(client);
-  return call<SFTPWrapper>((done) => client.sftp(done));
-}
-
-/** One call of ssh2's client as a promise. */
-function call<T>(start: (done: (error?: Error | null, value?: T) => void) => void): Promise<T> {
-  return new Promise((resolve, reject) => {
-    start((error, value) => (error ? reject(error) : resolve(value as T)));
-  });
+  return openSftp(client);
 }
 
 /** An upload that has written `bytes` and is not over. */

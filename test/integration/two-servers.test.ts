@@ -13,6 +13,7 @@ import {
   type SpawnedServer,
   spawnServer,
 } from "../support/server.ts";
+import { call, openSftp } from "../support/sftp-calls.ts";
 import { dial, login, sftp } from "../support/ssh-client.ts";
 
 const MIB = 1024 * 1024;
@@ -73,16 +74,7 @@ async function connect(server: SpawnedServer, username = "ann"): Promise<Client>
 
 async function open(server: SpawnedServer): Promise<SFTPWrapper> {
   const client = await connect(server);
-  return new Promise((resolve, reject) => {
-    client.sftp((error, wrapper) => (error ? reject(error) : resolve(wrapper)));
-  });
-}
-
-/** One call of ssh2's client as a promise. */
-function call<T>(start: (done: (error?: Error | null, value?: T) => void) => void): Promise<T> {
-  return new Promise((resolve, reject) => {
-    start((error, value) => (error ? reject(error) : resolve(value as T)));
-  });
+  return openSftp(client);
 }
 
 describe("one quota", () => {

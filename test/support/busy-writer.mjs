@@ -18,7 +18,7 @@ const changes = new ChangeWatcher(
   store.changes,
   (change) => ledger.onChange(change),
   () => {},
-  2,
+  () => 2,
 );
 await changes.start();
 setInterval(() => ledger.tend().catch(() => {}), 20);

@@ -38,7 +38,7 @@ export class TestInstance {
       store.changes,
       (change) => this.ledger.onChange(change),
       (error) => this.#errors.push(error),
-      1,
+      () => 1,
     );
   }
 

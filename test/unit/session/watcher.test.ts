@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, onTestFinished, test, vi } from "vitest";
-import { ChangeWatcher } from "../../../src/session/watcher.ts";
+import { ChangeWatcher, pollMs } from "../../../src/session/watcher.ts";
 import type { Change } from "../../../src/store/types.ts";
 import { TestInstance } from "../../support/instance.ts";
 
@@ -67,7 +67,7 @@ describe("ChangeWatcher", () => {
   });
 
   test("tells nothing after stop", async () => {
-    vi.useFakeTimers({ toFake: ["setInterval", "clearInterval"] });
+    vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
     onTestFinished(() => {
       vi.useRealTimers();
     });
@@ -81,5 +81,29 @@ describe("ChangeWatcher", () => {
     vi.advanceTimersByTime(1_000);
     expect(poll).not.toHaveBeenCalled();
     expect(seen).toEqual([]);
+  });
+
+  test("looks more often while this process has what others may want", async () => {
+    vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
+    onTestFinished(() => {
+      vi.useRealTimers();
+    });
+    let isWanted = false;
+    const poll = vi.fn(() => false);
+    const changes = { poll, since: async () => [], latestId: async () => 0 };
+    const every = () => pollMs(isWanted);
+    const looking = new ChangeWatcher(
+      changes,
+      async () => {},
+      () => {},
+      every,
+    );
+    await looking.start();
+    vi.advanceTimersByTime(1_000);
+    const idle = poll.mock.calls.length;
+    isWanted = true;
+    vi.advanceTimersByTime(1_000);
+    expect(poll.mock.calls.length - idle).toBeGreaterThan(3 * idle);
+    await looking.stop();
   });
 });
