@@ -80,7 +80,7 @@ export class Belongings {
       instance: connection.prepare<[], { id: string; marked: number; keyed: number }>(
         "SELECT id, marked, keyed FROM instance",
       ),
-      users: connection.prepare<[], string>("SELECT name FROM users ORDER BY name").pluck(),
+      users: connection.prepare<[], string>("SELECT name FROM homes ORDER BY name").pluck(),
       marked: connection.prepare("UPDATE instance SET marked = 1"),
       keyed: connection.prepare("UPDATE instance SET keyed = 1"),
     };

@@ -59,13 +59,13 @@ export class DigestStore {
     );
     this.#replace = connection.prepare(
       `INSERT OR REPLACE INTO digests (inode, user_id, state, digests, token, used_at)
-       SELECT @inode, id, @state, @digests, @token, @now FROM users WHERE id = @userId`,
+       SELECT @inode, id, @state, @digests, @token, @now FROM homes WHERE id = @userId`,
     );
     this.#openElsewhere = connection
       .prepare<unknown[], number>(
         `SELECT EXISTS (SELECT 1 FROM open_files
            WHERE user_id = @userId AND inode = @inode AND node_id <> @node)
-         OR EXISTS (SELECT 1 FROM users WHERE id = @userId AND holder <> @node)`,
+         OR EXISTS (SELECT 1 FROM homes WHERE id = @userId AND holder <> @node)`,
       )
       .pluck();
     this.#closed = connection.prepare(

@@ -25,17 +25,17 @@ export type LeaseStatements = ReturnType<typeof prepareLeases>;
 export function prepareLeases(connection: Connection) {
   const sql = (text: string): Statement<unknown[]> => connection.prepare(text);
   return {
-    take: sql(`UPDATE users SET holder = @node, folded = @folded
+    take: sql(`UPDATE homes SET holder = @node, folded = @folded
         WHERE id = @userId AND holder IS NULL AND NOT wanted_at BETWEEN @since AND @now
         AND NOT EXISTS (
           SELECT 1 FROM open_files WHERE user_id = @userId AND node_id <> @node)`),
-    release: sql(`UPDATE users SET holder = NULL, wanted_at = COALESCE(@wanted, wanted_at)
+    release: sql(`UPDATE homes SET holder = NULL, wanted_at = COALESCE(@wanted, wanted_at)
         WHERE id = @userId`),
-    fold: sql(`UPDATE users SET used_bytes = @usedBytes, used_files = @usedFiles,
+    fold: sql(`UPDATE homes SET used_bytes = @usedBytes, used_files = @usedFiles,
         changes = changes + @changes, folded = @folded WHERE id = @userId AND holder = @node`),
-    holder: sql("SELECT holder FROM users WHERE id = @userId"),
+    holder: sql("SELECT holder FROM homes WHERE id = @userId"),
     usage: sql(`SELECT used_bytes AS usedBytes, used_files AS usedFiles,
-        quota_bytes AS quotaBytes, quota_files AS quotaFiles FROM users WHERE id = @userId`),
+        quota_bytes AS quotaBytes, quota_files AS quotaFiles FROM homes WHERE id = @userId`),
     rows: sql(`SELECT number AS row, inode, path, charged, slack, unlinked, frozen
         FROM open_files WHERE user_id = @userId AND node_id = @node`),
     dropRows: sql("DELETE FROM open_files WHERE user_id = @userId AND node_id = @node"),
@@ -44,9 +44,9 @@ export function prepareLeases(connection: Connection) {
         VALUES (@userId, @inode, @node, @row, @path, @charged, @slack, @unlinked, @frozen)`),
     answer: sql("UPDATE nodes SET answered = MAX(answered, @change) WHERE id = @node"),
     others: sql(`SELECT id FROM nodes WHERE id <> @node AND (@change = 0 OR answered < @change)
-        AND id IN (SELECT holder FROM users)`),
-    heldBy: sql("SELECT id AS userId FROM users WHERE holder = @node"),
-    heldHome: sql("SELECT name, folded FROM users WHERE id = @userId AND holder = @node"),
+        AND id IN (SELECT holder FROM homes)`),
+    heldBy: sql("SELECT id AS userId FROM homes WHERE holder = @node"),
+    heldHome: sql("SELECT name, folded FROM homes WHERE id = @userId AND holder = @node"),
   };
 }
 

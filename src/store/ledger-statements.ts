@@ -16,12 +16,12 @@ export function prepareLedger(connection: Connection) {
   const row = "user_id = @userId AND inode = @inode AND node_id = @node AND number = @row";
   return {
     usage: sql(`SELECT used_bytes AS usedBytes, used_files AS usedFiles,
-        quota_bytes AS quotaBytes, quota_files AS quotaFiles FROM users WHERE id = @userId`),
-    setUsage: sql(`UPDATE users SET used_bytes = @bytes, used_files = @files WHERE id = @userId`),
+        quota_bytes AS quotaBytes, quota_files AS quotaFiles FROM homes WHERE id = @userId`),
+    setUsage: sql(`UPDATE homes SET used_bytes = @bytes, used_files = @files WHERE id = @userId`),
     // MAX: files put there behind our back and never rescanned must not break the books.
-    add: sql(`UPDATE users SET used_bytes = MAX(0, used_bytes + @bytes),
+    add: sql(`UPDATE homes SET used_bytes = MAX(0, used_bytes + @bytes),
         used_files = MAX(0, used_files + @files), changes = changes + 1 WHERE id = @userId`),
-    touch: sql(`UPDATE users SET changes = changes + 1 WHERE id = @userId`),
+    touch: sql(`UPDATE homes SET changes = changes + 1 WHERE id = @userId`),
     addRow: sql(`INSERT INTO open_files (user_id, inode, node_id, number, path, charged, slack)
         VALUES (@userId, @inode, @node, @row, @path, @charged, @slack)`),
     dropRow: sql(`DELETE FROM open_files WHERE ${row}`),
@@ -49,13 +49,13 @@ export function prepareLedger(connection: Connection) {
     booked: sql(`UPDATE nodes SET intent = @number WHERE id = @node`),
     nodes: sql(`SELECT id, intent FROM nodes`),
     lastBooked: sql(`SELECT intent FROM nodes WHERE id = @node`),
-    userName: sql(`SELECT name FROM users WHERE id = @userId`),
+    userName: sql(`SELECT name FROM homes WHERE id = @userId`),
     journal: sql(`SELECT o.user_id AS userId, o.inode, o.number AS row, u.name AS userName,
-        o.path, o.unlinked FROM open_files AS o JOIN users AS u ON u.id = o.user_id
+        o.path, o.unlinked FROM open_files AS o JOIN homes AS u ON u.id = o.user_id
         WHERE o.node_id = @node`),
     mark: sql(`SELECT changes,
         (SELECT COUNT(*) || '/' || COALESCE(SUM(charged), 0) || '/' || COALESCE(SUM(number), 0)
           FROM open_files WHERE user_id = @userId) AS held
-        FROM users WHERE id = @userId`),
+        FROM homes WHERE id = @userId`),
   };
 }

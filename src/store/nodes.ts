@@ -74,7 +74,7 @@ export class NodeStore {
     this.#journaled = connection
       .prepare<[string], number>(
         `WITH own AS (SELECT ? AS id)
-         SELECT EXISTS (SELECT 1 FROM open_files JOIN own ON node_id = own.id) OR EXISTS (SELECT 1 FROM users JOIN own ON holder = own.id)`,
+         SELECT EXISTS (SELECT 1 FROM open_files JOIN own ON node_id = own.id) OR EXISTS (SELECT 1 FROM homes JOIN own ON holder = own.id)`,
       )
       .pluck();
   }

@@ -89,7 +89,7 @@ export class SessionStore {
         `SELECT count(*) FROM sessions WHERE user_id = ? AND ${LIVE}`,
       )
       .pluck();
-    this.#user = connection.prepare("SELECT enabled, max_sessions AS own FROM users WHERE id = ?");
+    this.#user = connection.prepare("SELECT enabled, max_sessions AS own FROM homes WHERE id = ?");
     this.#insert = connection.prepare(
       `INSERT INTO sessions (node_id, user_id, state, remote, client, since)
        VALUES (?, ?, ?, ?, ?, ?)`,
@@ -107,7 +107,7 @@ export class SessionStore {
     this.#list = connection.prepare(
       `SELECT s.id, s.node_id AS nodeId, s.user_id AS userId, u.name AS user, u.role, s.state,
               s.remote, s.client, s.since
-       FROM sessions s JOIN users u ON u.id = s.user_id WHERE ${LIVE} ORDER BY s.id`,
+       FROM sessions s JOIN homes u ON u.id = s.user_id WHERE ${LIVE} ORDER BY s.id`,
     );
   }
 

@@ -75,9 +75,9 @@ const COLUMNS = `u.id, u.name, u.role, u.enabled, u.password_hash IS NOT NULL AS
 function select({ order, descending }: Pick<UserPageRequest, "order" | "descending">): string {
   // The name makes the order total: pages neither overlap nor leave anybody out.
   const by = `${ORDERS[order]} ${descending ? "DESC" : "ASC"}, u.name`;
-  return `SELECT ${COLUMNS} FROM users u LEFT JOIN ${SESSIONS} s ON s.user_id = u.id
-    WHERE u.id IN (SELECT u.id FROM users u LEFT JOIN ${SESSIONS} s ON s.user_id = u.id
-      WHERE u.name LIKE @pattern ESCAPE '\\' ORDER BY ${by} LIMIT @limit OFFSET @offset)
+  return `SELECT ${COLUMNS} FROM homes u LEFT JOIN ${SESSIONS} s ON s.user_id = u.id
+    WHERE u.id IN (SELECT u.id FROM homes u LEFT JOIN ${SESSIONS} s ON s.user_id = u.id
+      WHERE u.kind = 'user' AND u.name LIKE @pattern ESCAPE '\\' ORDER BY ${by} LIMIT @limit OFFSET @offset)
     ORDER BY ${by}`;
 }
 
@@ -107,7 +107,9 @@ export class UserPageStore {
     const pattern = containing(request.filter);
     return this.#connection.transaction(() => {
       const total = this.#connection
-        .prepare<[string], number>("SELECT count(*) FROM users u WHERE u.name LIKE ? ESCAPE '\\'")
+        .prepare<[string], number>(
+          "SELECT count(*) FROM homes u WHERE u.kind = 'user' AND u.name LIKE ? ESCAPE '\\'",
+        )
         .pluck()
         .get(pattern);
       const rows = this.#connection.prepare<[object], Row>(select(request)).all({
@@ -122,8 +124,8 @@ export class UserPageStore {
 
   /** One user as lists show it. */
   async one(name: string): Promise<ListedUser | undefined> {
-    const sql = `SELECT ${COLUMNS} FROM users u LEFT JOIN ${SESSIONS} s ON s.user_id = u.id
-      WHERE u.name = @name`;
+    const sql = `SELECT ${COLUMNS} FROM homes u LEFT JOIN ${SESSIONS} s ON s.user_id = u.id
+      WHERE u.name = @name AND u.kind = 'user'`;
     const live = this.#nodes.liveWithSessions();
     const row = this.#connection.prepare<[object], Row>(sql).get({ name, live });
     return row && toListed(row);

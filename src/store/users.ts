@@ -91,29 +91,31 @@ export class UserStore {
     this.#writes = writes;
     this.#leases = leases;
     this.#insert = connection.prepare(
-      `INSERT INTO users (name, role, password_hash, quota_bytes, quota_files, created_at,
+      `INSERT INTO homes (name, role, password_hash, quota_bytes, quota_files, created_at,
                           expires_at, login_from, login_methods, max_sessions)
        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (name) DO NOTHING RETURNING *`,
     );
-    this.#byName = connection.prepare("SELECT * FROM users WHERE name = ?");
-    this.#byId = connection.prepare("SELECT * FROM users WHERE id = ?");
-    this.#all = connection.prepare("SELECT * FROM users ORDER BY name");
+    this.#byName = connection.prepare("SELECT * FROM homes WHERE name = ? AND kind = 'user'");
+    this.#byId = connection.prepare("SELECT * FROM homes WHERE id = ? AND kind = 'user'");
+    this.#all = connection.prepare("SELECT * FROM homes WHERE kind = 'user' ORDER BY name");
     this.#set = connection.prepare(
-      `UPDATE users SET role = ?, quota_bytes = ?, quota_files = ?,
+      `UPDATE homes SET role = ?, quota_bytes = ?, quota_files = ?,
                         expires_at = ?, login_from = ?, login_methods = ?, max_sessions = ?
        WHERE id = ?`,
     );
-    this.#setPassword = connection.prepare("UPDATE users SET password_hash = ? WHERE id = ?");
+    this.#setPassword = connection.prepare("UPDATE homes SET password_hash = ? WHERE id = ?");
     this.#replaceHash = connection.prepare(
-      "UPDATE users SET password_hash = ? WHERE id = ? AND password_hash = ?",
+      "UPDATE homes SET password_hash = ? WHERE id = ? AND password_hash = ?",
     );
-    this.#setEnabled = connection.prepare("UPDATE users SET enabled = ? WHERE id = ?");
+    this.#setEnabled = connection.prepare("UPDATE homes SET enabled = ? WHERE id = ?");
     this.#removeWaiting = connection.prepare(
       "DELETE FROM sessions WHERE user_id = ? AND state = 'waiting'",
     );
-    this.#remove = connection.prepare("DELETE FROM users WHERE id = ?");
-    this.#loggedIn = connection.prepare("UPDATE users SET last_login_at = ? WHERE id = ?");
-    this.#count = connection.prepare<[], number>("SELECT count(*) FROM users").pluck();
+    this.#remove = connection.prepare("DELETE FROM homes WHERE id = ? AND kind = 'user'");
+    this.#loggedIn = connection.prepare("UPDATE homes SET last_login_at = ? WHERE id = ?");
+    this.#count = connection
+      .prepare<[], number>("SELECT count(*) FROM homes WHERE kind = 'user'")
+      .pluck();
   }
 
   /** Rejects with {@link UserExistsError} when the name is taken. */

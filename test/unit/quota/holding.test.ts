@@ -97,7 +97,7 @@ test("a file that the books have lost can be closed after a write to it was refu
   await home.removeDirectory(fromText("d"));
   const connection = openDatabase(`${instance.root}/db/moorage.sqlite`, MIGRATIONS);
   // As who takes this process for dead.
-  connection.exec("UPDATE users SET holder = NULL; DELETE FROM open_files");
+  connection.exec("UPDATE homes SET holder = NULL; DELETE FROM open_files");
   connection.close();
   await instance.ledger.tend();
   const data = Buffer.alloc(10);
@@ -113,7 +113,7 @@ test("one home of a dead process that can't be looked at keeps nobody from anoth
   const connection = openDatabase(`${instance.root}/db/moorage.sqlite`, MIGRATIONS);
   connection.exec(`INSERT INTO nodes (id, kind, pid, start_time, boot_id, version, started_at)
     VALUES ('dead', 'server', 1, '1', 'another boot', 'test', 1)`);
-  connection.exec("UPDATE users SET holder = 'dead'");
+  connection.exec("UPDATE homes SET holder = 'dead'");
   connection
     .prepare(`INSERT INTO open_files (user_id, inode, node_id, number, path, charged)
       VALUES (?, '1:1:1', 'dead', 1, ?, 0)`)
@@ -133,7 +133,7 @@ test("a file that the books have lost is not charged again and again in a shared
   const file = await home.open(fromText("f"), PUT);
   const connection = openDatabase(`${instance.root}/db/moorage.sqlite`, MIGRATIONS);
   // As who takes this process for dead; the file is empty.
-  connection.exec("DELETE FROM open_files; UPDATE users SET used_bytes = 0");
+  connection.exec("DELETE FROM open_files; UPDATE homes SET used_bytes = 0");
   connection.close();
   const data = Buffer.alloc(100_000);
   await expect(file.write([data], data.length, 0)).rejects.toThrow();

@@ -30,7 +30,7 @@ test("a clock that jumps back keeps no home from being held", async () => {
   const { root, store } = await temporaryStore();
   const { id } = await store.users.add(newUser("ann"));
   rawDatabase(root)
-    .prepare("UPDATE users SET wanted_at = ?")
+    .prepare("UPDATE homes SET wanted_at = ?")
     .run(NOW + 1e9);
   let isTaken = false;
   await store.leases.take(

@@ -78,7 +78,7 @@ test("keeps the largest quota exactly", async () => {
     quotaBytes: largest - 1,
     quotaFiles: largest,
   });
-  const type = rawDatabase(root).prepare("SELECT typeof(quota_bytes) FROM users").pluck().get();
+  const type = rawDatabase(root).prepare("SELECT typeof(quota_bytes) FROM homes").pluck().get();
   expect(type).toBe("integer");
 });
 
