@@ -21,6 +21,7 @@ import { type Door, makeDoor } from "./server/door.ts";
 import { lookAfter, prune, settleIn } from "./server/housekeeping.ts";
 import { makeParts, type Parts, type PartsOptions } from "./server/parts.ts";
 import type { Serving } from "./server/serving.ts";
+import { openTree } from "./server/trees.ts";
 import { Admission } from "./session/admission.ts";
 import { Commands } from "./session/commands.ts";
 import { Sessions, STOPPING } from "./session/registry.ts";
@@ -33,7 +34,6 @@ import { Connections } from "./transport/connections.ts";
 import { FailedLogins } from "./transport/failed-logins.ts";
 import type { HostKey } from "./transport/host-keys.ts";
 import { type Address, addressText, Listener } from "./transport/listener.ts";
-import { openHome } from "./vfs/home.ts";
 import type { UserFileSystem } from "./vfs/types.ts";
 import type { SupervisorLine } from "./workers/line.ts";
 import {
@@ -165,9 +165,7 @@ class Server {
   }
 
   #openHome(account: Account): Promise<UserFileSystem> {
-    const { root } = this.#options;
-    const { ledger, space } = this.#parts;
-    return openHome({ root, account, books: ledger, contents: this.#digests, space });
+    return openTree(this.#options, this.#parts, this.#digests, account);
   }
 
   /** What admin screens over SSH need. */

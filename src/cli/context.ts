@@ -2,6 +2,8 @@ import { userInfo } from "node:os";
 import { Passwords } from "../auth/passwords.ts";
 import { loadConfig } from "../config/load.ts";
 import type { Config } from "../config/types.ts";
+import { AccessControl } from "../control/access.ts";
+import { FolderControl } from "../control/folders.ts";
 import { prepareInstance, requireInstance } from "../control/instance.ts";
 import { UserControl } from "../control/users.ts";
 import { recover } from "../quota/recover.ts";
@@ -18,9 +20,11 @@ export interface CommandContext {
   exitCode: number;
 }
 
-/** What user commands work with. */
+/** What commands for users and folders work with. */
 export interface Administration {
   readonly users: UserControl;
+  readonly folders: FolderControl;
+  readonly access: AccessControl;
   readonly config: Config;
 }
 
@@ -45,14 +49,11 @@ export async function administer<T>(
       store.leases.onDead(() => recover(store, evidence));
       if (settle) await recover(store, evidence);
       const passwords = new Passwords(config.auth);
-      const users = new UserControl({
-        store,
-        root,
-        actor: cliActor(),
-        rule: config.auth,
-        hash: (password) => passwords.hash(password),
-      });
-      return use({ users, config });
+      const by = { store, root, actor: cliActor() };
+      const hash = (password: string) => passwords.hash(password);
+      const users = new UserControl({ ...by, rule: config.auth, hash });
+      const folders = new FolderControl(by);
+      return use({ users, folders, access: new AccessControl(by), config });
     },
     { create },
   );

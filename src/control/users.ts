@@ -9,6 +9,7 @@ import { UserExistsError } from "../store/users.ts";
 import { ControlError, EXIT } from "./errors.ts";
 import { deleteHome, emptyTrash, makeHome } from "./homes.ts";
 import { checkedLimits, describeLimits } from "./login-limits.ts";
+import { quoted } from "./subjects.ts";
 
 const POLL_MS = 50;
 
@@ -345,9 +346,4 @@ function exists(name: string): ControlError {
 
 function gone(name: string): ControlError {
   return new ControlError(`user ${name} was removed meanwhile`);
-}
-
-/** What was typed, safe for a terminal and one line. */
-function quoted(text: string): string {
-  return JSON.stringify(text.length > 60 ? `${text.slice(0, 57)}…` : text);
 }

@@ -1,4 +1,8 @@
+import type { Rule } from "../access/access.ts";
+import { pathText } from "../access/paths.ts";
 import type { Account, AuditRecord, UserKey } from "../store/types.ts";
+import type { Explanation } from "./access.ts";
+import type { FolderWithShares } from "./folders.ts";
 import type { Ban, Penalty, SessionInfo } from "./protocol.ts";
 
 /** A user as `--json` prints it: others script against these names. */
@@ -51,7 +55,7 @@ export function userJson(account: Account, keys: readonly UserKey[]): UserJson {
   };
 }
 
-export function usageJson(account: Account): UsageJson {
+export function usageJson(account: Counted): UsageJson {
   return {
     name: account.name,
     usedBytes: account.usedBytes,
@@ -61,8 +65,11 @@ export function usageJson(account: Account): UsageJson {
   };
 }
 
+/** A user's home or a folder, as far as its books go. */
+export type Counted = Pick<Account, "name" | "usedBytes" | "usedFiles" | "quotaBytes">;
+
 /** A quota of 0 bytes is full. */
-function percentUsed({ usedBytes, quotaBytes }: Account): number | null {
+function percentUsed({ usedBytes, quotaBytes }: Counted): number | null {
   if (quotaBytes === null) return null;
   if (quotaBytes === 0) return 100;
   return Math.round((usedBytes / quotaBytes) * 1000) / 10;
@@ -102,4 +109,34 @@ export function recordJson({ at, ...record }: AuditRecord) {
 
 function isoTime(at: number): string {
   return new Date(at).toISOString();
+}
+
+/** A folder as `folder list --json` prints it: others script against these names. */
+export function folderJson({ folder, shares }: FolderWithShares) {
+  const { name, quotaBytes, quotaFiles, usedBytes, usedFiles, createdAt } = folder;
+  return {
+    name: name.slice(1),
+    quotaBytes,
+    usedBytes,
+    files: usedFiles,
+    quotaFiles,
+    createdAt: isoTime(createdAt),
+    shares: shares.map(({ to, at, access }) => ({ to, at: pathText(at), access })),
+  };
+}
+
+/** A rule as `user access --json` prints it. */
+export function ruleJson({ path, access, source, of, folder }: Rule) {
+  return { path: pathText(path), access, source, of, folder: folder?.slice(1) ?? null };
+}
+
+/** As `user access --explain --json` prints it. */
+export function explanationJson({ path, access, rulePath, deciding, others }: Explanation) {
+  return {
+    path: pathText(path),
+    access,
+    rulePath: rulePath === undefined ? null : pathText(rulePath),
+    rules: deciding.map(ruleJson),
+    others: others.map(ruleJson),
+  };
 }

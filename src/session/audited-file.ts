@@ -58,6 +58,14 @@ export class AuditedFile implements OpenFile {
     return this.inner.path;
   }
 
+  get recorded(): VirtualPath {
+    return this.inner.recorded ?? this.inner.path;
+  }
+
+  get homeId(): number | undefined {
+    return this.inner.homeId;
+  }
+
   get flags(): OpenFlags {
     return this.inner.flags;
   }
@@ -138,7 +146,7 @@ export class AuditedFile implements OpenFile {
     this.#owner.forget(this);
     const { create, truncate, write } = this.flags;
     const durationMs = performance.now() - this.#opened;
-    const path = display(this.path);
+    const path = display(this.recorded);
     const transfer = (kind: "upload" | "download", bytes: number): FileEvent => {
       const rate = rateText((bytes * 1000) / Math.max(1, durationMs));
       const text = detail === undefined ? rate : `${rate}, ${detail}`;

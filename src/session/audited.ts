@@ -62,6 +62,8 @@ export class AuditedFileSystem implements UserFileSystem {
 
   /** A path as people read it. */
   #shown(path: ByteString): string {
+    const recorded = this.#inner.recorded?.(path);
+    if (recorded !== undefined) return display(recorded);
     const isName = this.#cursor !== undefined && !path.startsWith("/");
     return display(isName ? this.#cursor.at.where(path) : path);
   }
@@ -112,7 +114,7 @@ export class AuditedFileSystem implements UserFileSystem {
   refused(error: unknown, file: AuditedFile): void {
     if (!isQuota(error) || file.refusalRecorded) return;
     file.refusalRecorded = true;
-    this.#recordRefusal(error, display(file.path));
+    this.#recordRefusal(error, display(file.recorded));
   }
 
   #recordRefusal(error: FsError, path: string): void {
@@ -198,8 +200,12 @@ export class AuditedFileSystem implements UserFileSystem {
     return this.#inner.realPath(path);
   }
 
-  fileSystemStat(): Promise<FileSystemStat> {
-    return this.#inner.fileSystemStat();
+  fileSystemStat(path?: VirtualPath): Promise<FileSystemStat> {
+    return this.#inner.fileSystemStat(path);
+  }
+
+  reload(): Promise<void> {
+    return this.#inner.reload?.() ?? Promise.resolve();
   }
 
   async copy(
@@ -224,7 +230,7 @@ export class AuditedFileSystem implements UserFileSystem {
     try {
       progress(0);
       const work = this.#inner.copy(from, sourcePosition, length, to, targetPosition, progress);
-      return await this.#noted(display(target.path), work);
+      return await this.#noted(display(target.recorded ?? target.path), work);
     } finally {
       whole.#copies -= 1;
     }

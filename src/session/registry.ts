@@ -1,17 +1,14 @@
-import type { Logger } from "pino";
 import { ENDED, hasExpired } from "../auth/login-limits.ts";
-import type { Digests } from "../digests/types.ts";
 import { errorName } from "../errors.ts";
 import type { MemoryBudget, UserMemory } from "../memory/budget.ts";
-import type { ProcessMemory } from "../memory/process-memory.ts";
-import type { Store } from "../store/store.ts";
 import type { Account, AuditEvent, Change } from "../store/types.ts";
 import { Turn } from "../turn.ts";
-import type { UserFileSystem } from "../vfs/types.ts";
-import { type Admission, Refusal } from "./admission.ts";
-import { AuditedFileSystem, type Traffic } from "./audited.ts";
+import { Refusal } from "./admission.ts";
+import { AuditedFileSystem } from "./audited.ts";
 import type { FileEvent } from "./audited-file.ts";
 import { dismiss, type Entry, endingText, limitText } from "./entry.ts";
+import type { RegistryOptions } from "./registry-options.ts";
+import { Reloads } from "./reloads.ts";
 import { type Login, type Peer, Session, type SessionView } from "./session.ts";
 
 /** Milliseconds between two looks at which sessions are idle or have expired. */
@@ -27,46 +24,6 @@ export const STOPPING = "The server is stopping: try again later";
 const TRANSFER_ENDED = "The transfer was ended by an administrator";
 const KICKED = "The session was ended by an administrator";
 
-/** Why an address gets no session, and those it has end. */
-export interface Unwelcome {
-  /** for the audit trail */
-  readonly why: string;
-  /** what the user of a session reads that ends for it */
-  readonly text: string;
-  /** what everybody reads who is not let in */
-  readonly refusal: string;
-}
-
-/** Counted since the start. */
-export interface Counts extends Traffic {
-  logins: number;
-  /** correct logins that were not let in */
-  refusals: number;
-}
-
-export interface RegistryOptions {
-  readonly store: Pick<Store, "nodeId" | "audit" | "users">;
-  readonly admission: Admission;
-  readonly log: Logger;
-  readonly openHome: (account: Login["account"]) => Promise<UserFileSystem>;
-  readonly digestsOf: (account: Login["account"]) => Digests;
-  readonly loggedIn: (account: Login["account"]) => Promise<void>;
-  /** undefined: the address may have sessions */
-  readonly refuses: (address: string | undefined) => Promise<Unwelcome | undefined>;
-  /** asked again and again, so that they can change */
-  readonly limits: {
-    /** milliseconds; 0: never */
-    readonly idleTimeout: number;
-  };
-  /** shared by all sessions of the process; closed with them */
-  readonly memory: ProcessMemory;
-  readonly counts: Counts;
-  /** called when a session has begun or ended */
-  readonly onChange?: () => void;
-  /** milliseconds since the epoch */
-  readonly now?: () => number;
-}
-
 /** The sessions of this process. */
 export class Sessions {
   readonly #options: RegistryOptions;
@@ -74,6 +31,7 @@ export class Sessions {
   readonly #ends = new Set<Promise<void>>();
   /** users whose limits were changed, until their logins have been held against them */
   readonly #unreviewed = new Set<number>();
+  readonly #reloads: Reloads;
   readonly #now: () => number;
   readonly #tick: NodeJS.Timeout;
   #lastTick = performance.now();
@@ -83,6 +41,10 @@ export class Sessions {
   constructor(options: RegistryOptions) {
     this.#options = options;
     this.#now = options.now ?? Date.now;
+    this.#reloads = new Reloads(
+      () => this.#open(),
+      (error) => options.log.error({ error: errorName(error) }, "folders and access not read"),
+    );
     const { idleTimeout } = options.limits;
     const interval = idleTimeout > 0 ? Math.min(TICK_MS, Math.ceil(idleTimeout / 4)) : TICK_MS;
     this.#tick = setInterval(() => this.#look(), interval);
@@ -154,6 +116,7 @@ export class Sessions {
     const { login, peer } = entry;
     const { log, openHome, digestsOf, loggedIn, store, counts } = this.#options;
     const record = (event: FileEvent): void => this.#record(session.event(event));
+    const { changes } = this.#reloads;
     const files = new AuditedFileSystem(await openHome(login.account), record, counts);
     const session = new Session({
       id,
@@ -169,6 +132,7 @@ export class Sessions {
       },
     });
     entry.session = session;
+    if (this.#reloads.changes !== changes) await files.reload();
     await loggedIn(login.account);
     return session;
   }
@@ -254,6 +218,7 @@ export class Sessions {
     this.#endIdle();
     this.#endExpired();
     void this.#review();
+    void this.#reloads.run();
   }
 
   /** By the clock on the wall at every look, so that it may also be set, or the machine sleep. */
@@ -306,6 +271,7 @@ export class Sessions {
       this.#unreviewed.add(userId);
       return this.#review();
     }
+    if (kind === "access") return this.#reloads.changed(userId);
     const text = endingText(kind);
     if (text === undefined) return;
     for (const entry of this.#of(userId)) {

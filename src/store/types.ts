@@ -1,3 +1,5 @@
+import type { AccessMode } from "../access/modes.ts";
+
 export type Role = "user" | "admin";
 
 /** `password` is both ways to send one: password and keyboard-interactive. */
@@ -30,6 +32,50 @@ export interface Account extends LoginLimits {
   readonly usedFiles: number;
   readonly createdAt: number;
   readonly lastLoginAt: number | null;
+}
+
+/** A shared folder as stored: a home that nobody owns. */
+export interface Folder {
+  readonly id: number;
+  /** with the "@", as its directory in homes/ */
+  readonly name: string;
+  readonly quotaBytes: number | null;
+  readonly quotaFiles: number | null;
+  readonly usedBytes: number;
+  readonly usedFiles: number;
+  /** milliseconds since the epoch */
+  readonly createdAt: number;
+}
+
+/** Whom a share or rule is for: one of the two. */
+export interface Subject {
+  readonly userId: number | null;
+  readonly groupId: number | null;
+}
+
+/** Where a folder is in somebody's tree. Paths: one char per byte. */
+export interface Share {
+  /** a user, or a group with an "@" */
+  readonly to: string;
+  readonly at: string;
+  readonly access: AccessMode;
+}
+
+export interface FolderShare extends Share {
+  /** with the "@" */
+  readonly folder: string;
+}
+
+/** What may be done at a path and below. */
+export interface AccessRule {
+  /** normalised, one char per byte */
+  readonly path: string;
+  readonly access: AccessMode;
+}
+
+export interface OwnedRule extends AccessRule {
+  /** a user, or a group with an "@" */
+  readonly of: string;
 }
 
 export interface UserKey {
@@ -72,6 +118,13 @@ export const AUDIT_KINDS = [
   "user-remove",
   "key-add",
   "key-remove",
+  "folder-add",
+  "folder-set",
+  "folder-remove",
+  "folder-share",
+  "folder-unshare",
+  "access-set",
+  "access-remove",
   "rescan",
   "reload",
   "server-start",
@@ -110,6 +163,7 @@ export type ChangeKind =
   | "user-removed"
   | "user-set"
   | "key-removed"
+  | "access"
   | "password-set"
   | "squeeze"
   | "share"

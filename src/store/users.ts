@@ -63,7 +63,8 @@ function toAccount(row: UserRow): Account {
   };
 }
 
-function checkQuota(value: number | null | undefined): void {
+/** @throws RangeError */
+export function checkQuota(value: number | null | undefined): void {
   if (value === null || value === undefined) return;
   if (!Number.isSafeInteger(value) || value < 0) {
     throw new RangeError("a quota is a whole number from 0 to 9007199254740991");

@@ -1,6 +1,6 @@
 import { chmodSync, fstatSync, lutimesSync, utimesSync } from "node:fs";
 import { FsError } from "../errors.ts";
-import type { Place } from "./jail.ts";
+import type { Place } from "./place.ts";
 import { itself } from "./proc.ts";
 import { OWN_WAY, PERMISSIONS } from "./stat.ts";
 import type { StatChange } from "./types.ts";

@@ -1,8 +1,10 @@
 import { closeSync, fstatSync } from "node:fs";
 import { FsError, toFsError } from "../errors.ts";
-import { isLink, type Jail, locateIn, type Place, type Places } from "./jail.ts";
+import { isLink, type Jail, locateIn, type Places } from "./jail.ts";
 import { Ladder } from "./ladder.ts";
 import { type ByteString, fromText, join, MAX_PATH_BYTES, type VirtualPath } from "./path.ts";
+import type { Place } from "./place.ts";
+import type { Mount } from "./tree.ts";
 import type { Cursor, UserFileSystem } from "./types.ts";
 
 /** Descriptors a cursor takes at most: its ladder's, and those of what is done with a name. */
@@ -23,6 +25,7 @@ interface Spot {
   readonly path: VirtualPath;
   /** directories below that one */
   readonly beyond: number;
+  readonly mount: Mount;
 }
 
 export interface CursorOptions {
@@ -30,6 +33,7 @@ export interface CursorOptions {
   /** the directory where it begins, open; from now on the cursor's to close */
   readonly fd: number;
   readonly path: VirtualPath;
+  readonly mount: Mount;
   /** the home as it is seen from these places */
   readonly view: (places: Places) => UserFileSystem;
   readonly onClose: (cursor: HomeCursor) => void;
@@ -48,14 +52,20 @@ export class HomeCursor implements Cursor, Places {
   constructor(options: CursorOptions) {
     this.#options = options;
     this.#ladder = new Ladder(options.fd);
-    this.#spot = { path: options.path, beyond: 0 };
+    this.#spot = { path: options.path, beyond: 0, mount: options.mount };
     this.fs = options.view(this);
+  }
+
+  get isGone(): boolean {
+    const { mount } = this.#spot;
+    return !mount.tree.has(mount);
   }
 
   async enter(name: ByteString, follow = false): Promise<void> {
     const place = this.locate(name, false);
     try {
       if (follow && isLink(place.existing)) this.#follow(name);
+      else if (place.mount !== this.#spot.mount) this.#into(place);
       else this.#down(place, name);
     } catch (thrown) {
       throw toFsError(thrown);
@@ -72,10 +82,11 @@ export class HomeCursor implements Cursor, Places {
     } catch (thrown) {
       throw toFsError(thrown);
     }
-    const { path, beyond } = this.#spot;
+    const { path, beyond, mount } = this.#spot;
     const up = path.slice(0, Math.max(1, path.lastIndexOf("/"))) as VirtualPath;
     this.#spot =
-      this.#before.get(depth) ?? (beyond > 0 ? { path, beyond: beyond - 1 } : { path: up, beyond });
+      this.#before.get(depth) ??
+      (beyond > 0 ? { path, beyond: beyond - 1, mount } : { path: up, beyond, mount });
     this.#before.delete(depth);
   }
 
@@ -91,7 +102,7 @@ export class HomeCursor implements Cursor, Places {
     const { jail } = this.#options;
     if (path.startsWith("/")) return jail.locate(path, follow);
     if (path === "" || path === ".." || path.includes("/")) throw new FsError("EINVAL");
-    const place = locateIn(this.#ladder.fd, path, this.where(path));
+    const place = locateIn(this.#ladder.fd, path, this.where(path), this.#spot.mount);
     if (!follow || place.target === undefined || !isLink(place.target)) return place;
     place.close();
     return this.#behind(path);
@@ -114,21 +125,28 @@ export class HomeCursor implements Cursor, Places {
   #follow(name: ByteString): void {
     const place = this.#behind(name);
     try {
-      const before = this.#spot;
-      this.#go(place, false);
-      this.#before.set(this.#ladder.depth, before);
-      this.#spot = { path: place.path, beyond: 0 };
+      this.#into(place);
     } finally {
       place.close();
     }
   }
 
+  /** Goes into a directory whose ".." is not the one where this stands. */
+  #into(place: Place): void {
+    const before = this.#spot;
+    this.#go(place, false);
+    this.#before.set(this.#ladder.depth, before);
+    this.#spot = { path: place.treePath, beyond: 0, mount: place.mount };
+  }
+
   #down(place: Place, name: ByteString): void {
     this.#go(place, true);
-    const { path, beyond } = this.#spot;
+    const { path, beyond, mount } = this.#spot;
     // A path that is kept whole leaves room for one more name.
     const whole = beyond === 0 && path.length + name.length < MAX_PATH_BYTES - NAME_MAX - 1;
-    this.#spot = whole ? { path: join(path, name), beyond } : { path, beyond: beyond + 1 };
+    this.#spot = whole
+      ? { path: join(path, name), beyond, mount }
+      : { path, beyond: beyond + 1, mount };
   }
 
   #go(place: Place, climbs: boolean): void {

@@ -9,7 +9,8 @@ import {
 } from "node:fs";
 import { FsError } from "../errors.ts";
 import type { Books, Inspected, Removed } from "./books.ts";
-import type { Place, Places } from "./jail.ts";
+import { checkChange, checkMakeDirectory, checkMove, checkRemove, moved, unseen } from "./guard.ts";
+import type { Places } from "./jail.ts";
 import {
   type ByteString,
   endsInDirectory,
@@ -17,8 +18,8 @@ import {
   toBuffer,
   withoutSlash,
 } from "./path.ts";
+import type { Place } from "./place.ts";
 import { inodeKey } from "./proc.ts";
-import type { Disk } from "./space.ts";
 import { OWN_WAY, OWNER_WRITE, PERMISSIONS } from "./stat.ts";
 import type { ContentWatch } from "./watch.ts";
 
@@ -26,9 +27,7 @@ import type { ContentWatch } from "./watch.ts";
 export interface Home {
   readonly places: Places;
   readonly books: Books;
-  readonly userId: number;
   readonly contents: ContentWatch | undefined;
-  readonly disk: Disk;
 }
 
 /** Another session changed what stands at a name between looking and acting: look again. */
@@ -108,13 +107,14 @@ function hasGone(home: Home, before: BigIntStats): void {
 /** What is removed is what stands there when the books ask: others may change it until then. */
 export function remove(home: Home, path: ByteString): Promise<void> {
   return at(home, path, async (place) => {
+    checkRemove(place);
     let victim: BigIntStats | undefined;
     const take = (): Inspected => {
       victim = place.grasp();
       checkRemovable(place, victim, path);
       return inspect(victim);
     };
-    await home.books.remove(home.userId, place, take, () => {
+    await home.books.remove(place.mount.ground.id, place, take, () => {
       unlinkSync(place.host);
       return aftermath(place);
     });
@@ -132,13 +132,14 @@ function checkRemovable(place: Place, found: BigIntStats, path: ByteString): voi
 
 export function removeDirectory(home: Home, path: ByteString): Promise<void> {
   return at(home, path, async (place) => {
+    checkRemove(place);
     const take = (): Inspected => {
       const found = place.grasp();
       checkWritable(place);
       if (!found.isDirectory()) throw new FsError("ENOTDIR");
       return inspect(found);
     };
-    await home.books.remove(home.userId, place, take, () => {
+    await home.books.remove(place.mount.ground.id, place, take, () => {
       rmdirSync(place.host);
       return undefined;
     });
@@ -153,11 +154,15 @@ function make(
   perform: (place: Place) => void,
 ): Promise<void> {
   return at(home, path, async (place) => {
+    // First of all: whether something is there must not show where it may not be seen.
+    if (directory) checkMakeDirectory(place);
+    else checkChange(place);
     if (place.seen !== undefined) throw new FsError("EEXIST");
     if (endsInDirectory(path) && !directory) throw new FsError("ENOENT");
     checkWritable(place);
-    home.disk.expectRoom();
-    await home.books.createEntry(home.userId, place, () => perform(place));
+    const { ground } = place.mount;
+    ground.disk.expectRoom();
+    await home.books.createEntry(ground.id, place, () => perform(place));
   });
 }
 
@@ -176,10 +181,12 @@ export function symlink(home: Home, target: ByteString, link: ByteString): Promi
 
 export function hardLink(home: Home, existing: ByteString, link: ByteString): Promise<void> {
   return at(home, existing, async (source) => {
+    checkChange(source);
     const before = source.look();
     if (endsInDirectory(existing) && !before.isDirectory()) throw new FsError("ENOTDIR");
     await make(home, link, false, (place) => {
       if (before.isDirectory()) throw new FsError("EPERM");
+      if (place.mount !== source.mount) throw new FsError("EXDEV");
       linkSync(source.host, place.host);
     });
     await home.contents?.touched(before, source.existing);
@@ -195,13 +202,27 @@ export function rename(
   return settled(() =>
     at(home, from, (source) =>
       at(home, to, (target) => {
+        checkMove(source, target);
         // Open files follow by their paths, which a cursor's names don't have.
         if (!source.isSure || !target.isSure) throw new FsError("EINVAL");
         const directories = [endsInDirectory(from), endsInDirectory(to)] as const;
-        return move(home, source, target, replace, directories);
+        return named(target, async (place) => {
+          await move(home, source, place, replace, directories);
+          moved(source, target, place);
+        });
       }),
     ),
   );
+}
+
+/** Runs `act` with the place that a name gets: another one where a taken name must not show. */
+async function named<T>(asked: Place, act: (place: Place) => Promise<T>): Promise<T> {
+  const place = unseen(asked);
+  try {
+    return await act(place);
+  } finally {
+    if (place !== asked) place.close();
+  }
 }
 
 /** @param named whether source and target were named as directories */
@@ -214,28 +235,28 @@ async function move(
 ): Promise<void> {
   if (replace && (source.name === "" || target.name === "")) throw new FsError("EBUSY");
   const before = source.look();
-  const moved = inodeKey(before);
+  const inode = inodeKey(before);
   const isTaken = target.target !== undefined;
   if (named[0] && !before.isDirectory()) throw new FsError("ENOTDIR");
   if (isTaken && !replace) throw new FsError("EEXIST");
   if (named[1] && !before.isDirectory()) throw new FsError("ENOTDIR");
   const replaced = isTaken ? target.look() : undefined;
   // POSIX: two names of one file stay as they are.
-  if (replaced !== undefined && inodeKey(replaced) === moved) return;
+  if (replaced !== undefined && inodeKey(replaced) === inode) return;
   if (target.path.startsWith(`${source.path}/`)) throw new FsError("EINVAL");
   if (source.path.startsWith(`${target.path}/`)) throw new FsError("ENOTEMPTY");
   checkWritable(source);
   checkWritable(target);
   if (before.isDirectory() && replaced?.isDirectory() !== false)
     checkMovable(before, source, target);
-  const { userId, books } = home;
+  const { books } = home;
   const inspectVictim = (): Inspected | undefined => {
-    if (source.current() !== moved) throw new Stale();
+    if (source.current() !== inode) throw new Stale();
     if (isTaken) return standing(target)();
     if (target.current() !== undefined) throw new Stale();
     return undefined;
   };
-  await books.rename(userId, source.path, target.path, moved, inspectVictim, () => {
+  await books.rename(source.mount.ground.id, source.path, target.path, inode, inspectVictim, () => {
     renameSync(source.host, target.host);
     return isTaken ? aftermath(target) : undefined;
   });

@@ -1,10 +1,12 @@
 import { type BigIntStats, closeSync, fstatSync, lstatSync, openSync } from "node:fs";
 import { toFsError } from "../errors.ts";
 import type { BookedFile, EntryChange, FileState, Inspected, Witness } from "./books.ts";
+import { openGround } from "./ground.ts";
 import { existingHome } from "./homes.ts";
 import { Jail } from "./jail.ts";
 import { type ByteString, bytes } from "./path.ts";
 import { below, DIRECTORY, inodeKey } from "./proc.ts";
+import { Tree } from "./tree.ts";
 import { type Found, walk } from "./walk.ts";
 
 /** The homes that are looked at. */
@@ -14,6 +16,9 @@ export interface Homes {
   /** Throws InstanceError where no homes are: then nothing says what became of what was in them. */
   requireHomes(): void;
 }
+
+/** It is only looked at: no book is asked. */
+const NOBODYS = 0;
 
 /** What the disk shows of what was under way when a process died. */
 export class Evidence implements Witness {
@@ -50,7 +55,7 @@ export class Evidence implements Witness {
     this.#homes.requireHomes();
     const home = existingHome(this.#homes.root, userName);
     if (home === undefined) return undefined;
-    const jail = new Jail(home);
+    const jail = new Jail(new Tree(openGround({ id: NOBODYS, name: userName }, home)));
     try {
       return act(jail, home);
     } finally {

@@ -9,22 +9,22 @@ import {
   ftruncateSync,
   futimesSync,
   openSync,
-  read,
   readSync,
   writeSync,
-  writev,
   writevSync,
 } from "node:fs";
 import { promisify } from "node:util";
 import { FsError, toFsError } from "../errors.ts";
+import { inOrder } from "./appends.ts";
 import type { FileCharge } from "./books.ts";
 import { stateOf } from "./evidence.ts";
+import { denied, type Guard, told } from "./guard.ts";
 import { INLINE_BYTES, inlineCalls } from "./inline.ts";
 import type { VirtualPath } from "./path.ts";
 import { itself } from "./proc.ts";
-import { after } from "./slices.ts";
 import { type Disk, diskFull } from "./space.ts";
 import { checkOwner, PERMISSIONS, toFileStat } from "./stat.ts";
+import { readFully, writeFully } from "./thread-io.ts";
 import type { FileStat, OpenFile, OpenFlags, Owner, StatChange } from "./types.ts";
 import type { WriteWatch } from "./watch.ts";
 
@@ -38,15 +38,13 @@ const truncateAsync = promisify(ftruncate);
 const syncAsync = promisify(fsync);
 const closeAsync = promisify(close);
 
-/** One chain of appends for each inode: the next one starts where the last one ended. */
-const appends = new Map<string, Promise<void>>();
-
 /** An open regular file in a home, charged to its user. */
 export class HomeFile implements OpenFile {
   readonly path: VirtualPath;
   readonly flags: OpenFlags;
   readonly inode: string;
   readonly sizeAtFirst: number;
+  readonly #guard: Guard;
   readonly #fd: number;
   readonly #owner: Owner;
   readonly #charge: FileCharge;
@@ -59,7 +57,7 @@ export class HomeFile implements OpenFile {
 
   constructor(
     fd: number,
-    path: VirtualPath,
+    guard: Guard,
     flags: OpenFlags,
     owner: Owner,
     charge: FileCharge,
@@ -71,7 +69,8 @@ export class HomeFile implements OpenFile {
     this.#fd = fd;
     this.sizeAtFirst = size;
     this.#disk = disk;
-    this.path = path;
+    this.#guard = guard;
+    this.path = guard.treePath;
     this.flags = flags;
     this.#owner = owner;
     this.#charge = charge;
@@ -81,8 +80,23 @@ export class HomeFile implements OpenFile {
     charge.attach(stateOf(fd));
   }
 
+  /** What the audit trail calls it. */
+  get recorded(): VirtualPath {
+    return this.#guard.recorded;
+  }
+
+  get isGone(): boolean {
+    return this.#guard.isGone;
+  }
+
+  /** the home or folder that it counts to */
+  get homeId(): number {
+    return this.#guard.mount.ground.id;
+  }
+
   read(target: Buffer, offset: number, length: number, position: number): Promise<number> {
     if (this.#closing !== undefined || !this.flags.read) return Promise.reject(badHandle());
+    if (!this.#guard.mayRead) return Promise.reject(denied());
     if (length <= INLINE_BYTES) {
       const count = this.#readInline(target, offset, length, position);
       if (count !== undefined) return Promise.resolve(count);
@@ -108,25 +122,20 @@ export class HomeFile implements OpenFile {
     }
   }
 
-  #readByThread(target: Buffer, offset: number, length: number, position: number) {
-    return new Promise<number>((resolve, reject) => {
-      this.#busy += 1;
-      let done = 0;
-      const step = (): void => {
-        read(this.#fd, target, offset + done, length - done, position + done, (error, count) => {
-          if (error === null) done += count;
-          if (error === null && count > 0 && done < length) return step();
-          this.#finish();
-          if (error === null) resolve(done);
-          else reject(toFsError(error));
-        });
-      };
-      step();
-    });
+  async #readByThread(target: Buffer, offset: number, length: number, position: number) {
+    this.#busy += 1;
+    try {
+      return await readFully(this.#fd, target, offset, length, position);
+    } catch (thrown) {
+      throw toFsError(thrown);
+    } finally {
+      this.#finish();
+    }
   }
 
   write(slices: readonly Buffer[], length: number, position: number): Promise<void> {
     if (this.#closing !== undefined || !this.flags.write) return Promise.reject(badHandle());
+    if (!this.#guard.mayWrite) return Promise.reject(denied());
     // POSIX: a write of 0 bytes changes nothing, whatever its position.
     if (length === 0) return Promise.resolve();
     if (this.flags.append) return this.#append(slices, length);
@@ -134,11 +143,15 @@ export class HomeFile implements OpenFile {
   }
 
   async stat(): Promise<FileStat> {
-    return this.#run(() => toFileStat(fstatSync(this.#fd)));
+    return this.#run(() => {
+      if (!this.#guard.mayLook) throw denied();
+      return toFileStat(fstatSync(this.#fd));
+    });
   }
 
   setStat(change: StatChange): Promise<void> {
     return this.#run(async () => {
+      if (!this.#guard.mayWrite) throw denied();
       checkOwner(change, this.#owner);
       if (change.size !== undefined) await this.#setSize(change.size);
       if (change.permissions !== undefined) {
@@ -179,6 +192,7 @@ export class HomeFile implements OpenFile {
     copy: (from: string, to: string) => Promise<boolean>,
   ): Promise<boolean> {
     const act = async (): Promise<boolean> => {
+      if (!this.#guard.mayWrite || !source.#guard.mayRead) throw denied();
       await this.#charge.reserve(size);
       this.#watch?.lost();
       try {
@@ -214,6 +228,7 @@ export class HomeFile implements OpenFile {
 
   duplicate(): number {
     if (this.#closing !== undefined || !this.flags.read) throw badHandle();
+    if (!this.#guard.mayRead) throw denied();
     try {
       return openSync(itself(this.#fd), constants.O_RDONLY);
     } catch (thrown) {
@@ -239,7 +254,7 @@ export class HomeFile implements OpenFile {
       () => this.#putGranted(slices, length, position),
       (thrown) => {
         this.#finishPut(length);
-        throw toFsError(thrown);
+        throw toFsError(told(this.#guard, thrown));
       },
     );
   }
@@ -283,44 +298,32 @@ export class HomeFile implements OpenFile {
     }
   }
 
-  #putByThread(slices: readonly Buffer[], length: number, position: number): Promise<void> {
-    return new Promise((resolve, reject) => {
-      const end = (thrown: unknown): void => {
-        if (thrown === undefined) this.#charge.release();
-        else void this.#charge.failed();
-        if (thrown === undefined) this.#watch?.wrote(position, length);
-        else this.#watch?.lost();
-        this.#finishPut(length);
-        if (thrown === undefined) resolve();
-        else reject(toFsError(thrown));
-      };
-      const step = (rest: readonly Buffer[], left: number): void => {
-        writev(this.#fd, rest, position + length - left, (error, count) => {
-          if (error !== null) end(error);
-          else if (count === left) end(undefined);
-          else if (count === 0) end(new FsError("EIO"));
-          else step(after(rest, count), left - count);
-        });
-      };
-      step(slices, length);
-    });
+  async #putByThread(slices: readonly Buffer[], length: number, position: number): Promise<void> {
+    try {
+      await writeFully(this.#fd, slices, length, position);
+      this.#charge.release();
+      this.#watch?.wrote(position, length);
+    } catch (thrown) {
+      void this.#charge.failed();
+      this.#watch?.lost();
+      throw toFsError(thrown);
+    } finally {
+      this.#finishPut(length);
+    }
   }
 
   /** At the end of the file, whatever offset the client thinks that is. */
   #append(slices: readonly Buffer[], length: number): Promise<void> {
-    const before = appends.get(this.inode) ?? Promise.resolve();
     // It counts as under way while it waits: a file closed meanwhile would give its descriptor, and so
     // what is appended, to somebody else.
     this.#busy += 1;
-    const mine = before
-      .then(() => this.#put(slices, length, fstatSync(this.#fd).size))
-      .finally(() => this.#finish());
-    const settled = mine.catch(() => undefined);
-    appends.set(this.inode, settled);
-    settled.then(() => {
-      if (appends.get(this.inode) === settled) appends.delete(this.inode);
+    return inOrder(this.inode, async () => {
+      try {
+        await this.#put(slices, length, fstatSync(this.#fd).size);
+      } finally {
+        this.#finish();
+      }
     });
-    return mine;
   }
 
   async #setSize(size: number): Promise<void> {
@@ -374,7 +377,7 @@ export class HomeFile implements OpenFile {
     try {
       return await act();
     } catch (thrown) {
-      throw toFsError(thrown);
+      throw toFsError(told(this.#guard, thrown));
     } finally {
       this.#finish();
     }

@@ -1,22 +1,23 @@
-import { closeSync, constants, fstatSync, openSync, statSync, unlinkSync } from "node:fs";
+import { closeSync, fstatSync } from "node:fs";
 import { FsError, InstanceError, toFsError } from "../errors.ts";
 import { changeAttributes } from "./attributes.ts";
-import type { Books, FileCharge, Inspected } from "./books.ts";
+import type { Books } from "./books.ts";
 import { copyRange } from "./copy.ts";
 import { CURSOR_DESCRIPTORS, HomeCursor } from "./cursor.ts";
 import { descriptors } from "./descriptors.ts";
-import { HomeDirectory } from "./directory.ts";
+import { HomeDirectory, shownIn } from "./directory.ts";
 import * as entries from "./entries.ts";
-import { HomeFile } from "./file.ts";
-import { existingHome, madeHome, ownerOf } from "./homes.ts";
-import { Jail, type Place, type Places, readLinkAt } from "./jail.ts";
+import { checkAttributes, checkSpace, Guard, shownStat } from "./guard.ts";
+import { ownerOf } from "./homes.ts";
+import { diskOf, Jail, type Places, readLinkAt } from "./jail.ts";
+import { type Opener, openFile } from "./open-file.ts";
 import { OpenThings } from "./open-things.ts";
-import { access, inspectFound, openFound } from "./opening.ts";
-import { type ByteString, components, normalize, type VirtualPath, withoutSlash } from "./path.ts";
-import { inodeKey } from "./proc.ts";
-import { type Disk, Space } from "./space.ts";
-import { checkOwner, OWNER_READ, PERMISSIONS, toFileStat } from "./stat.ts";
+import { type ByteString, components, normalize, ROOT, type VirtualPath } from "./path.ts";
+import type { Place } from "./place.ts";
+import { groundOf, parentsOf, replant, type TreeParts } from "./plan.ts";
+import { checkOwner, OWNER_READ } from "./stat.ts";
 import { quotaStat } from "./statvfs.ts";
+import { recorded, Tree } from "./tree.ts";
 import type {
   FileStat,
   FileSystemStat,
@@ -29,23 +30,14 @@ import type {
 } from "./types.ts";
 import type { ContentWatch } from "./watch.ts";
 
-export interface HomeOptions {
-  /** the instance's directory */
-  readonly root: string;
+export interface HomeOptions extends TreeParts {
   readonly account: { readonly id: number; readonly name: string };
-  readonly books: Books;
   /** is told what becomes of the contents of files */
   readonly contents?: ContentWatch;
-  /** the room that is left for new data; without it all there is */
-  readonly space?: Space;
 }
-
-/** Where nobody says how much room must be left. */
-const ALL_ROOM = new Space(() => 0);
 
 const DEFAULT_FILE_MODE = 0o666;
 const DEFAULT_DIRECTORY_MODE = 0o777;
-const OPEN_ATTEMPTS = 16;
 
 /** Descriptors a directory takes while it is listed: one names it, one reads it. */
 const DIRECTORY_DESCRIPTORS = 2;
@@ -55,18 +47,19 @@ const DIRECTORY_DESCRIPTORS = 2;
  * Rejects with InstanceError when it is not where it was, or no directory.
  */
 export async function openHome(options: HomeOptions): Promise<UserFileSystem> {
-  const { root, account, books, contents, space = ALL_ROOM } = options;
+  const { account } = options;
   try {
-    books.requireHomes();
-    const home = existingHome(root, account.name) ?? (await madeHome(options));
-    return new HomeFileSystem({
-      jail: new Jail(home),
-      books,
+    const tree = new Tree(await groundOf(options, account));
+    const home = new HomeFileSystem({
+      jail: new Jail(tree),
+      books: options.books,
       userId: account.id,
       owner: ownerOf(account),
-      contents,
-      disk: space.disk(statSync(home).dev, home),
+      contents: options.contents,
+      trees: options,
     });
+    await home.reload();
+    return home;
   } catch (thrown) {
     descriptors.noticed(thrown);
     throw thrown instanceof InstanceError ? thrown : toFsError(thrown);
@@ -76,18 +69,20 @@ export async function openHome(options: HomeOptions): Promise<UserFileSystem> {
 /** What a home's filesystem works with. */
 interface Parts extends Omit<entries.Home, "places"> {
   readonly jail: Jail;
+  readonly userId: number;
   readonly owner: Owner;
+  readonly trees: TreeParts;
 }
 
-class HomeFileSystem implements UserFileSystem, entries.Home {
+class HomeFileSystem implements UserFileSystem, Opener {
   readonly places: Places;
   readonly books: Books;
   readonly userId: number;
   readonly owner: Owner;
   readonly contents: ContentWatch | undefined;
-  readonly disk: Disk;
   readonly #parts: Parts;
-  readonly #open: OpenThings;
+  readonly openThings: OpenThings;
+  #reloading: Promise<void> = Promise.resolve();
 
   /** @param from where relative paths begin, and with what it is open together; else the home */
   constructor(parts: Parts, from?: { readonly places: Places; readonly open: OpenThings }) {
@@ -97,28 +92,11 @@ class HomeFileSystem implements UserFileSystem, entries.Home {
     this.userId = parts.userId;
     this.owner = parts.owner;
     this.contents = parts.contents;
-    this.disk = parts.disk;
-    this.#open = from?.open ?? new OpenThings(parts.userId);
+    this.openThings = from?.open ?? new OpenThings(parts.userId);
   }
 
   open(path: ByteString, flags: OpenFlags, mode = DEFAULT_FILE_MODE): Promise<OpenFile> {
-    return this.#run(async () => {
-      descriptors.check(this.userId, 1);
-      // A name with a slash behind it is never one for a new file.
-      const name = flags.create ? withoutSlash(path) : path;
-      const follow = !(flags.create && (flags.exclusive || name !== path));
-      for (let attempt = 0; attempt < OPEN_ATTEMPTS; attempt += 1) {
-        const place = this.places.locate(name, follow);
-        try {
-          if (name !== path) throw new FsError("EISDIR");
-          const file = await this.#openAt(place, flags, mode);
-          if (file !== undefined) return file;
-        } finally {
-          place.close();
-        }
-      }
-      throw new FsError("EBUSY");
-    });
+    return this.#run(() => openFile(this, path, flags, mode));
   }
 
   openDirectory(path: ByteString): Promise<OpenDirectory> {
@@ -129,8 +107,9 @@ class HomeFileSystem implements UserFileSystem, entries.Home {
       descriptors.check(this.userId, DIRECTORY_DESCRIPTORS);
       const fd = place.reopen();
       try {
-        const directory = new HomeDirectory(fd, place.path, this.#open.forget);
-        this.#open.add(directory, DIRECTORY_DESCRIPTORS);
+        const guard = new Guard(place);
+        const directory = new HomeDirectory(fd, guard, this.openThings.forget, shownIn(place, fd));
+        this.openThings.add(directory, DIRECTORY_DESCRIPTORS);
         return directory;
       } catch (thrown) {
         closeSync(fd);
@@ -140,11 +119,11 @@ class HomeFileSystem implements UserFileSystem, entries.Home {
   }
 
   stat(path: ByteString): Promise<FileStat> {
-    return this.#at(path, true, (place) => toFileStat(place.stat));
+    return this.#at(path, true, (place) => shownStat(place, place.stat));
   }
 
   lstat(path: ByteString): Promise<FileStat> {
-    return this.#at(path, false, (place) => toFileStat(place.stat));
+    return this.#at(path, false, (place) => shownStat(place, place.stat));
   }
 
   setStat(path: ByteString, change: StatChange, follow: boolean): Promise<void> {
@@ -200,7 +179,8 @@ class HomeFileSystem implements UserFileSystem, entries.Home {
           true,
         );
         place.close();
-        return place.path;
+        if (place.isHidden) throw new FsError("ENOENT");
+        return place.treePath;
       } catch (thrown) {
         const code = toFsError(thrown).code;
         if (code !== "ENOENT" && code !== "ENOTDIR") throw thrown;
@@ -209,10 +189,35 @@ class HomeFileSystem implements UserFileSystem, entries.Home {
     });
   }
 
-  fileSystemStat(): Promise<FileSystemStat> {
+  fileSystemStat(path = ROOT): Promise<FileSystemStat> {
     return this.#run(async () => {
-      return quotaStat(await this.books.exactUsage(this.userId), this.#parts.jail.disk());
+      const mount = this.#parts.jail.tree.mountOf(path);
+      checkSpace(mount);
+      return quotaStat(await this.books.exactUsage(mount.ground.id), diskOf(mount), mount.at);
     });
+  }
+
+  recorded(path: ByteString): VirtualPath | undefined {
+    const { tree } = this.#parts.jail;
+    if (tree.mounts.length === 0) return undefined;
+    try {
+      const place = this.places.locate(path, false);
+      place.close();
+      return place.mount === tree.home ? undefined : recorded(place.mount, place.treePath);
+    } catch {
+      return undefined;
+    }
+  }
+
+  /** One after the other: the last plan is the one that counts. */
+  reload(): Promise<void> {
+    const { jail, trees } = this.#parts;
+    const again = this.#reloading.then(async () => {
+      await replant(trees, jail.tree, (path) => this.#makeParents(path));
+      await this.openThings.closeGone();
+    });
+    this.#reloading = again.catch(() => undefined);
+    return again;
   }
 
   copy(
@@ -232,11 +237,12 @@ class HomeFileSystem implements UserFileSystem, entries.Home {
       if (!fstatSync(place.existing).isDirectory()) throw new FsError("ENOTDIR");
       descriptors.check(this.userId, CURSOR_DESCRIPTORS);
       const parts = this.#parts;
-      const open = this.#open;
+      const open = this.openThings;
       const cursor = new HomeCursor({
         jail: parts.jail,
         fd: place.reopen(),
-        path: place.path,
+        path: place.treePath,
+        mount: place.mount,
         view: (places) => new HomeFileSystem(parts, { places, open }),
         onClose: open.forget,
       });
@@ -247,104 +253,30 @@ class HomeFileSystem implements UserFileSystem, entries.Home {
 
   /** Of a cursor's view: closes the whole home. */
   async close(): Promise<void> {
-    if (this.#open.closed) return;
-    await this.#open.close();
+    if (this.openThings.closed) return;
+    await this.openThings.close();
     this.#parts.jail.close();
   }
 
-  /** undefined: what stands there changed meanwhile, look again. */
-  #openAt(place: Place, flags: OpenFlags, mode: number): Promise<OpenFile | undefined> {
-    const { seen } = place;
-    if (seen === undefined) {
-      if (!flags.create) throw new FsError("ENOENT");
-      return this.#createAt(place, flags, mode);
-    }
-    if (flags.create && flags.exclusive) throw new FsError("EEXIST");
-    if (seen.isDirectory()) throw new FsError("EISDIR");
-    // Nothing else is opened: that alone would do something to a pipe or a device.
-    if (!seen.isFile()) throw new FsError("EACCES");
-    return this.#openExisting(place, flags);
-  }
-
-  async #createAt(place: Place, flags: OpenFlags, mode: number): Promise<OpenFile | undefined> {
-    entries.checkWritable(place);
-    this.disk.expectRoom();
-    const { O_CREAT, O_EXCL, O_NOFOLLOW } = constants;
-    let fd: number | undefined;
-    let booked = false;
-    try {
-      const charge = await this.books.createFile(this.userId, place, () => {
-        const how = access(flags) | O_CREAT | O_EXCL | O_NOFOLLOW;
-        fd = openSync(place.host, how, mode & PERMISSIONS);
-        return { inode: inodeKey(fstatSync(fd, { bigint: true })), size: 0 };
-      });
-      booked = true;
-      return await this.#adopt(fd as unknown as number, place, flags, charge);
-    } catch (thrown) {
-      if (fd === undefined) {
-        if (toFsError(thrown).code === "EEXIST" && !flags.exclusive) return undefined;
-      } else if (!booked) {
-        // Made, but not booked (the store failed): as if it had not been.
-        closeSync(fd);
-        unlinkSync(place.host);
-      }
-      throw thrown;
-    }
-  }
-
-  async #openExisting(place: Place, flags: OpenFlags): Promise<OpenFile | undefined> {
-    const fd = openFound(place, flags);
-    if (fd === undefined) return undefined;
-    let charge: FileCharge | undefined;
-    let size = 0;
-    try {
-      const inspect = (): Inspected => {
-        const found = inspectFound(fd, flags, this.disk);
-        size = found.size;
-        return found;
-      };
-      charge = await this.books.open(this.userId, place.path, inspect, flags.write);
-    } finally {
-      if (charge === undefined) closeSync(fd);
-    }
-    const file = await this.#adopt(fd, place, flags, charge, size);
-    if (!flags.truncate || !flags.write) return file;
-    try {
-      await file.setStat({ size: 0 });
-      return file;
-    } catch (thrown) {
-      await file.close();
-      throw thrown;
-    }
-  }
-
-  /** @param size of a file that was there; without it, it was made just now */
-  async #adopt(
-    fd: number,
-    { path }: Place,
-    flags: OpenFlags,
-    charge: FileCharge,
-    size?: number,
-  ): Promise<HomeFile> {
-    const { contents, owner, userId } = this;
-    const watch = flags.write
-      ? await contents?.opened(userId, charge.inode, fd, size === undefined)
-      : undefined;
-    const { forget } = this.#open;
-    const file = new HomeFile(fd, path, flags, owner, charge, forget, watch, this.disk, size ?? 0);
-    if (this.#open.closed) {
-      await file.close();
-      throw new FsError("EBADF");
-    }
-    this.#open.add(file, 1);
-    return file;
-  }
-
   #change(place: Place, change: StatChange): Promise<void> | undefined {
+    checkAttributes(place);
     const { contents } = this;
     const before = contents && fstatSync(place.existing, { bigint: true });
     changeAttributes(place, change);
     return before && contents.touched(before, place.existing, change.times?.mtime);
+  }
+
+  /** Makes the directories that lead to a folder: it was put there by an admin, whatever rules say. */
+  async #makeParents(path: VirtualPath): Promise<void> {
+    const { jail, books, contents } = this.#parts;
+    const places = new Jail(new Tree(jail.tree.home.ground));
+    for (const parent of parentsOf(path)) {
+      const place = places.locate(parent, false);
+      const isMissing = place.seen === undefined;
+      place.close();
+      if (isMissing)
+        await entries.makeDirectory({ places, books, contents }, parent, DEFAULT_DIRECTORY_MODE);
+    }
   }
 
   async #resize(path: ByteString, size: number): Promise<void> {
@@ -367,6 +299,7 @@ class HomeFileSystem implements UserFileSystem, entries.Home {
     return this.#run(() => {
       const place = this.places.locate(path, follow);
       try {
+        if (place.isHidden) throw new FsError("ENOENT");
         return act(place);
       } finally {
         place.close();
@@ -375,7 +308,7 @@ class HomeFileSystem implements UserFileSystem, entries.Home {
   }
 
   async #run<T>(act: () => T | Promise<T>): Promise<T> {
-    if (this.#open.closed) throw new FsError("EBADF");
+    if (this.openThings.closed) throw new FsError("EBADF");
     try {
       return await act();
     } catch (thrown) {

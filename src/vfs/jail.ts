@@ -1,17 +1,13 @@
 import {
-  type BigIntStats,
-  close,
   closeSync,
   constants,
   fstatSync,
   lstatSync,
   openSync,
   readlinkSync,
-  type Stats,
   type StatsFsBase,
   statfsSync,
 } from "node:fs";
-import { promisify } from "node:util";
 import { FsError, toFsError } from "../errors.ts";
 import { descriptors } from "./descriptors.ts";
 import { Ladder } from "./ladder.ts";
@@ -25,7 +21,9 @@ import {
   ROOT,
   type VirtualPath,
 } from "./path.ts";
-import { ANYTHING, below, DIRECTORY, inodeKey, itself, O_PATH } from "./proc.ts";
+import { Place, QUIETLY, type Seen } from "./place.ts";
+import { below, DIRECTORY, itself, O_PATH } from "./proc.ts";
+import type { Mount, Tree } from "./tree.ts";
 
 /** As many links as Linux follows in one path (MAXSYMLINKS). */
 const MAX_LINKS = 40;
@@ -35,168 +33,6 @@ const MAX_LINKS = 40;
  * which nobody else is served, and 40 links of 4 KiB would name tens of thousands.
  */
 const MAX_STEPS = 4 * MAX_DEPTH;
-
-/** A removed file above this may take the disk a while to free, in bytes. */
-const LONG_TO_FREE = 1024n * 1024n;
-
-/** A missing name is told without an exception, which costs more than the look. */
-const QUIETLY = { throwIfNoEntry: false } as const;
-
-const closeAsync = promisify(close);
-
-/**
- * Where a path leads: the directory that holds the last name (open, O_PATH), and the name. What
- * stands there is looked at, or opened (O_PATH), when it is asked for: most requests need one of
- * the two. The name is "" when the path ends in the home itself or in "..": then the directory is
- * what stands there. Close it.
- */
-export class Place {
-  readonly parent: number;
-  readonly name: ByteString;
-  readonly path: VirtualPath;
-  /** false: the path may lead elsewhere by now, or be shortened */
-  readonly isSure: boolean;
-  /** to be closed with the place */
-  readonly #owned: number[];
-  /** null: nothing stands there; undefined: nobody has looked */
-  #seen: Stats | null | undefined;
-  #target: number | undefined;
-  #directory: BigIntStats | undefined;
-  #last: BigIntStats | undefined;
-
-  /**
-   * @param owned descriptors that are closed with it
-   * @param seen what stood at the name a moment ago, null: nothing; without it, nobody has looked
-   */
-  constructor(
-    parent: number,
-    name: ByteString,
-    path: VirtualPath,
-    owned: number[],
-    seen?: Stats | null,
-    isSure = true,
-  ) {
-    this.parent = parent;
-    this.name = name;
-    this.path = path;
-    this.#owned = owned;
-    this.#seen = seen;
-    this.isSure = isSure;
-  }
-
-  /** The directory that holds the name. */
-  get directory(): BigIntStats {
-    this.#directory ??= fstatSync(this.parent, { bigint: true });
-    return this.#directory;
-  }
-
-  /** The inode of the directory that holds the name: the path may lead elsewhere at any time. */
-  get inside(): string {
-    return inodeKey(this.directory);
-  }
-
-  /** The name below its directory; what stands there may change at any time. */
-  get host(): string | Buffer {
-    if (this.name === "") throw new FsError("EBUSY");
-    return below(this.parent, this.name);
-  }
-
-  /** What stood at the name when that was first asked; undefined: nothing. */
-  get seen(): Stats | undefined {
-    if (this.name === "") return fstatSync(this.parent);
-    if (this.#seen === undefined) this.#seen = lstatSync(this.host, QUIETLY) ?? null;
-    return this.#seen ?? undefined;
-  }
-
-  /** The same. @throws FsError ENOENT when nothing stood there */
-  get stat(): Stats {
-    const { seen } = this;
-    if (seen === undefined) throw new FsError("ENOENT");
-    return seen;
-  }
-
-  /** What stood at the name when that was first asked, open (O_PATH); undefined: nothing. */
-  get target(): number | undefined {
-    if (this.name === "") return this.parent;
-    if (this.#target === undefined && this.seen !== undefined) this.#open();
-    return this.#target;
-  }
-
-  /** @throws FsError ENOENT when nothing stands there */
-  get existing(): number {
-    const { target } = this;
-    if (target === undefined) throw new FsError("ENOENT");
-    return target;
-  }
-
-  /** The inode that stands at the name now; undefined when none does. */
-  current(): string | undefined {
-    const stat = lstatSync(this.host, { bigint: true, throwIfNoEntry: false });
-    return stat && inodeKey(stat);
-  }
-
-  /** Opens what stands at the name now: from now on that is what `target` is. */
-  grasp(): BigIntStats {
-    if (this.#target !== undefined) this.#close(this.#target);
-    this.#target = undefined;
-    const { name } = this;
-    if (name !== "" && this.#open() === undefined) throw new FsError("ENOENT");
-    return this.look();
-  }
-
-  /** What stands there, as it is now, whether or not it still has its name. */
-  look(): BigIntStats {
-    this.#last = fstatSync(this.existing, { bigint: true });
-    return this.#last;
-  }
-
-  /** A descriptor of its own on the directory that stands there, which the caller closes. */
-  reopen(): number {
-    return openSync(itself(this.existing), O_PATH | constants.O_DIRECTORY);
-  }
-
-  close(): void {
-    for (const fd of this.#owned.splice(0)) closeSync(fd);
-  }
-
-  /**
-   * Closes it after what stands there may have been removed: the last close of a large file frees
-   * its blocks, off the event loop. Undefined when that was done at once.
-   */
-  release(): Promise<void> | undefined {
-    const target = this.#target;
-    if (target === undefined || !this.#isLongToFree()) {
-      this.close();
-      return undefined;
-    }
-    this.#owned.splice(this.#owned.indexOf(target), 1);
-    this.close();
-    return closeAsync(target);
-  }
-
-  #isLongToFree(): boolean {
-    const { size } = this.#last ?? this.look();
-    if (size <= LONG_TO_FREE) return false;
-    const stat = this.look();
-    return stat.isFile() && stat.nlink === 0n;
-  }
-
-  #open(): number | undefined {
-    try {
-      this.#target = openSync(this.host, ANYTHING);
-    } catch (thrown) {
-      if (toFsError(thrown).code !== "ENOENT") throw thrown;
-      return undefined;
-    }
-    this.#owned.push(this.#target);
-    return this.#target;
-  }
-
-  #close(fd: number): void {
-    this.#owned.splice(this.#owned.indexOf(fd), 1);
-    closeSync(fd);
-  }
-}
 
 /** Where paths are looked up. */
 export interface Places {
@@ -208,29 +44,24 @@ export interface Places {
 }
 
 /**
- * Resolves clients' paths inside one directory and never outside it, whatever others rename or
- * link meanwhile: each component is opened from its parent's descriptor with O_NOFOLLOW, links are
- * read and resolved here, absolute ones from the home, and ".." goes back along the way we came.
+ * Resolves clients' paths inside one tree and never outside it, whatever others rename or link
+ * meanwhile: each component is opened from its parent's descriptor with O_NOFOLLOW, links are read
+ * and resolved here, absolute ones from the top of the tree, and ".." goes back along the way we came.
+ * What the user may not see is not looked for.
  */
 export class Jail implements Places {
-  readonly #root: number;
+  readonly tree: Tree;
 
-  /** @param home the host's path of the directory, which is no link */
-  constructor(home: string) {
-    this.#root = openSync(home, DIRECTORY);
+  constructor(tree: Tree) {
+    this.tree = tree;
   }
 
   close(): void {
-    closeSync(this.#root);
-  }
-
-  /** The disk the home is on. */
-  disk(): StatsFsBase<bigint> {
-    return statfsSync(itself(this.#root), { bigint: true });
+    this.tree.close();
   }
 
   locate(path: ByteString, follow: boolean): Place {
-    const way = new Way(this.#root);
+    const way = new Way(this.tree);
     try {
       return walk(toSteps(path).reverse(), way, follow);
     } catch (thrown) {
@@ -241,34 +72,90 @@ export class Jail implements Places {
   }
 }
 
-/** What a name in a directory leads to that is open already, at any depth. A link is not followed. */
-export function locateIn(directory: number, name: ByteString, path: VirtualPath): Place {
+/** The disk that a home or folder is on. */
+export function diskOf({ ground }: Mount): StatsFsBase<bigint> {
+  return statfsSync(itself(ground.fd), { bigint: true });
+}
+
+/**
+ * What a name in a directory leads to that is open already, at any depth. A link is not followed.
+ * @param mount what the directory is in
+ * @param treePath of the name
+ * @throws FsError ENOENT also for what the user may not see
+ */
+export function locateIn(
+  directory: number,
+  name: ByteString,
+  treePath: VirtualPath,
+  mount: Mount,
+): Place {
+  const { tree } = mount;
+  const seen = { isSure: false, isHidden: isHidden(tree, treePath) };
+  if (!tree.has(mount)) throw new FsError("ENOENT");
   try {
+    const inner = name === "." ? undefined : tree.mountAt(treePath);
+    if (inner !== undefined) {
+      const fd = openMount(inner);
+      return new Place(fd, "" as ByteString, treePath, inner, [fd], seen);
+    }
     // A descriptor of its own: the directory may be left, and closed, before the place is.
     const parent = openSync(itself(directory), O_PATH | constants.O_DIRECTORY);
     const last = name === "." ? ("" as ByteString) : name;
-    return new Place(parent, last, path, [parent], undefined, false);
+    return new Place(parent, last, treePath, mount, [parent], seen);
   } catch (thrown) {
     throw toFsError(thrown);
   }
 }
 
+function isHidden(tree: Tree, path: VirtualPath): boolean {
+  return !tree.isPlain && !tree.access.isVisible(path);
+}
+
+function openMount({ ground }: Mount): number {
+  return openSync(itself(ground.fd), O_PATH | constants.O_DIRECTORY);
+}
+
 /** How far a walk has come. */
 class Way {
+  readonly tree: Tree;
   readonly ladder: Ladder;
   readonly #paths: VirtualPath[] = [ROOT];
+  #mount: Mount;
 
-  constructor(root: number) {
-    this.ladder = new Ladder(root);
+  constructor(tree: Tree) {
+    this.tree = tree;
+    this.#mount = tree.home;
+    this.ladder = new Ladder(tree.home.ground.fd);
   }
 
   get path(): VirtualPath {
     return this.#paths.at(-1) as VirtualPath;
   }
 
+  get mount(): Mount {
+    return this.#mount;
+  }
+
   down(fd: number, name: ByteString): void {
     this.ladder.down(fd);
-    this.#paths.push(join(this.path, name));
+    this.#push(join(this.path, name));
+  }
+
+  /** Goes into what is mounted at a name here. */
+  enter(mount: Mount): void {
+    const fd = openMount(mount);
+    try {
+      this.ladder.down(fd, false);
+    } catch (thrown) {
+      closeSync(fd);
+      throw thrown;
+    }
+    this.#mount = mount;
+    this.#push(mount.at);
+  }
+
+  #push(path: VirtualPath): void {
+    this.#paths.push(path);
     if (this.#paths.length > MAX_DEPTH) throw new FsError("ENAMETOOLONG");
   }
 
@@ -276,34 +163,47 @@ class Way {
     if (this.ladder.depth === 0) return;
     this.ladder.up();
     this.#paths.pop();
+    if (this.#mount !== this.tree.home) this.#mount = this.tree.mountOf(this.path);
   }
 
   restart(): void {
     this.ladder.restart();
     this.#paths.length = 1;
+    this.#mount = this.tree.home;
   }
 
-  /** @param seen what stands at the name, null: nothing; without it, nobody has looked */
-  arrive(name: ByteString, seen?: Stats | null): Place {
+  arrive(name: ByteString, seen?: Seen): Place {
     const { path } = this;
     const inHome = this.ladder.depth === 0;
     const parent = this.ladder.take();
     const owned = inHome ? [] : [parent];
-    return new Place(parent, name, name === "" ? path : join(path, name), owned, seen);
+    const treePath = name === "" ? path : join(path, name);
+    return new Place(parent, name, treePath, this.#mount, owned, seen);
   }
 }
 
 /** @param rest the names still to be walked, the next one last */
 function walk(rest: ByteString[], way: Way, follow: boolean): Place {
   let links = 0;
+  let bound: Mount | undefined;
+  const arrive = (name: ByteString, seen?: Seen): Place => {
+    // Else who puts a link into a folder would have others write elsewhere in trees of their own.
+    if (bound !== undefined && way.mount !== bound) throw new FsError("EACCES", LEADS_OUT);
+    return way.arrive(name, seen);
+  };
   for (let steps = 0; ; steps += 1) {
     if (steps > MAX_STEPS) throw new FsError("ENAMETOOLONG");
     const name = rest.pop();
-    if (name === undefined) return way.arrive("" as ByteString);
+    if (name === undefined) return arrive("" as ByteString);
     if (name === ".") continue;
     if (name === "..") {
       way.up();
       continue;
+    }
+    if (!way.tree.isPlain) {
+      const there = ruled(way, name, rest.length === 0);
+      if (there === "entered") continue;
+      if (there !== undefined) return arrive(there.name, there.seen);
     }
     const here = way.ladder.fd;
     if (rest.length > 0) {
@@ -313,9 +213,9 @@ function walk(rest: ByteString[], way: Way, follow: boolean): Place {
         continue;
       }
     } else {
-      if (!follow) return way.arrive(name);
+      if (!follow) return arrive(name);
       const seen = lstatSync(below(here, name), QUIETLY);
-      if (!seen?.isSymbolicLink()) return way.arrive(name, seen ?? null);
+      if (!seen?.isSymbolicLink()) return arrive(name, { seen: seen ?? null });
     }
     links += 1;
     if (links > MAX_LINKS) throw new FsError("ELOOP");
@@ -325,11 +225,32 @@ function walk(rest: ByteString[], way: Way, follow: boolean): Place {
       rest.push(name);
       continue;
     }
+    if (way.mount !== way.tree.home) bound ??= way.mount;
     const parts = toSteps(text);
     for (let i = parts.length - 1; i >= 0; i -= 1) rest.push(parts[i] as ByteString);
     if (rest.length > 4096) throw new FsError("ENAMETOOLONG");
     if (text.startsWith("/")) way.restart();
   }
+}
+
+const LEADS_OUT = "a link in a shared folder does not lead out of it";
+
+/**
+ * What rules and mounts make of a name: undefined is nothing.
+ * @throws FsError ENOENT for what is on the way and may not be seen
+ */
+function ruled(way: Way, name: ByteString, isLast: boolean) {
+  const { tree } = way;
+  const path = join(way.path, name);
+  const mount = tree.mountAt(path);
+  if (!tree.access.isVisible(path)) {
+    if (!isLast) throw new FsError("ENOENT");
+    const own = tree.own.at(path);
+    return own === undefined ? { name, seen: { isHidden: true } } : { name: own.name, seen: {} };
+  }
+  if (mount === undefined) return undefined;
+  way.enter(mount);
+  return "entered";
 }
 
 /** The components of a path, with "." behind a last one that has to be a directory. */

@@ -2,6 +2,8 @@ import { descriptors } from "./descriptors.ts";
 
 /** Something open that takes descriptors. */
 interface Opened {
+  /** it is in a folder that the user does not have any more */
+  readonly isGone: boolean;
   close(): Promise<void>;
 }
 
@@ -25,6 +27,12 @@ export class OpenThings {
     if (taken !== undefined) descriptors.give(this.#userId, taken);
     this.#taken.delete(closed);
   };
+
+  /** Closes what is open in a folder that is not there any more. */
+  async closeGone(): Promise<void> {
+    const gone = [...this.#taken.keys()].filter((open) => open.isGone);
+    await Promise.allSettled(gone.map((open) => open.close()));
+  }
 
   async close(): Promise<void> {
     this.closed = true;

@@ -1,7 +1,7 @@
 import { constants, fstatSync, openSync } from "node:fs";
 import { FsError, toFsError } from "../errors.ts";
 import type { Inspected } from "./books.ts";
-import type { Place } from "./jail.ts";
+import type { Place } from "./place.ts";
 import { inodeKey } from "./proc.ts";
 import type { Disk } from "./space.ts";
 import { OWNER_READ, OWNER_WRITE } from "./stat.ts";

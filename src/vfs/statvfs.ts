@@ -1,5 +1,6 @@
 import type { StatsFsBase } from "node:fs";
 import type { Usage } from "./books.ts";
+import type { VirtualPath } from "./path.ts";
 import type { FileSystemStat } from "./types.ts";
 
 /** One size for bsize and frsize: clients disagree on which one counts the blocks. */
@@ -12,7 +13,11 @@ const NAME_MAX = 255;
  * The user's quota as a filesystem, of which no more is free than the disk has. Without a quota
  * the disk's own figures.
  */
-export function quotaStat(usage: Usage, disk: StatsFsBase<bigint>): FileSystemStat {
+export function quotaStat(
+  usage: Usage,
+  disk: StatsFsBase<bigint>,
+  mountedOn: VirtualPath,
+): FileSystemStat {
   const diskFree = (disk.bavail * disk.bsize) / BLOCK;
   const used = (BigInt(usage.usedBytes) + BLOCK - 1n) / BLOCK;
   const blocks = usage.quotaBytes === null ? used + diskFree : BigInt(usage.quotaBytes) / BLOCK;
@@ -34,5 +39,8 @@ export function quotaStat(usage: Usage, disk: StatsFsBase<bigint>): FileSystemSt
     fsid: 0n,
     readOnly: false,
     namemax: NAME_MAX,
+    mountedOn,
+    usedBytes: usage.usedBytes,
+    quotaBytes: usage.quotaBytes,
   };
 }

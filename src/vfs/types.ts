@@ -54,6 +54,12 @@ export interface FileSystemStat {
   readonly fsid: bigint;
   readonly readOnly: boolean;
   readonly namemax: number;
+  /** the top of the home or folder, in the user's tree */
+  readonly mountedOn: VirtualPath;
+  /** bytes that count to its quota */
+  readonly usedBytes: number;
+  /** null: no limit */
+  readonly quotaBytes: number | null;
 }
 
 /** Who the client sees as the owner of everything: the virtual user, never the host's. */
@@ -73,6 +79,10 @@ export interface OpenFile {
   readonly inode: string;
   /** bytes it had when it was opened; without it, nobody knows */
   readonly sizeAtFirst?: number | undefined;
+  /** what the audit trail calls it, where that is not the path */
+  readonly recorded?: VirtualPath | undefined;
+  /** the home or folder whose book it is in */
+  readonly homeId?: number | undefined;
   /**
    * Reads up to `length` bytes at `position` into `target` from `offset`.
    * Resolves to the bytes read: less than asked only at the end of the file, 0 at or past it.
@@ -148,7 +158,12 @@ export interface UserFileSystem {
   hardLink(existing: ByteString, link: ByteString): Promise<void>;
   /** The canonical path; what does not exist keeps its text, normalised (as OpenSSH's server does). */
   realPath(path: ByteString): Promise<VirtualPath>;
-  fileSystemStat(): Promise<FileSystemStat>;
+  /** @param path canonical; the figures are those of the home or folder it is in. Without it the home's */
+  fileSystemStat(path?: VirtualPath): Promise<FileSystemStat>;
+  /** What the audit trail calls a path that leads into a shared folder; else undefined. */
+  recorded?(path: ByteString): VirtualPath | undefined;
+  /** Takes up what an admin changed about folders and rules, also for what is open. */
+  reload?(): Promise<void>;
   /** A cursor that stands in a directory. */
   walkFrom(path: ByteString): Promise<Cursor>;
   /**

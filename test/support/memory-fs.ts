@@ -212,6 +212,9 @@ export class MemoryFs implements UserFileSystem, MemoryDisk {
         fsid: 7n,
         readOnly: false,
         namemax: 255,
+        mountedOn: ROOT,
+        usedBytes: this.used,
+        quotaBytes: this.quota,
       };
     });
   }

@@ -17,8 +17,9 @@ const GROUND_KNOWS: Readonly<Record<string, readonly string[]>> = { errors: ["te
  */
 const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   memory: [],
-  vfs: [],
-  store: ["vfs/books"],
+  access: [],
+  vfs: ["access"],
+  store: ["access/modes", "vfs/books"],
   quota: ["store", "vfs"],
   auth: ["store"],
   digests: ["store/digests", "vfs/types", "vfs/watch"],
@@ -46,7 +47,16 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     "memory/limit",
     "transport",
   ],
-  control: ["auth", "config", "quota", "session/audited-file", "store", "vfs/homes"],
+  control: [
+    "access",
+    "auth",
+    "config",
+    "quota",
+    "session/audited-file",
+    "store",
+    "vfs/homes",
+    "vfs/standing",
+  ],
   screens: [
     "control/errors",
     "control/protocol",
@@ -84,6 +94,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     "workers",
   ],
   cli: [
+    "access",
     "admin",
     "auth",
     "client",

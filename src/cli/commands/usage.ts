@@ -1,9 +1,9 @@
 import type { Command } from "commander";
 import { EXIT } from "../../control/errors.ts";
+import type { FolderControl } from "../../control/folders.ts";
 import type { UserControl } from "../../control/users.ts";
-import { usageJson } from "../../control/views.ts";
+import { type Counted, usageJson } from "../../control/views.ts";
 import { errorName, FsError } from "../../errors.ts";
-import type { Account } from "../../store/types.ts";
 import { roundSize } from "../../text/units.ts";
 import { administer, type CommandContext } from "../context.ts";
 import { json, paint, quotaText, table } from "../format.ts";
@@ -17,7 +17,7 @@ interface UsageOptions {
 export function addUsageCommand(program: Command, context: CommandContext): void {
   program
     .command("usage")
-    .argument("[name]", "only this user")
+    .argument("[name]", "only this user, or this folder as @NAME")
     .description("show how much is stored, and of what quota")
     .option("--json", "print JSON")
     .option("--rescan", "count the homes again first, for files put there by other means")
@@ -32,15 +32,18 @@ async function usage(
   const { io } = context;
   const accounts = await administer(
     context,
-    async ({ users }) => {
+    async ({ users, folders }) => {
       // All at once: each question makes every server tell what it has in memory.
-      const asked = async (): Promise<Account[]> => {
+      const asked = async (): Promise<Counted[]> => {
+        if (name?.startsWith("@")) return [await folders.folder(name)];
         if (name !== undefined) return [await users.account(name)];
-        return (await users.list()).map(({ account }) => account);
+        const homes = (await users.list()).map(({ account }) => account);
+        return [...homes, ...(await folders.list()).map(({ folder }) => folder)];
       };
       if (!options.rescan) return asked();
       for (const one of await asked()) {
-        await rescanned(context, users, one.name, name === undefined);
+        const counter = one.name.startsWith("@") ? folders : users;
+        await rescanned(context, counter, one.name, name === undefined);
       }
       return asked();
     },
@@ -54,12 +57,12 @@ async function usage(
 /** @param goOn what fails with one of many is said, and the others have their turn */
 async function rescanned(
   context: CommandContext,
-  users: UserControl,
+  homes: Pick<UserControl | FolderControl, "rescan">,
   name: string,
   goOn: boolean,
 ): Promise<void> {
   try {
-    await users.rescan(name);
+    await homes.rescan(name);
   } catch (thrown) {
     if (!goOn) throw thrown;
     const why = thrown instanceof FsError ? thrown.message : errorName(thrown);
@@ -68,7 +71,7 @@ async function rescanned(
   }
 }
 
-function usageTable(io: Io, accounts: readonly Account[]): string {
+function usageTable(io: Io, accounts: readonly Counted[]): string {
   const columns = [
     { title: "NAME" },
     { title: "USED", right: true },

@@ -11,6 +11,7 @@ import { json, paint, quotaText } from "../format.ts";
 import { askNewPassword, readPassword } from "../input.ts";
 import { addLimitOptions, givenLimits, type LimitOptions } from "../login-limits.ts";
 import { type Limit, limitOf, maxFilesOption, quotaOption, roleOption } from "../options.ts";
+import { addAccessCommand } from "./access.ts";
 import { addKeyCommands, readKeyFile } from "./key.ts";
 import { userDetails, userTable } from "./user-text.ts";
 
@@ -56,6 +57,7 @@ export function addUserCommands(program: Command, context: CommandContext): void
   addMakingCommands(user, context);
   addChangingCommands(user, context);
   addKeyCommands(user, context);
+  addAccessCommand(user, context);
 }
 
 function addMakingCommands(user: Command, context: CommandContext): void {

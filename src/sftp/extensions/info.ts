@@ -16,15 +16,18 @@ export const limits: Operation = async ({ handles }, id) => {
     .finish();
 };
 
-/** statvfs@openssh.com (OpenSSH PROTOCOL, 4.4): the user's quota, wherever the path is. */
+/** statvfs@openssh.com (OpenSSH PROTOCOL, 4.4): the quota of the home or folder that it is in. */
 export const statvfs: Operation = async ({ fs }, id, request) => {
-  await fs.stat(request.path());
-  return statvfsReply(id, await fs.fileSystemStat());
+  const path = request.path();
+  await fs.stat(path);
+  return statvfsReply(id, await fs.fileSystemStat(await fs.realPath(path)));
 };
 
 export const fstatvfs: Operation = async ({ fs, handles }, id, request) => {
-  if (handles.get(request.handle()) === undefined) throw new FsError("EBADF");
-  return statvfsReply(id, await fs.fileSystemStat());
+  const open = handles.get(request.handle());
+  if (open === undefined) throw new FsError("EBADF");
+  const { path } = open.kind === "file" ? open.file : open.directory;
+  return statvfsReply(id, await fs.fileSystemStat(path));
 };
 
 const ST_RDONLY = 1n;

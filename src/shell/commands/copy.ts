@@ -13,6 +13,23 @@ import { each, isExpected, type Pair, pairs, placeOf } from "./operands.ts";
 
 const PERMISSIONS = 0o777;
 
+const KNOWN = {
+  short: "afnprRTv",
+  long: {
+    archive: "a",
+    force: "f",
+    "no-clobber": "n",
+    recursive: "r",
+    "no-target-directory": "T",
+    verbose: "v",
+  },
+} as const;
+
+/** Copies all there is, as it is. Resolves to the number of things that could not be copied. */
+export function copyAll(call: Call, pair: Pair): Promise<number> {
+  return copyOperand(call, pair, parseOptions(["-a" as ByteString], KNOWN));
+}
+
 export const cp: Command = {
   name: "cp",
   summary: "copy files, with -r directories too",
@@ -24,17 +41,7 @@ export const cp: Command = {
   -T  TARGET is never a directory to copy into
   -v  say what is copied`,
   async run(call) {
-    const options = parseOptions(call.args, {
-      short: "afnprRTv",
-      long: {
-        archive: "a",
-        force: "f",
-        "no-clobber": "n",
-        recursive: "r",
-        "no-target-directory": "T",
-        verbose: "v",
-      },
-    });
+    const options = parseOptions(call.args, KNOWN);
     let failures = 0;
     const status = await each(
       call,

@@ -4,7 +4,9 @@ import { CommandError } from "../errors.ts";
 import { parseOptions } from "../options.ts";
 import { named } from "../quote.ts";
 import { isDirectory } from "../tree.ts";
+import { copyAll } from "./copy.ts";
 import { each, endsInDots, type Pair, pairs, placeOf } from "./operands.ts";
+import { removeAll } from "./remove.ts";
 
 export const mv: Command = {
   name: "mv",
@@ -58,9 +60,25 @@ async function move(call: Call, { from, to }: Pair, replace: boolean): Promise<b
     await call.fs.rename(call.path(from), call.path(to), replace);
     return true;
   } catch (thrown) {
-    if (!replace && thrown instanceof FsError && thrown.code === "EEXIST") return false;
+    if (!(thrown instanceof FsError)) throw thrown;
+    if (thrown.code === "EXDEV") return moveAcross(call, { from, to }, replace);
+    if (!replace && thrown.code === "EEXIST") return false;
     throw thrown;
   }
+}
+
+/** Into another folder, which has a quota of its own: copies, then removes what was copied. */
+async function moveAcross(call: Call, pair: Pair, replace: boolean): Promise<boolean> {
+  const there = await call.look(pair.to, false);
+  if (there !== undefined && !replace) return false;
+  if (isDirectory(there)) throw new FsError("EEXIST");
+  if ((await copyAll(call, pair)) > 0) {
+    throw new CommandError(`not all of ${named(pair.from)} could be copied: nothing was removed`);
+  }
+  if ((await removeAll(call, pair.from)) > 0) {
+    throw new CommandError(`${named(pair.from)} was copied, but could not be removed`);
+  }
+  return true;
 }
 
 /** Says more than the error that would follow. */

@@ -8,6 +8,16 @@ import { baseName, isDirectory } from "../tree.ts";
 import { type Visit, type Visitor, walk } from "../walk.ts";
 import { each, endsInDots, isExpected, needOperands } from "./operands.ts";
 
+const KNOWN = {
+  short: "dfrRv",
+  long: { recursive: "r", force: "f", verbose: "v", dir: "d" },
+} as const;
+
+/** Removes a tree. Resolves to the number of things that could not be removed. */
+export function removeAll(call: Call, operand: ByteString): Promise<number> {
+  return removeOperand(call, operand, parseOptions(["-r" as ByteString], KNOWN));
+}
+
 export const rm: Command = {
   name: "rm",
   summary: "remove files, with -r directories too",
@@ -17,10 +27,7 @@ export const rm: Command = {
   -r  remove directories with all that is in them
   -v  say what is removed`,
   async run(call) {
-    const options = parseOptions(call.args, {
-      short: "dfrRv",
-      long: { recursive: "r", force: "f", verbose: "v", dir: "d" },
-    });
+    const options = parseOptions(call.args, KNOWN);
     if (options.operands.length === 0 && options.has("f")) return 0;
     needOperands(options.operands);
     let failures = 0;

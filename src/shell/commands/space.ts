@@ -1,6 +1,6 @@
 import { humanSize } from "../../text/units.ts";
 import { type ByteString, display } from "../../vfs/path.ts";
-import { S_IFMT, S_IFREG, type UserFileSystem } from "../../vfs/types.ts";
+import { type FileSystemStat, S_IFMT, S_IFREG, type UserFileSystem } from "../../vfs/types.ts";
 import type { Call, Command } from "../call.ts";
 import type { QuotaUsage } from "../context.ts";
 import { CommandError, reason, UsageError } from "../errors.ts";
@@ -151,10 +151,8 @@ interface Space {
 }
 
 /** The quota as a disk. What the disk has less than the quota is not free. */
-async function space(call: Call): Promise<Space> {
-  const stat = await call.fs.fileSystemStat();
-  const { usedBytes, quotaBytes } = await call.shell.context.usage();
-  const free = Number(stat.bavail) * stat.frsize;
+function space({ bavail, frsize, usedBytes, quotaBytes }: FileSystemStat): Space {
+  const free = Number(bavail) * frsize;
   return { size: quotaBytes ?? usedBytes + free, used: usedBytes, free };
 }
 
@@ -183,7 +181,7 @@ export const df: Command = {
   name: "df",
   summary: "print what is used and free, as of a disk",
   usage: `[-hkiP] [PATH]...
-The disk is the home, as large as its quota.
+The disk is the home, as large as its quota, or the shared folder that PATH is in.
 
   -h  sizes like 1.5K, 20M
   -i  numbers of files instead of sizes
@@ -193,7 +191,6 @@ The disk is the home, as large as its quota.
       short: "hikP",
       long: { "human-readable": "h", inodes: "i", portability: "P" },
     });
-    const row = options.has("i") ? await fileRow(call) : await spaceRow(call, options);
     const title = options.has("i")
       ? ["Filesystem", "Inodes", "IUsed", "IFree", "IUse%", "Mounted on"]
       : options.last("hk") === "h"
@@ -206,7 +203,8 @@ The disk is the home, as large as its quota.
       display,
       async (operand) => {
         await call.fs.stat(call.path(operand));
-        rows.push(row);
+        const stat = await call.fs.fileSystemStat(await call.fs.realPath(call.path(operand)));
+        rows.push(options.has("i") ? fileRow(stat) : spaceRow(stat, options));
       },
     );
     if (rows.length > 0) await call.out.print(table([title, ...rows]));
@@ -214,8 +212,8 @@ The disk is the home, as large as its quota.
   },
 };
 
-async function spaceRow(call: Call, options: Options): Promise<string[]> {
-  const { size, used, free } = await space(call);
+function spaceRow(stat: FileSystemStat, options: Options): string[] {
+  const { size, used, free } = space(stat);
   const shown = (bytes: number, round: (value: number) => number) =>
     options.last("hk") === "h" ? humanSize(bytes) : String(round(bytes / KIB));
   return [
@@ -224,15 +222,14 @@ async function spaceRow(call: Call, options: Options): Promise<string[]> {
     shown(used, Math.ceil),
     shown(free, Math.floor),
     percent(used, used + free),
-    "/",
+    display(stat.mountedOn),
   ];
 }
 
-async function fileRow(call: Call): Promise<string[]> {
-  const { files, ffree } = await call.fs.fileSystemStat();
+function fileRow({ files, ffree, mountedOn }: FileSystemStat): string[] {
   const used = files - ffree;
   const share = percent(Number(used), Number(files));
-  return ["moorage", String(files), String(used), String(ffree), share, "/"];
+  return ["moorage", String(files), String(used), String(ffree), share, display(mountedOn)];
 }
 
 export const quota: Command = {

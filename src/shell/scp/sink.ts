@@ -1,6 +1,6 @@
 import { FsError } from "../../errors.ts";
 import { type ByteString, display, MAX_DEPTH } from "../../vfs/path.ts";
-import type { OpenFile } from "../../vfs/types.ts";
+import type { FileSystemStat, OpenFile } from "../../vfs/types.ts";
 import type { Call } from "../call.ts";
 import { CommandError, reason } from "../errors.ts";
 import { KEEPING } from "../files.ts";
@@ -164,7 +164,7 @@ class Receiver {
     try {
       const stat = await this.#call.look(path, true);
       made = stat === undefined;
-      await this.#checkRoom(entry.size, stat?.size ?? 0);
+      await this.#checkRoom(path, entry.size, stat?.size ?? 0);
       file = await this.#call.fs.open(path, KEEPING, entry.mode | OWNER_WRITE);
     } catch (thrown) {
       await this.#fail(thrown, shown);
@@ -189,13 +189,26 @@ class Receiver {
   }
 
   /** Refuses what can't fit before the client sends all of it. */
-  async #checkRoom(size: number, there: number): Promise<void> {
-    const { usedBytes, quotaBytes } = await this.#call.shell.context.usage();
+  async #checkRoom(path: ByteString, size: number, there: number): Promise<void> {
+    const space = await this.#space(path);
+    // How full it is may not be for this user to know: then it shows when it is full.
+    if (space === undefined) return;
+    const { usedBytes, quotaBytes } = space;
     const needed = size - there;
     if (quotaBytes === null || needed <= 0 || usedBytes + needed <= quotaBytes) return;
     throw new CommandError(
       `Quota exceeded: ${usedBytes} of ${quotaBytes} bytes used, ${needed} more needed`,
     );
+  }
+
+  async #space(path: ByteString): Promise<FileSystemStat | undefined> {
+    const { fs } = this.#call;
+    try {
+      return await fs.fileSystemStat(await fs.realPath(path));
+    } catch (thrown) {
+      if (thrown instanceof FsError && thrown.code === "EACCES") return undefined;
+      throw thrown;
+    }
   }
 
   /** Takes all of the content, and after an error drops the rest. Resolves to the first error. */

@@ -12,6 +12,7 @@ import {
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import type { VirtualPath } from "../../../src/vfs/path.ts";
 import { Bridge } from "./bridge.ts";
 import { ShellBench, sourceOf } from "./harness.ts";
 
@@ -216,9 +217,9 @@ describe("scp -t on the wire", () => {
     // The quota is full only after the size was looked at: another upload is under way.
     mkdirSync(`${bench.home}/d`);
     const other = Buffer.alloc(QUOTA - 300_000);
-    const usage = bench.shell.context.usage;
-    Object.assign(bench.shell.context, {
-      usage: async () => ({ ...(await usage()), usedBytes: 0 }),
+    const stat = bench.fs.fileSystemStat.bind(bench.fs);
+    Object.assign(bench.fs, {
+      fileSystemStat: async (path?: VirtualPath) => ({ ...(await stat(path)), usedBytes: 0 }),
     });
     writeFileSync(`${local}/other`, other);
     await bridge.scp(`${local}/other`, "moorage:other");

@@ -12,8 +12,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { FsError } from "../../../src/errors.ts";
+import { openGround } from "../../../src/vfs/ground.ts";
 import { Jail } from "../../../src/vfs/jail.ts";
 import { type ByteString, bytes, fromText, MAX_DEPTH } from "../../../src/vfs/path.ts";
+import { Tree } from "../../../src/vfs/tree.ts";
 
 let top: string;
 let home: string;
@@ -26,7 +28,7 @@ beforeEach(() => {
   writeFileSync(join(home, "a/b/file"), "inside");
   mkdirSync(join(top, "outside"));
   writeFileSync(join(top, "outside/secret"), "secret");
-  jail = new Jail(home);
+  jail = new Jail(new Tree(openGround({ id: 1, name: "home" }, home)));
 });
 
 afterEach(() => {

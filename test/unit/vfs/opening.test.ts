@@ -11,10 +11,13 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { Jail, type Place } from "../../../src/vfs/jail.ts";
+import { openGround } from "../../../src/vfs/ground.ts";
+import { Jail } from "../../../src/vfs/jail.ts";
 import { inspectFound, openFound } from "../../../src/vfs/opening.ts";
 import { fromText } from "../../../src/vfs/path.ts";
+import type { Place } from "../../../src/vfs/place.ts";
 import { Space } from "../../../src/vfs/space.ts";
+import { Tree } from "../../../src/vfs/tree.ts";
 import { READ, WRITE } from "../../support/instance.ts";
 
 let home: string;
@@ -29,7 +32,7 @@ beforeEach(() => {
   mkdirSync(home);
   writeFileSync(outside(), "secret");
   writeFileSync(join(home, "file"), "mine");
-  jail = new Jail(home);
+  jail = new Jail(new Tree(openGround({ id: 1, name: "home" }, home)));
   place = jail.locate(fromText("file"), true);
   expect(place.seen?.isFile()).toBe(true);
 });

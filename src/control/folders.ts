@@ -1,0 +1,272 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import type { AccessMode } from "../access/modes.ts";
+import { folderPath, isInside, PathError, pathText } from "../access/paths.ts";
+import { isUserName, USER_NAME_RULE } from "../auth/names.ts";
+import { rescan } from "../quota/rescan.ts";
+import type { Store } from "../store/store.ts";
+import type { AuditKind, Folder, Share } from "../store/types.ts";
+import { standingIn } from "../vfs/standing.ts";
+import { ControlError, EXIT } from "./errors.ts";
+import { deleteHome, emptyTrash, makeHome } from "./homes.ts";
+import { announceAccess, type KnownSubject, quoted, subjectNamed } from "./subjects.ts";
+
+const POLL_MS = 50;
+
+/** What the administration of folders stands on. */
+export interface FolderControlOptions {
+  readonly store: Store;
+  /** the instance's directory */
+  readonly root: string;
+  /** who acts, for the audit trail */
+  readonly actor: string;
+  /** counts what is in a folder and corrects the books; without it, says nothing meanwhile */
+  rescan?(folder: Folder): Promise<unknown>;
+  /** called after each change that running servers have to apply */
+  announced?(): Promise<void>;
+  /** how long a removal waits for open files, in milliseconds */
+  readonly closingTimeoutMs?: number;
+}
+
+/** Absent fields stay; null is no limit. */
+export interface FolderChangeRequest {
+  readonly quotaBytes?: number | null;
+  readonly quotaFiles?: number | null;
+}
+
+export interface NewFolderRequest {
+  /** with or without the "@" */
+  readonly name: string;
+  readonly quotaBytes: number | null;
+  readonly quotaFiles: number | null;
+}
+
+export interface ShareRequest {
+  /** a user, or a group with an "@" */
+  readonly to: string;
+  /** path in the members' trees, UTF-8; without it "/" and the folder's name */
+  readonly at?: string;
+  readonly access: AccessMode;
+}
+
+export interface FolderWithShares {
+  readonly folder: Folder;
+  readonly shares: readonly Share[];
+}
+
+/**
+ * The administration of shared folders. Each use-case records who did it and tells the running
+ * servers, which apply it to open sessions at once. Rejects with ControlError for what a person can
+ * put right. Names may be given with or without the "@".
+ */
+export class FolderControl {
+  readonly #options: FolderControlOptions;
+  readonly #store: Store;
+
+  constructor(options: FolderControlOptions) {
+    this.#options = options;
+    this.#store = options.store;
+  }
+
+  /** With the usage as it is now. */
+  async list(): Promise<FolderWithShares[]> {
+    await this.#store.leases.exact();
+    const shares = await this.#store.access.allShares();
+    const folders = await this.#store.folders.list();
+    return folders.map((folder) => ({
+      folder,
+      shares: shares.filter((share) => share.folder === folder.name),
+    }));
+  }
+
+  async show(name: string): Promise<FolderWithShares> {
+    const folder = await this.folder(name);
+    return { folder, shares: await this.#store.access.sharesOf(folder.id) };
+  }
+
+  /** With the usage as it is now. */
+  async folder(given: string): Promise<Folder> {
+    const name = folderName(given);
+    const found = await this.#store.folders.byName(name);
+    if (found !== undefined) await this.#store.leases.exact(found.id);
+    const folder = found && (await this.#store.folders.byName(name));
+    if (folder !== undefined) return folder;
+    throw new ControlError(`no folder ${quoted(given)}: \`moorage folder list\` shows all`);
+  }
+
+  /** One that was kept from before is taken over, and what is in it counted. */
+  async add(request: NewFolderRequest): Promise<Folder> {
+    const name = folderName(request.name);
+    if ((await this.#store.folders.byName(name)) !== undefined) throw exists(name);
+    this.#store.ledger.requireHomes();
+    const hadFiles = await makeHome(this.#options.root, name);
+    const folder = await this.#store.folders.add({ ...request, name });
+    if (folder === undefined) throw exists(name);
+    // Nobody has it yet, so nothing is stored meanwhile.
+    if (hadFiles) await this.#takeOver(folder);
+    this.#record("folder-add", name, `quota ${request.quotaBytes ?? "none"}`);
+    return this.folder(name);
+  }
+
+  async #takeOver(folder: Folder): Promise<void> {
+    try {
+      await this.#rescan(folder);
+    } catch (thrown) {
+      await this.#store.folders.remove(folder.id);
+      throw thrown;
+    }
+  }
+
+  async #rescan(folder: Folder): Promise<void> {
+    const { store, root } = this.#options;
+    await (this.#options.rescan?.(folder) ?? rescan(store, root, folder));
+  }
+
+  async set(given: string, change: FolderChangeRequest): Promise<Folder> {
+    const { id, name } = await this.folder(given);
+    if ((await this.#store.folders.set(id, change)) === undefined) throw gone(name);
+    this.#record("folder-set", name, describe(change));
+    return this.folder(name);
+  }
+
+  /** Counts the folder again: for files put there by other means. */
+  async rescan(given: string): Promise<Folder> {
+    const before = await this.folder(given);
+    await this.#rescan(before);
+    const after = await this.folder(given);
+    const bytes = after.usedBytes - before.usedBytes;
+    const files = after.usedFiles - before.usedFiles;
+    this.#record("rescan", before.name, `corrected by ${bytes} bytes, ${files} files`);
+    return after;
+  }
+
+  /**
+   * Takes the folder from everybody, then removes it and, if asked, its files. When files stay open
+   * it is left as it is, but shared with nobody.
+   */
+  async remove(given: string, { deleteFiles = false } = {}): Promise<{ filesDeleted: boolean }> {
+    const folder = await this.folder(given);
+    if (deleteFiles) this.#store.ledger.requireHomes();
+    for (const { to } of await this.#store.access.sharesOf(folder.id)) {
+      await this.unshare(folder.name, to);
+    }
+    await this.#closed(folder);
+    if (!(await this.#store.folders.remove(folder.id))) throw gone(folder.name);
+    this.#record("folder-remove", folder.name, deleteFiles ? "with its files" : "");
+    if (!deleteFiles) return { filesDeleted: false };
+    const filesDeleted = await deleteHome(this.#options.root, folder.name);
+    await emptyTrash(this.#options.root);
+    return { filesDeleted };
+  }
+
+  /** Removing rows under an open file would leave the books and the disk unequal. */
+  async #closed(folder: Folder): Promise<void> {
+    const deadline = Date.now() + (this.#options.closingTimeoutMs ?? 10_000);
+    for (;;) {
+      const open = await this.#store.folders.openFiles(folder.id);
+      if (open === 0) return;
+      if (Date.now() >= deadline) {
+        throw new ControlError(
+          `${folder.name} is shared with nobody any more but not removed: ${open} of its files are still being closed; run this again`,
+        );
+      }
+      await sleep(POLL_MS);
+    }
+  }
+
+  /** Shares the folder, or changes where it is or what may be done in it. */
+  async share(given: string, { to, at, access }: ShareRequest): Promise<FolderWithShares> {
+    const folder = await this.folder(given);
+    const known = await subjectNamed(this.#store, to);
+    const path = checkedPath(at ?? `/${folder.name.slice(1)}`);
+    await this.#checkFree(folder, known, path);
+    await this.#store.access.share(folder.id, known.subject, path, access);
+    await announceAccess(this.#store, known.users, this.#options.announced);
+    this.#record(
+      "folder-share",
+      folder.name,
+      `with ${known.name} at ${pathText(path)}, access ${access}`,
+    );
+    return this.show(folder.name);
+  }
+
+  /** Nothing of anybody's may disappear behind the folder. */
+  async #checkFree(folder: Folder, known: KnownSubject, path: string): Promise<void> {
+    for (const user of known.users) {
+      const others = await this.#store.access.sharesWith(user.id);
+      const near = others.find(
+        (share) =>
+          share.folderId !== folder.id && (isInside(share.at, path) || isInside(path, share.at)),
+      );
+      if (near !== undefined) {
+        throw new ControlError(
+          `${user.name} has the folder ${near.folder} at ${pathText(near.at)}: choose another path with --at`,
+        );
+      }
+      const has = others.some((share) => share.folderId === folder.id && share.at === path);
+      if (!has) this.#checkUncovered(user, path);
+    }
+  }
+
+  #checkUncovered(user: { readonly id: number; readonly name: string }, path: string): void {
+    const standing = standingIn(this.#options.root, user, path);
+    if (standing === "nothing") return;
+    const shown = pathText(path);
+    throw new ControlError(
+      standing === "something"
+        ? `${user.name} has ${shown} of their own, which the folder would cover: choose another path with --at, or have it moved away`
+        : `${user.name} has a file or link on the way to ${shown}: choose another path with --at`,
+    );
+  }
+
+  async unshare(given: string, to: string): Promise<void> {
+    const folder = await this.folder(given);
+    const known = await subjectNamed(this.#store, to);
+    if (!(await this.#store.access.unshare(folder.id, known.subject))) {
+      throw new ControlError(
+        `${folder.name} is not shared with ${known.name}: \`moorage folder show ${folder.name.slice(1)}\` shows with whom`,
+      );
+    }
+    await announceAccess(this.#store, known.users, this.#options.announced);
+    this.#record("folder-unshare", folder.name, `with ${known.name}`);
+  }
+
+  #record(kind: AuditKind, user: string, detail = ""): void {
+    this.#store.audit.record({ kind, user, actor: this.#options.actor, detail });
+  }
+}
+
+/** With the "@". @throws ControlError for what can't be a folder's name */
+function folderName(given: string): string {
+  const name = given.startsWith("@") ? given.slice(1) : given;
+  if (isUserName(name)) return `@${name}`;
+  throw new ControlError(
+    `${quoted(given)} can't be a folder's name: ${USER_NAME_RULE}`,
+    EXIT.usage,
+  );
+}
+
+function checkedPath(text: string): string {
+  try {
+    return folderPath(text);
+  } catch (thrown) {
+    throw thrown instanceof PathError ? new ControlError(thrown.message, EXIT.usage) : thrown;
+  }
+}
+
+function describe({ quotaBytes, quotaFiles }: FolderChangeRequest): string {
+  const parts = [
+    quotaBytes !== undefined && `quota ${quotaBytes ?? "none"}`,
+    quotaFiles !== undefined && `max files ${quotaFiles ?? "none"}`,
+  ];
+  return parts.filter((part) => part !== false).join(", ");
+}
+
+function exists(name: string): ControlError {
+  return new ControlError(
+    `folder ${name.slice(1)} exists already: \`moorage folder set ${name.slice(1)}\` changes it`,
+  );
+}
+
+function gone(name: string): ControlError {
+  return new ControlError(`folder ${name.slice(1)} was removed meanwhile`);
+}

@@ -1,0 +1,49 @@
+import type { Store } from "../store/store.ts";
+import type { Subject } from "../store/types.ts";
+import { ControlError } from "./errors.ts";
+
+/** Whom a share or rule is for, with all users that it concerns. */
+export interface KnownSubject {
+  readonly subject: Subject;
+  /** a user, or a group with an "@" */
+  readonly name: string;
+  readonly users: readonly { readonly id: number; readonly name: string }[];
+}
+
+/**
+ * A user by name, or a group by its name with an "@".
+ * @throws ControlError (rejected) when there is none
+ */
+export async function subjectNamed(store: Store, given: string): Promise<KnownSubject> {
+  if (!given.startsWith("@")) {
+    const user = await store.users.byName(given);
+    if (user === undefined) {
+      throw new ControlError(
+        `no user ${quoted(given)}: \`moorage user list\` shows all; a group is @NAME`,
+      );
+    }
+    const { id, name } = user;
+    return { subject: { userId: id, groupId: null }, name, users: [{ id, name }] };
+  }
+  const group = await store.access.groupByName(given.slice(1));
+  if (group === undefined) {
+    throw new ControlError(`no group ${quoted(given)}: \`moorage group list\` shows all`);
+  }
+  const users = await store.access.members(group.id);
+  return { subject: { userId: null, groupId: group.id }, name: given, users };
+}
+
+/** Tells all servers that what these users may do has changed. */
+export async function announceAccess(
+  store: Store,
+  users: readonly { readonly id: number }[],
+  announced: (() => Promise<void>) | undefined,
+): Promise<void> {
+  for (const { id } of users) await store.changes.add("access", id);
+  await announced?.();
+}
+
+/** What was typed, safe for a terminal and one line. */
+export function quoted(text: string): string {
+  return JSON.stringify(text.length > 60 ? `${text.slice(0, 57)}…` : text);
+}

@@ -1,0 +1,17 @@
+import { openSync, statSync } from "node:fs";
+import { DIRECTORY } from "./proc.ts";
+import { Space } from "./space.ts";
+import type { Ground } from "./tree.ts";
+
+/** Where nobody says how much room must be left. */
+const ALL_ROOM = new Space(() => 0);
+
+/** @param directory the host's path, which is no link */
+export function openGround(
+  { id, name }: { readonly id: number; readonly name: string },
+  directory: string,
+  space: Space = ALL_ROOM,
+): Ground {
+  const disk = space.disk(statSync(directory).dev, directory);
+  return { id, name, fd: openSync(directory, DIRECTORY), disk };
+}

@@ -1,0 +1,226 @@
+import { randomBytes } from "node:crypto";
+import type { Stats } from "node:fs";
+import { FsError } from "../errors.ts";
+import { isPartial } from "./own-uploads.ts";
+import { type ByteString, fromText, join, ROOT, type VirtualPath } from "./path.ts";
+import type { Place } from "./place.ts";
+import { toFileStat } from "./stat.ts";
+import { type Mount, recorded } from "./tree.ts";
+import type { FileStat, OpenFlags } from "./types.ts";
+
+/**
+ * Whether the rules let something be done at a place. Each throws FsError: EACCES where the place may
+ * be seen, ENOENT where it may not.
+ */
+const DENIED = "the rules of access don't allow that here";
+
+export function denied(): FsError {
+  return new FsError("EACCES", DENIED);
+}
+
+/** What is not seen is not there; but where something may be put, nobody is told that it isn't. */
+function missing(place: Place): FsError {
+  return rightsAt(place).create ? denied() : new FsError("ENOENT");
+}
+
+/** A place, or something open, by where it is. */
+type Spot = Pick<Place, "mount" | "treePath">;
+
+function rightsAt({ mount: { tree }, treePath }: Spot) {
+  return tree.access.rights(treePath);
+}
+
+/** Whether this session uploaded what stands there. */
+export function isOwn({ mount: { tree }, treePath }: Spot): boolean {
+  return tree.own.at(treePath) !== undefined;
+}
+
+function isPlain({ mount }: Spot): boolean {
+  return mount.tree.isPlain;
+}
+
+/** Opening what is there. */
+export function checkOpen(place: Place, flags: OpenFlags): void {
+  if (isPlain(place)) return;
+  const rights = rightsAt(place);
+  if (flags.read && !rights.read) throw denied();
+  if (!flags.write || rights.change) return;
+  const goesOn = rights.create && isOwn(place);
+  const isEmpty = place.seen?.size === 0;
+  if (!goesOn || (flags.truncate && !isEmpty && !isPartial(place.name))) throw denied();
+}
+
+/** Making a file. @param flags it is opened with */
+export function checkCreate(place: Place, flags: OpenFlags): void {
+  if (isPlain(place)) return;
+  const rights = rightsAt(place);
+  if (!rights.create || (flags.read && !rights.read)) throw denied();
+}
+
+export function checkMakeDirectory(place: Place): void {
+  if (!isPlain(place) && !rightsAt(place).makeDirectory) throw denied();
+}
+
+/** Links, and attributes of what is there. */
+export function checkChange(place: Place): void {
+  if (!isPlain(place) && !rightsAt(place).change) throw denied();
+}
+
+/** Attributes: one's own upload gets them from its client. */
+export function checkAttributes(place: Place): void {
+  if (isPlain(place) || rightsAt(place).change || isOwn(place)) return;
+  throw denied();
+}
+
+/** Removing a name. */
+export function checkRemove(place: Place): void {
+  if (isPlain(place)) return;
+  const { tree } = place.mount;
+  if (place.isHidden) throw missing(place);
+  if (tree.isFixed(place.treePath)) throw denied();
+  if (rightsAt(place).change) return;
+  if (!isOwn(place) || !isPartial(place.name)) throw denied();
+}
+
+/**
+ * Moving a name. A directory that rules or folders hang on stays, and so does what would be moved to
+ * another home or folder: clients copy then.
+ */
+export function checkMove(source: Place, target: Place): void {
+  if (isPlain(source)) return;
+  const { tree } = source.mount;
+  if (source.isHidden) throw missing(source);
+  if (!rightsAt(source).change) checkFinish(source, target);
+  if (tree.isFixed(source.treePath) || tree.isFixed(target.treePath)) throw denied();
+  const there = rightsAt(target);
+  const isNew = target.seen === undefined;
+  if (!there.create || !(isNew || there.change)) throw denied();
+  if (source.mount !== target.mount) throw new FsError("EXDEV", ACROSS);
+}
+
+const ACROSS = "that is in another folder, with a quota of its own: copy it, then remove it here";
+
+/** An upload of this session gets its name when it is whole. */
+function checkFinish(source: Place, target: Place): void {
+  const inPlace = parentOf(source.treePath) === parentOf(target.treePath);
+  if (!isOwn(source) || !isPartial(source.name) || !inPlace) throw denied();
+}
+
+function parentOf(path: VirtualPath): string {
+  return path.slice(0, path.lastIndexOf("/"));
+}
+
+/** Bytes that tell names apart which would be the same. */
+const TELLING_BYTES = 4;
+
+/**
+ * The place under a name that is free: whether the one that was asked for is, must not show.
+ * @returns the place itself where names may be seen
+ */
+export function unseen(place: Place): Place {
+  if (!place.isHidden) return place;
+  const { name, treePath } = place;
+  const asked = place.renamed(name, treePath);
+  if (asked.seen === undefined) return asked;
+  const other = tellApart(name);
+  const directory = (parentOf(treePath) || ROOT) as VirtualPath;
+  return asked.renamed(other, join(directory, other));
+}
+
+/** "a.txt" becomes "a-1f00c2d4.txt"; at most as long as a name may be. */
+function tellApart(name: ByteString): ByteString {
+  const mark = fromText(`-${randomBytes(TELLING_BYTES).toString("hex")}`);
+  const dot = name.lastIndexOf(".");
+  const end = dot > 0 ? name.slice(dot).slice(-32) : "";
+  const start = name
+    .slice(0, dot > 0 ? dot : undefined)
+    .slice(0, NAME_MAX - mark.length - end.length);
+  return `${start}${mark}${end}` as ByteString;
+}
+
+/** Bytes of a name, on Linux. */
+const NAME_MAX = 255;
+
+/** A file that was made where its session may not change anything. @param asked how it was named */
+export function remember(place: Place, asked: VirtualPath, inode: string): void {
+  if (isPlain(place) || rightsAt(place).change) return;
+  const { own } = place.mount.tree;
+  for (const path of new Set([asked, place.treePath])) own.add(path, { name: place.name, inode });
+}
+
+/** @param asked where it should be moved to */
+export function moved(source: Place, asked: Place, target: Place): void {
+  const { own } = source.mount.tree;
+  const upload = own.at(source.treePath);
+  if (upload === undefined) return;
+  own.forget(source.treePath);
+  remember(target, asked.treePath, upload.inode);
+}
+
+/** Attributes as the user may see them: of a directory whose names are hidden, no trace of them. */
+export function shownStat(spot: Spot, stat: Stats): FileStat {
+  const shown = toFileStat(stat);
+  if (isPlain(spot) || rightsAt(spot).read || !stat.isDirectory()) return shown;
+  const made = Math.floor(stat.birthtimeMs / 1000);
+  return { ...shown, nlink: 2, size: 0, atime: made, mtime: made };
+}
+
+/** How full a folder is tells of others' files: the user sees it where those may be seen. */
+export function checkSpace(mount: Mount): void {
+  const { tree, at } = mount;
+  if (mount !== tree.home && !tree.access.rights(at).read) throw denied();
+}
+
+/** What the user may know of a refusal. */
+export function told(spot: Spot, thrown: unknown): unknown {
+  if (isPlain(spot) || rightsAt(spot).read) return thrown;
+  const isFull = thrown instanceof FsError && thrown.code === "EDQUOT";
+  return isFull ? new FsError("EDQUOT", "There is no room for this file there") : thrown;
+}
+
+/** What may still be done with something open: rules change, and folders are taken away. */
+export class Guard {
+  readonly mount: Mount;
+  readonly treePath: VirtualPath;
+  readonly #made: boolean;
+
+  /** @param made by the session itself */
+  constructor({ mount, treePath }: Spot, made = false) {
+    this.mount = mount;
+    this.treePath = treePath;
+    this.#made = made;
+  }
+
+  /** For the audit trail. */
+  get recorded(): VirtualPath {
+    return recorded(this.mount, this.treePath);
+  }
+
+  get mayRead(): boolean {
+    return this.#isFree || (!this.isGone && this.#rights.read);
+  }
+
+  /** Its size and times: who may go on with an upload has to know how far it is. */
+  get mayLook(): boolean {
+    return this.mayRead || this.mayWrite;
+  }
+
+  get mayWrite(): boolean {
+    if (this.#isFree) return true;
+    const { change, create } = this.#rights;
+    return !this.isGone && (change || (this.#made && create));
+  }
+
+  get #isFree(): boolean {
+    return this.mount.tree.isPlain && this.mount === this.mount.tree.home;
+  }
+
+  /** It is in a folder that the user does not have any more. */
+  get isGone(): boolean {
+    return !this.mount.tree.has(this.mount);
+  }
+
+  get #rights() {
+    return this.mount.tree.access.rights(this.treePath);
+  }
+}

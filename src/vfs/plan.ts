@@ -1,0 +1,95 @@
+import { closeSync } from "node:fs";
+import type { Access } from "../access/access.ts";
+import type { Books } from "./books.ts";
+import { openGround } from "./ground.ts";
+import { existingHome, madeHome } from "./homes.ts";
+import type { ByteString, VirtualPath } from "./path.ts";
+import type { Space } from "./space.ts";
+import type { Ground, Tree } from "./tree.ts";
+
+/** A folder as a user has it. */
+export interface PlannedFolder {
+  readonly at: VirtualPath;
+  /** of its row in the store */
+  readonly id: number;
+  /** with the "@" */
+  readonly name: string;
+}
+
+/** What a user's tree has besides the home. */
+export interface TreePlan {
+  readonly folders: readonly PlannedFolder[];
+  readonly access: Access;
+}
+
+/** What trees are made from. */
+export interface TreeParts {
+  /** the instance's directory */
+  readonly root: string;
+  readonly books: Books;
+  readonly space?: Space | undefined;
+  /** the home alone, when there is none */
+  readonly plan?: (() => Promise<TreePlan>) | undefined;
+  /** A folder is not where it should be: it is left out until it is. */
+  readonly onMissing?: ((folder: string, error: unknown) => void) | undefined;
+}
+
+/** The ground of a home or folder; one without files is made if missing (0700). */
+export async function groundOf(
+  { root, books, space }: TreeParts,
+  account: { readonly id: number; readonly name: string },
+): Promise<Ground> {
+  books.requireHomes();
+  const path = existingHome(root, account.name) ?? (await madeHome({ root, account, books }));
+  return openGround(account, path, space);
+}
+
+/**
+ * Gives the tree the folders and rules of its plan as it is now.
+ * @param makeParents makes the directories that a path leads through, where they are missing
+ */
+export async function replant(
+  parts: TreeParts,
+  tree: Tree,
+  makeParents: (path: VirtualPath) => Promise<void>,
+): Promise<void> {
+  const plan = await parts.plan?.();
+  if (plan === undefined) return;
+  const folders: { at: VirtualPath; ground: Ground }[] = [];
+  // A folder in a folder comes after it.
+  for (const folder of [...plan.folders].sort((a, b) => a.at.length - b.at.length)) {
+    // In another folder nothing is made: there it has to be, or is not seen.
+    const isInFolder = plan.folders.some(({ at }) => folder.at.startsWith(`${at}/`));
+    const ready = isInFolder ? async () => {} : makeParents;
+    const ground = await mounted(parts, tree, folder, ready);
+    if (ground !== undefined) folders.push({ at: folder.at, ground });
+  }
+  if (tree.isClosed) for (const { ground } of folders) closeSync(ground.fd);
+  else tree.change(folders, plan.access);
+}
+
+async function mounted(
+  parts: TreeParts,
+  tree: Tree,
+  { at, id, name }: PlannedFolder,
+  makeParents: (path: VirtualPath) => Promise<void>,
+): Promise<Ground | undefined> {
+  const before = tree.mountAt(at)?.ground;
+  if (before?.id === id) return before;
+  try {
+    await makeParents(at);
+    return await groundOf(parts, { id, name });
+  } catch (thrown) {
+    parts.onMissing?.(name, thrown);
+    return undefined;
+  }
+}
+
+/** The directories that a path leads through, from the top. */
+export function parentsOf(path: VirtualPath): ByteString[] {
+  const parents: string[] = [];
+  for (let at = path.lastIndexOf("/"); at > 0; at = path.lastIndexOf("/", at - 1)) {
+    parents.unshift(path.slice(0, at));
+  }
+  return parents as ByteString[];
+}
