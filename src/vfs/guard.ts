@@ -6,7 +6,7 @@ import { type ByteString, fromText, join, ROOT, type VirtualPath } from "./path.
 import type { Place } from "./place.ts";
 import { toFileStat } from "./stat.ts";
 import { type Mount, recorded } from "./tree.ts";
-import type { FileStat, OpenFlags } from "./types.ts";
+import type { FileStat, OpenFlags, StatChange } from "./types.ts";
 
 /**
  * Whether the rules let something be done at a place. Each throws FsError: EACCES where the place may
@@ -67,7 +67,11 @@ export function checkChange(place: Place): void {
 }
 
 /** Attributes: one's own upload gets them from its client. */
-export function checkAttributes(place: Place): void {
+export function checkAttributes(place: Place, change: StatChange): void {
+  const { mount, treePath } = place;
+  const isFolder = mount !== mount.tree.home && treePath === mount.at;
+  // It is every member's, and closed for one it would be closed for all.
+  if (isFolder && change.permissions !== undefined) throw denied();
   if (isPlain(place) || rightsAt(place).change || isOwn(place)) return;
   throw denied();
 }

@@ -259,7 +259,7 @@ class HomeFileSystem implements UserFileSystem, Opener {
   }
 
   #change(place: Place, change: StatChange): Promise<void> | undefined {
-    checkAttributes(place);
+    checkAttributes(place, change);
     const { contents } = this;
     const before = contents && fstatSync(place.existing, { bigint: true });
     changeAttributes(place, change);
