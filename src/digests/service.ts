@@ -130,9 +130,12 @@ export class DigestService implements ContentWatch {
     return follower?.token === row.token ? { digests, follower } : { digests };
   }
 
-  /** @internal for UserDigests: `before` and `after` are the file's states around the reading */
+  /**
+   * @internal for UserDigests: `before` and `after` are the file's states around the reading
+   * @param homeId of the home or folder that the file is in
+   */
   async remember(
-    userId: number,
+    homeId: number,
     before: FileState,
     readAt: number,
     after: FileState,
@@ -141,7 +144,7 @@ export class DigestService implements ContentWatch {
     const { inode, state } = before;
     if (this.#config.maxRecords === 0 || this.#writers.has(inode)) return;
     if (after.inode !== inode || after.state !== state || !isSettled(before, readAt)) return;
-    await this.#store.put(userId, inode, state, digests).catch(forgetful);
+    await this.#store.put(homeId, inode, state, digests).catch(forgetful);
     await this.#prune();
   }
 

@@ -55,7 +55,8 @@ export class UserDigests implements Digests {
         for (const [index, algorithm] of missing.entries()) {
           found.set(algorithm, computed[index] as Buffer);
         }
-        await this.#remember(before, readAt, fd, missing, computed);
+        const home = file.homeId ?? this.#user;
+        await this.#remember(home, before, readAt, fd, missing, computed);
       }
       return algorithms.map((algorithm) => found.get(algorithm) as Buffer);
     } catch (thrown) {
@@ -127,6 +128,7 @@ export class UserDigests implements Digests {
   }
 
   #remember(
+    home: number,
     before: FileState,
     readAt: number,
     fd: number,
@@ -136,7 +138,7 @@ export class UserDigests implements Digests {
     const hexadecimal = Object.fromEntries(
       algorithms.map((algorithm, index) => [algorithm, digests[index]?.toString("hex") ?? ""]),
     );
-    return this.#service.remember(this.#user, before, readAt, stateOf(fd), hexadecimal);
+    return this.#service.remember(home, before, readAt, stateOf(fd), hexadecimal);
   }
 
   async #hash(
