@@ -2,6 +2,7 @@ import { userInfo } from "node:os";
 import { Passwords } from "../auth/passwords.ts";
 import { loadConfig } from "../config/load.ts";
 import type { Config } from "../config/types.ts";
+import { GroupControl } from "../control/groups.ts";
 import { prepareInstance, requireInstance } from "../control/instance.ts";
 import { UserControl } from "../control/users.ts";
 import { recover } from "../quota/recover.ts";
@@ -20,7 +21,9 @@ export interface CommandContext {
 
 /** What user commands work with. */
 export interface Administration {
+  readonly store: Store;
   readonly users: UserControl;
+  readonly groups: GroupControl;
   readonly config: Config;
 }
 
@@ -50,9 +53,11 @@ export async function administer<T>(
         root,
         actor: cliActor(),
         rule: config.auth,
+        quota: config.quota,
         hash: (password) => passwords.hash(password),
       });
-      return use({ users, config });
+      const groups = new GroupControl({ store, actor: cliActor(), quota: config.quota });
+      return use({ store, users, groups, config });
     },
     { create },
   );

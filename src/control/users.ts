@@ -2,13 +2,15 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { hasExpired } from "../auth/login-limits.ts";
 import { isUserName, USER_NAME_RULE } from "../auth/names.ts";
 import { type PasswordRule, refusePassword } from "../auth/password-rule.ts";
+import type { Config } from "../config/types.ts";
 import { rescan } from "../quota/rescan.ts";
 import type { Store } from "../store/store.ts";
 import type { Account, AuditKind, ChangeKind, LoginLimits, Role, UserKey } from "../store/types.ts";
-import { UserExistsError } from "../store/users.ts";
+import { type NewUser, NoGroupError, type UserChange, UserExistsError } from "../store/users.ts";
 import { ControlError, EXIT } from "./errors.ts";
 import { deleteHome, emptyTrash, makeHome } from "./homes.ts";
 import { checkedLimits, describeLimits } from "./login-limits.ts";
+import { quoted } from "./quotas.ts";
 
 const POLL_MS = 50;
 
@@ -21,6 +23,8 @@ export interface UserControlOptions {
   readonly actor: string;
   /** what new passwords must be */
   readonly rule: PasswordRule;
+  /** what users have who were given no quota of their own */
+  readonly quota: Pick<Config["quota"], "default" | "files">;
   /** a password to an argon2 PHC string */
   hash(password: string): Promise<string>;
   /** counts what is in the user's home and corrects the books; without it, says nothing meanwhile */
@@ -31,20 +35,23 @@ export interface UserControlOptions {
   readonly sessionsTimeoutMs?: number;
 }
 
-/** Quotas: null is no limit. Logins are not limited unless it says so. */
+/** Quotas: null is no limit, absent what groups and settings say. Logins are not limited unless it says so. */
 export interface NewUserRequest extends Partial<LoginLimits> {
   readonly name: string;
   readonly role: Role;
   /** without one, only keys let the user in */
   readonly password?: string;
   readonly keys?: readonly UserKey[];
-  readonly quotaBytes: number | null;
-  readonly quotaFiles: number | null;
+  readonly quotaBytes?: number | null;
+  readonly quotaFiles?: number | null;
+  /** names of groups */
+  readonly groups?: readonly string[];
 }
 
 /** Absent fields stay; null is no limit. */
 export interface UserChangeRequest extends Partial<LoginLimits> {
-  readonly quotaBytes?: number | null;
+  /** "default": what groups and settings say */
+  readonly quotaBytes?: number | null | "default";
   readonly quotaFiles?: number | null;
   readonly role?: Role;
 }
@@ -110,20 +117,35 @@ export class UserControl {
 
   /** A home that was kept from before is taken over, and what is in it counted. */
   async add(request: NewUserRequest): Promise<Account> {
-    const { name, role, password, quotaBytes, quotaFiles } = request;
+    const { name, role, password, groups = [] } = request;
     await this.checkNew(name);
+    await this.#requireGroups(groups);
     const limits = checkedLimits(request);
     if (password !== undefined) await checkPassword(name, password, this.#options.rule);
     const passwordHash = password === undefined ? null : await this.#options.hash(password);
     this.#store.ledger.requireHomes();
     const hadHome = await makeHome(this.#options.root, name);
-    const user = { name, role, passwordHash, quotaBytes, quotaFiles, ...limits };
+    const user = { name, role, passwordHash, groups, ...this.#quotas(request), ...limits };
     const added = await this.#insert(user);
     if (hadHome) await this.#takeOver(added);
     for (const key of request.keys ?? []) await this.#store.keys.add(added.id, key);
     const what = [`role ${role}`, `${(request.keys ?? []).length} keys`, ...describeLimits(limits)];
+    if (groups.length > 0) what.push(`groups ${groups.join(" ")}`);
     this.#record("user-add", name, what.join(", "));
     return this.account(name);
+  }
+
+  #quotas({ quotaBytes, quotaFiles }: NewUserRequest) {
+    const { quota } = this.#options;
+    const files = quotaFiles === undefined ? quota.files : quotaFiles;
+    if (quotaBytes !== undefined) return { quotaBytes, quotaFiles: files, quotaOwn: true };
+    return { quotaBytes: quota.default, quotaFiles: files, quotaOwn: false };
+  }
+
+  async #requireGroups(names: readonly string[]): Promise<void> {
+    for (const name of names) {
+      if ((await this.#store.groups.byName(name)) === undefined) throw noGroup(name);
+    }
   }
 
   async #rescan(account: Account): Promise<void> {
@@ -131,10 +153,11 @@ export class UserControl {
     await (this.#options.rescan?.(account) ?? rescan(store, root, account));
   }
 
-  async #insert(user: Parameters<Store["users"]["add"]>[0]): Promise<Account> {
+  async #insert(user: NewUser): Promise<Account> {
     try {
       return await this.#store.users.add(user);
     } catch (thrown) {
+      if (thrown instanceof NoGroupError) throw noGroup(thrown.groupName);
       throw thrown instanceof UserExistsError ? exists(user.name) : thrown;
     }
   }
@@ -157,14 +180,21 @@ export class UserControl {
     { force = false }: Force = {},
   ): Promise<Account> {
     const account = await this.account(name);
-    const checked = { ...change, ...checkedLimits(change) };
+    const limits = checkedLimits(change);
+    const checked = { ...this.#stored(change), ...limits };
     const unguarded = force || change.role !== "user";
     await this.#keepingAnAdmin(account, "demote", unguarded, {
       act: () => this.#store.users.set(account.id, checked),
-      undo: () => this.#store.users.set(account.id, account),
+      undo: () => this.#store.users.set(account.id, { ...account, ...account.own }),
     });
-    await this.#announce("user-set", "user-set", account, describe(checked));
+    await this.#announce("user-set", "user-set", account, describe({ ...change, ...limits }));
     return this.account(name);
+  }
+
+  #stored({ quotaBytes, ...change }: UserChangeRequest): UserChange {
+    if (quotaBytes === undefined) return change;
+    if (quotaBytes !== "default") return { ...change, quotaBytes };
+    return { ...change, quotaBytes: this.#options.quota.default, quotaOwn: false };
   }
 
   async setPassword(name: string, password: string): Promise<void> {
@@ -343,11 +373,10 @@ function exists(name: string): ControlError {
   return new ControlError(`user ${name} exists already: \`moorage user set ${name}\` changes it`);
 }
 
-function gone(name: string): ControlError {
-  return new ControlError(`user ${name} was removed meanwhile`);
+function noGroup(name: string): ControlError {
+  return new ControlError(`no group ${quoted(name)}: \`moorage group list\` shows all`);
 }
 
-/** What was typed, safe for a terminal and one line. */
-function quoted(text: string): string {
-  return JSON.stringify(text.length > 60 ? `${text.slice(0, 57)}…` : text);
+function gone(name: string): ControlError {
+  return new ControlError(`user ${name} was removed meanwhile`);
 }

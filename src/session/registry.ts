@@ -302,10 +302,11 @@ export class Sessions {
     const { userId, kind, detail } = change;
     if (kind === "kick") this.#applyKick(detail);
     if (kind === "transfer-end") this.#applyTransferEnd(detail);
-    if (kind === "user-set") {
-      this.#unreviewed.add(userId);
-      return this.#review();
+    if (kind === "user-set") this.#unreviewed.add(userId);
+    if (kind === "group-set") {
+      for (const { login } of this.#entries) this.#unreviewed.add(login.account.id);
     }
+    if (kind === "user-set" || kind === "group-set") return this.#review();
     const text = endingText(kind);
     if (text === undefined) return;
     for (const entry of this.#of(userId)) {

@@ -8,6 +8,7 @@ import { Belongings, refuseOrphans } from "./belongings.ts";
 import { ChangeStore } from "./changes.ts";
 import { type Connection, openDatabase } from "./database.ts";
 import { DigestStore } from "./digests.ts";
+import { GroupStore } from "./groups.ts";
 import { KeyStore } from "./keys.ts";
 import { LeaseStore } from "./leases.ts";
 import { LedgerStore } from "./ledger.ts";
@@ -27,6 +28,7 @@ export class Store {
   /** this process's own row in `nodes` */
   readonly nodeId: string = randomUUID();
   readonly users: UserStore;
+  readonly groups: GroupStore;
   readonly userPages: UserPageStore;
   readonly keys: KeyStore;
   readonly nodes: NodeStore;
@@ -53,6 +55,7 @@ export class Store {
     this.changes = new ChangeStore(connection, writes);
     this.leases = new LeaseStore(connection, writes, this, reserve, nodeId);
     this.users = new UserStore(connection, writes, this.leases);
+    this.groups = new GroupStore(connection, writes, this.leases, this.users);
     this.keys = new KeyStore(connection, writes);
     this.userPages = new UserPageStore(connection, this.nodes);
     this.sessions = new SessionStore(connection, writes, this.nodes, nodeId);
