@@ -4,6 +4,7 @@ import { addAdminCommand } from "./admin.ts";
 import { addBanCommands } from "./bans.ts";
 import { addCompletionCommand } from "./completion.ts";
 import { addConfigCommands } from "./config.ts";
+import { addGroupCommands } from "./group.ts";
 import { addLogsCommand } from "./logs.ts";
 import { addReloadCommand } from "./reload.ts";
 import { addRestartCommand } from "./restart.ts";
@@ -24,6 +25,7 @@ export function addServerCommands(program: Command, context: CommandContext): vo
   addLogsCommand(program, context);
   addConfigCommands(program, context);
   addUserCommands(program, context);
+  addGroupCommands(program, context);
   addUsageCommand(program, context);
 }
 

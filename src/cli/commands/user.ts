@@ -11,6 +11,7 @@ import { json, paint, quotaText } from "../format.ts";
 import { askNewPassword, readPassword } from "../input.ts";
 import { addLimitOptions, givenLimits, type LimitOptions } from "../login-limits.ts";
 import { type Limit, limitOf, maxFilesOption, quotaOption, roleOption } from "../options.ts";
+import { groupNames } from "./group.ts";
 import { addKeyCommands, readKeyFile } from "./key.ts";
 import { userDetails, userTable } from "./user-text.ts";
 
@@ -21,6 +22,7 @@ interface AddOptions extends LimitOptions {
   readonly passwordStdin?: boolean;
   readonly generate?: boolean;
   readonly key?: string;
+  readonly group?: readonly string[];
 }
 
 interface SetOptions extends LimitOptions {
@@ -65,6 +67,9 @@ function addMakingCommands(user: Command, context: CommandContext): void {
     .addOption(quotaOption())
     .addOption(maxFilesOption())
     .addOption(roleOption().default("user"))
+    .addOption(
+      new Option("--group <names>", "groups that are there, with commas").argParser(groupNames),
+    )
     .option("--password-stdin", "read the password from standard input, one line")
     .addOption(
       new Option("--generate", "make a strong one and print it once").conflicts("passwordStdin"),
@@ -161,8 +166,9 @@ async function add(context: CommandContext, name: string, options: AddOptions): 
         role: options.role,
         ...(password !== undefined && { password }),
         keys,
-        quotaBytes: limitOf(options.quota, config.quota.default),
+        ...quotaGiven(options.quota),
         quotaFiles: limitOf(options.maxFiles, config.quota.files),
+        ...(options.group !== undefined && { groups: options.group }),
         ...givenLimits(options),
       }),
     { create: true },
@@ -170,6 +176,12 @@ async function add(context: CommandContext, name: string, options: AddOptions): 
   if (isNew) io.out(`Made a new instance in ${context.root()}.\n`);
   io.out(`Added ${name} (${account.role}, quota ${quotaText(account.quotaBytes)}).\n`);
   if (generated && password !== undefined) showPassword(context, password);
+}
+
+/** Without one, or with `default`, the user has what groups and settings say. */
+function quotaGiven(quota: Limit | undefined): { readonly quotaBytes?: number | null } {
+  if (quota === undefined || quota === "default") return {};
+  return { quotaBytes: quota === "none" ? null : quota };
 }
 
 async function passwordToAdd(
@@ -212,7 +224,7 @@ async function set(context: CommandContext, name: string, options: SetOptions): 
   if (isSame && Object.keys(limits).length === 0) throw new ControlError(NOTHING, EXIT.usage);
   const account = await administer(context, ({ users, config }) => {
     const change: UserChangeRequest = {
-      ...(quota !== undefined && { quotaBytes: limitOf(quota, config.quota.default) }),
+      ...(quota !== undefined && { quotaBytes: quota === "none" ? null : quota }),
       ...(maxFiles !== undefined && { quotaFiles: limitOf(maxFiles, config.quota.files) }),
       ...(role !== undefined && { role }),
       ...limits,
