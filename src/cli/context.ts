@@ -24,6 +24,8 @@ export interface Administration {
   readonly store: Store;
   readonly users: UserControl;
   readonly groups: GroupControl;
+  /** a password to an argon2 PHC string */
+  hash(password: string): Promise<string>;
   readonly config: Config;
 }
 
@@ -48,16 +50,17 @@ export async function administer<T>(
       store.leases.onDead(() => recover(store, evidence));
       if (settle) await recover(store, evidence);
       const passwords = new Passwords(config.auth);
+      const hash = (password: string): Promise<string> => passwords.hash(password);
       const users = new UserControl({
         store,
         root,
         actor: cliActor(),
         rule: config.auth,
         quota: config.quota,
-        hash: (password) => passwords.hash(password),
+        hash,
       });
       const groups = new GroupControl({ store, actor: cliActor(), quota: config.quota });
-      return use({ store, users, groups, config });
+      return use({ store, users, groups, config, hash });
     },
     { create },
   );

@@ -2,14 +2,21 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { hasExpired } from "../auth/login-limits.ts";
 import { isUserName, USER_NAME_RULE } from "../auth/names.ts";
 import { type PasswordRule, refusePassword } from "../auth/password-rule.ts";
-import type { Config } from "../config/types.ts";
 import { rescan } from "../quota/rescan.ts";
 import type { Store } from "../store/store.ts";
 import type { Account, AuditKind, ChangeKind, LoginLimits, Role, UserKey } from "../store/types.ts";
-import { type NewUser, NoGroupError, type UserChange, UserExistsError } from "../store/users.ts";
+import type { NewUser, UserChange } from "../store/users.ts";
 import { ControlError, EXIT } from "./errors.ts";
 import { deleteHome, emptyTrash, makeHome } from "./homes.ts";
 import { checkedLimits, describeLimits } from "./login-limits.ts";
+import {
+  addingError,
+  type DefaultQuota,
+  describeNew,
+  exists,
+  newQuotas,
+  noGroup,
+} from "./new-users.ts";
 import { quoted } from "./quotas.ts";
 
 const POLL_MS = 50;
@@ -24,7 +31,7 @@ export interface UserControlOptions {
   /** what new passwords must be */
   readonly rule: PasswordRule;
   /** what users have who were given no quota of their own */
-  readonly quota: Pick<Config["quota"], "default" | "files">;
+  readonly quota: DefaultQuota;
   /** a password to an argon2 PHC string */
   hash(password: string): Promise<string>;
   /** counts what is in the user's home and corrects the books; without it, says nothing meanwhile */
@@ -123,23 +130,15 @@ export class UserControl {
     const limits = checkedLimits(request);
     if (password !== undefined) await checkPassword(name, password, this.#options.rule);
     const passwordHash = password === undefined ? null : await this.#options.hash(password);
+    const quotas = newQuotas(request, this.#options.quota);
     this.#store.ledger.requireHomes();
     const hadHome = await makeHome(this.#options.root, name);
-    const user = { name, role, passwordHash, groups, ...this.#quotas(request), ...limits };
+    const user = { name, role, passwordHash, groups, ...quotas, ...limits };
     const added = await this.#insert(user);
     if (hadHome) await this.#takeOver(added);
     for (const key of request.keys ?? []) await this.#store.keys.add(added.id, key);
-    const what = [`role ${role}`, `${(request.keys ?? []).length} keys`, ...describeLimits(limits)];
-    if (groups.length > 0) what.push(`groups ${groups.join(" ")}`);
-    this.#record("user-add", name, what.join(", "));
+    this.#record("user-add", name, describeNew(request, limits));
     return this.account(name);
-  }
-
-  #quotas({ quotaBytes, quotaFiles }: NewUserRequest) {
-    const { quota } = this.#options;
-    const files = quotaFiles === undefined ? quota.files : quotaFiles;
-    if (quotaBytes !== undefined) return { quotaBytes, quotaFiles: files, quotaOwn: true };
-    return { quotaBytes: quota.default, quotaFiles: files, quotaOwn: false };
   }
 
   async #requireGroups(names: readonly string[]): Promise<void> {
@@ -157,8 +156,7 @@ export class UserControl {
     try {
       return await this.#store.users.add(user);
     } catch (thrown) {
-      if (thrown instanceof NoGroupError) throw noGroup(thrown.groupName);
-      throw thrown instanceof UserExistsError ? exists(user.name) : thrown;
+      throw addingError(thrown);
     }
   }
 
@@ -367,14 +365,6 @@ function describe(change: UserChangeRequest): string {
 export function checkName(name: string): void {
   if (isUserName(name)) return;
   throw new ControlError(`${quoted(name)} can't be a user's name: ${USER_NAME_RULE}`, EXIT.usage);
-}
-
-function exists(name: string): ControlError {
-  return new ControlError(`user ${name} exists already: \`moorage user set ${name}\` changes it`);
-}
-
-function noGroup(name: string): ControlError {
-  return new ControlError(`no group ${quoted(name)}: \`moorage group list\` shows all`);
 }
 
 function gone(name: string): ControlError {

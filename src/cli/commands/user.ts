@@ -13,6 +13,7 @@ import { addLimitOptions, givenLimits, type LimitOptions } from "../login-limits
 import { type Limit, limitOf, maxFilesOption, quotaOption, roleOption } from "../options.ts";
 import { groupNames } from "./group.ts";
 import { addKeyCommands, readKeyFile } from "./key.ts";
+import { addImportCommand } from "./user-import.ts";
 import { userDetails, userTable } from "./user-text.ts";
 
 interface AddOptions extends LimitOptions {
@@ -45,6 +46,7 @@ Examples:
   moorage user set alice --quota none
   moorage user set bob --expires 30d --from 192.0.2.0/24 --auth key --max-sessions 2
   moorage user remove alice --delete-home
+  moorage user import users.csv --dry-run         says what is wrong with it
 `;
 
 const NOTHING =
@@ -57,6 +59,7 @@ export function addUserCommands(program: Command, context: CommandContext): void
     .addHelpText("after", EXAMPLES);
   addMakingCommands(user, context);
   addChangingCommands(user, context);
+  addImportCommand(user, context);
   addKeyCommands(user, context);
 }
 
