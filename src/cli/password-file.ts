@@ -1,4 +1,14 @@
-import { closeSync, existsSync, fsyncSync, openSync, rmSync, writeSync } from "node:fs";
+import {
+  accessSync,
+  closeSync,
+  constants,
+  existsSync,
+  fsyncSync,
+  openSync,
+  rmSync,
+  writeSync,
+} from "node:fs";
+import { dirname } from "node:path";
 import { ControlError } from "../control/errors.ts";
 import { visible } from "../text/safe.ts";
 
@@ -16,9 +26,17 @@ export function passwordsCsv(passwords: readonly NewPassword[]): string {
   ].join("\n");
 }
 
-/** @throws ControlError when the file is there: it may have passwords that nobody wrote down yet */
-export function requireNoFile(path: string): void {
+/**
+ * What {@link writePasswordFile} would refuse, as far as can be seen before.
+ * @throws ControlError when the file is there: it may have passwords that nobody wrote down yet
+ */
+export function requireNewFile(path: string): void {
   if (existsSync(path)) throw new ControlError(`${visible(path)} is there already: ${MOVE}`);
+  try {
+    accessSync(dirname(path), constants.W_OK | constants.X_OK);
+  } catch (thrown) {
+    throw cantMake(path, codeOf(thrown));
+  }
 }
 
 const MOVE = "move it away, or give another --passwords";
@@ -49,8 +67,14 @@ function create(path: string): number {
   } catch (thrown) {
     const code = codeOf(thrown);
     if (code === "EEXIST") throw new ControlError(`${visible(path)} is there already: ${MOVE}`);
-    throw new ControlError(`can't make ${visible(path)} (${code}): nothing was changed`);
+    throw cantMake(path, code);
   }
+}
+
+function cantMake(path: string, code: string): ControlError {
+  return new ControlError(
+    `can't make ${visible(path)} (${code}): nothing was changed; give another --passwords`,
+  );
 }
 
 function codeOf(thrown: unknown): string {

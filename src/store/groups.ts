@@ -47,7 +47,7 @@ interface Place {
 
 const NO_QUOTA: GroupQuota = { hasQuota: false, quotaBytes: null };
 /** Users that are looked at in one turn of the event loop. */
-const USERS_A_TURN = 20;
+const USERS_A_TURN = 10;
 
 function toGroup(row: GroupRow): Group {
   const { id, created_at: createdAt, members } = row;

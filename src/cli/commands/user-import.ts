@@ -9,7 +9,7 @@ import { visible } from "../../text/safe.ts";
 import { decodeUtf8 } from "../../text/utf8.ts";
 import { type Administration, administer, type CommandContext, cliActor } from "../context.ts";
 import { json } from "../format.ts";
-import { passwordsCsv, requireNoFile, writePasswordFile } from "../password-file.ts";
+import { passwordsCsv, requireNewFile, writePasswordFile } from "../password-file.ts";
 
 interface ImportOptions {
   readonly dryRun?: boolean;
@@ -84,7 +84,7 @@ async function add(
   const path = options.passwords ?? `${file.replace(/\.csv$/i, "")}.passwords.csv`;
   const isNeeded = found.rows.some(({ keys }) => keys.length === 0);
   // Told before the long work.
-  if (isNeeded && path !== TERMINAL) requireNoFile(path);
+  if (isNeeded && path !== TERMINAL) requireNewFile(path);
   let made: readonly Generated[] = [];
   await users.add(found.rows, {
     onHashed: (done, total) => {
