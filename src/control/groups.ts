@@ -1,3 +1,4 @@
+import { setImmediate as turn } from "node:timers/promises";
 import { isUserName, USER_NAME_RULE } from "../auth/names.ts";
 import type { Config } from "../config/types.ts";
 import type { Group, GroupChange, Hanging } from "../store/groups.ts";
@@ -87,11 +88,13 @@ export class GroupControl {
     const { id } = await this.group(name);
     const change = checkedChange(request);
     if (!(await this.#store.groups.set(id, change))) throw gone(name);
-    if (change.quota !== undefined) {
-      await this.#store.groups.inherit(id, this.#options.quota.default);
-    }
+    // The limits first: they are what protects, and quotas of many take a while.
     await this.#announce();
     this.#record("group-set", [name, ...describeChange(change)].join(", "));
+    if (change.quota !== undefined) {
+      await this.#store.groups.inherit(id, this.#options.quota.default);
+      await this.#announce();
+    }
     return this.group(name);
   }
 
@@ -144,6 +147,7 @@ export class GroupControl {
       await this.#store.changes.add("user-set", userId);
       await this.#options.announced?.();
       this.#record(audit, name, user);
+      await turn();
     }
     return done;
   }

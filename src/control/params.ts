@@ -17,7 +17,7 @@ const name = z.string().max(64);
 const role = z.enum(["user", "admin"]);
 const quota = whole.nullable().exactOptional();
 /** How many users are named at once. */
-const MAX_NAMES = 1_000;
+const MAX_NAMES = 200;
 const quotaOrDefault = z
   .union([whole, z.literal("default")])
   .nullable()

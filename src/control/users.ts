@@ -7,6 +7,7 @@ import type { Store } from "../store/store.ts";
 import type { Account, AuditKind, ChangeKind, LoginLimits, Role, UserKey } from "../store/types.ts";
 import type { NewUser, UserChange } from "../store/users.ts";
 import { ControlError, EXIT } from "./errors.ts";
+import { MAX_GROUPS_OF_A_USER } from "./groups.ts";
 import { deleteHome, emptyTrash, makeHome } from "./homes.ts";
 import { checkedLimits, describeLimits } from "./login-limits.ts";
 import {
@@ -142,6 +143,9 @@ export class UserControl {
   }
 
   async #requireGroups(names: readonly string[]): Promise<void> {
+    if (names.length > MAX_GROUPS_OF_A_USER) {
+      throw new ControlError(`a user is in ${MAX_GROUPS_OF_A_USER} groups at most`, EXIT.usage);
+    }
     for (const name of names) {
       if ((await this.#store.groups.byName(name)) === undefined) throw noGroup(name);
     }

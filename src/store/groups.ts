@@ -171,27 +171,50 @@ export class GroupStore {
   }
 
   /**
-   * Gives the members what they may store by their groups.
+   * Gives the members what they may store by their groups. Rejects when that can't be done for one,
+   * after it was done for the others.
    * @param otherwise where those say nothing, in bytes; null: no limit
    */
   async inherit(id: number, otherwise: number | null): Promise<void> {
-    const members = this.#members.all(id);
-    for (const [index, { id: userId }] of members.entries()) {
-      if (index % USERS_A_TURN === 0) await turn();
-      await this.#inherit(userId, otherwise);
+    const members = this.#members.all(id).map((member) => member.id);
+    const failures: unknown[] = [];
+    for (let at = 0; at < members.length; at += USERS_A_TURN) {
+      await this.#inheritEach(members.slice(at, at + USERS_A_TURN), otherwise, failures);
     }
+    if (failures.length > 0) throw failures[0];
   }
 
   /** The same of all users whose quota is not their own. @returns how many have another one now */
   async inheritAll(otherwise: number | null): Promise<number> {
+    const failures: unknown[] = [];
     let changed = 0;
     for (let last = 0; ; ) {
       const ids = this.#ofInherited.all(last, USERS_A_TURN);
-      for (const id of ids) if (await this.#inherit(id, otherwise)) changed += 1;
+      changed += await this.#inheritEach(ids, otherwise, failures);
       last = ids.at(-1) ?? last;
-      if (ids.length < USERS_A_TURN) return changed;
-      await turn();
+      if (ids.length < USERS_A_TURN) break;
     }
+    if (failures.length > 0) throw failures[0];
+    return changed;
+  }
+
+  /** In a turn of the event loop of their own. @returns how many have another quota now */
+  async #inheritEach(
+    ids: readonly number[],
+    otherwise: number | null,
+    failures: unknown[],
+  ): Promise<number> {
+    await turn();
+    let changed = 0;
+    for (const id of ids) {
+      try {
+        if (await this.#inherit(id, otherwise)) changed += 1;
+      } catch (thrown) {
+        // The process that holds the home does not give it up: that is nobody else's matter.
+        failures.push(thrown);
+      }
+    }
+    return changed;
   }
 
   /** A home is not taken from the process that holds it where nothing changes. */

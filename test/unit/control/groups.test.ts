@@ -27,13 +27,12 @@ test("each change is announced to running servers and recorded with who did it",
   const hanging = { members: 1, shares: 0, rules: 0 };
   expect(await control.call("groups.remove", { name: "staff" })).toEqual(hanging);
   expect(await desk.changes()).toEqual([
-    "user-set",
-    "user-set",
-    "group-set",
-    "user-set",
-    "group-set",
+    ...["user-set", "user-set"],
+    // Before its members have another quota, and after it.
+    ...["group-set", "group-set"],
+    ...["user-set", "group-set"],
   ]);
-  expect(desk.told).toEqual(Array(5).fill("changes"));
+  expect(desk.told).toEqual(Array(6).fill("changes"));
   expect(await desk.audited()).toEqual([
     "group-add cli:tester staff, quota 5000, max sessions 2",
     "group-join alice cli:tester staff",
@@ -101,6 +100,12 @@ describe("what can't be is refused, and nothing changes", () => {
     expect(await control.call("groups.list", {})).toEqual(before);
     expect(await desk.changes()).toEqual([]);
     expect(await desk.store.users.byName("carol")).toBeUndefined();
+  });
+
+  test("the same of a user who is added", async () => {
+    const groups = Array.from({ length: MAX_GROUPS_OF_A_USER + 1 }, (_, at) => `g${at}`);
+    const added = control.call("users.add", { name: "carol", groups });
+    await expect(added).rejects.toThrow(/groups/);
   });
 
   test("more groups of a user than are put together at each login", async () => {

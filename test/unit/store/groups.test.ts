@@ -118,6 +118,27 @@ test("a command that was killed between a group and its members is made good, an
   expect(quotas).toEqual(new Set([6, DEFAULT + 1]));
 });
 
+test("a member whose home is not given up keeps nobody else from the new quota", async () => {
+  const { store } = await temporaryStore();
+  const groupId = await group(store, "one", quota(5));
+  const [ann, bob] = await store.users.addAll(
+    ["ann", "bob"].map((name) => newUser(name, { quotaOwn: false, groups: ["one"] })),
+  );
+  const held = new Error("held");
+  const { whileShared } = store.leases;
+  store.leases.whileShared = async (id, act) => {
+    if (id === ann?.id) throw held;
+    return whileShared.call(store.leases, id, act) as never;
+  };
+  await store.groups.set(groupId, quota(6));
+  await expect(store.groups.inherit(groupId, null)).rejects.toBe(held);
+  expect(await quotaOf(store, bob?.id ?? 0)).toBe(6);
+  await store.groups.set(groupId, quota(7));
+  await expect(store.groups.inheritAll(null)).rejects.toBe(held);
+  expect(await quotaOf(store, bob?.id ?? 0)).toBe(7);
+  expect(await quotaOf(store, ann?.id ?? 0)).toBe(5);
+});
+
 test("removing a group removes what hangs on it, and leaves its members", async () => {
   const { root, store } = await temporaryStore();
   const groupId = await group(store, "one", { maxSessions: 1 });
