@@ -65,6 +65,12 @@ describe.each([1, 2])("%i processes", (workers) => {
     return stdout;
   }
 
+  async function used(name: string): Promise<number | undefined> {
+    const { leases, users } = instance.store;
+    await leases.exact();
+    return (await users.byName(name))?.usedBytes;
+  }
+
   function dialed(localAddress: string, username = "ann") {
     const one = dial(server, { localAddress, username, privateKey: desk.key.private });
     open.push(one.client);
@@ -151,11 +157,14 @@ describe.each([1, 2])("%i processes", (workers) => {
       call((done) => sftp.write(file, Buffer.alloc(bytes), 0, bytes, at, done));
     await write(0, 20 * KIB);
     await run("group", "set", "students", "--quota", "21KiB");
+    // What was charged ahead of need is given back when the server has seen the change.
+    await vi.waitFor(async () => expect(await used("bob")).toBe(20 * KIB), PATIENCE);
     await write(20 * KIB, KIB);
     await expect(write(21 * KIB, 1)).rejects.toThrow(/quota/i);
     await run("group", "set", "students", "--quota", "none");
     await write(21 * KIB, 2 * KIB);
     await run("group", "set", "students", "--quota", "23KiB");
+    await vi.waitFor(async () => expect(await used("bob")).toBe(23 * KIB), PATIENCE);
     await expect(write(23 * KIB, 1)).rejects.toThrow(/quota/i);
     await run("group", "leave", "students", "bob");
     await write(23 * KIB, KIB);
