@@ -4,6 +4,7 @@ import { loadConfig } from "../config/load.ts";
 import type { Config } from "../config/types.ts";
 import { AccessControl } from "../control/access.ts";
 import { FolderControl } from "../control/folders.ts";
+import { GroupControl } from "../control/groups.ts";
 import { prepareInstance, requireInstance } from "../control/instance.ts";
 import { UserControl } from "../control/users.ts";
 import { recover } from "../quota/recover.ts";
@@ -22,9 +23,13 @@ export interface CommandContext {
 
 /** What commands for users and folders work with. */
 export interface Administration {
+  readonly store: Store;
   readonly users: UserControl;
   readonly folders: FolderControl;
   readonly access: AccessControl;
+  readonly groups: GroupControl;
+  /** a password to an argon2 PHC string */
+  hash(password: string): Promise<string>;
   readonly config: Config;
 }
 
@@ -51,9 +56,15 @@ export async function administer<T>(
       const passwords = new Passwords(config.auth);
       const by = { store, root, actor: cliActor() };
       const hash = (password: string) => passwords.hash(password);
-      const users = new UserControl({ ...by, rule: config.auth, hash });
-      const folders = new FolderControl(by);
-      return use({ users, folders, access: new AccessControl(by), config });
+      return use({
+        store,
+        config,
+        hash,
+        users: new UserControl({ ...by, rule: config.auth, quota: config.quota, hash }),
+        groups: new GroupControl({ ...by, quota: config.quota }),
+        folders: new FolderControl(by),
+        access: new AccessControl(by),
+      });
     },
     { create },
   );

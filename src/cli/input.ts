@@ -43,6 +43,19 @@ export async function askNewPassword(io: Io): Promise<string> {
   throw new ControlError("the two passwords are not the same: nothing was changed");
 }
 
+/** Asks on the terminal. Anything but "yes" and "y" is no. */
+export async function askYes(io: Io, question: string): Promise<boolean> {
+  const output = new Writable({ write: (_chunk, _encoding, done) => done() });
+  const reader = createInterface({ input: io.stdin, output, terminal: false });
+  try {
+    io.err(`${question} [y/N]: `);
+    const { done, value } = await reader[Symbol.asyncIterator]().next();
+    return !done && /^\s*y(es)?\s*$/i.test(value);
+  } finally {
+    reader.close();
+  }
+}
+
 async function ask(io: Io, lines: AsyncIterator<string>, prompt: string): Promise<string> {
   io.err(prompt);
   const { done, value } = await lines.next();

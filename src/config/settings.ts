@@ -97,7 +97,10 @@ export const SETTINGS: Settings = {
     ),
   },
   quota: {
-    default: sizeOrNone(10_240_000_000, "Bytes that a new user may store; `none` for no limit."),
+    default: sizeOrNone(
+      10_240_000_000,
+      "Bytes that a user may store who has no quota of the own or of a group; `none` for no limit.",
+    ),
     files: integerOrNone(
       1_000_000,
       "Files and directories that a new user may have; `none` for no limit.",

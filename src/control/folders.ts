@@ -1,14 +1,15 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { AccessMode } from "../access/modes.ts";
-import { folderPath, isInside, PathError, pathText } from "../access/paths.ts";
+import { folderPath, PathError, pathText } from "../access/paths.ts";
 import { isUserName, USER_NAME_RULE } from "../auth/names.ts";
 import { rescan } from "../quota/rescan.ts";
 import type { Store } from "../store/store.ts";
 import type { AuditKind, Folder, Share } from "../store/types.ts";
-import { standingIn } from "../vfs/standing.ts";
+import { checkFree } from "./covering.ts";
 import { ControlError, EXIT } from "./errors.ts";
 import { deleteHome, emptyTrash, makeHome } from "./homes.ts";
-import { announceAccess, type KnownSubject, quoted, subjectNamed } from "./subjects.ts";
+import { quoted } from "./quotas.ts";
+import { announceAccess, subjectNamed } from "./subjects.ts";
 
 const POLL_MS = 50;
 
@@ -178,7 +179,9 @@ export class FolderControl {
     const folder = await this.folder(given);
     const known = await subjectNamed(this.#store, to);
     const path = checkedPath(at ?? `/${folder.name.slice(1)}`);
-    await this.#checkFree(folder, known, path);
+    for (const user of known.users) {
+      await checkFree(this.#store, user, { folderId: folder.id, at: path });
+    }
     await this.#store.access.share(folder.id, known.subject, path, access);
     await announceAccess(this.#store, known.users, this.#options.announced);
     this.#record(
@@ -187,35 +190,6 @@ export class FolderControl {
       `with ${known.name} at ${pathText(path)}, access ${access}`,
     );
     return this.show(folder.name);
-  }
-
-  /** Nothing of anybody's may disappear behind the folder. */
-  async #checkFree(folder: Folder, known: KnownSubject, path: string): Promise<void> {
-    for (const user of known.users) {
-      const others = await this.#store.access.sharesWith(user.id);
-      const near = others.find(
-        (share) =>
-          share.folderId !== folder.id && (isInside(share.at, path) || isInside(path, share.at)),
-      );
-      if (near !== undefined) {
-        throw new ControlError(
-          `${user.name} has the folder ${near.folder} at ${pathText(near.at)}: choose another path with --at`,
-        );
-      }
-      const has = others.some((share) => share.folderId === folder.id && share.at === path);
-      if (!has) this.#checkUncovered(user, path);
-    }
-  }
-
-  #checkUncovered(user: { readonly id: number; readonly name: string }, path: string): void {
-    const standing = standingIn(this.#options.root, user, path);
-    if (standing === "nothing") return;
-    const shown = pathText(path);
-    throw new ControlError(
-      standing === "something"
-        ? `${user.name} has ${shown} of their own, which the folder would cover: choose another path with --at, or have it moved away`
-        : `${user.name} has a file or link on the way to ${shown}: choose another path with --at`,
-    );
   }
 
   async unshare(given: string, to: string): Promise<void> {

@@ -25,6 +25,11 @@ export async function makeHome(root: string, name: string): Promise<boolean> {
   throw new ControlError(`homes/${name} is in the way: it is not a directory; move it away`);
 }
 
+/** Takes back a home that {@link makeHome} made, and nobody had. */
+export async function dropEmptyHome(root: string, name: string): Promise<void> {
+  await rmdir(homeOf(root, name)).catch(() => undefined);
+}
+
 /**
  * Deletes the home of a user who has no sessions any more, after taking it out of sight, so that a
  * new user of the name never meets the old files.

@@ -40,6 +40,7 @@ export class LocalControl implements Control {
       root: host.root,
       actor,
       rule: host.config.auth,
+      quota: host.config.quota,
       hash: (password) => host.hash(password),
       rescan: (account) => this.#rescan(account),
       announced: () => host.applyChanges(),

@@ -6,6 +6,7 @@ import type { AuditEvent, UserKey } from "../store/types.ts";
 import { oneLine } from "../text/safe.ts";
 import { BanControl } from "./bans.ts";
 import { ControlError } from "./errors.ts";
+import { GROUP_METHODS } from "./group-methods.ts";
 import type { ControlHost } from "./host.ts";
 import type { KeyInfo, Method, Params, Result, SessionInfo, UserInfo } from "./protocol.ts";
 import { type ControlService, toUserInfo } from "./service.ts";
@@ -71,6 +72,7 @@ export const METHODS: Methods = {
     await caller.users.rescan(name);
     return changed(caller, name);
   },
+  ...GROUP_METHODS,
   "keys.add": async ({ users }, { name, text }) => {
     const added = await users.addKeys(name, parseKeys(text));
     return { added: added.map(toKeyInfo) };
@@ -109,16 +111,12 @@ async function changed(caller: Caller, name: string): Promise<UserInfo> {
 }
 
 async function addUser(caller: Caller, request: Params<"users.add">): Promise<UserInfo> {
-  const { quota } = caller.host.config;
-  const { name, role = "user", password, keys, quotaBytes, quotaFiles, ...limits } = request;
+  const { name, role = "user", keys, ...more } = request;
   await caller.users.add({
-    ...limits,
+    ...more,
     name,
     role,
-    ...(password !== undefined && { password }),
     keys: keys === undefined ? [] : parseKeys(keys),
-    quotaBytes: quotaBytes === undefined ? quota.default : quotaBytes,
-    quotaFiles: quotaFiles === undefined ? quota.files : quotaFiles,
   });
   return changed(caller, name);
 }

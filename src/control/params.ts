@@ -2,6 +2,7 @@ import { z } from "zod";
 import { MAX_FROM } from "../auth/login-limits-text.ts";
 import { AUDIT_KINDS, LOGIN_METHODS } from "../store/types.ts";
 import { MAX_BAN_MS } from "./bans.ts";
+import { MAX_GROUPS_OF_A_USER } from "./groups.ts";
 import type { Method, Params, Topic, TopicParams } from "./protocol.ts";
 
 /** Longest text of a key file, in characters. */
@@ -15,6 +16,12 @@ const whole = z.int().min(0);
 const name = z.string().max(64);
 const role = z.enum(["user", "admin"]);
 const quota = whole.nullable().exactOptional();
+/** How many users are named at once. */
+const MAX_NAMES = 200;
+const quotaOrDefault = z
+  .union([whole, z.literal("default")])
+  .nullable()
+  .exactOptional();
 const flag = z.boolean().exactOptional();
 const who = z.strictObject({ name });
 const kind = z.enum(AUDIT_KINDS);
@@ -25,6 +32,8 @@ const loginLimits = {
   auth: z.array(z.enum(LOGIN_METHODS)).max(LOGIN_METHODS.length).nullable().exactOptional(),
   maxSessions: whole.nullable().exactOptional(),
 };
+const group = z.strictObject({ name, quotaBytes: quotaOrDefault, ...loginLimits });
+const members = z.strictObject({ name, users: z.array(name).max(MAX_NAMES) });
 const kicking = { disable: flag, force: flag, reason: z.string().max(MAX_TEXT).exactOptional() };
 
 const userQuery = z.strictObject({
@@ -57,12 +66,13 @@ const METHODS: { readonly [M in Method]: z.ZodType<Params<M>> } = {
     keys: z.string().max(MAX_KEYS).exactOptional(),
     quotaBytes: quota,
     quotaFiles: quota,
+    groups: z.array(name).max(MAX_GROUPS_OF_A_USER).exactOptional(),
     ...loginLimits,
   }),
   "users.set": z.strictObject({
     name,
     role: role.exactOptional(),
-    quotaBytes: quota,
+    quotaBytes: quotaOrDefault,
     quotaFiles: quota,
     ...loginLimits,
     force: flag,
@@ -74,6 +84,13 @@ const METHODS: { readonly [M in Method]: z.ZodType<Params<M>> } = {
   "users.disable": z.strictObject({ name, force: flag }),
   "users.remove": z.strictObject({ name, deleteHome: flag, force: flag }),
   "users.rescan": who,
+  "groups.list": none,
+  "groups.show": who,
+  "groups.add": group,
+  "groups.set": group,
+  "groups.remove": who,
+  "groups.join": members,
+  "groups.leave": members,
   "keys.add": z.strictObject({ name, text: z.string().max(MAX_KEYS) }),
   "keys.check": z.strictObject({ text: z.string().max(MAX_KEYS) }),
   "keys.remove": z.strictObject({ name, fingerprint: z.string().max(MAX_TEXT) }),

@@ -3,6 +3,7 @@ import type { TransferView } from "../session/audited-file.ts";
 import type { Ban } from "../store/bans.ts";
 import type { AuditKind, AuditRecord, LoginLimits, Role } from "../store/types.ts";
 import type { BanRequest, BanResult } from "./bans.ts";
+import type { GroupMethods } from "./group-protocol.ts";
 
 export type { Ban, BanRequest, BanResult, FailedLogins, Penalty, TransferView };
 
@@ -29,6 +30,7 @@ export interface SessionInfo {
   readonly transfers: readonly TransferView[];
 }
 
+/** The limits are the user's own. */
 export interface UserInfo extends LoginLimits {
   readonly name: string;
   readonly role: Role;
@@ -42,6 +44,16 @@ export interface UserInfo extends LoginLimits {
   readonly sessions: number;
   readonly createdAt: number;
   readonly lastLoginAt: number | null;
+  /** false: quotaBytes is what the groups or the settings say */
+  readonly quotaOwn: boolean;
+  /** the groups that it is of */
+  readonly quotaGroups: readonly string[];
+  /** names, sorted */
+  readonly groups: readonly string[];
+  /** the limits in force: the user's own and the groups' */
+  readonly effective: LoginLimits;
+  /** of each limit that is of groups, their names */
+  readonly origins: { readonly [F in keyof LoginLimits]?: readonly string[] };
 }
 
 export interface KeyInfo {
@@ -178,23 +190,26 @@ export interface NewUser extends Partial<LoginLimits> {
   readonly password?: string;
   /** public keys, one a line, as in authorized_keys */
   readonly keys?: string;
-  /** absent: the default of the settings */
+  /** absent: what groups and settings say */
   readonly quotaBytes?: number | null;
   readonly quotaFiles?: number | null;
+  /** names of groups */
+  readonly groups?: readonly string[];
 }
 
 /** Absent fields stay; null is no limit. */
 export interface UserChange extends Partial<LoginLimits> {
   readonly name: string;
   readonly role?: Role;
-  readonly quotaBytes?: number | null;
+  /** "default": what groups and settings say */
+  readonly quotaBytes?: number | null | "default";
   readonly quotaFiles?: number | null;
   /** takes the role of the last admin away all the same */
   readonly force?: boolean;
 }
 
 /** Method → what it takes and gives. */
-export interface ControlMethods {
+export interface ControlMethods extends GroupMethods {
   overview: { params: Record<string, never>; result: Overview };
   "users.page": { params: UserQuery; result: UserPage };
   "users.show": {

@@ -190,26 +190,6 @@ export class ControlService {
   }
 }
 
-export function toUserInfo(user: ListedUser): UserInfo {
-  const { name, role, enabled, hasPassword, keys, quotaBytes, quotaFiles, usedBytes } = user;
-  const { usedFiles: files, sessions, createdAt, lastLoginAt } = user;
-  const { expiresAt, from, auth, maxSessions } = user;
-  return {
-    name,
-    role,
-    enabled,
-    hasPassword,
-    keys,
-    quotaBytes,
-    quotaFiles,
-    usedBytes,
-    files,
-    sessions,
-    createdAt,
-    lastLoginAt,
-    expiresAt,
-    from,
-    auth,
-    maxSessions,
-  };
+export function toUserInfo({ id, usedFiles, ...user }: ListedUser): UserInfo {
+  return { ...user, files: usedFiles };
 }

@@ -1,6 +1,7 @@
 import type { Store } from "../store/store.ts";
 import type { Subject } from "../store/types.ts";
 import { ControlError } from "./errors.ts";
+import { quoted } from "./quotas.ts";
 
 /** Whom a share or rule is for, with all users that it concerns. */
 export interface KnownSubject {
@@ -41,9 +42,4 @@ export async function announceAccess(
 ): Promise<void> {
   for (const { id } of users) await store.changes.add("access", id);
   await announced?.();
-}
-
-/** What was typed, safe for a terminal and one line. */
-export function quoted(text: string): string {
-  return JSON.stringify(text.length > 60 ? `${text.slice(0, 57)}…` : text);
 }

@@ -5,11 +5,20 @@ import { type PasswordRule, refusePassword } from "../auth/password-rule.ts";
 import { rescan } from "../quota/rescan.ts";
 import type { Store } from "../store/store.ts";
 import type { Account, AuditKind, ChangeKind, LoginLimits, Role, UserKey } from "../store/types.ts";
-import { UserExistsError } from "../store/users.ts";
+import type { NewUser, UserChange } from "../store/users.ts";
 import { ControlError, EXIT } from "./errors.ts";
+import { MAX_GROUPS_OF_A_USER } from "./groups.ts";
 import { deleteHome, emptyTrash, makeHome } from "./homes.ts";
 import { checkedLimits, describeLimits } from "./login-limits.ts";
-import { quoted } from "./subjects.ts";
+import {
+  addingError,
+  type DefaultQuota,
+  describeNew,
+  exists,
+  newQuotas,
+  noGroup,
+} from "./new-users.ts";
+import { quoted } from "./quotas.ts";
 
 const POLL_MS = 50;
 
@@ -22,6 +31,8 @@ export interface UserControlOptions {
   readonly actor: string;
   /** what new passwords must be */
   readonly rule: PasswordRule;
+  /** what users have who were given no quota of their own */
+  readonly quota: DefaultQuota;
   /** a password to an argon2 PHC string */
   hash(password: string): Promise<string>;
   /** counts what is in the user's home and corrects the books; without it, says nothing meanwhile */
@@ -32,20 +43,23 @@ export interface UserControlOptions {
   readonly sessionsTimeoutMs?: number;
 }
 
-/** Quotas: null is no limit. Logins are not limited unless it says so. */
+/** Quotas: null is no limit, absent what groups and settings say. Logins are not limited unless it says so. */
 export interface NewUserRequest extends Partial<LoginLimits> {
   readonly name: string;
   readonly role: Role;
   /** without one, only keys let the user in */
   readonly password?: string;
   readonly keys?: readonly UserKey[];
-  readonly quotaBytes: number | null;
-  readonly quotaFiles: number | null;
+  readonly quotaBytes?: number | null;
+  readonly quotaFiles?: number | null;
+  /** names of groups */
+  readonly groups?: readonly string[];
 }
 
 /** Absent fields stay; null is no limit. */
 export interface UserChangeRequest extends Partial<LoginLimits> {
-  readonly quotaBytes?: number | null;
+  /** "default": what groups and settings say */
+  readonly quotaBytes?: number | null | "default";
   readonly quotaFiles?: number | null;
   readonly role?: Role;
 }
@@ -111,20 +125,30 @@ export class UserControl {
 
   /** A home that was kept from before is taken over, and what is in it counted. */
   async add(request: NewUserRequest): Promise<Account> {
-    const { name, role, password, quotaBytes, quotaFiles } = request;
+    const { name, role, password, groups = [] } = request;
     await this.checkNew(name);
+    await this.#requireGroups(groups);
     const limits = checkedLimits(request);
     if (password !== undefined) await checkPassword(name, password, this.#options.rule);
     const passwordHash = password === undefined ? null : await this.#options.hash(password);
+    const quotas = newQuotas(request, this.#options.quota);
     this.#store.ledger.requireHomes();
     const hadHome = await makeHome(this.#options.root, name);
-    const user = { name, role, passwordHash, quotaBytes, quotaFiles, ...limits };
+    const user = { name, role, passwordHash, groups, ...quotas, ...limits };
     const added = await this.#insert(user);
     if (hadHome) await this.#takeOver(added);
     for (const key of request.keys ?? []) await this.#store.keys.add(added.id, key);
-    const what = [`role ${role}`, `${(request.keys ?? []).length} keys`, ...describeLimits(limits)];
-    this.#record("user-add", name, what.join(", "));
+    this.#record("user-add", name, describeNew(request, limits));
     return this.account(name);
+  }
+
+  async #requireGroups(names: readonly string[]): Promise<void> {
+    if (names.length > MAX_GROUPS_OF_A_USER) {
+      throw new ControlError(`a user is in ${MAX_GROUPS_OF_A_USER} groups at most`, EXIT.usage);
+    }
+    for (const name of names) {
+      if ((await this.#store.groups.byName(name)) === undefined) throw noGroup(name);
+    }
   }
 
   async #rescan(account: Account): Promise<void> {
@@ -132,11 +156,11 @@ export class UserControl {
     await (this.#options.rescan?.(account) ?? rescan(store, root, account));
   }
 
-  async #insert(user: Parameters<Store["users"]["add"]>[0]): Promise<Account> {
+  async #insert(user: NewUser): Promise<Account> {
     try {
       return await this.#store.users.add(user);
     } catch (thrown) {
-      throw thrown instanceof UserExistsError ? exists(user.name) : thrown;
+      throw addingError(thrown);
     }
   }
 
@@ -158,14 +182,21 @@ export class UserControl {
     { force = false }: Force = {},
   ): Promise<Account> {
     const account = await this.account(name);
-    const checked = { ...change, ...checkedLimits(change) };
+    const limits = checkedLimits(change);
+    const checked = { ...this.#stored(change), ...limits };
     const unguarded = force || change.role !== "user";
     await this.#keepingAnAdmin(account, "demote", unguarded, {
       act: () => this.#store.users.set(account.id, checked),
-      undo: () => this.#store.users.set(account.id, account),
+      undo: () => this.#store.users.set(account.id, { ...account, ...account.own }),
     });
-    await this.#announce("user-set", "user-set", account, describe(checked));
+    await this.#announce("user-set", "user-set", account, describe({ ...change, ...limits }));
     return this.account(name);
+  }
+
+  #stored({ quotaBytes, ...change }: UserChangeRequest): UserChange {
+    if (quotaBytes === undefined) return change;
+    if (quotaBytes !== "default") return { ...change, quotaBytes };
+    return { ...change, quotaBytes: this.#options.quota.default, quotaOwn: false };
   }
 
   async setPassword(name: string, password: string): Promise<void> {
@@ -338,10 +369,6 @@ function describe(change: UserChangeRequest): string {
 export function checkName(name: string): void {
   if (isUserName(name)) return;
   throw new ControlError(`${quoted(name)} can't be a user's name: ${USER_NAME_RULE}`, EXIT.usage);
-}
-
-function exists(name: string): ControlError {
-  return new ControlError(`user ${name} exists already: \`moorage user set ${name}\` changes it`);
 }
 
 function gone(name: string): ControlError {

@@ -1,8 +1,11 @@
 import type { Rule } from "../access/access.ts";
 import { pathText } from "../access/paths.ts";
-import type { Account, AuditRecord, UserKey } from "../store/types.ts";
+import type { Group } from "../store/groups.ts";
+import { limitsOf } from "../store/login-limits.ts";
+import type { Account, AuditRecord, LoginLimits, UserKey } from "../store/types.ts";
 import type { Explanation } from "./access.ts";
 import type { FolderWithShares } from "./folders.ts";
+import type { GroupDetails } from "./groups.ts";
 import type { Ban, Penalty, SessionInfo } from "./protocol.ts";
 
 /** A user as `--json` prints it: others script against these names. */
@@ -26,6 +29,28 @@ export interface UserJson {
   readonly auth: readonly string[] | null;
   /** at once; null: limits.max_sessions_per_user */
   readonly maxSessions: number | null;
+  /** false: quotaBytes is what the groups or the settings say */
+  readonly quotaOwn: boolean;
+  /** names */
+  readonly groups: readonly string[];
+  /** the limits in force, of the user or of groups; those beside it are the user's own */
+  readonly effective: LimitsJson;
+}
+
+/** The limits of logins as `--json` prints them. */
+export type LimitsJson = Pick<UserJson, "from" | "auth" | "maxSessions" | "expiresAt">;
+
+/** A group as `--json` prints it: others script against these names. */
+export interface GroupJson extends LimitsJson {
+  readonly name: string;
+  /** false: the group says nothing of what its members may store */
+  readonly hasQuota: boolean;
+  /** null: no limit */
+  readonly quotaBytes: number | null;
+  /** how many */
+  readonly members: number;
+  /** ISO 8601 */
+  readonly createdAt: string;
 }
 
 export interface UsageJson {
@@ -48,11 +73,29 @@ export function userJson(account: Account, keys: readonly UserKey[]): UserJson {
     keys: keys.map(({ fingerprint }) => fingerprint),
     createdAt: isoTime(account.createdAt),
     lastLoginAt: account.lastLoginAt === null ? null : isoTime(account.lastLoginAt),
-    expiresAt: account.expiresAt === null ? null : isoTime(account.expiresAt),
-    from: account.from,
-    auth: account.auth,
-    maxSessions: account.maxSessions,
+    ...limitsJson(account.own),
+    quotaOwn: account.quotaOwn,
+    groups: account.groups,
+    effective: limitsJson(account),
   };
+}
+
+function limitsJson(some: LoginLimits): LimitsJson {
+  const { expiresAt, ...limits } = limitsOf(some);
+  return { expiresAt: expiresAt === null ? null : isoTime(expiresAt), ...limits };
+}
+
+export function groupJson(group: Group): GroupJson {
+  const { name, hasQuota, quotaBytes, members, createdAt } = group;
+  return {
+    ...{ name, hasQuota, quotaBytes, members, createdAt: isoTime(createdAt) },
+    ...limitsJson(group),
+  };
+}
+
+/** A group as `group show --json` prints it; there `members` are names. */
+export function groupDetailsJson({ group, ...more }: GroupDetails) {
+  return { ...groupJson(group), ...more };
 }
 
 export function usageJson(account: Counted): UsageJson {

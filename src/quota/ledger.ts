@@ -178,6 +178,9 @@ export class Ledger implements Books {
     if (change.kind === "share") await this.#holding?.giveUp(change.userId);
     if (change.kind === "fold") await this.#answer(change.id);
     if (change.kind === "squeeze" || change.kind === "user-set") await this.giveBack(change.userId);
+    if (change.kind === "group-set") {
+      for (const userId of [...this.#reservations.keys()]) await this.giveBack(userId);
+    }
   }
 
   async #answer(change: number): Promise<void> {

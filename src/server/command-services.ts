@@ -71,6 +71,7 @@ async function changePassword(
     root,
     actor: user,
     rule: config.auth,
+    quota: config.quota,
     hash: (password) => passwords.hash(password),
   });
   try {

@@ -53,5 +53,9 @@ export function prune(
     return store.audit.prune(config.audit.keep, config.audit.maxRecords);
   });
   chores.every(PRUNE_MS, "penalties not pruned", () => penalties.prune());
+  // Also what a command that was killed left undone, and what another default of the settings means.
+  chores.every(PRUNE_MS, "quotas of groups not looked at", () =>
+    store.groups.inheritAll(config.quota.default),
+  );
   chores.every(PRUNE_MS, "bans not pruned", () => store.bans.prune(Date.now()));
 }

@@ -267,11 +267,13 @@ export class Sessions {
     const { userId, kind, detail } = change;
     if (kind === "kick") this.#applyKick(detail);
     if (kind === "transfer-end") this.#applyTransferEnd(detail);
-    if (kind === "user-set") {
-      this.#unreviewed.add(userId);
-      return this.#review();
+    if (kind === "user-set") this.#unreviewed.add(userId);
+    if (kind === "group-set") {
+      for (const { login } of this.#entries) this.#unreviewed.add(login.account.id);
     }
-    if (kind === "access") return this.#reloads.changed(userId);
+    const isSet = kind === "user-set" || kind === "group-set";
+    if (isSet) await this.#review();
+    if (isSet || kind === "access") return this.#reloads.changed(userId);
     const text = endingText(kind);
     if (text === undefined) return;
     for (const entry of this.#of(userId)) {

@@ -18,9 +18,11 @@ export class Reloads {
     return this.#changes;
   }
 
+  /** @param userId 0: it may concern everybody */
   async changed(userId: number): Promise<void> {
     this.#changes += 1;
-    this.#waiting.add(userId);
+    const all = userId === 0 ? this.#sessions().map(({ account }) => account.id) : [userId];
+    for (const id of all) this.#waiting.add(id);
     await this.run();
   }
 

@@ -51,6 +51,7 @@ export class AccessStore {
       sharesWith:
         sql<ShareRow>(`${SHARES} WHERE s.user_id = @userId OR s.group_id IN ${GROUPS_OF_USER}
         ORDER BY folder, "to"`),
+      sharesWithGroup: sql<ShareRow>(`${SHARES} WHERE s.group_id = @groupId ORDER BY folder`),
       rulesOf: sql<RuleRow>(`${RULES} WHERE r.user_id IS @userId AND r.group_id IS @groupId
         ORDER BY r.path`),
       rulesFor: sql<RuleRow>(`${RULES} WHERE r.user_id = @userId OR r.group_id IN ${GROUPS_OF_USER}
@@ -90,11 +91,12 @@ export class AccessStore {
 
   /** Folders that a user has, by shares of the user's own and of groups. */
   async sharesWith(userId: number): Promise<(FolderShare & { readonly folderId: number })[]> {
-    return this.#sql.sharesWith.all({ userId }).map((row) => ({
-      ...toShare(row),
-      folder: row.folder,
-      folderId: row.folderId,
-    }));
+    return this.#sql.sharesWith.all({ userId }).map(toFolderShare);
+  }
+
+  /** What each member of a group has by it. */
+  async sharesWithGroup(groupId: number): Promise<(FolderShare & { readonly folderId: number })[]> {
+    return this.#sql.sharesWithGroup.all({ groupId }).map(toFolderShare);
   }
 
   /** Replaces what the folder was shared as with the same. */
@@ -137,6 +139,10 @@ export class AccessStore {
 
 function toShare({ to, at, access }: ShareRow): Share {
   return { to, at: toPath(at), access };
+}
+
+function toFolderShare(row: ShareRow): FolderShare & { readonly folderId: number } {
+  return { ...toShare(row), folder: row.folder, folderId: row.folderId };
 }
 
 function toRule({ path, access }: RuleRow): AccessRule {

@@ -27,10 +27,7 @@ export class KeyStore {
 
   constructor(connection: Connection, writes: Writes) {
     this.#writes = writes;
-    this.#insert = connection.prepare(
-      `INSERT INTO user_keys (user_id, fingerprint, algorithm, blob, comment, created_at)
-       VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (user_id, fingerprint) DO NOTHING`,
-    );
+    this.#insert = prepareKeyInsert(connection);
     this.#ofUser = connection.prepare(
       "SELECT * FROM user_keys WHERE user_id = ? ORDER BY created_at, fingerprint",
     );
@@ -45,9 +42,7 @@ export class KeyStore {
 
   /** False when the user has that key already. Rejects when there is no such user. */
   async add(userId: number, key: UserKey): Promise<boolean> {
-    const { fingerprint, algorithm, blob, comment, createdAt } = key;
-    const row = [userId, fingerprint, algorithm, blob, comment, createdAt];
-    return this.#writes.run(() => this.#insert.run(...row).changes > 0);
+    return this.#writes.run(() => addKey(this.#insert, userId, key));
   }
 
   async list(userId: number): Promise<UserKey[]> {
@@ -69,4 +64,18 @@ export class KeyStore {
   async counts(): Promise<Map<number, number>> {
     return new Map(this.#counts.all().map((row) => [row.user_id, row.keys]));
   }
+}
+
+/** For {@link addKey}. */
+export function prepareKeyInsert(connection: Connection): Statement {
+  return connection.prepare(
+    `INSERT INTO user_keys (user_id, fingerprint, algorithm, blob, comment, created_at)
+     VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (user_id, fingerprint) DO NOTHING`,
+  );
+}
+
+/** In a transaction. False when the user has that key already. */
+export function addKey(insert: Statement, userId: number, key: UserKey): boolean {
+  const { fingerprint, algorithm, blob, comment, createdAt } = key;
+  return insert.run(userId, fingerprint, algorithm, blob, comment, createdAt).changes > 0;
 }

@@ -1,5 +1,7 @@
 import type { Statement } from "better-sqlite3";
 import type { Connection } from "./database.ts";
+import { effectiveLimits, LIMIT_COLUMNS, type LimitColumns, toLimits } from "./login-limits.ts";
+import { membershipsSql, toMemberships } from "./memberships.ts";
 import type { NodeStore } from "./nodes.ts";
 import type { Role } from "./types.ts";
 import type { Writes } from "./writes.ts";
@@ -16,7 +18,7 @@ export interface SessionRequest {
 /** How many logged-in sessions there may be, all processes of the instance together. */
 export interface AdmissionLimits {
   readonly maxSessions: number;
-  /** active and waiting ones, of a user who has no limit of the own */
+  /** active and waiting ones, of a user who has no limit of the own or of a group */
   readonly maxSessionsPerUser: number;
   /** how many may wait */
   readonly queue: number;
@@ -51,6 +53,12 @@ export interface StoredSession {
   readonly since: number;
 }
 
+interface UserRow extends LimitColumns {
+  readonly enabled: number;
+  /** as JSON */
+  readonly memberships: string;
+}
+
 const LIVE = "node_id IN (SELECT value FROM json_each(?))";
 
 /**
@@ -64,7 +72,7 @@ export class SessionStore {
   readonly #nodeId: string;
   readonly #counts: Statement<[string], SessionCounts>;
   readonly #ofUser: Statement<[number, string], number>;
-  readonly #user: Statement<[number], { enabled: number; own: number | null }>;
+  readonly #user: Statement<[number], UserRow>;
   readonly #insert: Statement;
   readonly #state: Statement<[number], string>;
   readonly #olderWaiting: Statement<[number, string], number>;
@@ -89,7 +97,10 @@ export class SessionStore {
         `SELECT count(*) FROM sessions WHERE user_id = ? AND ${LIVE}`,
       )
       .pluck();
-    this.#user = connection.prepare("SELECT enabled, max_sessions AS own FROM homes WHERE id = ?");
+    this.#user = connection.prepare(
+      `SELECT enabled, ${LIMIT_COLUMNS.join(", ")}, ${membershipsSql("homes.id")} AS memberships
+       FROM homes WHERE id = ?`,
+    );
     this.#insert = connection.prepare(
       `INSERT INTO sessions (node_id, user_id, state, remote, client, since)
        VALUES (?, ?, ?, ?, ?, ?)`,
@@ -120,7 +131,8 @@ export class SessionStore {
     const user = this.#user.get(request.userId);
     if (user?.enabled !== 1) return { outcome: "refused", reason: "user-disabled" };
     const live = this.#nodes.liveWithSessions();
-    const limit = user.own ?? limits.maxSessionsPerUser;
+    const { maxSessions } = effectiveLimits(toLimits(user), toMemberships(user.memberships)).limits;
+    const limit = maxSessions ?? limits.maxSessionsPerUser;
     const taken = this.#ofUser.get(request.userId, live) ?? 0;
     if (taken >= limit) return { outcome: "refused", reason: "user-limit", limit };
     const { active, waiting } = this.#count(live);

@@ -10,6 +10,7 @@ import { ChangeStore } from "./changes.ts";
 import { type Connection, openDatabase } from "./database.ts";
 import { DigestStore } from "./digests.ts";
 import { FolderStore } from "./folders.ts";
+import { GroupStore } from "./groups.ts";
 import { KeyStore } from "./keys.ts";
 import { LeaseStore } from "./leases.ts";
 import { LedgerStore } from "./ledger.ts";
@@ -29,6 +30,7 @@ export class Store {
   /** this process's own row in `nodes` */
   readonly nodeId: string = randomUUID();
   readonly users: UserStore;
+  readonly groups: GroupStore;
   readonly userPages: UserPageStore;
   readonly keys: KeyStore;
   readonly folders: FolderStore;
@@ -57,6 +59,7 @@ export class Store {
     this.changes = new ChangeStore(connection, writes);
     this.leases = new LeaseStore(connection, writes, this, reserve, nodeId);
     this.users = new UserStore(connection, writes, this.leases);
+    this.groups = new GroupStore(connection, writes, this.leases, this.users);
     this.keys = new KeyStore(connection, writes);
     this.folders = new FolderStore(connection, writes, this.leases);
     this.access = new AccessStore(connection, writes);

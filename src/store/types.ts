@@ -18,7 +18,10 @@ export interface LoginLimits {
   readonly maxSessions: number | null;
 }
 
-/** An account as stored. Times in milliseconds since the epoch. */
+/**
+ * An account. The limits are those in force: the user's own and the groups'. Times in milliseconds
+ * since the epoch.
+ */
 export interface Account extends LoginLimits {
   readonly id: number;
   readonly name: string;
@@ -32,6 +35,16 @@ export interface Account extends LoginLimits {
   readonly usedFiles: number;
   readonly createdAt: number;
   readonly lastLoginAt: number | null;
+  /** the limits that are the user's own */
+  readonly own: LoginLimits;
+  /** names, sorted */
+  readonly groups: readonly string[];
+  /** of each limit that is of groups, their names */
+  readonly origins: { readonly [F in keyof LoginLimits]?: readonly string[] };
+  /** false: quotaBytes is what the groups or the settings say */
+  readonly quotaOwn: boolean;
+  /** the groups that it is of */
+  readonly quotaGroups: readonly string[];
 }
 
 /** A shared folder as stored: a home that nobody owns. */
@@ -116,6 +129,11 @@ export const AUDIT_KINDS = [
   "user-enable",
   "user-disable",
   "user-remove",
+  "group-add",
+  "group-set",
+  "group-remove",
+  "group-join",
+  "group-leave",
   "key-add",
   "key-remove",
   "folder-add",
@@ -157,11 +175,13 @@ export interface AuditRecord extends AuditEvent {
  * What other processes of the instance must notice at once. Where it says how, `detail` is of
  * "key-removed" the fingerprint, of "kick" the session and what its user is told, of
  * "transfer-end" session and transfer, of "ban" the network, of "stop" the milliseconds that transfers may still take.
+ * "group-set" concerns every user: limits or quotas of a group's members are others.
  */
 export type ChangeKind =
   | "user-disabled"
   | "user-removed"
   | "user-set"
+  | "group-set"
   | "key-removed"
   | "access"
   | "password-set"

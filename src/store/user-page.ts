@@ -1,10 +1,11 @@
 import type { Connection } from "./database.ts";
-import { type LimitColumns, toLimits } from "./login-limits.ts";
+import { LIMIT_COLUMNS, type LimitColumns, limitsOf } from "./login-limits.ts";
+import { membershipsSql, type Standing, standingOf } from "./memberships.ts";
 import type { NodeStore } from "./nodes.ts";
 import type { LoginLimits, Role } from "./types.ts";
 
-/** A user as lists show it; quotas: null is no limit. */
-export interface ListedUser extends LoginLimits {
+/** A user as lists show it, with the limits of the own; quotas: null is no limit. */
+export interface ListedUser extends LoginLimits, Omit<Standing, "own" | keyof LoginLimits> {
   readonly id: number;
   readonly name: string;
   readonly role: Role;
@@ -20,6 +21,10 @@ export interface ListedUser extends LoginLimits {
   readonly sessions: number;
   readonly createdAt: number;
   readonly lastLoginAt: number | null;
+  /** false: quotaBytes is what the groups or the settings say */
+  readonly quotaOwn: boolean;
+  /** the limits in force: the user's own and the groups' */
+  readonly effective: LoginLimits;
 }
 
 export type UserOrder =
@@ -42,10 +47,16 @@ export interface UserPageRequest {
 }
 
 interface Row
-  extends Omit<ListedUser, "enabled" | "hasPassword" | keyof LoginLimits>,
+  extends Omit<
+      ListedUser,
+      "enabled" | "hasPassword" | "quotaOwn" | "effective" | keyof Standing | keyof LoginLimits
+    >,
     LimitColumns {
   readonly enabled: number;
   readonly hasPassword: number;
+  readonly quotaOwn: number;
+  /** as JSON */
+  readonly memberships: string;
 }
 
 /** A quota of 0 bytes counts as full. A user without a quota comes before the emptiest. */
@@ -70,7 +81,8 @@ const COLUMNS = `u.id, u.name, u.role, u.enabled, u.password_hash IS NOT NULL AS
   (SELECT count(*) FROM user_keys k WHERE k.user_id = u.id) AS keys,
   u.quota_bytes AS quotaBytes, u.quota_files AS quotaFiles, u.used_bytes AS usedBytes,
   u.used_files AS usedFiles, coalesce(s.sessions, 0) AS sessions, u.created_at AS createdAt,
-  u.last_login_at AS lastLoginAt, u.expires_at, u.login_from, u.login_methods, u.max_sessions`;
+  u.last_login_at AS lastLoginAt, u.quota_own AS quotaOwn,
+  ${LIMIT_COLUMNS.map((column) => `u.${column}`).join(", ")}, ${membershipsSql("u.id")} AS memberships`;
 
 function select({ order, descending }: Pick<UserPageRequest, "order" | "descending">): string {
   // The name makes the order total: pages neither overlap nor leave anybody out.
@@ -87,9 +99,15 @@ function containing(filter: string): string {
 }
 
 function toListed(row: Row): ListedUser {
-  const { expires_at, login_from, login_methods, max_sessions, ...rest } = row;
-  const limits = toLimits({ expires_at, login_from, login_methods, max_sessions });
-  return { ...rest, ...limits, enabled: row.enabled === 1, hasPassword: row.hasPassword === 1 };
+  const { memberships, ...rest } = row;
+  for (const column of LIMIT_COLUMNS) delete (rest as Partial<Row>)[column];
+  const quotaOwn = row.quotaOwn === 1;
+  const { quotaBytes } = row;
+  const standing = standingOf(row, memberships, { quotaOwn, quotaBytes });
+  const { own, groups, origins, quotaGroups } = standing;
+  const flags = { enabled: row.enabled === 1, hasPassword: row.hasPassword === 1, quotaOwn };
+  const effective = limitsOf(standing);
+  return { ...rest, ...own, ...flags, groups, origins, quotaGroups, effective };
 }
 
 /** Users in pages, in any order, quick with very many of them. */

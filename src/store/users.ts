@@ -1,8 +1,10 @@
 import type { Statement } from "better-sqlite3";
 import type { Connection } from "./database.ts";
+import { addKey, prepareKeyInsert } from "./keys.ts";
 import type { LeaseStore } from "./leases.ts";
-import { type LimitColumns, limitValues, toLimits } from "./login-limits.ts";
-import type { Account, LoginLimits, Role } from "./types.ts";
+import { LIMIT_COLUMNS, type LimitColumns, limitValues } from "./login-limits.ts";
+import { inheritedQuota, membershipsSql, standingOf, toMemberships } from "./memberships.ts";
+import type { Account, LoginLimits, Role, UserKey } from "./types.ts";
 import type { Writes } from "./writes.ts";
 
 /** A user of that name is there already. */
@@ -16,6 +18,17 @@ export class UserExistsError extends Error {
   }
 }
 
+/** There is no group of that name. */
+export class NoGroupError extends Error {
+  readonly groupName: string;
+
+  constructor(groupName: string) {
+    super(`there is no group ${groupName}`);
+    this.name = "NoGroupError";
+    this.groupName = groupName;
+  }
+}
+
 /** What a new account starts with. Quotas: null is no limit. Logins are not limited unless it says so. */
 export interface NewUser extends Partial<LoginLimits> {
   readonly name: string;
@@ -23,6 +36,13 @@ export interface NewUser extends Partial<LoginLimits> {
   readonly passwordHash: string | null;
   readonly quotaBytes: number | null;
   readonly quotaFiles: number | null;
+  /** false: quotaBytes is the default, and counts where no group says anything; default: true */
+  readonly quotaOwn?: boolean;
+  /** names */
+  readonly groups?: readonly string[];
+  readonly keys?: readonly UserKey[];
+  /** default: true */
+  readonly enabled?: boolean;
 }
 
 /** What `set` changes; absent fields stay, null is no limit. */
@@ -30,6 +50,8 @@ export interface UserChange extends Partial<LoginLimits> {
   readonly role?: Role;
   readonly quotaBytes?: number | null;
   readonly quotaFiles?: number | null;
+  /** false: quotaBytes is the default, and counts where no group says anything; absent: true */
+  readonly quotaOwn?: boolean;
 }
 
 interface UserRow extends LimitColumns {
@@ -44,9 +66,13 @@ interface UserRow extends LimitColumns {
   readonly used_files: number;
   readonly created_at: number;
   readonly last_login_at: number | null;
+  readonly quota_own: number;
+  /** as JSON */
+  readonly memberships: string;
 }
 
 function toAccount(row: UserRow): Account {
+  const quotaOwn = row.quota_own === 1;
   return {
     id: row.id,
     name: row.name,
@@ -59,7 +85,8 @@ function toAccount(row: UserRow): Account {
     usedFiles: row.used_files,
     createdAt: row.created_at,
     lastLoginAt: row.last_login_at,
-    ...toLimits(row),
+    quotaOwn,
+    ...standingOf(row, row.memberships, { quotaOwn, quotaBytes: row.quota_bytes }),
   };
 }
 
@@ -75,7 +102,10 @@ export function checkQuota(value: number | null | undefined): void {
 export class UserStore {
   readonly #writes: Writes;
   readonly #leases: Pick<LeaseStore, "whileShared">;
-  readonly #insert: Statement<unknown[], UserRow>;
+  readonly #insert: Statement<unknown[], number>;
+  readonly #join: Statement;
+  readonly #addKey: Statement;
+  readonly #setQuota: Statement;
   readonly #byName: Statement<[string], UserRow>;
   readonly #byId: Statement<[number], UserRow>;
   readonly #all: Statement<[], UserRow>;
@@ -91,17 +121,28 @@ export class UserStore {
   constructor(connection: Connection, writes: Writes, leases: Pick<LeaseStore, "whileShared">) {
     this.#writes = writes;
     this.#leases = leases;
-    this.#insert = connection.prepare(
-      `INSERT INTO homes (name, role, password_hash, quota_bytes, quota_files, created_at,
-                          expires_at, login_from, login_methods, max_sessions)
-       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (name) DO NOTHING RETURNING *`,
+    const limits = LIMIT_COLUMNS.join(", ");
+    const user = `SELECT h.*, ${membershipsSql("h.id")} AS memberships
+                  FROM homes h WHERE h.kind = 'user'`;
+    this.#insert = connection
+      .prepare<unknown[], number>(
+        `INSERT INTO homes (name, role, enabled, password_hash, quota_bytes, quota_files, quota_own,
+                            created_at, ${limits})
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ${LIMIT_COLUMNS.map(() => "?").join(", ")})
+         ON CONFLICT (name) DO NOTHING RETURNING id`,
+      )
+      .pluck();
+    this.#join = connection.prepare(
+      "INSERT OR IGNORE INTO group_members SELECT id, @userId FROM groups WHERE name = @group RETURNING group_id",
     );
-    this.#byName = connection.prepare("SELECT * FROM homes WHERE name = ? AND kind = 'user'");
-    this.#byId = connection.prepare("SELECT * FROM homes WHERE id = ? AND kind = 'user'");
-    this.#all = connection.prepare("SELECT * FROM homes WHERE kind = 'user' ORDER BY name");
+    this.#addKey = prepareKeyInsert(connection);
+    this.#setQuota = connection.prepare("UPDATE homes SET quota_bytes = ? WHERE id = ?");
+    this.#byName = connection.prepare(`${user} AND h.name = ?`);
+    this.#byId = connection.prepare(`${user} AND h.id = ?`);
+    this.#all = connection.prepare(`${user} ORDER BY h.name`);
     this.#set = connection.prepare(
-      `UPDATE homes SET role = ?, quota_bytes = ?, quota_files = ?,
-                        expires_at = ?, login_from = ?, login_methods = ?, max_sessions = ?
+      `UPDATE homes SET role = ?, quota_bytes = ?, quota_files = ?, quota_own = ?,
+                        ${LIMIT_COLUMNS.map((column) => `${column} = ?`).join(", ")}
        WHERE id = ?`,
     );
     this.#setPassword = connection.prepare("UPDATE homes SET password_hash = ? WHERE id = ?");
@@ -119,17 +160,60 @@ export class UserStore {
       .pluck();
   }
 
-  /** Rejects with {@link UserExistsError} when the name is taken. */
+  /** Rejects with {@link UserExistsError} when the name is taken, or with {@link NoGroupError}. */
   async add(user: NewUser): Promise<Account> {
-    checkQuota(user.quotaBytes);
-    checkQuota(user.quotaFiles);
+    const [account] = await this.addAll([user]);
+    if (account === undefined) throw new UserExistsError(user.name);
+    return account;
+  }
+
+  /** All of them or, when it rejects as {@link add}, none. */
+  async addAll(users: readonly NewUser[]): Promise<Account[]> {
+    for (const { quotaBytes, quotaFiles } of users) {
+      checkQuota(quotaBytes);
+      checkQuota(quotaFiles);
+    }
+    return this.#writes.run(() => users.map((user) => this.#add(user)));
+  }
+
+  #add(user: NewUser): Account {
     const { name, role, passwordHash, quotaBytes, quotaFiles } = user;
-    return this.#writes.run(() => {
-      const values = [name, role, passwordHash, quotaBytes, quotaFiles, Date.now()];
-      const row = this.#insert.get(...values, ...limitValues(user));
-      if (row === undefined) throw new UserExistsError(name);
-      return toAccount(row);
-    });
+    const { enabled = true, quotaOwn = true, groups = [], keys = [] } = user;
+    const flags = { enabled: Number(enabled), own: Number(quotaOwn) };
+    const values = [name, role, flags.enabled, passwordHash, quotaBytes, quotaFiles, flags.own];
+    const id = this.#insert.get(...values, Date.now(), ...limitValues(user));
+    if (id === undefined) throw new UserExistsError(name);
+    for (const key of keys) addKey(this.#addKey, id, key);
+    for (const group of new Set(groups)) {
+      if (this.#join.get({ userId: id, group }) === undefined) throw new NoGroupError(group);
+    }
+    if (!quotaOwn) this.inheritQuota(id, quotaBytes);
+    return toAccount(this.#byId.get(id) as UserRow);
+  }
+
+  /**
+   * In a transaction, while nobody holds the home: gives a user without an own quota what the groups
+   * say.
+   * @param otherwise where they say nothing, in bytes; null: no limit
+   * @returns whether the quota is another now
+   */
+  inheritQuota(id: number, otherwise: number | null): boolean {
+    const quota = this.#otherQuota(id, otherwise);
+    if (quota !== undefined) this.#setQuota.run(quota, id);
+    return quota !== undefined;
+  }
+
+  /** Whether {@link inheritQuota} would change anything. */
+  inheritsOther(id: number, otherwise: number | null): boolean {
+    return this.#otherQuota(id, otherwise) !== undefined;
+  }
+
+  /** undefined: it is that already, or the user's own */
+  #otherQuota(id: number, otherwise: number | null): number | null | undefined {
+    const row = this.#byId.get(id);
+    if (row === undefined || row.quota_own === 1) return undefined;
+    const quota = inheritedQuota(toMemberships(row.memberships), otherwise);
+    return quota === row.quota_bytes ? undefined : quota;
   }
 
   async byName(name: string): Promise<Account | undefined> {
@@ -160,7 +244,10 @@ export class UserStore {
       if (row === undefined) return undefined;
       const bytes = change.quotaBytes === undefined ? row.quota_bytes : change.quotaBytes;
       const files = change.quotaFiles === undefined ? row.quota_files : change.quotaFiles;
-      this.#set.run(change.role ?? row.role, bytes, files, ...limitValues(change, row), id);
+      const own = change.quotaBytes === undefined ? row.quota_own : Number(change.quotaOwn ?? true);
+      const values = [change.role ?? row.role, bytes, files, own, ...limitValues(change, row)];
+      this.#set.run(...values, id);
+      if (change.quotaBytes !== undefined) this.inheritQuota(id, bytes);
       const changed = this.#byId.get(id);
       return changed && toAccount(changed);
     });

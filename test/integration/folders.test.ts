@@ -179,7 +179,13 @@ describe("a shared folder, by real clients on two workers", () => {
     await admin("folder", "share", name, "cem", "--at", "/in", "--access", "drop");
     const config = `[m]\ntype = sftp\nhost = 127.0.0.1\nport = ${server.port}\nuser = cem\nkey_file = ${desk.keyFile}\n`;
     writeFileSync(desk.path("rclone.conf"), config, { mode: 0o600 });
-    const args = ["--config", desk.path("rclone.conf"), "--retries", "1", "--sftp-disable-hashcheck"];
+    const args = [
+      "--config",
+      desk.path("rclone.conf"),
+      "--retries",
+      "1",
+      "--sftp-disable-hashcheck",
+    ];
     const done = await command("rclone", [...args, "copy", desk.path("big"), "m:in"]);
     expect([done.code, done.stderr]).toEqual([0, expect.any(String)]);
     expect(readFileSync(`${disk(name)}/big`)).toEqual(desk.read("big"));

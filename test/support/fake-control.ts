@@ -18,6 +18,7 @@ import type {
   UserQuery,
   UserSort,
 } from "../../src/control/protocol.ts";
+import { NO_LIMITS } from "../../src/store/login-limits.ts";
 import type { AuditKind, AuditRecord } from "../../src/store/types.ts";
 
 /** 2026-01-31 12:00:00 UTC: a fixed now, so that pictures are the same every time. */
@@ -284,8 +285,9 @@ const IMPLEMENTED: Partial<Methods> = {
     return control.user(name);
   },
   "users.set": (control, { name, ...by }) => {
-    const { force, ...change } = by;
-    return control.change(name, change);
+    const { force, quotaBytes, ...change } = by;
+    const quota = typeof quotaBytes === "string" ? 10.24 * GB : quotaBytes;
+    return control.change(name, { ...change, ...(quota !== undefined && { quotaBytes: quota }) });
   },
   "users.password": () => null,
   "users.generatePassword": () => ({ password: "correct-horse-battery-staple" }),
@@ -401,10 +403,12 @@ export function fakeUser(at: number): UserInfo {
     sessions: at < 12 ? 1 : 0,
     createdAt: FAKE_NOW - 86_400_000 * (1 + (at % 300)),
     lastLoginAt: at % 7 === 6 ? null : FAKE_NOW - 3_600_000 * (at % 500),
-    expiresAt: null,
-    from: null,
-    auth: null,
-    maxSessions: null,
+    ...NO_LIMITS,
+    effective: NO_LIMITS,
+    quotaOwn: true,
+    quotaGroups: [],
+    groups: [],
+    origins: {},
   };
 }
 

@@ -184,6 +184,7 @@ function administer(root: string, store: Store, config: Config): TestInstance {
     root,
     actor: "test",
     rule: config.auth,
+    quota: config.quota,
     hash: (password) => passwords.hash(password),
   });
   return {

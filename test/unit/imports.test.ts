@@ -123,6 +123,7 @@ const KEPT_TO: Readonly<Record<string, readonly string[]>> = {
   "@zxcvbn-ts/core": ["src/auth/strength-worker.js"],
   "@zxcvbn-ts/language-common": ["src/auth/strength-worker.js"],
   blessed: ["admin/"],
+  "csv-parse": ["src/control/import/"],
   zod: ["src/config/", "src/control/params.ts"],
   "smol-toml": ["src/config/"],
   commander: ["src/cli/"],

@@ -5,6 +5,7 @@ import { addBanCommands } from "./bans.ts";
 import { addCompletionCommand } from "./completion.ts";
 import { addConfigCommands } from "./config.ts";
 import { addFolderCommands } from "./folder.ts";
+import { addGroupCommands } from "./group.ts";
 import { addLogsCommand } from "./logs.ts";
 import { addReloadCommand } from "./reload.ts";
 import { addRestartCommand } from "./restart.ts";
@@ -26,6 +27,7 @@ export function addServerCommands(program: Command, context: CommandContext): vo
   addConfigCommands(program, context);
   addUserCommands(program, context);
   addFolderCommands(program, context);
+  addGroupCommands(program, context);
   addUsageCommand(program, context);
 }
 

@@ -236,6 +236,7 @@ async function firstAdmin(root: string, config: Config, store: Store): Promise<s
     root,
     actor: "first start",
     rule: config.auth,
+    quota: config.quota,
     hash: (text) => passwords.hash(text),
   });
   try {
@@ -243,8 +244,6 @@ async function firstAdmin(root: string, config: Config, store: Store): Promise<s
       name: FIRST_ADMIN,
       role: "admin",
       password,
-      quotaBytes: config.quota.default,
-      quotaFiles: config.quota.files,
     });
   } catch (thrown) {
     // Another process started at the same moment, and made and showed it.

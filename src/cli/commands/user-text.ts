@@ -1,11 +1,11 @@
 import { hasExpired } from "../../auth/login-limits.ts";
-import { expiryText, limitTexts } from "../../auth/login-limits-text.ts";
 import type { UserWithKeys } from "../../control/users.ts";
 import type { Account } from "../../store/types.ts";
-import { count, dateText } from "../../text/figures.ts";
+import { dateText } from "../../text/figures.ts";
 import { roundSize } from "../../text/units.ts";
 import { fields, quotaText, table } from "../format.ts";
 import type { Io } from "../io.ts";
+import { effectiveTexts, limitsLine, ofGroups } from "./limits-text.ts";
 
 export function userTable(
   io: Io,
@@ -14,6 +14,7 @@ export function userTable(
 ): string {
   const now = Date.now();
   const withLimits = users.some(({ account }) => limitsLine(account) !== "");
+  const withGroups = users.some(({ account }) => account.groups.length > 0);
   const columns = [
     { title: "NAME" },
     { title: "ROLE" },
@@ -23,6 +24,7 @@ export function userTable(
     { title: "FILES", right: true },
     { title: "LAST LOGIN" },
     ...(withKeys ? [{ title: "LOGS IN WITH" }] : []),
+    ...(withGroups ? [{ title: "GROUPS" }] : []),
     ...(withLimits ? [{ title: "LIMITS" }] : []),
   ];
   const rows = users.map((user) => [
@@ -34,6 +36,7 @@ export function userTable(
     `${user.account.usedFiles}`,
     dateText(user.account.lastLoginAt),
     ...(withKeys ? [methods(user)] : []),
+    ...(withGroups ? [user.account.groups.join(", ")] : []),
     ...(withLimits ? [limitsLine(user.account)] : []),
   ]);
   return table(io, columns, rows);
@@ -44,18 +47,14 @@ export function userDetails(user: UserWithKeys): string {
   return fields([
     ["Name", account.name],
     ["Role", account.role],
+    ...(account.groups.length === 0 ? [] : [["Groups", account.groups.join(", ")] as const]),
     ["State", stateText(account, Date.now())],
     ["Used", `${roundSize(account.usedBytes)} (${account.usedBytes} bytes)`],
-    [
-      "Quota",
-      account.quotaBytes === null
-        ? "none"
-        : `${quotaText(account.quotaBytes)} (${account.quotaBytes} bytes)`,
-    ],
+    ["Quota", quotaLine(account)],
     ["Files", `${account.usedFiles}`],
     ["Max files", account.quotaFiles === null ? "none" : `${account.quotaFiles}`],
     ["Password", account.passwordHash === null ? "none" : "set"],
-    ...limitTexts(account, Date.now()),
+    ...effectiveTexts(account, Date.now()),
     ["Created", dateText(account.createdAt)],
     ["Last login", dateText(account.lastLoginAt)],
     ...keys.map(
@@ -69,16 +68,15 @@ function stateText(account: Account, now: number): string {
   return hasExpired(account, now) ? "expired" : "enabled";
 }
 
-/** In few words; empty where the logins are not limited. */
-function limitsLine({ expiresAt, from, auth, maxSessions }: Account): string {
-  const [first, ...more] = from ?? [];
-  const parts = [
-    ...(expiresAt === null ? [] : [`until ${expiryText(expiresAt)}`]),
-    ...(first === undefined ? [] : [`from ${first}${more.length > 0 ? ` +${more.length}` : ""}`]),
-    ...(auth === null ? [] : [`by ${auth.join(" or ")}`]),
-    ...(maxSessions === null ? [] : [count(maxSessions, "session")]),
+/** The quota in force, and where it comes from, when it is not the user's own. */
+function quotaLine({ quotaBytes, quotaOwn, quotaGroups }: Account): string {
+  const source = quotaGroups.length > 0 ? ofGroups(quotaGroups) : "the default";
+  const notes = [
+    ...(quotaBytes === null ? [] : [`${quotaBytes} bytes`]),
+    ...(quotaOwn ? [] : [source]),
   ];
-  return parts.join(", ");
+  const text = quotaText(quotaBytes);
+  return notes.length === 0 ? text : `${text} (${notes.join(", ")})`;
 }
 
 function methods({ account, keys }: UserWithKeys): string {

@@ -12,7 +12,9 @@ import { askNewPassword, readPassword } from "../input.ts";
 import { addLimitOptions, givenLimits, type LimitOptions } from "../login-limits.ts";
 import { type Limit, limitOf, maxFilesOption, quotaOption, roleOption } from "../options.ts";
 import { addAccessCommand } from "./access.ts";
+import { groupNames } from "./group.ts";
 import { addKeyCommands, readKeyFile } from "./key.ts";
+import { addImportCommand } from "./user-import.ts";
 import { userDetails, userTable } from "./user-text.ts";
 
 interface AddOptions extends LimitOptions {
@@ -22,6 +24,7 @@ interface AddOptions extends LimitOptions {
   readonly passwordStdin?: boolean;
   readonly generate?: boolean;
   readonly key?: string;
+  readonly group?: readonly string[];
 }
 
 interface SetOptions extends LimitOptions {
@@ -44,6 +47,7 @@ Examples:
   moorage user set alice --quota none
   moorage user set bob --expires 30d --from 192.0.2.0/24 --auth key --max-sessions 2
   moorage user remove alice --delete-home
+  moorage user import users.csv --dry-run         says what is wrong with it
 `;
 
 const NOTHING =
@@ -56,6 +60,7 @@ export function addUserCommands(program: Command, context: CommandContext): void
     .addHelpText("after", EXAMPLES);
   addMakingCommands(user, context);
   addChangingCommands(user, context);
+  addImportCommand(user, context);
   addKeyCommands(user, context);
   addAccessCommand(user, context);
 }
@@ -67,6 +72,9 @@ function addMakingCommands(user: Command, context: CommandContext): void {
     .addOption(quotaOption())
     .addOption(maxFilesOption())
     .addOption(roleOption().default("user"))
+    .addOption(
+      new Option("--group <names>", "groups that are there, with commas").argParser(groupNames),
+    )
     .option("--password-stdin", "read the password from standard input, one line")
     .addOption(
       new Option("--generate", "make a strong one and print it once").conflicts("passwordStdin"),
@@ -163,8 +171,9 @@ async function add(context: CommandContext, name: string, options: AddOptions): 
         role: options.role,
         ...(password !== undefined && { password }),
         keys,
-        quotaBytes: limitOf(options.quota, config.quota.default),
+        ...quotaGiven(options.quota),
         quotaFiles: limitOf(options.maxFiles, config.quota.files),
+        ...(options.group !== undefined && { groups: options.group }),
         ...givenLimits(options),
       }),
     { create: true },
@@ -172,6 +181,12 @@ async function add(context: CommandContext, name: string, options: AddOptions): 
   if (isNew) io.out(`Made a new instance in ${context.root()}.\n`);
   io.out(`Added ${name} (${account.role}, quota ${quotaText(account.quotaBytes)}).\n`);
   if (generated && password !== undefined) showPassword(context, password);
+}
+
+/** Without one, or with `default`, the user has what groups and settings say. */
+function quotaGiven(quota: Limit | undefined): { readonly quotaBytes?: number | null } {
+  if (quota === undefined || quota === "default") return {};
+  return { quotaBytes: quota === "none" ? null : quota };
 }
 
 async function passwordToAdd(
@@ -214,7 +229,7 @@ async function set(context: CommandContext, name: string, options: SetOptions): 
   if (isSame && Object.keys(limits).length === 0) throw new ControlError(NOTHING, EXIT.usage);
   const account = await administer(context, ({ users, config }) => {
     const change: UserChangeRequest = {
-      ...(quota !== undefined && { quotaBytes: limitOf(quota, config.quota.default) }),
+      ...(quota !== undefined && { quotaBytes: quota === "none" ? null : quota }),
       ...(maxFiles !== undefined && { quotaFiles: limitOf(maxFiles, config.quota.files) }),
       ...(role !== undefined && { role }),
       ...limits,

@@ -247,6 +247,15 @@ describe("a user's limits", () => {
     },
   );
 
+  test.each(REFUSING)("a group's limits refuse its members %s, as their own do", async (...of) => {
+    const [, limits, limit] = of;
+    const { store, authenticator, ann } = await setUp();
+    const groupId = (await store.groups.add("staff", limits))?.id ?? 0;
+    expect((await authenticator.logIn("ann", "right", HERE)).account).toBeDefined();
+    await store.groups.join({ groupId, userId: ann.id }, null);
+    expect(await authenticator.logIn("ann", "right", HERE)).toEqual({ limit });
+  });
+
   test("a wrong password is only wrong, whatever the limits", async () => {
     const { store, authenticator, ann } = await setUp();
     await store.users.set(ann.id, { expiresAt: 1, from: ["198.51.100.0/24"], auth: ["key"] });

@@ -38,6 +38,10 @@ test.each([
     ["add", "list", "remove", "--help"],
   ],
   [["user", "list", "--j"], ["--json"]],
+  [
+    ["group", "l"],
+    ["list", "leave"],
+  ],
   [["serve", "--limits-max-u"], ["--limits-max-unauthenticated"]],
   [["--root", "/x", "sta"], ["status"]],
   [["user", "disable", "serve", "--f"], ["--force"]],

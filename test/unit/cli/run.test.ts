@@ -208,6 +208,9 @@ describe("users", () => {
       from: null,
       auth: null,
       maxSessions: null,
+      quotaOwn: true,
+      groups: [],
+      effective: { expiresAt: null, from: null, auth: null, maxSessions: null },
     });
     expect(JSON.parse((await moorage("user show alice --json")).out)).toEqual(alice);
     expect((await moorage("user show alice")).out).toMatch(/Password +set/);

@@ -1,12 +1,8 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import {
-  type NewUserRequest,
-  type UserChangeRequest,
-  UserControl,
-} from "../../../src/control/users.ts";
-import type { Account } from "../../../src/store/types.ts";
+import { type NewUserRequest, UserControl } from "../../../src/control/users.ts";
+import type { Account, LoginLimits } from "../../../src/store/types.ts";
 import { ControlDesk } from "./desk.ts";
 
 let desk: ControlDesk;
@@ -19,6 +15,7 @@ beforeEach(async () => {
     root: desk.root,
     actor: "cli:tester",
     rule: { passwordMinLength: 1, passwordStrength: 0 },
+    quota: { default: 5_000, files: null },
     hash: async (password) => `hash of ${password.length}`,
   });
 });
@@ -55,7 +52,7 @@ describe("limits of logins", () => {
     ]);
   });
 
-  test.each<[string, UserChangeRequest, RegExp]>([
+  test.each<[string, Partial<LoginLimits>, RegExp]>([
     ["a network that is none", { from: ["192.0.2.0/24", "nowhere"] }, /"nowhere" is no address/],
     ["no networks", { from: [] }, /at least one address/],
     ["no methods", { auth: [] }, /by key, by password, or by both/],

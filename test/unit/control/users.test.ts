@@ -34,6 +34,7 @@ beforeEach(async () => {
     root,
     actor: "cli:tester",
     rule: { passwordMinLength: 1, passwordStrength: 0 },
+    quota: { default: 5_000, files: null },
     hash: async (password) => `hash of ${password.length}`,
     rescan: async (account) => {
       rescanned.push((await store.users.byId(account.id)) ?? account);
@@ -266,7 +267,9 @@ describe("the last admin that is enabled", () => {
     const hash = async () => "hash";
     const rescan = async () => ({ bytes: 0, files: 0 });
     const rule = { passwordMinLength: 1, passwordStrength: 0 };
-    const others = new UserControl({ store: other, root, actor: "cli:other", rule, hash, rescan });
+    const quota = { default: null, files: null };
+    const actor = "cli:other";
+    const others = new UserControl({ store: other, root, actor, rule, quota, hash, rescan });
     await add("first", { role: "admin" });
     await add("second", { role: "admin" });
     try {

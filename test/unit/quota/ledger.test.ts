@@ -261,6 +261,15 @@ describe.each([
     await other.close();
   });
 
+  test("what is held ahead of need is given back when limits of a group are others", async () => {
+    await instance.store.users.set(account.id, { quotaBytes: 1024 * MiB });
+    const file = await put("f", 200_000);
+    expect(await used()).toBeGreaterThan(200_000);
+    await instance.ledger.onChange({ id: 1, kind: "group-set", userId: 0, detail: "" });
+    expect(await used()).toBe(200_000);
+    await file.close();
+  });
+
   test("far from the limit growth is charged ahead, and given back at close", async () => {
     await instance.store.users.set(account.id, { quotaBytes: 1024 * MiB });
     const file = await put("f", 200_000);

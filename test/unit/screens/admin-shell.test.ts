@@ -10,6 +10,7 @@ import { AuditedFileSystem } from "../../../src/session/audited.ts";
 import { type CommandServices, Commands } from "../../../src/session/commands.ts";
 import { makeRouter, type Router } from "../../../src/session/routes.ts";
 import { type Login, Session, type SessionOptions } from "../../../src/session/session.ts";
+import { NO_LIMITS } from "../../../src/store/login-limits.ts";
 import type { Account, AuditEvent } from "../../../src/store/types.ts";
 import { Turn } from "../../../src/turn.ts";
 import { MemoryChannel, type MemoryChannelOptions } from "../../support/memory-channel.ts";
@@ -60,10 +61,12 @@ function account(id: number, name: string, role: Account["role"]): Account {
     usedFiles: 0,
     createdAt: 0,
     lastLoginAt: null,
-    expiresAt: null,
-    from: null,
-    auth: null,
-    maxSessions: null,
+    ...NO_LIMITS,
+    own: NO_LIMITS,
+    groups: [],
+    origins: {},
+    quotaOwn: true,
+    quotaGroups: [],
   };
 }
 

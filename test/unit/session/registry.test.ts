@@ -262,3 +262,12 @@ describe("an address that may not connect", () => {
     ]);
   });
 });
+
+test("a change of a group ends the sessions of all users that are against their limits now", async () => {
+  const { sessions, state } = limited(ANN);
+  const one = client();
+  await sessions.open(by("password"), one.peer);
+  state.account = { ...ANN, from: ["198.51.100.0/24"] };
+  await sessions.apply({ id: 1, kind: "group-set", userId: 0, detail: "" });
+  expect(one.told).toEqual([expect.stringContaining("from your address")]);
+});

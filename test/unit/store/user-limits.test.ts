@@ -79,5 +79,7 @@ test("an instance of the version before is brought up to date, and nothing is lo
   const [ann, bob] = await store.users.list();
   expect(ann).toMatchObject({ ...NONE, name: "ann", role: "admin", quotaBytes: 5, usedBytes: 4 });
   expect(bob).toMatchObject({ ...NONE, name: "bob", enabled: false, passwordHash: null });
+  // Nobody's quota becomes another by groups that there were none of.
+  expect([ann, bob]).toMatchObject([{ quotaOwn: true }, { quotaOwn: true }]);
   expect(await store.users.set(ann?.id ?? 0, ALL)).toMatchObject(ALL);
 });

@@ -85,6 +85,11 @@ test("a row has keys, sessions and what is stored", async () => {
     from: null,
     auth: null,
     maxSessions: null,
+    effective: { expiresAt: null, from: null, auth: null, maxSessions: null },
+    groups: [],
+    origins: {},
+    quotaOwn: true,
+    quotaGroups: [],
   };
   expect((await page()).rows).toEqual([expected]);
   expect(await store.userPages.one("ann")).toEqual(expected);

@@ -26,6 +26,11 @@ test("adds an account and finds it by name and id", async () => {
     from: null,
     auth: null,
     maxSessions: null,
+    own: { expiresAt: null, from: null, auth: null, maxSessions: null },
+    groups: [],
+    origins: {},
+    quotaOwn: true,
+    quotaGroups: [],
   });
   expect(account.createdAt).toBeGreaterThanOrEqual(before);
   expect(await store.users.byName("ann")).toEqual(account);

@@ -1,5 +1,6 @@
 import { existsSync, mkdirSync, readdirSync, renameSync, writeFileSync } from "node:fs";
 import { afterEach, beforeEach, expect, it } from "vitest";
+import { GroupControl } from "../../../src/control/groups.ts";
 import type { Account } from "../../../src/store/types.ts";
 import { fromText } from "../../../src/vfs/path.ts";
 import type { UserFileSystem } from "../../../src/vfs/types.ts";
@@ -209,4 +210,31 @@ it.each([
   await expect(team.folders.share("p", { to: "bob", at: path, access: "full" })).rejects.toThrow(
     why,
   );
+});
+
+it("a group has a folder as long as one is in it", async () => {
+  const { store } = team.instance;
+  const groups = new GroupControl({
+    store,
+    actor: "test",
+    quota: { default: null },
+    announced: () => team.reload(),
+  });
+  await groups.add("g", {});
+  await team.folder("q");
+  await team.folders.share("q", { to: "@g", access: "full" });
+  expect(await names(fs, "/")).toEqual(["p"]);
+  await put(fs, "/q", "in the way");
+  await expect(groups.join("g", ["ann"])).rejects.toThrow("ann has /q of their own");
+  await fs.remove(at("/q"));
+  await groups.join("g", ["ann"]);
+  expect(await names(fs, "/")).toEqual(["p", "q"]);
+  await put(fs, "/q/x", "x");
+  await team.access.set("@g", "/q", "read");
+  expect(await code(put(fs, "/q/x", "y"))).toBe("EACCES");
+  await groups.leave("g", ["ann"]);
+  expect(await names(fs, "/")).toEqual(["p"]);
+  await groups.join("g", ["ann"]);
+  await groups.remove("g");
+  expect(await names(fs, "/")).toEqual(["p"]);
 });

@@ -1,0 +1,32 @@
+import { expiryText, limitTexts } from "../../auth/login-limits-text.ts";
+import { LIMIT_FIELDS, NO_LIMITS } from "../../store/login-limits.ts";
+import type { Account, LoginLimits } from "../../store/types.ts";
+import { count } from "../../text/figures.ts";
+
+/** In few words; empty where the logins are not limited. */
+export function limitsLine({ expiresAt, from, auth, maxSessions }: LoginLimits): string {
+  const [first, ...more] = from ?? [];
+  const parts = [
+    ...(expiresAt === null ? [] : [`until ${expiryText(expiresAt)}`]),
+    ...(first === undefined ? [] : [`from ${first}${more.length > 0 ? ` +${more.length}` : ""}`]),
+    ...(auth === null ? [] : [`by ${auth.join(" or ")}`]),
+    ...(maxSessions === null ? [] : [count(maxSessions, "session")]),
+  ];
+  return parts.join(", ");
+}
+
+/** The limits in force, each with its value and where it comes from, when that is a group. */
+export function effectiveTexts(account: Account, now: number): (readonly [string, string])[] {
+  return LIMIT_FIELDS.flatMap((field) => {
+    const one: LoginLimits = { ...NO_LIMITS, [field]: account[field] };
+    return limitTexts(one, now).map(([title, text]) => {
+      const groups = account.origins[field];
+      return [title, groups === undefined ? text : `${text} (${ofGroups(groups)})`] as const;
+    });
+  });
+}
+
+/** "of group students", "of groups students, staff" */
+export function ofGroups(names: readonly string[]): string {
+  return `of group${names.length === 1 ? "" : "s"} ${names.join(", ")}`;
+}
