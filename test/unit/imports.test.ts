@@ -17,6 +17,7 @@ const GROUND_KNOWS: Readonly<Record<string, readonly string[]>> = { errors: ["te
  */
 const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   memory: [],
+  rates: [],
   vfs: [],
   store: ["vfs/books"],
   quota: ["store", "vfs"],
@@ -32,6 +33,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     "config/types",
     "digests/types",
     "memory",
+    "rates",
     "sftp/session",
     "shell",
     "store",
@@ -44,6 +46,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     "control/protocol",
     "digests/threads",
     "memory/limit",
+    "rates",
     "transport",
   ],
   control: ["auth", "config", "quota", "session/audited-file", "store", "vfs/homes"],
@@ -75,6 +78,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     "digests",
     "memory",
     "quota",
+    "rates",
     "screens",
     "session",
     "ssh",
