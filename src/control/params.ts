@@ -24,6 +24,8 @@ const loginLimits = {
   from: z.array(z.string().max(MAX_TEXT)).max(MAX_FROM).nullable().exactOptional(),
   auth: z.array(z.enum(LOGIN_METHODS)).max(LOGIN_METHODS.length).nullable().exactOptional(),
   maxSessions: whole.nullable().exactOptional(),
+  uploadRate: whole.nullable().exactOptional(),
+  downloadRate: whole.nullable().exactOptional(),
 };
 const kicking = { disable: flag, force: flag, reason: z.string().max(MAX_TEXT).exactOptional() };
 

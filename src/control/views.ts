@@ -22,6 +22,9 @@ export interface UserJson {
   readonly auth: readonly string[] | null;
   /** at once; null: limits.max_sessions_per_user */
   readonly maxSessions: number | null;
+  /** bytes a second; null: no limit */
+  readonly uploadRate: number | null;
+  readonly downloadRate: number | null;
 }
 
 export interface UsageJson {
@@ -48,6 +51,8 @@ export function userJson(account: Account, keys: readonly UserKey[]): UserJson {
     from: account.from,
     auth: account.auth,
     maxSessions: account.maxSessions,
+    uploadRate: account.uploadRate,
+    downloadRate: account.downloadRate,
   };
 }
 

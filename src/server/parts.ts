@@ -3,10 +3,12 @@ import type { EffectiveSetting } from "../config/load.ts";
 import type { Config } from "../config/types.ts";
 import { LiveSettings } from "../control/settings.ts";
 import { Ledger } from "../quota/ledger.ts";
+import { Rates } from "../rates/rates.ts";
 import { descriptorLimit, withFittedLimits } from "../session/fitted-limits.ts";
 import type { Store } from "../store/store.ts";
 import { Evidence } from "../vfs/evidence.ts";
 import { Space } from "../vfs/space.ts";
+import type { SupervisorLine } from "../workers/line.ts";
 import { shareOf } from "../workers/share.ts";
 import { DescriptorWatch } from "./descriptor-watch.ts";
 import { DiskWatch } from "./disk-watch.ts";
@@ -21,6 +23,8 @@ export interface PartsOptions {
   readonly workers?: number;
   /** the settings as their sources have them now; without it a reload changes nothing */
   readonly readSettings?: () => readonly EffectiveSetting[];
+  /** gives this process its connections; without it the process listens itself */
+  readonly supervisor?: SupervisorLine;
 }
 
 /** What a server stands on: settings, books, and what the machine gives. */
@@ -34,6 +38,8 @@ export interface Parts {
   readonly descriptors: DescriptorWatch;
   readonly disks: DiskWatch;
   readonly space: Space;
+  /** how fast files may move */
+  readonly rates: Rates;
 }
 
 export function makeParts(options: PartsOptions): Parts {
@@ -52,5 +58,14 @@ export function makeParts(options: PartsOptions): Parts {
     descriptors: new DescriptorWatch(log, limit, shared),
     disks: new DiskWatch(root, log, space, store.reserve),
     space,
+    rates: makeRates(config, options.supervisor),
   };
+}
+
+/** A worker has what its supervisor gives it of each rate. */
+function makeRates({ limits }: Config, supervisor: SupervisorLine | undefined): Rates {
+  const rates = new Rates(supervisor && { say: (wants) => supervisor.want(wants) });
+  if (supervisor !== undefined) supervisor.onShares = (shares) => rates.take(shares);
+  rates.setServer(limits);
+  return rates;
 }

@@ -4,6 +4,7 @@ import type { Digests } from "../digests/types.ts";
 import { errorName } from "../errors.ts";
 import type { MemoryBudget, UserMemory } from "../memory/budget.ts";
 import type { ProcessMemory } from "../memory/process-memory.ts";
+import type { Rates } from "../rates/rates.ts";
 import type { Store } from "../store/store.ts";
 import type { Account, AuditEvent, Change } from "../store/types.ts";
 import { Turn } from "../turn.ts";
@@ -61,6 +62,7 @@ export interface RegistryOptions {
   /** shared by all sessions of the process; closed with them */
   readonly memory: ProcessMemory;
   readonly counts: Counts;
+  readonly rates: Rates;
   /** called when a session has begun or ended */
   readonly onChange?: () => void;
   /** milliseconds since the epoch */
@@ -155,6 +157,7 @@ export class Sessions {
     const { log, openHome, digestsOf, loggedIn, store, counts } = this.#options;
     const record = (event: FileEvent): void => this.#record(session.event(event));
     const files = new AuditedFileSystem(await openHome(login.account), record, counts);
+    files.pace = this.#options.rates.session(login.account.id, entry.limits);
     const session = new Session({
       id,
       login,
@@ -279,6 +282,7 @@ export class Sessions {
 
   /** Ends sessions and waiting logins that the account's limits, as they are now, don't let in. */
   #holdAgainst(account: Account): void {
+    this.#options.rates.setUser(account.id, account);
     for (const entry of this.#of(account.id)) {
       entry.limits = account;
       const text = limitText(entry, account, this.#now());
@@ -389,6 +393,7 @@ export class Sessions {
     }
     clearInterval(this.#tick);
     this.#options.memory.close();
+    this.#options.rates.close();
     this.#options.admission.close();
   }
 }

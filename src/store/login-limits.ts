@@ -6,6 +6,8 @@ export interface LimitColumns {
   readonly login_from: string | null;
   readonly login_methods: string | null;
   readonly max_sessions: number | null;
+  readonly upload_rate: number | null;
+  readonly download_rate: number | null;
 }
 
 export function toLimits(row: LimitColumns): LoginLimits {
@@ -14,6 +16,8 @@ export function toLimits(row: LimitColumns): LoginLimits {
     from: parsed<string>(row.login_from),
     auth: parsed<LoginMethod>(row.login_methods),
     maxSessions: row.max_sessions,
+    uploadRate: row.upload_rate,
+    downloadRate: row.download_rate,
   };
 }
 
@@ -26,6 +30,8 @@ const NO_LIMITS: LoginLimits = {
   from: null,
   auth: null,
   maxSessions: null,
+  uploadRate: null,
+  downloadRate: null,
 };
 
 /** The columns in the order of their names; what `change` leaves out is as in `before`. */
@@ -34,6 +40,7 @@ export function limitValues(
   before?: LimitColumns,
 ): readonly (number | string | null)[] {
   const all = { ...(before ? toLimits(before) : NO_LIMITS), ...change };
-  const { expiresAt, from, auth, maxSessions } = all;
-  return [expiresAt, from && JSON.stringify(from), auth && JSON.stringify(auth), maxSessions];
+  const { expiresAt, from, auth, maxSessions, uploadRate, downloadRate } = all;
+  const lists = [from && JSON.stringify(from), auth && JSON.stringify(auth)];
+  return [expiresAt, ...lists, maxSessions, uploadRate, downloadRate];
 }

@@ -14,6 +14,9 @@ export interface LoginLimits {
   readonly auth: readonly LoginMethod[] | null;
   /** at least 1; null: what the settings say */
   readonly maxSessions: number | null;
+  /** what all sessions together may send, or receive, of files, in bytes a second */
+  readonly uploadRate: number | null;
+  readonly downloadRate: number | null;
 }
 
 /** An account as stored. Times in milliseconds since the epoch. */

@@ -70,7 +70,8 @@ const COLUMNS = `u.id, u.name, u.role, u.enabled, u.password_hash IS NOT NULL AS
   (SELECT count(*) FROM user_keys k WHERE k.user_id = u.id) AS keys,
   u.quota_bytes AS quotaBytes, u.quota_files AS quotaFiles, u.used_bytes AS usedBytes,
   u.used_files AS usedFiles, coalesce(s.sessions, 0) AS sessions, u.created_at AS createdAt,
-  u.last_login_at AS lastLoginAt, u.expires_at, u.login_from, u.login_methods, u.max_sessions`;
+  u.last_login_at AS lastLoginAt, u.expires_at, u.login_from, u.login_methods, u.max_sessions,
+  u.upload_rate, u.download_rate`;
 
 function select({ order, descending }: Pick<UserPageRequest, "order" | "descending">): string {
   // The name makes the order total: pages neither overlap nor leave anybody out.
@@ -87,8 +88,10 @@ function containing(filter: string): string {
 }
 
 function toListed(row: Row): ListedUser {
-  const { expires_at, login_from, login_methods, max_sessions, ...rest } = row;
-  const limits = toLimits({ expires_at, login_from, login_methods, max_sessions });
+  const { expires_at, login_from, login_methods, max_sessions, ...others } = row;
+  const { upload_rate, download_rate, ...rest } = others;
+  const logins = { expires_at, login_from, login_methods, max_sessions };
+  const limits = toLimits({ ...logins, upload_rate, download_rate });
   return { ...rest, ...limits, enabled: row.enabled === 1, hasPassword: row.hasPassword === 1 };
 }
 

@@ -92,15 +92,17 @@ export class UserStore {
     this.#leases = leases;
     this.#insert = connection.prepare(
       `INSERT INTO homes (name, role, password_hash, quota_bytes, quota_files, created_at,
-                          expires_at, login_from, login_methods, max_sessions)
-       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (name) DO NOTHING RETURNING *`,
+                          expires_at, login_from, login_methods, max_sessions,
+                          upload_rate, download_rate)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (name) DO NOTHING RETURNING *`,
     );
     this.#byName = connection.prepare("SELECT * FROM homes WHERE name = ? AND kind = 'user'");
     this.#byId = connection.prepare("SELECT * FROM homes WHERE id = ? AND kind = 'user'");
     this.#all = connection.prepare("SELECT * FROM homes WHERE kind = 'user' ORDER BY name");
     this.#set = connection.prepare(
       `UPDATE homes SET role = ?, quota_bytes = ?, quota_files = ?,
-                        expires_at = ?, login_from = ?, login_methods = ?, max_sessions = ?
+                        expires_at = ?, login_from = ?, login_methods = ?, max_sessions = ?,
+                        upload_rate = ?, download_rate = ?
        WHERE id = ?`,
     );
     this.#setPassword = connection.prepare("UPDATE homes SET password_hash = ? WHERE id = ?");

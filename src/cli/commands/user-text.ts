@@ -3,7 +3,7 @@ import { expiryText, limitTexts } from "../../auth/login-limits-text.ts";
 import type { UserWithKeys } from "../../control/users.ts";
 import type { Account } from "../../store/types.ts";
 import { count, dateText } from "../../text/figures.ts";
-import { roundSize } from "../../text/units.ts";
+import { formatRate, roundSize } from "../../text/units.ts";
 import { fields, quotaText, table } from "../format.ts";
 import type { Io } from "../io.ts";
 
@@ -70,13 +70,16 @@ function stateText(account: Account, now: number): string {
 }
 
 /** In few words; empty where the logins are not limited. */
-function limitsLine({ expiresAt, from, auth, maxSessions }: Account): string {
+function limitsLine(account: Account): string {
+  const { expiresAt, from, auth, maxSessions, uploadRate, downloadRate } = account;
   const [first, ...more] = from ?? [];
   const parts = [
     ...(expiresAt === null ? [] : [`until ${expiryText(expiresAt)}`]),
     ...(first === undefined ? [] : [`from ${first}${more.length > 0 ? ` +${more.length}` : ""}`]),
     ...(auth === null ? [] : [`by ${auth.join(" or ")}`]),
     ...(maxSessions === null ? [] : [count(maxSessions, "session")]),
+    ...(uploadRate === null ? [] : [`up ${formatRate(uploadRate)}`]),
+    ...(downloadRate === null ? [] : [`down ${formatRate(downloadRate)}`]),
   ];
   return parts.join(", ");
 }

@@ -4,6 +4,7 @@ import type { OpenFile } from "../../vfs/types.ts";
 import type { Call } from "../call.ts";
 import { CommandError, reason } from "../errors.ts";
 import { KEEPING } from "../files.ts";
+import { unlessAborted } from "../io.ts";
 import { below, isDirectory } from "../tree.ts";
 import {
   type ControlRecord,
@@ -212,7 +213,7 @@ class Receiver {
       }
       if (failure === undefined) {
         try {
-          await file.write(pieces, length, done);
+          await unlessAborted(this.#call.signal, file.write(pieces, length, done));
         } catch (thrown) {
           failure = thrown;
         }

@@ -64,6 +64,8 @@ function account(id: number, name: string, role: Account["role"]): Account {
     from: null,
     auth: null,
     maxSessions: null,
+    uploadRate: null,
+    downloadRate: null,
   };
 }
 
