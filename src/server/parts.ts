@@ -3,6 +3,7 @@ import type { EffectiveSetting } from "../config/load.ts";
 import type { Config } from "../config/types.ts";
 import { LiveSettings } from "../control/settings.ts";
 import { Ledger } from "../quota/ledger.ts";
+import { lookAtMarks } from "../quota/marks.ts";
 import { Rates } from "../rates/rates.ts";
 import { descriptorLimit, withFittedLimits } from "../session/fitted-limits.ts";
 import type { Store } from "../store/store.ts";
@@ -12,6 +13,7 @@ import type { SupervisorLine } from "../workers/line.ts";
 import { shareOf } from "../workers/share.ts";
 import { DescriptorWatch } from "./descriptor-watch.ts";
 import { DiskWatch } from "./disk-watch.ts";
+import { quotaCrossed } from "./quota-warning.ts";
 
 export interface PartsOptions {
   /** the instance's directory */
@@ -40,6 +42,8 @@ export interface Parts {
   readonly space: Space;
   /** how fast files may move */
   readonly rates: Rates;
+  /** whether users went over a mark of their quotas; after the books were told to the store */
+  lookAtQuotas(): Promise<void>;
 }
 
 export function makeParts(options: PartsOptions): Parts {
@@ -49,16 +53,19 @@ export function makeParts(options: PartsOptions): Parts {
   const shared = shareOf(settings.config, workers);
   const config = withFittedLimits(shared, limit);
   const evidence = new Evidence(store.ledger);
+  const ledger = new Ledger(store, evidence, { holds: true });
   const space = new Space(() => config.limits.freeSpaceFloor);
   return {
     settings,
     config,
-    ledger: new Ledger(store, evidence, { holds: true }),
+    ledger,
     evidence,
     descriptors: new DescriptorWatch(log, limit, shared),
     disks: new DiskWatch(root, log, space, store.reserve),
     space,
     rates: makeRates(config, options.supervisor),
+    lookAtQuotas: () =>
+      lookAtMarks(ledger, store.quotaMarks, (crossing) => quotaCrossed(store.audit, crossing)),
   };
 }
 

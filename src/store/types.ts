@@ -66,6 +66,7 @@ export const AUDIT_KINDS = [
   "rmdir",
   "link",
   "refused-quota",
+  "quota-warning",
   "connect",
   "user-add",
   "user-set",
