@@ -205,6 +205,11 @@ export class Ledger implements Books {
     await this.#holding?.tend();
   }
 
+  /** The user's books are to be looked at. */
+  touch(userId: number): void {
+    this.#touched.add(userId);
+  }
+
   /** The users whose books may have changed since the last call. */
   takeTouched(): ReadonlySet<number> {
     const touched = this.#touched;

@@ -39,30 +39,45 @@ function isSame(one: Marks, other: Marks): boolean {
 export interface MarkedBooks {
   /** The users whose books changed since the last call. */
   takeTouched(): ReadonlySet<number>;
+  /** The user is among them the next time. */
+  touch(userId: number): void;
   /** with nothing charged ahead of need */
   exactUsage(userId: number): Promise<Usage>;
 }
 
 /**
  * Looks whether those whose books changed went over a mark, and says so once, whatever the number of
- * processes. To be called every second or so, after the books were told to the store.
+ * processes. To be called every second or so, after the books were told to the store. Rejects when the
+ * store can't be used: who was not looked at is at the next call.
  */
 export async function lookAtMarks(
   books: MarkedBooks,
-  store: QuotaMarkStore,
+  store: Pick<QuotaMarkStore, "of" | "move">,
   crossed: (crossing: Crossing) => void,
 ): Promise<void> {
-  for (const userId of books.takeTouched()) {
-    const user = await store.of(userId);
-    // What is charged ahead of need is no usage; but to give it back takes more than a look.
-    if (user === undefined || isSame(nextMarks(user, user.marks), user.marks)) continue;
-    const usage = await books.exactUsage(userId);
-    const marks = nextMarks(usage, user.marks);
-    if (isSame(marks, user.marks) || !(await store.move(userId, user.marks, marks))) continue;
-    for (const crossing of crossings(user.name, userId, usage, user.marks, marks)) {
-      crossed(crossing);
+  const left = new Set(books.takeTouched());
+  try {
+    for (const userId of left) {
+      for (const crossing of await crossingsOf(userId, books, store)) crossed(crossing);
+      left.delete(userId);
     }
+  } finally {
+    for (const userId of left) books.touch(userId);
   }
+}
+
+async function crossingsOf(
+  userId: number,
+  books: MarkedBooks,
+  store: Pick<QuotaMarkStore, "of" | "move">,
+): Promise<Crossing[]> {
+  const user = await store.of(userId);
+  // What is charged ahead of need is no usage; but to give it back takes more than a look.
+  if (user === undefined || isSame(nextMarks(user, user.marks), user.marks)) return [];
+  const usage = await books.exactUsage(userId);
+  const marks = nextMarks(usage, user.marks);
+  if (isSame(marks, user.marks) || !(await store.move(userId, user.marks, marks))) return [];
+  return crossings(user.name, userId, usage, user.marks, marks);
 }
 
 function crossings(

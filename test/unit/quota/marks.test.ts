@@ -82,10 +82,23 @@ test("two that look at once say it once", async () => {
   expect(touched.size).toBe(1);
   const books = {
     takeTouched: () => touched,
+    touch() {},
     exactUsage: (userId: number) => instance.ledger.exactUsage(userId),
   };
   const { quotaMarks } = instance.store;
   const one = () => lookAtMarks(books, quotaMarks, (crossing) => crossings.push(crossing));
   await Promise.all([one(), one(), one()]);
   expect(crossings).toHaveLength(1);
+});
+
+test("who could not be looked at is the next time", async () => {
+  await put("/a", 970_000);
+  const { ledger, store } = instance;
+  const broken = {
+    of: () => Promise.reject(new Error("database is locked")),
+    move: async () => true,
+  };
+  await expect(lookAtMarks(ledger, broken, () => {})).rejects.toThrow("locked");
+  expect(await look()).toEqual(["ann bytes 95"]);
+  expect((await store.quotaMarks.of(crossings[0]?.userId ?? 0))?.marks.bytes).toBe(95);
 });
