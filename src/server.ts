@@ -54,8 +54,6 @@ const ADMIN_PROGRAM = new URL("../admin/over-ssh.js", import.meta.url);
 export interface ServerOptions extends PartsOptions {
   /** draws admin screens over SSH, in threads; without it the one of the built program */
   readonly adminProgram?: URL;
-  /** gives this process its connections; without it the process listens itself */
-  readonly supervisor?: SupervisorLine;
 }
 
 export interface RunningServer extends Serving {
@@ -140,6 +138,7 @@ class Server {
       limits: config.limits,
       memory: new ProcessMemory(config.limits.memory),
       counts: this.#counts,
+      rates: parts.rates,
       onChange: () => this.#control?.sessionsChanged(),
     });
     this.#commands = new Commands(
@@ -311,6 +310,7 @@ class Server {
     log.level = config.log.level;
     log.info(result, "settings read again");
     this.#parts.descriptors.fit();
+    this.#parts.rates.setServer(config.limits);
     this.#screens.review();
     void this.#reviewAddresses();
     return result;

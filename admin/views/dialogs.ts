@@ -207,8 +207,9 @@ function userRows({ now }: Model, { user, keys, cursor }: UserDialog, inside: nu
   const { usedBytes, quotaBytes, quotaFiles, files } = user;
   const part = share(usedBytes, quotaBytes);
   const most = user.maxSessions;
-  // How many sessions stands where their number does: with all the rest it must fit in 24 lines.
-  const limits = limitTexts({ ...user, maxSessions: null }, now);
+  // How many sessions stands where their number does, and rates nowhere: it must fit in 24 lines.
+  const elsewhere = { maxSessions: null, uploadRate: null, downloadRate: null };
+  const limits = limitTexts({ ...user, ...elsewhere }, now);
   const login = user.lastLoginAt === null ? "" : ` (${agoText(user.lastLoginAt, now)})`;
   const pair = (name: string, ...value: Line): Row => ({
     line: [span(sized(name, LABEL)), ...value],

@@ -1,11 +1,14 @@
 import { LOGIN_METHODS, type LoginLimits, type LoginMethod } from "../store/types.ts";
 import { dateText } from "../text/figures.ts";
-import { parseDuration, UnitError } from "../text/units.ts";
+import { formatRate, parseDuration, parseRate, UnitError } from "../text/units.ts";
 import { parseNetwork, sourceOf } from "./addresses.ts";
 
 /** So many addresses and networks a user's list may have. */
 export const MAX_FROM = 64;
 export const MAX_USER_SESSIONS = 100_000;
+/** Bytes a second. With less, clients give up while they wait for a single request. */
+export const LEAST_RATE = 10_000;
+export const MOST_RATE = 1e15;
 /** The last instant of the year 9999, in milliseconds since the epoch: later ones have no usual date. */
 export const LAST_EXPIRY = Date.UTC(10_000, 0) - 1;
 
@@ -120,9 +123,25 @@ export function parseMaxSessions(text: string): number | null {
   throw new LimitError(`give a whole number from 1 to ${MAX_USER_SESSIONS}, or none`);
 }
 
+/**
+ * Bytes a second: "10MB/s", "10MiB"; or "none".
+ * @throws LimitError for anything else
+ */
+export function parseTransferRate(text: string): number | null {
+  if (text.trim().toLowerCase() === "none") return null;
+  try {
+    // A bare number is refused: nobody means bytes by it.
+    const rate = /[a-z]/i.test(text) ? parseRate(text) : 0;
+    if (rate >= LEAST_RATE && rate <= MOST_RATE) return rate;
+  } catch (thrown) {
+    if (!(thrown instanceof UnitError)) throw thrown;
+  }
+  throw new LimitError("give a rate such as 10MB/s, at least 10KB/s, or none");
+}
+
 /** The limits that are set, each with its value, for people. @param now milliseconds since the epoch */
 export function limitTexts(
-  { expiresAt, from, auth, maxSessions }: LoginLimits,
+  { expiresAt, from, auth, maxSessions, uploadRate, downloadRate }: LoginLimits,
   now: number,
 ): readonly (readonly [string, string])[] {
   const expired = expiresAt !== null && now >= expiresAt ? " (has expired)" : "";
@@ -131,5 +150,7 @@ export function limitTexts(
     ...(from === null ? [] : [["Logs in from", from.join(", ")] as const]),
     ...(auth === null ? [] : [["Logs in by", auth.join(", ")] as const]),
     ...(maxSessions === null ? [] : [["Max sessions", `${maxSessions}`] as const]),
+    ...(uploadRate === null ? [] : [["Upload rate", formatRate(uploadRate)] as const]),
+    ...(downloadRate === null ? [] : [["Download rate", formatRate(downloadRate)] as const]),
   ];
 }

@@ -5,6 +5,7 @@ import {
   parseExpiry,
   parseFrom,
   parseMaxSessions,
+  parseTransferRate,
 } from "../auth/login-limits-text.ts";
 import type { LoginLimits, LoginMethod } from "../store/types.ts";
 
@@ -19,6 +20,8 @@ export interface LimitOptions {
   readonly from?: Given<readonly string[]>;
   readonly auth?: Given<readonly LoginMethod[]>;
   readonly maxSessions?: Given<number>;
+  readonly uploadRate?: Given<number>;
+  readonly downloadRate?: Given<number>;
 }
 
 /** Adds the options that {@link givenLimits} takes. */
@@ -35,7 +38,11 @@ export function addLimitOptions(command: Command): Command {
     .addOption(limit("--auth <methods>", "log in by `key`, `password` or both, `any`", parseAuth))
     .addOption(
       limit("--max-sessions <n>", "sessions at once, `none`: as for everybody", parseMaxSessions),
-    );
+    )
+    .addOption(
+      limit("--upload-rate <rate>", "of all sessions together: 10MB/s, `none`", parseTransferRate),
+    )
+    .addOption(limit("--download-rate <rate>", "the same of downloads, `none`", parseTransferRate));
 }
 
 function limit(flags: string, description: string, parse: (text: string) => unknown): Option {
@@ -54,12 +61,14 @@ function sentence(text: string): string {
 }
 
 export function givenLimits(options: LimitOptions): Partial<LoginLimits> {
-  const { expires, from, auth, maxSessions } = options;
+  const { expires, from, auth, maxSessions, uploadRate, downloadRate } = options;
   return {
     ...(expires !== undefined && { expiresAt: orNull(expires) }),
     ...(from !== undefined && { from: orNull(from) }),
     ...(auth !== undefined && { auth: orNull(auth) }),
     ...(maxSessions !== undefined && { maxSessions: orNull(maxSessions) }),
+    ...(uploadRate !== undefined && { uploadRate: orNull(uploadRate) }),
+    ...(downloadRate !== undefined && { downloadRate: orNull(downloadRate) }),
   };
 }
 

@@ -65,6 +65,8 @@ export interface RemoteEntry extends RemoteAttrs {
 export interface Space {
   readonly totalBytes: number;
   readonly freeBytes: number;
+  /** how many files there may be, and how many more; absent: the server doesn't count them */
+  readonly files?: { readonly total: number; readonly free: number };
 }
 
 export type HashName = "sha256" | "md5";

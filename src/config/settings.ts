@@ -1,6 +1,14 @@
 import { z } from "zod";
 import { DIGEST_ALGORITHMS } from "../digests/types.ts";
-import { formatDuration, formatSize, parseDuration, parseSize, UnitError } from "../text/units.ts";
+import {
+  formatDuration,
+  formatRate,
+  formatSize,
+  parseDuration,
+  parseRate,
+  parseSize,
+  UnitError,
+} from "../text/units.ts";
 import { exactNetworks, list, networks } from "./lists.ts";
 import type { Config } from "./types.ts";
 
@@ -95,6 +103,8 @@ export const SETTINGS: Settings = {
       ["0", "1PiB"],
       "Room on the disk that new data leaves free; at most a hundredth of the disk.",
     ),
+    uploadRate: rateOrNone("What all users together may upload in a second; `none` for no limit."),
+    downloadRate: rateOrNone("The same of downloads."),
   },
   quota: {
     default: sizeOrNone(
@@ -285,6 +295,13 @@ function sizeOrNone(value: number, description: string): Setting<number | null> 
   const schema = orNone(quantity(parseSize, kind), kind);
   const format = (v: number | null) => (v === null ? "none" : formatSize(v));
   return { kind, default: value, description, schema, format };
+}
+
+function rateOrNone(description: string): Setting<number | null> {
+  const kind = "a rate such as 10MB/s, from 10KB/s to 1PB/s, or none";
+  const schema = orNone(quantity(parseRate, kind, ["10KB/s", "1PB/s"]), kind);
+  const format = (v: number | null) => (v === null ? "none" : formatRate(v));
+  return { kind, default: null, description, schema, format };
 }
 
 function duration(value: string, bounds: Bounds, description: string): Setting<number> {

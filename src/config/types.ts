@@ -37,6 +37,9 @@ export interface Config {
     readonly memory: number;
     /** bytes of a disk that new data leaves free; of a small disk at most a hundredth */
     readonly freeSpaceFloor: number;
+    /** bytes of files a second that all users together may send, or receive; null: no limit */
+    readonly uploadRate: number | null;
+    readonly downloadRate: number | null;
   };
   readonly quota: {
     /** bytes a new user gets; null: no limit */

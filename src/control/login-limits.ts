@@ -1,10 +1,13 @@
 import {
   LAST_EXPIRY,
+  LEAST_RATE,
   LimitError,
   MAX_USER_SESSIONS,
+  MOST_RATE,
   networkNames,
 } from "../auth/login-limits-text.ts";
 import { LOGIN_METHODS, type LoginLimits, type LoginMethod } from "../store/types.ts";
+import { formatRate } from "../text/units.ts";
 import { ControlError, EXIT } from "./errors.ts";
 
 /**
@@ -12,12 +15,14 @@ import { ControlError, EXIT } from "./errors.ts";
  * @throws ControlError when one is none
  */
 export function checkedLimits(limits: Partial<LoginLimits>): Partial<LoginLimits> {
-  const { expiresAt, from, auth, maxSessions } = limits;
+  const { expiresAt, from, auth, maxSessions, uploadRate, downloadRate } = limits;
   return {
     ...(expiresAt !== undefined && { expiresAt: checkedExpiry(expiresAt) }),
     ...(from !== undefined && { from: checkedFrom(from) }),
     ...(auth !== undefined && { auth: checkedAuth(auth) }),
     ...(maxSessions !== undefined && { maxSessions: checkedSessions(maxSessions) }),
+    ...(uploadRate !== undefined && { uploadRate: checkedRate(uploadRate) }),
+    ...(downloadRate !== undefined && { downloadRate: checkedRate(downloadRate) }),
   };
 }
 
@@ -47,19 +52,31 @@ function checkedSessions(most: number | null): number | null {
   throw wrong(`a user may have 1 to ${MAX_USER_SESSIONS} sessions`);
 }
 
+function checkedRate(rate: number | null): number | null {
+  const possible = Number.isSafeInteger(rate) && Number(rate) >= LEAST_RATE;
+  if (rate === null || (possible && rate <= MOST_RATE)) return rate;
+  throw wrong(`a rate is from ${formatRate(LEAST_RATE)} to ${formatRate(MOST_RATE)}`);
+}
+
 function wrong(text: string): ControlError {
   return new ControlError(text, EXIT.usage);
 }
 
 /** The limits that are given, for the audit trail. */
 export function describeLimits(limits: Partial<LoginLimits>): string[] {
-  const { expiresAt, from, auth, maxSessions } = limits;
+  const { expiresAt, from, auth, maxSessions, uploadRate, downloadRate } = limits;
   const ends = typeof expiresAt === "number" ? new Date(expiresAt).toISOString() : "none";
   const parts = [
     expiresAt !== undefined && `expires ${ends}`,
     from !== undefined && `from ${from?.join(" ") ?? "any"}`,
     auth !== undefined && `auth ${auth?.join(" ") ?? "any"}`,
     maxSessions !== undefined && `max sessions ${maxSessions ?? "none"}`,
+    uploadRate !== undefined && `upload rate ${rateOrNone(uploadRate)}`,
+    downloadRate !== undefined && `download rate ${rateOrNone(downloadRate)}`,
   ];
   return parts.filter((part) => part !== false);
+}
+
+function rateOrNone(rate: number | null): string {
+  return rate === null ? "none" : formatRate(rate);
 }

@@ -31,6 +31,8 @@ const loginLimits = {
   from: z.array(z.string().max(MAX_TEXT)).max(MAX_FROM).nullable().exactOptional(),
   auth: z.array(z.enum(LOGIN_METHODS)).max(LOGIN_METHODS.length).nullable().exactOptional(),
   maxSessions: whole.nullable().exactOptional(),
+  uploadRate: whole.nullable().exactOptional(),
+  downloadRate: whole.nullable().exactOptional(),
 };
 const group = z.strictObject({ name, quotaBytes: quotaOrDefault, ...loginLimits });
 const members = z.strictObject({ name, users: z.array(name).max(MAX_NAMES) });

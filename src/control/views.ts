@@ -29,6 +29,9 @@ export interface UserJson {
   readonly auth: readonly string[] | null;
   /** at once; null: limits.max_sessions_per_user */
   readonly maxSessions: number | null;
+  /** bytes a second; null: no limit of the user's own */
+  readonly uploadRate: number | null;
+  readonly downloadRate: number | null;
   /** false: quotaBytes is what the groups or the settings say */
   readonly quotaOwn: boolean;
   /** names */
@@ -38,7 +41,10 @@ export interface UserJson {
 }
 
 /** The limits of logins as `--json` prints them. */
-export type LimitsJson = Pick<UserJson, "from" | "auth" | "maxSessions" | "expiresAt">;
+export type LimitsJson = Pick<
+  UserJson,
+  "from" | "auth" | "maxSessions" | "expiresAt" | "uploadRate" | "downloadRate"
+>;
 
 /** A group as `--json` prints it: others script against these names. */
 export interface GroupJson extends LimitsJson {

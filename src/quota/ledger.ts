@@ -43,6 +43,8 @@ export class Ledger implements Books {
   readonly #open = new Map<string, number>();
   /** rows of files that are closed but still in the books as open, and whose they are */
   readonly #unsettled = new Map<number, number>();
+  /** users whose books may have changed */
+  #touched = new Set<number>();
 
   /**
    * @param witness looks at the disk for what processes that died have left
@@ -77,6 +79,7 @@ export class Ledger implements Books {
    * Runs `act` on the books of the home: this process's own if it holds the home, else the store's.
    */
   #on<T>(userId: number, act: (books: HomeBooks) => Promise<T>): Promise<T> {
+    this.#touched.add(userId);
     const held = this.#holding?.get(userId);
     return held === undefined ? this.#onShared(userId, act) : act(held);
   }
@@ -175,6 +178,7 @@ export class Ledger implements Books {
 
   /** Another process wants the room, or the quota was changed. */
   async onChange(change: Change): Promise<void> {
+    if (change.kind === "user-set") this.#touched.add(change.userId);
     if (change.kind === "share") await this.#holding?.giveUp(change.userId);
     if (change.kind === "fold") await this.#answer(change.id);
     if (change.kind === "squeeze" || change.kind === "user-set") await this.giveBack(change.userId);
@@ -204,6 +208,18 @@ export class Ledger implements Books {
     await this.#holding?.tend();
   }
 
+  /** The user's books are to be looked at. */
+  touch(userId: number): void {
+    this.#touched.add(userId);
+  }
+
+  /** The users whose books may have changed since the last call. */
+  takeTouched(): ReadonlySet<number> {
+    const touched = this.#touched;
+    this.#touched = new Set();
+    return touched;
+  }
+
   /** Gives back everything this process holds charged ahead of need for the user. */
   async giveBack(userId: number): Promise<void> {
     const held = this.#reservations.get(userId);
@@ -229,6 +245,7 @@ export class Ledger implements Books {
     const { inode, row, userId } = holder;
     const granted = (charged: number): void => holder.granted(charged, end);
     const held = this.#holding?.get(userId);
+    this.#touched.add(userId);
     try {
       if (held !== undefined && held.growNow(inode, row, end, granted) === undefined) return;
     } catch (thrown) {

@@ -46,6 +46,8 @@ export async function openUser(
     (of) => record({ ...of, ...event }),
     traffic,
   );
+  // It is the admin's session that moves them.
+  files.pace = { ...session.files.pace, close() {} };
   record({ kind: "connect", ...event });
   const welcome = async () => [`The files of ${account.name}; \`exit\` leads back.`];
   const context = contextFor({

@@ -32,9 +32,12 @@ export async function settleIn(options: PartsOptions, parts: Parts): Promise<Hos
 
 /** What each process does again and again. */
 export function lookAfter(chores: Chores, parts: Parts, recoverAll: () => Promise<void>): void {
-  const { descriptors, disks, ledger } = parts;
+  const { descriptors, disks, ledger, lookAtQuotas } = parts;
   chores.every(RECOVER_MS, "journals not recovered", recoverAll);
-  chores.every(FOLD_MS, "books not told to the database", () => ledger.tend());
+  chores.every(FOLD_MS, "books not told to the database", async () => {
+    await ledger.tend();
+    await lookAtQuotas();
+  });
   chores.every(RECOVER_MS, "descriptors not looked at", () => descriptors.look());
   chores.every(LOOK_MS, "disks not looked at", () => disks.look());
 }

@@ -3,13 +3,17 @@ import type { EffectiveSetting } from "../config/load.ts";
 import type { Config } from "../config/types.ts";
 import { LiveSettings } from "../control/settings.ts";
 import { Ledger } from "../quota/ledger.ts";
+import { lookAtMarks } from "../quota/marks.ts";
+import { Rates } from "../rates/rates.ts";
 import { descriptorLimit, withFittedLimits } from "../session/fitted-limits.ts";
 import type { Store } from "../store/store.ts";
 import { Evidence } from "../vfs/evidence.ts";
 import { Space } from "../vfs/space.ts";
+import type { SupervisorLine } from "../workers/line.ts";
 import { shareOf } from "../workers/share.ts";
 import { DescriptorWatch } from "./descriptor-watch.ts";
 import { DiskWatch } from "./disk-watch.ts";
+import { quotaCrossed } from "./quota-warning.ts";
 
 export interface PartsOptions {
   /** the instance's directory */
@@ -21,6 +25,8 @@ export interface PartsOptions {
   readonly workers?: number;
   /** the settings as their sources have them now; without it a reload changes nothing */
   readonly readSettings?: () => readonly EffectiveSetting[];
+  /** gives this process its connections; without it the process listens itself */
+  readonly supervisor?: SupervisorLine;
 }
 
 /** What a server stands on: settings, books, and what the machine gives. */
@@ -34,6 +40,10 @@ export interface Parts {
   readonly descriptors: DescriptorWatch;
   readonly disks: DiskWatch;
   readonly space: Space;
+  /** how fast files may move */
+  readonly rates: Rates;
+  /** whether users went over a mark of their quotas; after the books were told to the store */
+  lookAtQuotas(): Promise<void>;
 }
 
 export function makeParts(options: PartsOptions): Parts {
@@ -43,14 +53,26 @@ export function makeParts(options: PartsOptions): Parts {
   const shared = shareOf(settings.config, workers);
   const config = withFittedLimits(shared, limit);
   const evidence = new Evidence(store.ledger);
+  const ledger = new Ledger(store, evidence, { holds: true });
   const space = new Space(() => config.limits.freeSpaceFloor);
   return {
     settings,
     config,
-    ledger: new Ledger(store, evidence, { holds: true }),
+    ledger,
     evidence,
     descriptors: new DescriptorWatch(log, limit, shared),
     disks: new DiskWatch(root, log, space, store.reserve),
     space,
+    rates: makeRates(config, options.supervisor),
+    lookAtQuotas: () =>
+      lookAtMarks(ledger, store.quotaMarks, (crossing) => quotaCrossed(store.audit, crossing)),
   };
+}
+
+/** A worker has what its supervisor gives it of each rate. */
+function makeRates({ limits }: Config, supervisor: SupervisorLine | undefined): Rates {
+  const rates = new Rates(supervisor && { say: (wants) => supervisor.want(wants) });
+  if (supervisor !== undefined) supervisor.onShares = (shares) => rates.take(shares);
+  rates.setServer(limits);
+  return rates;
 }

@@ -10,6 +10,7 @@ import { errorName } from "../errors.ts";
 import { residentBytes } from "../processes.ts";
 import { recover } from "../quota/recover.ts";
 import { rescan } from "../quota/rescan.ts";
+import { ShareKeeper } from "../rates/share-keeper.ts";
 import { ChangeWatcher } from "../session/watcher.ts";
 import { HAS_NATIVE_CIPHERS } from "../ssh/native-ciphers.ts";
 import { checkSsh2 } from "../ssh/self-check.ts";
@@ -70,6 +71,9 @@ class Supervisor {
   readonly #listener: Listener;
   readonly #crew: Crew<WorkerProcess>;
   readonly #handover: Handover;
+  readonly #rates = new ShareKeeper<WorkerProcess>((worker, shares) => {
+    worker.send({ kind: "shares", ...shares });
+  });
   readonly #startedAt = Date.now();
   /** of workers that are gone */
   #past: ServerCounts = NO_COUNTS;
@@ -127,6 +131,7 @@ class Supervisor {
       ...handlers,
       said: (worker, message) => {
         if ("id" in message) this.#handover.heard(worker, message);
+        else if (message.kind === "wants") this.#rates.heard(worker, message);
         else if (message.kind === "stop") this.#stopAsTold(message.graceMs);
       },
     });
@@ -136,6 +141,7 @@ class Supervisor {
     this.#past = sumOfCounts([this.#past, worker.report.counts]);
     this.#silent.delete(worker);
     this.#handover.lost(worker);
+    this.#rates.lost(worker);
     if (clean) return;
     this.recover().catch((error: unknown) => {
       this.#options.log.error({ error: errorName(error) }, "journals not recovered");

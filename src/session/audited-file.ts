@@ -4,6 +4,7 @@ import { rateText } from "../text/figures.ts";
 import { display, type VirtualPath } from "../vfs/path.ts";
 import type { FileStat, OpenFile, OpenFlags, StatChange } from "../vfs/types.ts";
 import type { AuditedFileSystem } from "./audited.ts";
+import { PacedFile } from "./paced.ts";
 
 /** A file being transferred, as people see it. */
 export interface TransferView {
@@ -38,6 +39,12 @@ export class AuditedFile implements OpenFile {
     this.bytesRead += bytes;
     this.#owner.traffic.bytesOut += bytes;
   };
+  readonly #didWrite = (bytes: number): void => {
+    this.bytesWritten += bytes;
+    this.#owner.traffic.bytesIn += bytes;
+  };
+  /** absent until a rate is in force */
+  #paced: PacedFile | undefined;
   bytesRead = 0;
   bytesWritten = 0;
   refusalRecorded = false;
@@ -81,6 +88,7 @@ export class AuditedFile implements OpenFile {
   /** Every later request to this file fails with this text; it can still be closed. */
   end(text: string): void {
     this.#ended ??= new FsError("EIO", text);
+    this.#paced?.end(this.#ended);
   }
 
   get ended(): FsError | undefined {
@@ -89,6 +97,11 @@ export class AuditedFile implements OpenFile {
 
   read(target: Buffer, offset: number, length: number, position: number): Promise<number> {
     if (this.#ended !== undefined) return Promise.reject(this.#ended);
+    const { download } = this.#owner.pace;
+    if (download.isLimited) {
+      const where = [offset, length, position] as const;
+      return this.#pacing().read(download, target, where, this.#didRead);
+    }
     const done = this.inner.read(target, offset, length, position);
     done.then(this.#didRead, ignore);
     return done;
@@ -96,12 +109,25 @@ export class AuditedFile implements OpenFile {
 
   write(slices: readonly Buffer[], length: number, position: number): Promise<void> {
     if (this.#ended !== undefined) return Promise.reject(this.#ended);
+    const { upload } = this.#owner.pace;
+    if (upload.isLimited && length > 0) {
+      const paced = this.#pacing().write(upload, slices, [length, position], this.#didWrite);
+      paced.catch(this.#refused);
+      return paced;
+    }
     const done = this.inner.write(slices, length, position);
-    done.then(() => {
-      this.bytesWritten += length;
-      this.#owner.traffic.bytesIn += length;
-    }, this.#refused);
+    done.then(() => this.#didWrite(length), this.#refused);
     return done;
+  }
+
+  #pacing(): PacedFile {
+    this.#paced ??= new PacedFile(this.inner);
+    return this.#paced;
+  }
+
+  get mostAtOnce(): number | undefined {
+    const { upload } = this.#owner.pace;
+    return upload.isLimited ? upload.piece : undefined;
   }
 
   stat(): Promise<FileStat> {
@@ -132,6 +158,7 @@ export class AuditedFile implements OpenFile {
   }
 
   async close(): Promise<void> {
+    this.#paced?.end(this.#ended ?? new FsError("EBADF"));
     try {
       await this.inner.close();
     } finally {

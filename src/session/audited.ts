@@ -1,4 +1,6 @@
 import { FsError } from "../errors.ts";
+import type { SessionPace } from "../rates/rates.ts";
+import { UNPACED } from "../rates/unpaced.ts";
 import { type ByteString, display, type VirtualPath } from "../vfs/path.ts";
 import type {
   Cursor,
@@ -36,6 +38,8 @@ export class AuditedFileSystem implements UserFileSystem {
   readonly #files = new Set<AuditedFile>();
   /** @internal for AuditedFile */
   readonly traffic: Traffic;
+  /** how fast the files of a session move */
+  pace: SessionPace = UNPACED;
   #lastId = 0;
   #copies = 0;
   #lastRefusal = Number.NEGATIVE_INFINITY;

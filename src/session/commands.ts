@@ -2,6 +2,7 @@ import type { Digests } from "../digests/types.ts";
 import type { OwnSession, QuotaUsage, ShellContext } from "../shell/context.ts";
 import { type CommandLimits, CommandSlots } from "../shell/slots.ts";
 import type { Account, AuditRecord } from "../store/types.ts";
+import { fullnessLines } from "../text/fullness.ts";
 import type { Turn } from "../turn.ts";
 import type { UserFileSystem } from "../vfs/types.ts";
 import type { Session } from "./session.ts";
@@ -73,7 +74,10 @@ export class Commands {
       turn,
       usage: () => services.usage(id),
       sessions: () => services.sessions(id),
-      welcome: async () => welcome(await services.uploads(name), fs),
+      welcome: async () => [
+        ...fullnessLines("Your home", await services.usage(id)),
+        ...(await welcome(await services.uploads(name), fs)),
+      ],
       changePassword: async () => "only the user's own sessions can do that",
       enter: (signal) => this.#slots.enter(id, signal),
     };

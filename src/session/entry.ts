@@ -10,7 +10,7 @@ export interface Entry {
   id?: number;
   session?: Session;
   /** the user's, as they were when this login was last held against them */
-  limits: Pick<LoginLimits, "expiresAt">;
+  limits: Pick<LoginLimits, "expiresAt" | "uploadRate" | "downloadRate">;
   /** why a limit ended it, for the audit trail */
   limit?: string;
 }

@@ -1,6 +1,7 @@
 import type { Logger } from "pino";
 import type { Digests } from "../digests/types.ts";
 import type { ProcessMemory } from "../memory/process-memory.ts";
+import type { Rates } from "../rates/rates.ts";
 import type { Store } from "../store/store.ts";
 import type { UserFileSystem } from "../vfs/types.ts";
 import type { Admission } from "./admission.ts";
@@ -41,6 +42,7 @@ export interface RegistryOptions {
   /** shared by all sessions of the process; closed with them */
   readonly memory: ProcessMemory;
   readonly counts: Counts;
+  readonly rates: Rates;
   /** called when a session has begun or ended */
   readonly onChange?: () => void;
   /** milliseconds since the epoch */

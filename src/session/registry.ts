@@ -118,6 +118,7 @@ export class Sessions {
     const record = (event: FileEvent): void => this.#record(session.event(event));
     const { changes } = this.#reloads;
     const files = new AuditedFileSystem(await openHome(login.account), record, counts);
+    files.pace = this.#options.rates.session(login.account.id, entry.limits);
     const session = new Session({
       id,
       login,
@@ -244,6 +245,7 @@ export class Sessions {
 
   /** Ends sessions and waiting logins that the account's limits, as they are now, don't let in. */
   #holdAgainst(account: Account): void {
+    this.#options.rates.setUser(account.id, account);
     for (const entry of this.#of(account.id)) {
       entry.limits = account;
       const text = limitText(entry, account, this.#now());
@@ -357,6 +359,7 @@ export class Sessions {
     }
     clearInterval(this.#tick);
     this.#options.memory.close();
+    this.#options.rates.close();
     this.#options.admission.close();
   }
 }

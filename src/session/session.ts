@@ -1,5 +1,6 @@
 import type { ByteChannel } from "../channel.ts";
 import type { Digests } from "../digests/types.ts";
+import { FsError } from "../errors.ts";
 import type { SessionMemory } from "../memory/budget.ts";
 import type { Account, AuditEvent, Role } from "../store/types.ts";
 import type { Turn } from "../turn.ts";
@@ -165,6 +166,7 @@ export class Session {
   }
 
   async #close(): Promise<void> {
+    this.files.pace.close(new FsError("EIO", "The session has ended"));
     await Promise.allSettled([...this.#services].map((service) => service.close()));
     await this.files.close();
   }

@@ -1,6 +1,7 @@
 import type { ByteString } from "../vfs/path.ts";
 import type { OpenFile, OpenFlags, UserFileSystem } from "../vfs/types.ts";
 import type { Call } from "./call.ts";
+import { unlessAborted } from "./io.ts";
 
 const NONE: OpenFlags = {
   read: false,
@@ -61,7 +62,8 @@ export async function* content(
     await call.step();
     const wanted = Math.min(PIECE, end - at);
     const buffer = Buffer.allocUnsafe(Math.min(wanted, await expected(file, at)));
-    const count = await file.read(buffer, 0, buffer.length, at);
+    // A slow rate must not hold up who is interrupted.
+    const count = await unlessAborted(call.signal, file.read(buffer, 0, buffer.length, at));
     if (count === 0) return;
     yield buffer.subarray(0, count);
     at += count;

@@ -23,6 +23,8 @@ const FIELDS = {
   from: { column: "login_from", isList: true, combine: union },
   auth: { column: "login_methods", isList: true, combine: union },
   maxSessions: { column: "max_sessions", isList: false, combine: larger },
+  uploadRate: { column: "upload_rate", isList: false, combine: larger },
+  downloadRate: { column: "download_rate", isList: false, combine: larger },
 } as const satisfies { readonly [F in keyof LoginLimits]: LimitField<Values[F]> };
 
 type Column = (typeof FIELDS)[keyof LoginLimits]["column"];

@@ -16,6 +16,7 @@ import { LeaseStore } from "./leases.ts";
 import { LedgerStore } from "./ledger.ts";
 import { type NodeKind, NodeStore } from "./nodes.ts";
 import { PenaltyStore } from "./penalties.ts";
+import { QuotaMarkStore } from "./quota-marks.ts";
 import { Reserve } from "./reserve.ts";
 import { SessionStore } from "./sessions.ts";
 import { UserPageStore } from "./user-page.ts";
@@ -44,6 +45,7 @@ export class Store {
   readonly digests: DigestStore;
   readonly penalties: PenaltyStore;
   readonly bans: BanStore;
+  readonly quotaMarks: QuotaMarkStore;
   readonly belongings: Belongings;
   /** room that is kept for the database */
   readonly reserve: Reserve;
@@ -70,6 +72,7 @@ export class Store {
     this.digests = new DigestStore(connection, writes, nodeId);
     this.penalties = new PenaltyStore(connection, writes);
     this.bans = new BanStore(connection, writes);
+    this.quotaMarks = new QuotaMarkStore(connection, writes);
     this.belongings = new Belongings(connection, writes, this.ledger.root);
   }
 

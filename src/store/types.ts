@@ -16,6 +16,9 @@ export interface LoginLimits {
   readonly auth: readonly LoginMethod[] | null;
   /** at least 1; null: what the settings say */
   readonly maxSessions: number | null;
+  /** what all sessions together may send, or receive, of files, in bytes a second */
+  readonly uploadRate: number | null;
+  readonly downloadRate: number | null;
 }
 
 /**
@@ -122,6 +125,7 @@ export const AUDIT_KINDS = [
   "rmdir",
   "link",
   "refused-quota",
+  "quota-warning",
   "connect",
   "user-add",
   "user-set",

@@ -70,6 +70,14 @@ export function parseSize(value: string | number): number {
 }
 
 /**
+ * Bytes a second: a size, with or without `/s` behind it.
+ * @throws UnitError for anything else, and above 2^53−1
+ */
+export function parseRate(value: string | number): number {
+  return parseSize(typeof value === "number" ? value : value.trim().replace(/\s*\/s$/i, ""));
+}
+
+/**
  * Milliseconds: `500ms`, `30s`, `5m`, `1h`, `90d`, `2w`; a bare number is seconds.
  * @throws UnitError for anything else, and above 2^53−1
  */
@@ -113,6 +121,11 @@ export function formatSize(bytes: number): string {
     if (bytes >= unit && bytes % (unit / places) === 0) return `${bytes / unit}${name}`;
   }
   return `${bytes}`;
+}
+
+/** A rate that {@link parseRate} reads back to the same number. */
+export function formatRate(bytesPerSecond: number): string {
+  return `${formatSize(bytesPerSecond)}/s`;
 }
 
 /** A size for people: three significant digits, decimal units ("1.23 GB"). */

@@ -93,6 +93,13 @@ export interface OpenFile {
    * append. The quota is reserved first: on EDQUOT nothing was written.
    */
   write(slices: readonly Buffer[], length: number, position: number): Promise<void>;
+  /** Bytes that are best written with one call at most: they move slowly. Absent: any number. */
+  readonly mostAtOnce?: number | undefined;
+  /**
+   * Runs `act`, which writes up to `end` bytes, when there is room for all of them.
+   * On EDQUOT nothing is done.
+   */
+  withRoom?<T>(end: number, act: () => Promise<T>): Promise<T>;
   stat(): Promise<FileStat>;
   setStat(change: StatChange): Promise<void>;
   sync(): Promise<void>;

@@ -1,4 +1,5 @@
 import { Socket } from "node:net";
+import type { Shares, Wants } from "../rates/share-keeper.ts";
 import type { Endpoint } from "../transport/endpoint.ts";
 import type { Stranger, StrangersPlace } from "../transport/strangers.ts";
 import {
@@ -33,6 +34,8 @@ export class SupervisorLine {
   isEnding = false;
   /** called when it does, once or more often */
   onStop: (graceMs: number) => void = () => {};
+  /** called with what this worker may use of rates from now on */
+  onShares: (shares: Shares) => void = () => {};
   /** what the other processes of the server moved and hold */
   others: Others = { counts: NO_COUNTS, memory: 0, loopDelay: NO_DELAY };
   readonly #strangers = new Map<number, Stranger>();
@@ -86,6 +89,10 @@ export class SupervisorLine {
     clearInterval(this.#reports);
   }
 
+  want(wants: Wants): void {
+    this.#say({ kind: "wants", ...wants });
+  }
+
   /** Stops the server, all of it. */
   stopServer(graceMs: number): void {
     this.#say({ kind: "stop", graceMs });
@@ -104,6 +111,7 @@ export class SupervisorLine {
     } else if (message.kind === "evict") this.#strangers.get(message.id)?.evict(message.text);
     else if (message.kind === "room") this.#answer(message.id, message.room);
     else if (message.kind === "others") this.others = message.others;
+    else if (message.kind === "shares") this.onShares(message);
     else if (message.kind === "stop") {
       this.isEnding = true;
       this.onStop(message.graceMs);

@@ -1,9 +1,10 @@
 import type { ServerCounts } from "../control/host.ts";
 import type { LoopDelay } from "../control/protocol.ts";
+import type { Shares, Wants } from "../rates/share-keeper.ts";
 import type { Address } from "../transport/listener.ts";
 
 /** Changes with the messages: a supervisor outlives the program that started it. */
-export const WORKERS_VERSION = 1;
+export const WORKERS_VERSION = 2;
 
 /** The server that a worker is a part of. */
 export interface ServerFacts {
@@ -51,6 +52,8 @@ export type ToWorker =
   /** answers `back` */
   | { readonly kind: "room"; readonly id: number; readonly room: boolean }
   | { readonly kind: "others"; readonly others: Others }
+  /** what it may use of rates from now on */
+  | ({ readonly kind: "shares" } & Shares)
   | { readonly kind: "stop"; readonly graceMs: number };
 
 /** What a worker tells its supervisor. */
@@ -65,6 +68,8 @@ export type FromWorker =
   /** the connection is gone */
   | { readonly kind: "closed"; readonly id: number }
   | ({ readonly kind: "report" } & Report)
+  /** what it wants of rates */
+  | ({ readonly kind: "wants" } & Wants)
   /** it was told to stop by somebody else: no more connections */
   | { readonly kind: "leaving" }
   /** an administrator who is connected to this worker stops the server */

@@ -20,7 +20,14 @@ vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 });
 // Linux has all of 127.0.0.0/8 on the loopback interface.
 const HOME = "127.0.0.2";
 const ELSEWHERE = "127.0.0.3";
-const NO_LIMITS = { expiresAt: null, from: null, auth: null, maxSessions: null };
+const NO_LIMITS = {
+  expiresAt: null,
+  from: null,
+  auth: null,
+  maxSessions: null,
+  uploadRate: null,
+  downloadRate: null,
+};
 
 /** For a busy machine. */
 const PATIENCE = { timeout: 20_000 };

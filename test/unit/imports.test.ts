@@ -18,6 +18,7 @@ const GROUND_KNOWS: Readonly<Record<string, readonly string[]>> = { errors: ["te
 const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   memory: [],
   access: [],
+  rates: [],
   vfs: ["access"],
   store: ["access/modes", "vfs/books"],
   quota: ["store", "vfs"],
@@ -33,6 +34,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     "config/types",
     "digests/types",
     "memory",
+    "rates",
     "sftp/session",
     "shell",
     "store",
@@ -45,6 +47,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     "control/protocol",
     "digests/threads",
     "memory/limit",
+    "rates",
     "transport",
   ],
   control: [
@@ -85,6 +88,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     "digests",
     "memory",
     "quota",
+    "rates",
     "screens",
     "session",
     "ssh",

@@ -4,6 +4,7 @@ import type { Connection, Engine } from "./engine.ts";
 import { messageOf } from "./exit.ts";
 import { checkFit } from "./place/fit.ts";
 import { remoteParent } from "./place/paths.ts";
+import { crossedLines } from "./report/fullness.ts";
 import { JsonReporter } from "./report/json-reporter.ts";
 import { LiveReporter } from "./report/live-reporter.ts";
 import type { Output } from "./report/output.ts";
@@ -63,6 +64,7 @@ async function run(
     return "failed";
   };
   let sent = false;
+  let before: Space | undefined;
   const onEvent = (event: TransferEvent): void => {
     sent ||= event.type === "start" && job.direction === "up";
     if (event.type === "failed") {
@@ -77,12 +79,16 @@ async function run(
       const begun = await place.engine.journal().list(place.connection.server);
       const fit = checkFit(place.connection.remote, job, begun, signal);
       const { space, refused } = await unlessAborted(fit, signal);
+      before = space;
       report.space?.("before", space);
       if (refused !== undefined) return fail(refused);
     }
     const summary = await place.connection.run(job, { signal, onEvent });
     if (job.direction === "up" && !signal.aborted && report.space !== undefined) {
-      report.space("after", await spaceAfter(place, job));
+      const after = await spaceAfter(place, job);
+      report.space("after", after);
+      const { name } = place.connection.remote;
+      for (const line of crossedLines(name, before, after)) report.notice(line);
     }
     if (signal.aborted) return await cancelled(place, job, report, sent);
     report.summary(summary, failures);

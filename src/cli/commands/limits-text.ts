@@ -2,15 +2,19 @@ import { expiryText, limitTexts } from "../../auth/login-limits-text.ts";
 import { LIMIT_FIELDS, NO_LIMITS } from "../../store/login-limits.ts";
 import type { Account, LoginLimits } from "../../store/types.ts";
 import { count } from "../../text/figures.ts";
+import { formatRate } from "../../text/units.ts";
 
 /** In few words; empty where the logins are not limited. */
-export function limitsLine({ expiresAt, from, auth, maxSessions }: LoginLimits): string {
+export function limitsLine(limits: LoginLimits): string {
+  const { expiresAt, from, auth, maxSessions, uploadRate, downloadRate } = limits;
   const [first, ...more] = from ?? [];
   const parts = [
     ...(expiresAt === null ? [] : [`until ${expiryText(expiresAt)}`]),
     ...(first === undefined ? [] : [`from ${first}${more.length > 0 ? ` +${more.length}` : ""}`]),
     ...(auth === null ? [] : [`by ${auth.join(" or ")}`]),
     ...(maxSessions === null ? [] : [count(maxSessions, "session")]),
+    ...(uploadRate === null ? [] : [`up ${formatRate(uploadRate)}`]),
+    ...(downloadRate === null ? [] : [`down ${formatRate(downloadRate)}`]),
   ];
   return parts.join(", ");
 }

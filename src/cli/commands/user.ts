@@ -51,7 +51,7 @@ Examples:
 `;
 
 const NOTHING =
-  "nothing to change: give --quota, --max-files, --role, --expires, --from, --auth or --max-sessions";
+  "nothing to change: give --quota, --max-files, --role, --expires, --from, --auth, --max-sessions, --upload-rate or --download-rate";
 
 export function addUserCommands(program: Command, context: CommandContext): void {
   const user = program

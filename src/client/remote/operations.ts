@@ -179,7 +179,12 @@ export class Operations {
     const blocks = body.u64();
     body.u64();
     const free = body.u64();
-    return blocks === 0 ? undefined : { totalBytes: blocks * unit, freeBytes: free * unit };
+    const files = body.u64();
+    body.u64();
+    const freeFiles = body.u64();
+    if (blocks === 0) return undefined;
+    const space = { totalBytes: blocks * unit, freeBytes: free * unit };
+    return files === 0 ? space : { ...space, files: { total: files, free: freeFiles } };
   }
 
   /**

@@ -78,11 +78,12 @@ function takePart(frames: FrameQueue, { id, position, length }: Header): WritePa
 /** The WRITEs at the head of the queue that go on where the first one ends. */
 function takeFollowing(frames: FrameQueue, file: OpenFile, first: Header): WritePart[] {
   const parts: WritePart[] = [];
+  const most = Math.min(MAX_BATCH, file.mostAtOnce ?? MAX_BATCH);
   let { length } = first;
   while (frames.hasFrame && parts.length < MAX_PARTS - 1) {
     const next = peekHeader(frames);
     if (next === undefined || next.handle !== first.handle || next.length === 0) break;
-    if (length + next.length > MAX_BATCH) break;
+    if (length + next.length > most) break;
     // Behind the end is where an append goes, whatever offset the client sent.
     if (!file.flags.append && next.position !== first.position + length) break;
     parts.push(takePart(frames, next));

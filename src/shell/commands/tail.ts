@@ -2,6 +2,7 @@ import type { OpenFile } from "../../vfs/types.ts";
 import type { Call } from "../call.ts";
 import { CommandError } from "../errors.ts";
 import { content } from "../files.ts";
+import { unlessAborted } from "../io.ts";
 import { countLines, type Part } from "./print.ts";
 
 /** What is read at once on the way from the end of a file to the front. */
@@ -29,7 +30,7 @@ async function startOf(call: Call, file: OpenFile, size: number, part: Part): Pr
   for (let end = Math.max(0, size - 1); end > 0; ) {
     await call.step();
     const from = Math.max(0, end - STEP);
-    const count = await file.read(buffer, 0, end - from, from);
+    const count = await unlessAborted(call.signal, file.read(buffer, 0, end - from, from));
     const piece = buffer.subarray(0, count);
     for (let at = lastNewline(piece, piece.length); at >= 0; at = lastNewline(piece, at)) {
       left -= 1;

@@ -4,6 +4,7 @@ import type { FileSystemStat, OpenFile } from "../../vfs/types.ts";
 import type { Call } from "../call.ts";
 import { CommandError, reason } from "../errors.ts";
 import { KEEPING } from "../files.ts";
+import { unlessAborted } from "../io.ts";
 import { below, isDirectory } from "../tree.ts";
 import {
   type ControlRecord,
@@ -225,7 +226,7 @@ class Receiver {
       }
       if (failure === undefined) {
         try {
-          await file.write(pieces, length, done);
+          await unlessAborted(this.#call.signal, file.write(pieces, length, done));
         } catch (thrown) {
           failure = thrown;
         }

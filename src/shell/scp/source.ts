@@ -4,6 +4,7 @@ import { type FileStat, type OpenFile, S_IFMT, S_IFREG } from "../../vfs/types.t
 import type { Call } from "../call.ts";
 import { CommandError, reason } from "../errors.ts";
 import { READING } from "../files.ts";
+import { unlessAborted } from "../io.ts";
 import { baseName, isLink } from "../tree.ts";
 import { type Visit, type Visitor, walk } from "../walk.ts";
 import { inLine, isPlainName, ScpChannel, type ScpOptions } from "./protocol.ts";
@@ -151,7 +152,7 @@ class Sender implements Visitor {
     let next = this.#read(file, 0, size);
     for (let done = 0; done < size; ) {
       await this.#call.step();
-      const { data, error } = await next;
+      const { data, error } = await unlessAborted(this.#call.signal, next);
       failure ??= error;
       done += data.length;
       // Read on while this piece goes out.

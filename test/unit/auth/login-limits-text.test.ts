@@ -7,6 +7,7 @@ import {
   parseExpiry,
   parseFrom,
   parseMaxSessions,
+  parseTransferRate,
 } from "../../../src/auth/login-limits-text.ts";
 
 const NOW = new Date(2026, 0, 31, 12).getTime();
@@ -115,20 +116,48 @@ test.each(["", "0", "-1", "1.5", "100001", "9999999", "any"])("no number: %j", (
   expect(() => parseMaxSessions(text)).toThrow("give a whole number from 1 to 100000, or none");
 });
 
+test.each([
+  ["10MB/s", 10_000_000],
+  ["10MB", 10_000_000],
+  [" 1.5 MiB/s ", 1.5 * 2 ** 20],
+  ["10kb/S", 10_000],
+  ["none", null],
+] as const)("such a rate: %j", (text, rate) => {
+  expect(parseTransferRate(text)).toBe(rate);
+});
+
+test.each(["", "0", "5", "9KB/s", "any", "-1MB", "10MB/m", "10MB//s", "2PB/s", "100Mbit"])(
+  "no rate: %j",
+  (text) => {
+    expect(() => parseTransferRate(text)).toThrow(/^give a rate such as 10MB\/s/);
+  },
+);
+
 test("only what is set is shown", () => {
-  const none = { expiresAt: null, from: null, auth: null, maxSessions: null };
+  const none = {
+    expiresAt: null,
+    from: null,
+    auth: null,
+    maxSessions: null,
+    uploadRate: null,
+    downloadRate: null,
+  };
   expect(limitTexts(none, NOW)).toEqual([]);
   const all = {
     expiresAt: NOW,
     from: ["192.0.2.7", "2001:db8::/32"],
     auth: ["key"],
     maxSessions: 2,
+    uploadRate: 10_000_000,
+    downloadRate: 2 ** 20,
   } as const;
   expect(limitTexts(all, NOW - 1)).toEqual([
     ["Expires", "2026-01-31 12:00"],
     ["Logs in from", "192.0.2.7, 2001:db8::/32"],
     ["Logs in by", "key"],
     ["Max sessions", "2"],
+    ["Upload rate", "10MB/s"],
+    ["Download rate", "1MiB/s"],
   ]);
   expect(limitTexts(all, NOW)[0]).toEqual(["Expires", "2026-01-31 12:00 (has expired)"]);
 });

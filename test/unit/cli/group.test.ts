@@ -39,6 +39,8 @@ test("add, join, list and show, for people and with the JSON that scripts read",
     from: null,
     auth: ["key"],
     maxSessions: 2,
+    uploadRate: null,
+    downloadRate: null,
   });
   const shown = { ...group, members: ["alice", "bob"], shares: 0, rules: 0 };
   expect(await json("group show students")).toEqual(shown);

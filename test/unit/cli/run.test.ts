@@ -210,7 +210,16 @@ describe("users", () => {
       maxSessions: null,
       quotaOwn: true,
       groups: [],
-      effective: { expiresAt: null, from: null, auth: null, maxSessions: null },
+      effective: {
+        expiresAt: null,
+        from: null,
+        auth: null,
+        maxSessions: null,
+        uploadRate: null,
+        downloadRate: null,
+      },
+      uploadRate: null,
+      downloadRate: null,
     });
     expect(JSON.parse((await moorage("user show alice --json")).out)).toEqual(alice);
     expect((await moorage("user show alice")).out).toMatch(/Password +set/);
@@ -234,7 +243,14 @@ describe("users", () => {
     expect((await moorage(`user add alice ${limits}`)).code).toBe(0);
     await moorage("user add bob");
     const [alice, bob] = await users();
-    const none = { expiresAt: null, from: null, auth: null, maxSessions: null };
+    const none = {
+      expiresAt: null,
+      from: null,
+      auth: null,
+      maxSessions: null,
+      uploadRate: null,
+      downloadRate: null,
+    };
     expect(alice).toMatchObject({
       expiresAt: new Date(2099, 11, 31, 23, 59, 59, 999).toISOString(),
       from: ["192.0.2.0/24", "2001:db8::/32"],

@@ -140,7 +140,7 @@ beforeEach(() => {
     startedAt: 0,
     limits: () => ({ commandsPerUser: 8, commandQueue: 64 }),
     uploads: async () => [],
-    usage: unused,
+    usage: async () => ({ usedBytes: 0, usedFiles: 0, quotaBytes: null, quotaFiles: null }),
     sessions: async () => [],
     changePassword: unused,
     wrongPassword() {},

@@ -2,6 +2,7 @@ import { pino } from "pino";
 import { describe, expect, onTestFinished, test, vi } from "vitest";
 import type { Digests } from "../../../src/digests/types.ts";
 import { MemoryBudget } from "../../../src/memory/budget.ts";
+import { Rates } from "../../../src/rates/rates.ts";
 import type { Admission } from "../../../src/session/admission.ts";
 import { Sessions } from "../../../src/session/registry.ts";
 import type { RegistryOptions } from "../../../src/session/registry-options.ts";
@@ -27,6 +28,7 @@ test("a session is kicked while its home is being opened: it is not let in", asy
     loggedIn: async () => {},
     refuses: async () => undefined,
     memory: { budget: new MemoryBudget(2 ** 30), close() {} },
+    rates: new Rates(),
     limits: { idleTimeout: 0 },
     counts: { bytesIn: 0, bytesOut: 0, logins: 0, refusals: 0 },
   } as unknown as RegistryOptions);
@@ -62,6 +64,8 @@ const ANN = {
   from: null,
   auth: null,
   maxSessions: null,
+  uploadRate: null,
+  downloadRate: null,
 } as unknown as Account;
 
 const USER_SET: Change = { id: 1, kind: "user-set", userId: ANN.id, detail: "" };
@@ -92,6 +96,7 @@ function limited(account: Account) {
     loggedIn: async () => {},
     refuses: async () => undefined,
     memory: { budget: new MemoryBudget(2 ** 30), close() {} },
+    rates: new Rates(),
     limits: { idleTimeout: 0 },
     counts: { bytesIn: 0, bytesOut: 0, logins: 0, refusals: 0 },
     now: () => state.now,
@@ -211,6 +216,7 @@ describe("an address that may not connect", () => {
       loggedIn: async () => {},
       refuses,
       memory: { budget: new MemoryBudget(2 ** 30), close() {} },
+      rates: new Rates(),
       limits: { idleTimeout: 0 },
       counts: { bytesIn: 0, bytesOut: 0, logins: 0, refusals: 0 },
     } as unknown as RegistryOptions);

@@ -36,7 +36,13 @@ describe("the limits in force", () => {
     const two = group("two", { expiresAt: 7, from: ["b", "c"], auth: ["password"] });
     const three = group("three", {});
     expect(effectiveLimits(NO_LIMITS, [one, two, three])).toEqual({
-      limits: { expiresAt: 7, from: ["a", "b", "c"], auth: ["key", "password"], maxSessions: 3 },
+      limits: {
+        ...NO_LIMITS,
+        expiresAt: 7,
+        from: ["a", "b", "c"],
+        auth: ["key", "password"],
+        maxSessions: 3,
+      },
       origins: {
         expiresAt: ["two"],
         from: ["one", "two"],
@@ -58,6 +64,8 @@ const LIMITS: fc.Arbitrary<LoginLimits> = fc.record({
   from: fc.option(fc.uniqueArray(fc.constantFrom("a", "b", "c", "d"), { minLength: 1 })),
   auth: fc.option(fc.subarray([...LOGIN_METHODS], { minLength: 1 })),
   maxSessions: fc.option(fc.integer({ min: 1, max: 9 })),
+  uploadRate: fc.option(fc.integer({ min: 1, max: 9 })),
+  downloadRate: fc.option(fc.integer({ min: 1, max: 9 })),
 });
 const GROUPS = fc
   .array(LIMITS, { maxLength: 5 })

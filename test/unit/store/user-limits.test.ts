@@ -13,7 +13,14 @@ const ALL = {
   auth: ["key"],
   maxSessions: 3,
 } as const;
-const NONE = { expiresAt: null, from: null, auth: null, maxSessions: null };
+const NONE = {
+  expiresAt: null,
+  from: null,
+  auth: null,
+  maxSessions: null,
+  uploadRate: null,
+  downloadRate: null,
+};
 
 test("a user's limits are kept, and read wherever users are", async () => {
   const { root, store } = await temporaryStore();

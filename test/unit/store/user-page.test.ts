@@ -85,11 +85,20 @@ test("a row has keys, sessions and what is stored", async () => {
     from: null,
     auth: null,
     maxSessions: null,
-    effective: { expiresAt: null, from: null, auth: null, maxSessions: null },
+    effective: {
+      expiresAt: null,
+      from: null,
+      auth: null,
+      maxSessions: null,
+      uploadRate: null,
+      downloadRate: null,
+    },
     groups: [],
     origins: {},
     quotaOwn: true,
     quotaGroups: [],
+    uploadRate: null,
+    downloadRate: null,
   };
   expect((await page()).rows).toEqual([expected]);
   expect(await store.userPages.one("ann")).toEqual(expected);

@@ -26,11 +26,20 @@ test("adds an account and finds it by name and id", async () => {
     from: null,
     auth: null,
     maxSessions: null,
-    own: { expiresAt: null, from: null, auth: null, maxSessions: null },
+    own: {
+      expiresAt: null,
+      from: null,
+      auth: null,
+      maxSessions: null,
+      uploadRate: null,
+      downloadRate: null,
+    },
     groups: [],
     origins: {},
     quotaOwn: true,
     quotaGroups: [],
+    uploadRate: null,
+    downloadRate: null,
   });
   expect(account.createdAt).toBeGreaterThanOrEqual(before);
   expect(await store.users.byName("ann")).toEqual(account);

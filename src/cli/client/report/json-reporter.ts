@@ -27,7 +27,8 @@ export class JsonReporter implements Reporter {
   notice(): void {}
 
   space(when: "before" | "after", space: Space | undefined): void {
-    this.#write({ type: "space", when, ...(space ?? { totalBytes: null, freeBytes: null }) });
+    const { totalBytes = null, freeBytes = null } = space ?? {};
+    this.#write({ type: "space", when, totalBytes, freeBytes });
   }
 
   summary(summary: TransferSummary): void {

@@ -4,6 +4,7 @@ import { visible } from "../../../text/safe.ts";
 import { findCommand, Leave } from "../commands/all.ts";
 import { listUnfinished, loadUnfinished } from "../commands/transfers.ts";
 import { CLIENT_EXIT, ClientExit, messageOf } from "../exit.ts";
+import { fullLines } from "../report/fullness.ts";
 import { helpText, parseArguments } from "./command.ts";
 import { Completion } from "./complete.ts";
 import type { History } from "./history.ts";
@@ -59,6 +60,7 @@ export async function interact(
 ): Promise<number> {
   const { interrupts } = shell.place;
   const completion = new Completion(shell);
+  await warnIfFull(shell);
   await loadUnfinished(shell);
   if (shell.unfinished.length > 0) listUnfinished(shell);
   while (interrupts.ending === undefined) {
@@ -73,6 +75,13 @@ export async function interact(
     completion.clear();
   }
   return CLIENT_EXIT.ok;
+}
+
+/** Who can't be told how full it is, is not: a server that doesn't answer is noticed soon enough. */
+async function warnIfFull(shell: RemoteShell): Promise<void> {
+  const { remote } = shell;
+  const space = await shell.wait(remote.space(remote.home)).catch(() => undefined);
+  for (const line of fullLines(remote.name, space)) shell.print(line);
 }
 
 function promptText(shell: RemoteShell): string {

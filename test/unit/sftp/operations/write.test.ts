@@ -164,3 +164,13 @@ it("takes no frame along that is longer than any may be: it ends the channel whe
   expect(asked).toEqual([10]);
   expect(frames.nextLength()).toBeGreaterThan(MAX_FRAME);
 });
+
+describe("a file that moves slowly", () => {
+  it("gets no more at once than it likes, but at least one WRITE", async () => {
+    const { file, asked } = full(1000, false);
+    const slow = { ...file, mostAtOnce: 25 } as OpenFile;
+    expect(await run(slow, [10, 10, 10])).toEqual([OK, OK]);
+    expect(await run(slow, [30, 1])).toEqual([OK]);
+    expect(asked).toEqual([20, 30]);
+  });
+});

@@ -212,6 +212,19 @@ describe("free space", () => {
     expect(engine.jobs).toHaveLength(3);
   });
 
+  it("says so when an upload leads over a mark", async () => {
+    const engine = new FakeEngine();
+    engine.space = { totalBytes: 5000, freeBytes: 1100 };
+    const { shell, run } = await open(engine);
+    bytes("small", 1000);
+    engine.onRun = async () => {
+      engine.space = { totalBytes: 5000, freeBytes: 100 };
+      return { files: 1, failed: 0, skipped: 0, bytes: 1000, durationMs: 1 };
+    };
+    expect(await runLine(shell, "put small")).toBe("done");
+    expect(run.written.text).toContain(" is 98 % full: 4.90 KB of 5.00 KB used, 100 B free.");
+  });
+
   it("lets the server decide where it doesn't tell, and says so", async () => {
     const { shell, run } = await open(new FakeEngine());
     bytes("big", 1400);
