@@ -5,7 +5,7 @@ import type { Config } from "../config/types.ts";
 import { AccessControl } from "../control/access.ts";
 import { FolderControl } from "../control/folders.ts";
 import { GroupControl } from "../control/groups.ts";
-import { prepareInstance, requireInstance } from "../control/instance.ts";
+import { instanceExists, prepareInstance, requireInstance } from "../control/instance.ts";
 import { UserControl } from "../control/users.ts";
 import { recover } from "../quota/recover.ts";
 import { type OpenOptions, openStore, type Store } from "../store/store.ts";
@@ -68,6 +68,17 @@ export async function administer<T>(
     },
     { create },
   );
+}
+
+/** The same for what may be the first thing that is made: makes an instance, and says so. */
+export async function administerNew<T>(
+  context: CommandContext,
+  use: (administration: Administration) => Promise<T>,
+): Promise<T> {
+  const isNew = !instanceExists(context.root());
+  const made = await administer(context, use, { create: true });
+  if (isNew) context.io.out(`Made a new instance in ${context.root()}.\n`);
+  return made;
 }
 
 /**

@@ -192,7 +192,8 @@ export class FolderControl {
     return this.show(folder.name);
   }
 
-  async unshare(given: string, to: string): Promise<void> {
+  /** @returns the groups by which the user has it all the same */
+  async unshare(given: string, to: string): Promise<readonly string[]> {
     const folder = await this.folder(given);
     const known = await subjectNamed(this.#store, to);
     if (!(await this.#store.access.unshare(folder.id, known.subject))) {
@@ -202,6 +203,9 @@ export class FolderControl {
     }
     await announceAccess(this.#store, known.users, this.#options.announced);
     this.#record("folder-unshare", folder.name, `with ${known.name}`);
+    const { userId } = known.subject;
+    const left = userId === null ? [] : await this.#store.access.sharesWith(userId);
+    return left.filter(({ folderId }) => folderId === folder.id).map((share) => share.to);
   }
 
   #record(kind: AuditKind, user: string, detail = ""): void {
@@ -210,7 +214,7 @@ export class FolderControl {
 }
 
 /** With the "@". @throws ControlError for what can't be a folder's name */
-function folderName(given: string): string {
+export function folderName(given: string): string {
   const name = given.startsWith("@") ? given.slice(1) : given;
   if (isUserName(name)) return `@${name}`;
   throw new ControlError(

@@ -193,7 +193,7 @@ function describeChange({ quota, ...limits }: GroupChange): string[] {
 }
 
 /** @throws ControlError for what can't be a group's name */
-function checkGroupName(name: string): void {
+export function checkGroupName(name: string): void {
   if (isUserName(name)) return;
   throw new ControlError(`${quoted(name)} can't be a group's name: ${USER_NAME_RULE}`, EXIT.usage);
 }

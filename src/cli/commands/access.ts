@@ -150,7 +150,7 @@ function explanationText(name: string, found: Explanation): string {
     found.deciding.length === 0
       ? ["  No rule is for this path or one above it, so it is as in any home.\n"]
       : found.deciding.map((rule) => `  counts   ${ruleText(rule)}\n`);
-  const others = found.others.map((rule) => `  is less  ${ruleText(rule)}\n`);
+  const others = found.others.map((rule) => `  yields   ${ruleText(rule)}\n`);
   return [head, ...why, ...others].join("");
 }
 

@@ -2,12 +2,12 @@ import { type Command, Option } from "commander";
 import { ACCESS_MODES, ACCESS_TEXTS, type AccessMode } from "../../access/modes.ts";
 import { pathText } from "../../access/paths.ts";
 import { ControlError, EXIT } from "../../control/errors.ts";
-import type { FolderWithShares } from "../../control/folders.ts";
+import { type FolderWithShares, folderName } from "../../control/folders.ts";
 import { folderJson } from "../../control/views.ts";
 import { dateText } from "../../text/figures.ts";
 import { oneLine } from "../../text/safe.ts";
 import { roundSize } from "../../text/units.ts";
-import { administer, type CommandContext } from "../context.ts";
+import { administer, administerNew, type CommandContext } from "../context.ts";
 import { fields, json, quotaText, table } from "../format.ts";
 import type { Io } from "../io.ts";
 import { type Limit, limitOf, maxFilesOption, quotaOption } from "../options.ts";
@@ -109,7 +109,8 @@ export function modesText(): string {
 }
 
 async function add(context: CommandContext, name: string, options: QuotaOptions): Promise<void> {
-  const folder = await administer(context, ({ folders, config }) =>
+  folderName(name);
+  const folder = await administerNew(context, ({ folders, config }) =>
     folders.add({
       name,
       quotaBytes: limitOf(options.quota, config.quota.default),
@@ -215,8 +216,13 @@ async function share(
 }
 
 async function unshare(context: CommandContext, name: string, whom: string): Promise<void> {
-  await administer(context, ({ folders }) => folders.unshare(name, whom));
-  context.io.out(`${oneLine(whom)} does not have ${bare(name)} any more.\n`);
+  const still = await administer(context, ({ folders }) => folders.unshare(name, whom));
+  const user = oneLine(whom);
+  context.io.out(
+    still.length === 0
+      ? `${user} does not have ${bare(name)} any more.\n`
+      : `${user} has ${bare(name)} no more by a share of their own, but still by ${still.join(", ")}.\n`,
+  );
 }
 
 function bare(name: string): string {

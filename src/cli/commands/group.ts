@@ -1,11 +1,11 @@
 import { type Command, InvalidArgumentError } from "commander";
 import { ControlError, EXIT } from "../../control/errors.ts";
-import type { GroupRequest } from "../../control/groups.ts";
+import { checkGroupName, type GroupRequest } from "../../control/groups.ts";
 import { groupDetailsJson, groupJson } from "../../control/views.ts";
 import type { Hanging } from "../../store/groups.ts";
 import { count } from "../../text/figures.ts";
 import { oneLine } from "../../text/safe.ts";
-import { administer, type CommandContext } from "../context.ts";
+import { administer, administerNew, type CommandContext } from "../context.ts";
 import { json } from "../format.ts";
 import { askYes } from "../input.ts";
 import { addLimitOptions, givenLimits, type LimitOptions } from "../login-limits.ts";
@@ -108,7 +108,8 @@ function requestOf(options: SetOptions): GroupRequest {
 }
 
 async function add(context: CommandContext, name: string, options: SetOptions): Promise<void> {
-  await administer(context, ({ groups }) => groups.add(name, requestOf(options)));
+  checkGroupName(name);
+  await administerNew(context, ({ groups }) => groups.add(name, requestOf(options)));
   context.io.out(`Added group ${name}.\n`);
 }
 

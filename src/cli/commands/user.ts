@@ -3,10 +3,11 @@ import { generatePassword } from "../../auth/generate.ts";
 import { loadConfig } from "../../config/load.ts";
 import { ControlError, EXIT } from "../../control/errors.ts";
 import { instanceExists } from "../../control/instance.ts";
+import { noGroup } from "../../control/new-users.ts";
 import { checkName, checkPassword, type UserChangeRequest } from "../../control/users.ts";
 import { userJson } from "../../control/views.ts";
 import type { Role } from "../../store/types.ts";
-import { type Administration, administer, type CommandContext } from "../context.ts";
+import { type Administration, administer, administerNew, type CommandContext } from "../context.ts";
 import { json, paint, quotaText } from "../format.ts";
 import { askNewPassword, readPassword } from "../input.ts";
 import { addLimitOptions, givenLimits, type LimitOptions } from "../login-limits.ts";
@@ -155,7 +156,7 @@ async function add(context: CommandContext, name: string, options: AddOptions): 
   const { io } = context;
   const isNew = !instanceExists(context.root());
   // What is wrong with the name is told before anybody types a password.
-  if (isNew) checkName(name);
+  if (isNew) checkNewInstance(name, options);
   else await administer(context, ({ users }) => users.checkNew(name));
   const keys = options.key === undefined ? [] : readKeyFile(options.key);
   const { password, generated } = await passwordToAdd(context, options);
@@ -163,22 +164,18 @@ async function add(context: CommandContext, name: string, options: AddOptions): 
     const { auth } = loadConfig({ root: context.root(), env: io.env });
     await checkPassword(name, password, auth);
   }
-  const account = await administer(
-    context,
-    ({ users, config }) =>
-      users.add({
-        name,
-        role: options.role,
-        ...(password !== undefined && { password }),
-        keys,
-        ...quotaGiven(options.quota),
-        quotaFiles: limitOf(options.maxFiles, config.quota.files),
-        ...(options.group !== undefined && { groups: options.group }),
-        ...givenLimits(options),
-      }),
-    { create: true },
+  const account = await administerNew(context, ({ users, config }) =>
+    users.add({
+      name,
+      role: options.role,
+      ...(password !== undefined && { password }),
+      keys,
+      ...quotaGiven(options.quota),
+      quotaFiles: limitOf(options.maxFiles, config.quota.files),
+      ...(options.group !== undefined && { groups: options.group }),
+      ...givenLimits(options),
+    }),
   );
-  if (isNew) io.out(`Made a new instance in ${context.root()}.\n`);
   io.out(`Added ${name} (${account.role}, quota ${quotaText(account.quotaBytes)}).\n`);
   if (generated && password !== undefined) showPassword(context, password);
 }
@@ -187,6 +184,13 @@ async function add(context: CommandContext, name: string, options: AddOptions): 
 function quotaGiven(quota: Limit | undefined): { readonly quotaBytes?: number | null } {
   if (quota === undefined || quota === "default") return {};
   return { quotaBytes: quota === "none" ? null : quota };
+}
+
+/** Nothing is made for a user who can't be added. */
+function checkNewInstance(name: string, { group = [] }: AddOptions): void {
+  checkName(name);
+  const [first] = group;
+  if (first !== undefined) throw noGroup(first);
 }
 
 async function passwordToAdd(
