@@ -68,9 +68,9 @@ export class FolderControl {
     this.#store = options.store;
   }
 
-  /** With the usage as it is now. */
-  async list(): Promise<FolderWithShares[]> {
-    await this.#store.leases.exact();
+  /** With the usage as it is now. @param exact false: whoever asks has just had it told */
+  async list({ exact = true } = {}): Promise<FolderWithShares[]> {
+    if (exact) await this.#store.leases.exact();
     const shares = await this.#store.access.allShares();
     const folders = await this.#store.folders.list();
     return folders.map((folder) => ({

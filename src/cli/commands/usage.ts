@@ -38,7 +38,7 @@ async function usage(
         if (name?.startsWith("@")) return [await folders.folder(name)];
         if (name !== undefined) return [await users.account(name)];
         const homes = (await users.list()).map(({ account }) => account);
-        return [...homes, ...(await folders.list()).map(({ folder }) => folder)];
+        return [...homes, ...(await folders.list({ exact: false })).map(({ folder }) => folder)];
       };
       if (!options.rescan) return asked();
       for (const one of await asked()) {
