@@ -9,9 +9,14 @@ Buffer.poolSize = 8 * 1024;
 // and over on helper threads, which cost an upload as much CPU as all the rest.
 const MARK_AT_ONCE = "--no-incremental-marking";
 const SCAVENGE_ALONE = "--no-parallel-scavenge";
+// Optimised code is thrown away with the hidden classes that it knows, and those die when two
+// collections find no object of them; bytecode goes when it was not run for some collections. Bulk
+// transfers collect many times a second: after them everything else would be compiled anew.
+const KEEP_CLASSES = "--retain-maps-for-n-gc=100000";
+const KEEP_BYTECODE = "--no-flush-bytecode";
 /** By Node's major version, as `npm run bench -- nodes` measured them; newer ones get the last. */
 const FLAGS: readonly (readonly [from: number, ...flags: string[]])[] = [
-  [0, MARK_AT_ONCE, SCAVENGE_ALONE],
+  [0, MARK_AT_ONCE, SCAVENGE_ALONE, KEEP_CLASSES, KEEP_BYTECODE],
 ];
 const v8: typeof import("node:v8") = require("node:v8");
 const major = Number.parseInt(process.versions.node, 10);
