@@ -7,11 +7,22 @@ const SLAB = 16 * 1024;
 /** While the peer is slow, small replies leave in pieces of this at least: fewer, larger writes. */
 const CONGESTED_PIECE = 8 * 1024;
 
+const NONE = Buffer.allocUnsafeSlow(0);
+
+/** What is left of a slab that nobody gathers replies in: one for the process, none for each session. */
+let spare: Buffer = NONE;
+
+/** A place for small replies that was never written to. */
+function takeSlab(): Buffer {
+  const slab = spare.length >= SMALL ? spare : Buffer.allocUnsafeSlow(SLAB);
+  spare = NONE;
+  return slab;
+}
+
 /** Replies on their way to the channel: the small ones of a turn leave in one write. */
 export class ReplyOutput {
   #channel: ByteChannel;
-  #slab = Buffer.allocUnsafeSlow(0);
-  #start = 0;
+  #slab: Buffer = NONE;
   #end = 0;
 
   constructor(channel: ByteChannel) {
@@ -20,7 +31,7 @@ export class ReplyOutput {
 
   /** Bytes gathered and not given to the channel yet. */
   get bytes(): number {
-    return this.#end - this.#start;
+    return this.#end;
   }
 
   put(reply: Buffer): void {
@@ -42,16 +53,16 @@ export class ReplyOutput {
 
   flush(): void {
     if (this.bytes === 0) return;
-    const piece = this.#slab.subarray(this.#start, this.#end);
-    this.#start = this.#end;
+    const piece = this.#slab.subarray(0, this.#end);
+    // A slab is never written twice: the channel may still hold parts of it.
+    spare = this.#slab.subarray(this.#end);
+    this.#slab = NONE;
+    this.#end = 0;
     this.#channel.write(piece);
   }
 
-  /** A slab is never written twice: the channel may still hold parts of it. */
   #turnOver(): void {
     this.flush();
-    this.#slab = Buffer.allocUnsafeSlow(SLAB);
-    this.#start = 0;
-    this.#end = 0;
+    this.#slab = takeSlab();
   }
 }
