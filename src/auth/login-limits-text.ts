@@ -1,4 +1,9 @@
-import { LOGIN_METHODS, type LoginLimits, type LoginMethod } from "../store/types.ts";
+import {
+  LOGIN_METHODS,
+  type LoginFactor,
+  type LoginLimits,
+  type LoginMethod,
+} from "../store/types.ts";
 import { dateText } from "../text/figures.ts";
 import { parseDuration, UnitError } from "../text/units.ts";
 import { parseNetwork, sourceOf } from "./addresses.ts";
@@ -120,9 +125,20 @@ export function parseMaxSessions(text: string): number | null {
   throw new LimitError(`give a whole number from 1 to ${MAX_USER_SESSIONS}, or none`);
 }
 
+/**
+ * "totp", or "none" for what the settings say.
+ * @throws LimitError for anything else
+ */
+export function parseRequire(text: string): readonly LoginFactor[] | null {
+  const plain = text.trim().toLowerCase();
+  if (plain === "none") return null;
+  if (plain === "totp") return ["totp"];
+  throw new LimitError("give totp or none");
+}
+
 /** The limits that are set, each with its value, for people. @param now milliseconds since the epoch */
 export function limitTexts(
-  { expiresAt, from, auth, maxSessions }: LoginLimits,
+  { expiresAt, from, auth, maxSessions, require }: LoginLimits,
   now: number,
 ): readonly (readonly [string, string])[] {
   const expired = expiresAt !== null && now >= expiresAt ? " (has expired)" : "";
@@ -131,5 +147,6 @@ export function limitTexts(
     ...(from === null ? [] : [["Logs in from", from.join(", ")] as const]),
     ...(auth === null ? [] : [["Logs in by", auth.join(", ")] as const]),
     ...(maxSessions === null ? [] : [["Max sessions", `${maxSessions}`] as const]),
+    ...(require === null ? [] : [["Logins need", require.join(", ")] as const]),
   ];
 }

@@ -1,7 +1,10 @@
-import { userInfo } from "node:os";
+import { hostname, userInfo } from "node:os";
+import { FactorKey } from "../auth/factor-key.ts";
+import { Factors } from "../auth/factors.ts";
 import { Passwords } from "../auth/passwords.ts";
 import { loadConfig } from "../config/load.ts";
 import type { Config } from "../config/types.ts";
+import { FactorControl } from "../control/factors.ts";
 import { prepareInstance, requireInstance } from "../control/instance.ts";
 import { UserControl } from "../control/users.ts";
 import { recover } from "../quota/recover.ts";
@@ -21,6 +24,7 @@ export interface CommandContext {
 /** What user commands work with. */
 export interface Administration {
   readonly users: UserControl;
+  readonly factors: FactorControl;
   readonly config: Config;
 }
 
@@ -52,7 +56,14 @@ export async function administer<T>(
         rule: config.auth,
         hash: (password) => passwords.hash(password),
       });
-      return use({ users, config });
+      const key = new FactorKey(root, store.factors);
+      const factors = new FactorControl({
+        store,
+        factors: new Factors({ store, key, settings: config.login }),
+        actor: cliActor(),
+        host: hostname(),
+      });
+      return use({ users, factors, config });
     },
     { create },
   );

@@ -5,8 +5,9 @@ import {
   parseExpiry,
   parseFrom,
   parseMaxSessions,
+  parseRequire,
 } from "../auth/login-limits-text.ts";
-import type { LoginLimits, LoginMethod } from "../store/types.ts";
+import type { LoginFactor, LoginLimits, LoginMethod } from "../store/types.ts";
 
 /** Commander makes an empty text of null. */
 const UNLIMITED = "unlimited";
@@ -19,6 +20,7 @@ export interface LimitOptions {
   readonly from?: Given<readonly string[]>;
   readonly auth?: Given<readonly LoginMethod[]>;
   readonly maxSessions?: Given<number>;
+  readonly require?: Given<readonly LoginFactor[]>;
 }
 
 /** Adds the options that {@link givenLimits} takes. */
@@ -35,6 +37,9 @@ export function addLimitOptions(command: Command): Command {
     .addOption(limit("--auth <methods>", "log in by `key`, `password` or both, `any`", parseAuth))
     .addOption(
       limit("--max-sessions <n>", "sessions at once, `none`: as for everybody", parseMaxSessions),
+    )
+    .addOption(
+      limit("--require <factor>", "a code at each login: `totp`, `none`: as for all", parseRequire),
     );
 }
 
@@ -54,12 +59,13 @@ function sentence(text: string): string {
 }
 
 export function givenLimits(options: LimitOptions): Partial<LoginLimits> {
-  const { expires, from, auth, maxSessions } = options;
+  const { expires, from, auth, maxSessions, require } = options;
   return {
     ...(expires !== undefined && { expiresAt: orNull(expires) }),
     ...(from !== undefined && { from: orNull(from) }),
     ...(auth !== undefined && { auth: orNull(auth) }),
     ...(maxSessions !== undefined && { maxSessions: orNull(maxSessions) }),
+    ...(require !== undefined && { require: orNull(require) }),
   };
 }
 

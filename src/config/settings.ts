@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { DIGEST_ALGORITHMS } from "../digests/types.ts";
 import { formatDuration, formatSize, parseDuration, parseSize, UnitError } from "../text/units.ts";
+import { flag } from "./flags.ts";
 import { exactNetworks, list, networks } from "./lists.ts";
 import type { Config } from "./types.ts";
 
@@ -114,6 +115,17 @@ export const SETTINGS: Settings = {
     argon2Time: integer(3, [1, 100], "Passes over that memory."),
     hashConcurrency: integer(2, [1, 64], "Passwords checked at once; further ones wait."),
     hashQueue: integer(256, [0, 100_000], "How many may wait; more are refused."),
+  },
+  login: {
+    requireTotp: choice(
+      "none",
+      ["none", "admins", "all"],
+      "Whose logins need a code of an authenticator program (RFC 6238) besides password or key; who has not enrolled can do only that.",
+    ),
+    totpInPassword: flag(
+      false,
+      "Whether a password may have `+` and the code behind it, for clients that can't be asked for one.",
+    ),
   },
   access: {
     allow: exactNetworks(

@@ -4,7 +4,13 @@ import {
   MAX_USER_SESSIONS,
   networkNames,
 } from "../auth/login-limits-text.ts";
-import { LOGIN_METHODS, type LoginLimits, type LoginMethod } from "../store/types.ts";
+import {
+  LOGIN_FACTORS,
+  LOGIN_METHODS,
+  type LoginFactor,
+  type LoginLimits,
+  type LoginMethod,
+} from "../store/types.ts";
 import { ControlError, EXIT } from "./errors.ts";
 
 /**
@@ -12,12 +18,13 @@ import { ControlError, EXIT } from "./errors.ts";
  * @throws ControlError when one is none
  */
 export function checkedLimits(limits: Partial<LoginLimits>): Partial<LoginLimits> {
-  const { expiresAt, from, auth, maxSessions } = limits;
+  const { expiresAt, from, auth, maxSessions, require } = limits;
   return {
     ...(expiresAt !== undefined && { expiresAt: checkedExpiry(expiresAt) }),
     ...(from !== undefined && { from: checkedFrom(from) }),
     ...(auth !== undefined && { auth: checkedAuth(auth) }),
     ...(maxSessions !== undefined && { maxSessions: checkedSessions(maxSessions) }),
+    ...(require !== undefined && { require: checkedFactors(require) }),
   };
 }
 
@@ -47,19 +54,27 @@ function checkedSessions(most: number | null): number | null {
   throw wrong(`a user may have 1 to ${MAX_USER_SESSIONS} sessions`);
 }
 
+function checkedFactors(factors: readonly LoginFactor[] | null): readonly LoginFactor[] | null {
+  if (factors === null) return null;
+  const known = LOGIN_FACTORS.filter((factor) => factors.includes(factor));
+  if (known.length > 0 && factors.every((factor) => known.includes(factor))) return known;
+  throw wrong("what a login can need is totp");
+}
+
 function wrong(text: string): ControlError {
   return new ControlError(text, EXIT.usage);
 }
 
 /** The limits that are given, for the audit trail. */
 export function describeLimits(limits: Partial<LoginLimits>): string[] {
-  const { expiresAt, from, auth, maxSessions } = limits;
+  const { expiresAt, from, auth, maxSessions, require } = limits;
   const ends = typeof expiresAt === "number" ? new Date(expiresAt).toISOString() : "none";
   const parts = [
     expiresAt !== undefined && `expires ${ends}`,
     from !== undefined && `from ${from?.join(" ") ?? "any"}`,
     auth !== undefined && `auth ${auth?.join(" ") ?? "any"}`,
     maxSessions !== undefined && `max sessions ${maxSessions ?? "none"}`,
+    require !== undefined && `require ${require?.join(" ") ?? "none"}`,
   ];
   return parts.filter((part) => part !== false);
 }

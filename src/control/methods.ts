@@ -44,8 +44,8 @@ export const METHODS: Methods = {
     await caller.users.set(name, change, { force });
     return changed(caller, name);
   },
-  "users.password": async ({ users }, { name, password }) => {
-    await users.setPassword(name, password);
+  "users.password": async ({ users }, { name, password, change = false }) => {
+    await users.setPassword(name, password, { change });
     return null;
   },
   "users.generatePassword": async ({ users }, { name }) => {
@@ -110,9 +110,9 @@ async function changed(caller: Caller, name: string): Promise<UserInfo> {
 
 async function addUser(caller: Caller, request: Params<"users.add">): Promise<UserInfo> {
   const { quota } = caller.host.config;
-  const { name, role = "user", password, keys, quotaBytes, quotaFiles, ...limits } = request;
+  const { name, role = "user", password, keys, quotaBytes, quotaFiles, ...more } = request;
   await caller.users.add({
-    ...limits,
+    ...more,
     name,
     role,
     ...(password !== undefined && { password }),

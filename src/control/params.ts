@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { MAX_FROM } from "../auth/login-limits-text.ts";
-import { AUDIT_KINDS, LOGIN_METHODS } from "../store/types.ts";
+import { AUDIT_KINDS, LOGIN_FACTORS, LOGIN_METHODS } from "../store/types.ts";
 import { MAX_BAN_MS } from "./bans.ts";
 import type { Method, Params, Topic, TopicParams } from "./protocol.ts";
 
@@ -24,6 +24,7 @@ const loginLimits = {
   from: z.array(z.string().max(MAX_TEXT)).max(MAX_FROM).nullable().exactOptional(),
   auth: z.array(z.enum(LOGIN_METHODS)).max(LOGIN_METHODS.length).nullable().exactOptional(),
   maxSessions: whole.nullable().exactOptional(),
+  require: z.array(z.enum(LOGIN_FACTORS)).max(LOGIN_FACTORS.length).nullable().exactOptional(),
 };
 const kicking = { disable: flag, force: flag, reason: z.string().max(MAX_TEXT).exactOptional() };
 
@@ -57,6 +58,7 @@ const METHODS: { readonly [M in Method]: z.ZodType<Params<M>> } = {
     keys: z.string().max(MAX_KEYS).exactOptional(),
     quotaBytes: quota,
     quotaFiles: quota,
+    passwordChange: flag,
     ...loginLimits,
   }),
   "users.set": z.strictObject({
@@ -64,10 +66,11 @@ const METHODS: { readonly [M in Method]: z.ZodType<Params<M>> } = {
     role: role.exactOptional(),
     quotaBytes: quota,
     quotaFiles: quota,
+    passwordChange: flag,
     ...loginLimits,
     force: flag,
   }),
-  "users.password": z.strictObject({ name, password: z.string().max(4096) }),
+  "users.password": z.strictObject({ name, password: z.string().max(4096), change: flag }),
   "users.generatePassword": who,
   "users.enable": who,
   "users.kick": z.strictObject({ name, ...kicking }),

@@ -42,6 +42,8 @@ export interface UserInfo extends LoginLimits {
   readonly sessions: number;
   readonly createdAt: number;
   readonly lastLoginAt: number | null;
+  /** the next login by password has to set a new one */
+  readonly passwordChange: boolean;
 }
 
 export interface KeyInfo {
@@ -181,6 +183,7 @@ export interface NewUser extends Partial<LoginLimits> {
   /** absent: the default of the settings */
   readonly quotaBytes?: number | null;
   readonly quotaFiles?: number | null;
+  readonly passwordChange?: boolean;
 }
 
 /** Absent fields stay; null is no limit. */
@@ -189,6 +192,7 @@ export interface UserChange extends Partial<LoginLimits> {
   readonly role?: Role;
   readonly quotaBytes?: number | null;
   readonly quotaFiles?: number | null;
+  readonly passwordChange?: boolean;
   /** takes the role of the last admin away all the same */
   readonly force?: boolean;
 }
@@ -203,7 +207,10 @@ export interface ControlMethods {
   };
   "users.add": { params: NewUser; result: UserInfo };
   "users.set": { params: UserChange; result: UserInfo };
-  "users.password": { params: { readonly name: string; readonly password: string }; result: null };
+  "users.password": {
+    params: { readonly name: string; readonly password: string; readonly change?: boolean };
+    result: null;
+  };
   /** Sets a strong random password and gives it, once. */
   "users.generatePassword": {
     params: { readonly name: string };

@@ -193,7 +193,7 @@ export class ControlService {
 export function toUserInfo(user: ListedUser): UserInfo {
   const { name, role, enabled, hasPassword, keys, quotaBytes, quotaFiles, usedBytes } = user;
   const { usedFiles: files, sessions, createdAt, lastLoginAt } = user;
-  const { expiresAt, from, auth, maxSessions } = user;
+  const { expiresAt, from, auth, maxSessions, require, passwordChange } = user;
   return {
     name,
     role,
@@ -211,5 +211,7 @@ export function toUserInfo(user: ListedUser): UserInfo {
     from,
     auth,
     maxSessions,
+    require,
+    passwordChange,
   };
 }

@@ -40,6 +40,7 @@ export interface NewUserRequest extends Partial<LoginLimits> {
   readonly keys?: readonly UserKey[];
   readonly quotaBytes: number | null;
   readonly quotaFiles: number | null;
+  readonly passwordChange?: boolean;
 }
 
 /** Absent fields stay; null is no limit. */
@@ -47,6 +48,7 @@ export interface UserChangeRequest extends Partial<LoginLimits> {
   readonly quotaBytes?: number | null;
   readonly quotaFiles?: number | null;
   readonly role?: Role;
+  readonly passwordChange?: boolean;
 }
 
 /** Lets the last enabled admin be demoted, disabled or removed. */
@@ -117,7 +119,8 @@ export class UserControl {
     const passwordHash = password === undefined ? null : await this.#options.hash(password);
     this.#store.ledger.requireHomes();
     const hadHome = await makeHome(this.#options.root, name);
-    const user = { name, role, passwordHash, quotaBytes, quotaFiles, ...limits };
+    const { passwordChange = false } = request;
+    const user = { name, role, passwordHash, passwordChange, quotaBytes, quotaFiles, ...limits };
     const added = await this.#insert(user);
     if (hadHome) await this.#takeOver(added);
     for (const key of request.keys ?? []) await this.#store.keys.add(added.id, key);
@@ -167,11 +170,16 @@ export class UserControl {
     return this.account(name);
   }
 
-  async setPassword(name: string, password: string): Promise<void> {
+  /** @param options.change the next login by password has to set another one */
+  async setPassword(
+    name: string,
+    password: string,
+    { change = false }: { readonly change?: boolean } = {},
+  ): Promise<void> {
     const account = await this.account(name);
     await checkPassword(name, password, this.#options.rule);
     const hash = await this.#options.hash(password);
-    if (!(await this.#store.users.setPassword(account.id, hash))) throw gone(name);
+    if (!(await this.#store.users.setPassword(account.id, hash, change))) throw gone(name);
     await this.#announce("password-set", "user-passwd", account);
   }
 
@@ -328,6 +336,8 @@ function describe(change: UserChangeRequest): string {
     change.quotaBytes !== undefined && `quota ${change.quotaBytes ?? "none"}`,
     change.quotaFiles !== undefined && `max files ${change.quotaFiles ?? "none"}`,
     change.role !== undefined && `role ${change.role}`,
+    change.passwordChange !== undefined &&
+      `password change ${change.passwordChange ? "yes" : "no"}`,
     ...describeLimits(change),
   ];
   return parts.filter((part) => part !== false).join(", ");

@@ -1,4 +1,5 @@
 import type { Account, AuditRecord, UserKey } from "../store/types.ts";
+import type { FactorStatus } from "./factors.ts";
 import type { Ban, Penalty, SessionInfo } from "./protocol.ts";
 
 /** A user as `--json` prints it: others script against these names. */
@@ -22,6 +23,10 @@ export interface UserJson {
   readonly auth: readonly string[] | null;
   /** at once; null: limits.max_sessions_per_user */
   readonly maxSessions: number | null;
+  /** "totp": a code at each login; null: what the settings say */
+  readonly require: readonly string[] | null;
+  /** the next login by password has to set a new one */
+  readonly passwordChange: boolean;
 }
 
 export interface UsageJson {
@@ -48,6 +53,19 @@ export function userJson(account: Account, keys: readonly UserKey[]): UserJson {
     from: account.from,
     auth: account.auth,
     maxSessions: account.maxSessions,
+    require: account.require,
+    passwordChange: account.passwordChange,
+  };
+}
+
+/** @param status undefined: the user has no second factor */
+export function factorJson(name: string, status: FactorStatus | undefined) {
+  const at = (time: number | null) => (time === null ? null : isoTime(time));
+  return {
+    name,
+    enrolledAt: at(status?.enrolledAt ?? null),
+    recoveryCodes: status?.recoveryCodes ?? 0,
+    refusedUntil: at(status?.refusedUntil ?? null),
   };
 }
 

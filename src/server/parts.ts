@@ -1,4 +1,6 @@
 import type { Logger } from "pino";
+import { FactorKey } from "../auth/factor-key.ts";
+import { Factors } from "../auth/factors.ts";
 import type { EffectiveSetting } from "../config/load.ts";
 import type { Config } from "../config/types.ts";
 import { LiveSettings } from "../control/settings.ts";
@@ -34,6 +36,8 @@ export interface Parts {
   readonly descriptors: DescriptorWatch;
   readonly disks: DiskWatch;
   readonly space: Space;
+  readonly factorKey: FactorKey;
+  readonly factors: Factors;
 }
 
 export function makeParts(options: PartsOptions): Parts {
@@ -43,6 +47,7 @@ export function makeParts(options: PartsOptions): Parts {
   const shared = shareOf(settings.config, workers);
   const config = withFittedLimits(shared, limit);
   const evidence = new Evidence(store.ledger);
+  const factorKey = new FactorKey(root, store.factors);
   const space = new Space(() => config.limits.freeSpaceFloor);
   return {
     settings,
@@ -52,5 +57,7 @@ export function makeParts(options: PartsOptions): Parts {
     descriptors: new DescriptorWatch(log, limit, shared),
     disks: new DiskWatch(root, log, space, store.reserve),
     space,
+    factorKey,
+    factors: new Factors({ store, key: factorKey, settings: config.login }),
   };
 }

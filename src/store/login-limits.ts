@@ -1,4 +1,4 @@
-import type { LoginLimits, LoginMethod } from "./types.ts";
+import type { LoginFactor, LoginLimits, LoginMethod } from "./types.ts";
 
 /** The columns of a user's row that limit the logins. */
 export interface LimitColumns {
@@ -6,6 +6,7 @@ export interface LimitColumns {
   readonly login_from: string | null;
   readonly login_methods: string | null;
   readonly max_sessions: number | null;
+  readonly login_requires: string | null;
 }
 
 export function toLimits(row: LimitColumns): LoginLimits {
@@ -14,6 +15,7 @@ export function toLimits(row: LimitColumns): LoginLimits {
     from: parsed<string>(row.login_from),
     auth: parsed<LoginMethod>(row.login_methods),
     maxSessions: row.max_sessions,
+    require: parsed<LoginFactor>(row.login_requires),
   };
 }
 
@@ -26,6 +28,7 @@ const NO_LIMITS: LoginLimits = {
   from: null,
   auth: null,
   maxSessions: null,
+  require: null,
 };
 
 /** The columns in the order of their names; what `change` leaves out is as in `before`. */
@@ -34,6 +37,7 @@ export function limitValues(
   before?: LimitColumns,
 ): readonly (number | string | null)[] {
   const all = { ...(before ? toLimits(before) : NO_LIMITS), ...change };
-  const { expiresAt, from, auth, maxSessions } = all;
-  return [expiresAt, from && JSON.stringify(from), auth && JSON.stringify(auth), maxSessions];
+  const { expiresAt, from, auth, maxSessions, require } = all;
+  const listed = (list: readonly string[] | null) => list && JSON.stringify(list);
+  return [expiresAt, listed(from), listed(auth), maxSessions, listed(require)];
 }

@@ -8,6 +8,7 @@ import { Belongings, refuseOrphans } from "./belongings.ts";
 import { ChangeStore } from "./changes.ts";
 import { type Connection, openDatabase } from "./database.ts";
 import { DigestStore } from "./digests.ts";
+import { FactorStore } from "./factors.ts";
 import { KeyStore } from "./keys.ts";
 import { LeaseStore } from "./leases.ts";
 import { LedgerStore } from "./ledger.ts";
@@ -38,6 +39,7 @@ export class Store {
   readonly digests: DigestStore;
   readonly penalties: PenaltyStore;
   readonly bans: BanStore;
+  readonly factors: FactorStore;
   readonly belongings: Belongings;
   /** room that is kept for the database */
   readonly reserve: Reserve;
@@ -61,6 +63,7 @@ export class Store {
     this.digests = new DigestStore(connection, writes, nodeId);
     this.penalties = new PenaltyStore(connection, writes);
     this.bans = new BanStore(connection, writes);
+    this.factors = new FactorStore(connection, writes);
     this.belongings = new Belongings(connection, writes, this.ledger.root);
   }
 

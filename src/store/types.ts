@@ -5,6 +5,11 @@ export const LOGIN_METHODS = ["key", "password"] as const;
 
 export type LoginMethod = (typeof LOGIN_METHODS)[number];
 
+/** What a login may need besides a password or key: a code of RFC 6238. */
+export const LOGIN_FACTORS = ["totp"] as const;
+
+export type LoginFactor = (typeof LOGIN_FACTORS)[number];
+
 /** What a user's logins are limited to; null: not limited. */
 export interface LoginLimits {
   /** from then on nobody logs in; milliseconds since the epoch */
@@ -14,6 +19,8 @@ export interface LoginLimits {
   readonly auth: readonly LoginMethod[] | null;
   /** at least 1; null: what the settings say */
   readonly maxSessions: number | null;
+  /** what a login needs besides; null: what the settings say */
+  readonly require: readonly LoginFactor[] | null;
 }
 
 /** An account as stored. Times in milliseconds since the epoch. */
@@ -24,6 +31,8 @@ export interface Account extends LoginLimits {
   readonly enabled: boolean;
   /** argon2 PHC string; null: no password login */
   readonly passwordHash: string | null;
+  /** the next login by password has to set a new one */
+  readonly passwordChange: boolean;
   readonly quotaBytes: number | null;
   readonly quotaFiles: number | null;
   readonly usedBytes: number;
@@ -72,6 +81,8 @@ export const AUDIT_KINDS = [
   "user-remove",
   "key-add",
   "key-remove",
+  "totp-enroll",
+  "totp-remove",
   "rescan",
   "reload",
   "server-start",

@@ -20,6 +20,8 @@ export interface ListedUser extends LoginLimits {
   readonly sessions: number;
   readonly createdAt: number;
   readonly lastLoginAt: number | null;
+  /** the next login by password has to set a new one */
+  readonly passwordChange: boolean;
 }
 
 export type UserOrder =
@@ -42,10 +44,11 @@ export interface UserPageRequest {
 }
 
 interface Row
-  extends Omit<ListedUser, "enabled" | "hasPassword" | keyof LoginLimits>,
+  extends Omit<ListedUser, "enabled" | "hasPassword" | "passwordChange" | keyof LoginLimits>,
     LimitColumns {
   readonly enabled: number;
   readonly hasPassword: number;
+  readonly passwordChange: number;
 }
 
 /** A quota of 0 bytes counts as full. A user without a quota comes before the emptiest. */
@@ -70,7 +73,8 @@ const COLUMNS = `u.id, u.name, u.role, u.enabled, u.password_hash IS NOT NULL AS
   (SELECT count(*) FROM user_keys k WHERE k.user_id = u.id) AS keys,
   u.quota_bytes AS quotaBytes, u.quota_files AS quotaFiles, u.used_bytes AS usedBytes,
   u.used_files AS usedFiles, coalesce(s.sessions, 0) AS sessions, u.created_at AS createdAt,
-  u.last_login_at AS lastLoginAt, u.expires_at, u.login_from, u.login_methods, u.max_sessions`;
+  u.last_login_at AS lastLoginAt, u.expires_at, u.login_from, u.login_methods, u.max_sessions,
+  u.login_requires, u.password_change AS passwordChange`;
 
 function select({ order, descending }: Pick<UserPageRequest, "order" | "descending">): string {
   // The name makes the order total: pages neither overlap nor leave anybody out.
@@ -87,9 +91,15 @@ function containing(filter: string): string {
 }
 
 function toListed(row: Row): ListedUser {
-  const { expires_at, login_from, login_methods, max_sessions, ...rest } = row;
-  const limits = toLimits({ expires_at, login_from, login_methods, max_sessions });
-  return { ...rest, ...limits, enabled: row.enabled === 1, hasPassword: row.hasPassword === 1 };
+  const { expires_at, login_from, login_methods, max_sessions, login_requires, ...rest } = row;
+  const columns = { expires_at, login_from, login_methods, max_sessions, login_requires };
+  return {
+    ...rest,
+    ...toLimits(columns),
+    enabled: row.enabled === 1,
+    hasPassword: row.hasPassword === 1,
+    passwordChange: row.passwordChange === 1,
+  };
 }
 
 /** Users in pages, in any order, quick with very many of them. */

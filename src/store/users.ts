@@ -23,6 +23,8 @@ export interface NewUser extends Partial<LoginLimits> {
   readonly passwordHash: string | null;
   readonly quotaBytes: number | null;
   readonly quotaFiles: number | null;
+  /** default: no */
+  readonly passwordChange?: boolean;
 }
 
 /** What `set` changes; absent fields stay, null is no limit. */
@@ -30,6 +32,7 @@ export interface UserChange extends Partial<LoginLimits> {
   readonly role?: Role;
   readonly quotaBytes?: number | null;
   readonly quotaFiles?: number | null;
+  readonly passwordChange?: boolean;
 }
 
 interface UserRow extends LimitColumns {
@@ -38,6 +41,7 @@ interface UserRow extends LimitColumns {
   readonly role: Role;
   readonly enabled: number;
   readonly password_hash: string | null;
+  readonly password_change: number;
   readonly quota_bytes: number | null;
   readonly quota_files: number | null;
   readonly used_bytes: number;
@@ -53,6 +57,7 @@ function toAccount(row: UserRow): Account {
     role: row.role,
     enabled: row.enabled === 1,
     passwordHash: row.password_hash,
+    passwordChange: row.password_change === 1,
     quotaBytes: row.quota_bytes,
     quotaFiles: row.quota_files,
     usedBytes: row.used_bytes,
@@ -92,18 +97,22 @@ export class UserStore {
     this.#leases = leases;
     this.#insert = connection.prepare(
       `INSERT INTO homes (name, role, password_hash, quota_bytes, quota_files, created_at,
-                          expires_at, login_from, login_methods, max_sessions)
-       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (name) DO NOTHING RETURNING *`,
+                          password_change,
+                          expires_at, login_from, login_methods, max_sessions, login_requires)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (name) DO NOTHING RETURNING *`,
     );
     this.#byName = connection.prepare("SELECT * FROM homes WHERE name = ? AND kind = 'user'");
     this.#byId = connection.prepare("SELECT * FROM homes WHERE id = ? AND kind = 'user'");
     this.#all = connection.prepare("SELECT * FROM homes WHERE kind = 'user' ORDER BY name");
     this.#set = connection.prepare(
-      `UPDATE homes SET role = ?, quota_bytes = ?, quota_files = ?,
-                        expires_at = ?, login_from = ?, login_methods = ?, max_sessions = ?
+      `UPDATE homes SET role = ?, quota_bytes = ?, quota_files = ?, password_change = ?,
+                        expires_at = ?, login_from = ?, login_methods = ?, max_sessions = ?,
+                        login_requires = ?
        WHERE id = ?`,
     );
-    this.#setPassword = connection.prepare("UPDATE homes SET password_hash = ? WHERE id = ?");
+    this.#setPassword = connection.prepare(
+      "UPDATE homes SET password_hash = ?, password_change = ? WHERE id = ?",
+    );
     this.#replaceHash = connection.prepare(
       "UPDATE homes SET password_hash = ? WHERE id = ? AND password_hash = ?",
     );
@@ -125,7 +134,8 @@ export class UserStore {
     const { name, role, passwordHash, quotaBytes, quotaFiles } = user;
     return this.#writes.run(() => {
       const values = [name, role, passwordHash, quotaBytes, quotaFiles, Date.now()];
-      const row = this.#insert.get(...values, ...limitValues(user));
+      const change = user.passwordChange === true ? 1 : 0;
+      const row = this.#insert.get(...values, change, ...limitValues(user));
       if (row === undefined) throw new UserExistsError(name);
       return toAccount(row);
     });
@@ -159,15 +169,21 @@ export class UserStore {
       if (row === undefined) return undefined;
       const bytes = change.quotaBytes === undefined ? row.quota_bytes : change.quotaBytes;
       const files = change.quotaFiles === undefined ? row.quota_files : change.quotaFiles;
-      this.#set.run(change.role ?? row.role, bytes, files, ...limitValues(change, row), id);
+      const role = change.role ?? row.role;
+      const asked = change.passwordChange ?? row.password_change === 1;
+      this.#set.run(role, bytes, files, asked ? 1 : 0, ...limitValues(change, row), id);
       const changed = this.#byId.get(id);
       return changed && toAccount(changed);
     });
   }
 
-  /** @param hash argon2 PHC string; null: no password login. False when there is no such user. */
-  async setPassword(id: number, hash: string | null): Promise<boolean> {
-    return this.#writes.run(() => this.#setPassword.run(hash, id).changes > 0);
+  /**
+   * False when there is no such user.
+   * @param hash argon2 PHC string; null: no password login
+   * @param change whether the next login by password has to set another one
+   */
+  async setPassword(id: number, hash: string | null, change = false): Promise<boolean> {
+    return this.#writes.run(() => this.#setPassword.run(hash, change ? 1 : 0, id).changes > 0);
   }
 
   /** Replaces a hash by another of the same password; false when it was changed meanwhile. */

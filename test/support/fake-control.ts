@@ -405,6 +405,8 @@ export function fakeUser(at: number): UserInfo {
     from: null,
     auth: null,
     maxSessions: null,
+    require: null,
+    passwordChange: false,
   };
 }
 

@@ -54,7 +54,7 @@ export function userDetails(user: UserWithKeys): string {
     ],
     ["Files", `${account.usedFiles}`],
     ["Max files", account.quotaFiles === null ? "none" : `${account.quotaFiles}`],
-    ["Password", account.passwordHash === null ? "none" : "set"],
+    ["Password", passwordText(account)],
     ...limitTexts(account, Date.now()),
     ["Created", dateText(account.createdAt)],
     ["Last login", dateText(account.lastLoginAt)],
@@ -64,19 +64,25 @@ export function userDetails(user: UserWithKeys): string {
   ]);
 }
 
+function passwordText({ passwordHash, passwordChange }: Account): string {
+  if (passwordHash === null) return "none";
+  return passwordChange ? "set, to be changed at the next login" : "set";
+}
+
 function stateText(account: Account, now: number): string {
   if (!account.enabled) return "disabled";
   return hasExpired(account, now) ? "expired" : "enabled";
 }
 
 /** In few words; empty where the logins are not limited. */
-function limitsLine({ expiresAt, from, auth, maxSessions }: Account): string {
+function limitsLine({ expiresAt, from, auth, maxSessions, require }: Account): string {
   const [first, ...more] = from ?? [];
   const parts = [
     ...(expiresAt === null ? [] : [`until ${expiryText(expiresAt)}`]),
     ...(first === undefined ? [] : [`from ${first}${more.length > 0 ? ` +${more.length}` : ""}`]),
     ...(auth === null ? [] : [`by ${auth.join(" or ")}`]),
     ...(maxSessions === null ? [] : [count(maxSessions, "session")]),
+    ...(require === null ? [] : [`with ${require.join(" and ")}`]),
   ];
   return parts.join(", ");
 }

@@ -12,6 +12,7 @@ import { askNewPassword, readPassword } from "../input.ts";
 import { addLimitOptions, givenLimits, type LimitOptions } from "../login-limits.ts";
 import { type Limit, limitOf, maxFilesOption, quotaOption, roleOption } from "../options.ts";
 import { addKeyCommands, readKeyFile } from "./key.ts";
+import { addTotpCommand } from "./totp.ts";
 import { userDetails, userTable } from "./user-text.ts";
 
 interface AddOptions extends LimitOptions {
@@ -21,18 +22,21 @@ interface AddOptions extends LimitOptions {
   readonly passwordStdin?: boolean;
   readonly generate?: boolean;
   readonly key?: string;
+  readonly change?: boolean;
 }
 
 interface SetOptions extends LimitOptions {
   readonly quota?: Limit;
   readonly maxFiles?: Limit;
   readonly role?: Role;
+  readonly passwordChange?: "yes" | "no";
   readonly force?: boolean;
 }
 
 interface PasswdOptions {
   readonly passwordStdin?: boolean;
   readonly generate?: boolean;
+  readonly change?: boolean;
 }
 
 const EXAMPLES = `
@@ -46,7 +50,7 @@ Examples:
 `;
 
 const NOTHING =
-  "nothing to change: give --quota, --max-files, --role, --expires, --from, --auth or --max-sessions";
+  "nothing to change: give --quota, --max-files, --role, --expires, --from, --auth, --max-sessions, --require or --password-change";
 
 export function addUserCommands(program: Command, context: CommandContext): void {
   const user = program
@@ -56,6 +60,7 @@ export function addUserCommands(program: Command, context: CommandContext): void
   addMakingCommands(user, context);
   addChangingCommands(user, context);
   addKeyCommands(user, context);
+  addTotpCommand(user, context);
 }
 
 function addMakingCommands(user: Command, context: CommandContext): void {
@@ -69,6 +74,7 @@ function addMakingCommands(user: Command, context: CommandContext): void {
     .addOption(
       new Option("--generate", "make a strong one and print it once").conflicts("passwordStdin"),
     )
+    .addOption(changeOption())
     .option("--key <file>", "let this OpenSSH public key in; without a password, keys only")
     .addHelpText(
       "after",
@@ -97,6 +103,12 @@ function addChangingCommands(user: Command, context: CommandContext): void {
     .addOption(quotaOption())
     .addOption(maxFilesOption())
     .addOption(roleOption())
+    .addOption(
+      new Option(
+        "--password-change <answer>",
+        "a new password has to be set at the next login by password",
+      ).choices(["yes", "no"]),
+    )
     .addOption(force())
     .action((name: string, options: SetOptions) => set(context, name, options));
   user
@@ -107,6 +119,7 @@ function addChangingCommands(user: Command, context: CommandContext): void {
     .addOption(
       new Option("--generate", "make a strong one and print it once").conflicts("passwordStdin"),
     )
+    .addOption(changeOption())
     .action((name: string, options: PasswdOptions) => passwd(context, name, options));
   user
     .command("enable")
@@ -130,6 +143,10 @@ function addChangingCommands(user: Command, context: CommandContext): void {
     .action((name: string, options: { force?: boolean; deleteHome?: boolean }) =>
       remove(context, name, options),
     );
+}
+
+function changeOption(): Option {
+  return new Option("--change", "the user has to set another one at the next login by password");
 }
 
 async function act(
@@ -161,6 +178,7 @@ async function add(context: CommandContext, name: string, options: AddOptions): 
         role: options.role,
         ...(password !== undefined && { password }),
         keys,
+        passwordChange: options.change ?? false,
         quotaBytes: limitOf(options.quota, config.quota.default),
         quotaFiles: limitOf(options.maxFiles, config.quota.files),
         ...givenLimits(options),
@@ -206,15 +224,16 @@ async function show(
 }
 
 async function set(context: CommandContext, name: string, options: SetOptions): Promise<void> {
-  const { quota, maxFiles, role, force = false } = options;
+  const { quota, maxFiles, role, passwordChange, force = false } = options;
   const limits = givenLimits(options);
-  const isSame = quota === undefined && maxFiles === undefined && role === undefined;
+  const isSame = [quota, maxFiles, role, passwordChange].every((given) => given === undefined);
   if (isSame && Object.keys(limits).length === 0) throw new ControlError(NOTHING, EXIT.usage);
   const account = await administer(context, ({ users, config }) => {
     const change: UserChangeRequest = {
       ...(quota !== undefined && { quotaBytes: limitOf(quota, config.quota.default) }),
       ...(maxFiles !== undefined && { quotaFiles: limitOf(maxFiles, config.quota.files) }),
       ...(role !== undefined && { role }),
+      ...(passwordChange !== undefined && { passwordChange: passwordChange === "yes" }),
       ...limits,
     };
     return users.set(name, change, { force });
@@ -237,7 +256,9 @@ async function passwd(
   // An unknown name is told before anybody types a password.
   await administer(context, ({ users }) => users.account(name));
   const password = await newPassword(context, options);
-  await administer(context, ({ users }) => users.setPassword(name, password));
+  await administer(context, ({ users }) =>
+    users.setPassword(name, password, { change: options.change ?? false }),
+  );
   io.out(`Set the password of ${name}.\n`);
   if (options.generate) showPassword(context, password);
 }

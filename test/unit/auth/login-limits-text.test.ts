@@ -116,19 +116,21 @@ test.each(["", "0", "-1", "1.5", "100001", "9999999", "any"])("no number: %j", (
 });
 
 test("only what is set is shown", () => {
-  const none = { expiresAt: null, from: null, auth: null, maxSessions: null };
+  const none = { expiresAt: null, from: null, auth: null, maxSessions: null, require: null };
   expect(limitTexts(none, NOW)).toEqual([]);
   const all = {
     expiresAt: NOW,
     from: ["192.0.2.7", "2001:db8::/32"],
     auth: ["key"],
     maxSessions: 2,
+    require: ["totp"],
   } as const;
   expect(limitTexts(all, NOW - 1)).toEqual([
     ["Expires", "2026-01-31 12:00"],
     ["Logs in from", "192.0.2.7, 2001:db8::/32"],
     ["Logs in by", "key"],
     ["Max sessions", "2"],
+    ["Logins need", "totp"],
   ]);
   expect(limitTexts(all, NOW)[0]).toEqual(["Expires", "2026-01-31 12:00 (has expired)"]);
 });

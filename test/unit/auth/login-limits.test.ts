@@ -2,7 +2,13 @@ import { expect, test } from "vitest";
 import { type LimitReached, mayLogIn } from "../../../src/auth/login-limits.ts";
 import type { LoginLimits, LoginMethod } from "../../../src/store/types.ts";
 
-const NONE: LoginLimits = { expiresAt: null, from: null, auth: null, maxSessions: null };
+const NONE: LoginLimits = {
+  expiresAt: null,
+  from: null,
+  auth: null,
+  maxSessions: null,
+  require: null,
+};
 const NOW = 1_000;
 
 function verdict(

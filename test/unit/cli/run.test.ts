@@ -208,6 +208,8 @@ describe("users", () => {
       from: null,
       auth: null,
       maxSessions: null,
+      require: null,
+      passwordChange: false,
     });
     expect(JSON.parse((await moorage("user show alice --json")).out)).toEqual(alice);
     expect((await moorage("user show alice")).out).toMatch(/Password +set/);

@@ -54,6 +54,7 @@ function account(id: number, name: string, role: Account["role"]): Account {
     role,
     enabled: true,
     passwordHash: null,
+    passwordChange: false,
     quotaBytes: null,
     quotaFiles: null,
     usedBytes: 0,
@@ -64,6 +65,7 @@ function account(id: number, name: string, role: Account["role"]): Account {
     from: null,
     auth: null,
     maxSessions: null,
+    require: null,
   };
 }
 
@@ -141,6 +143,13 @@ beforeEach(() => {
     sessions: async () => [],
     changePassword: unused,
     wrongPassword() {},
+    totp: () => ({
+      mustEnrol: false,
+      status: unused,
+      begin: unused,
+      remove: unused,
+      renewCodes: unused,
+    }),
   };
   const commands = new Commands(services);
   screens = new AdminScreens(admin);

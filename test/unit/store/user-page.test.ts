@@ -85,6 +85,8 @@ test("a row has keys, sessions and what is stored", async () => {
     from: null,
     auth: null,
     maxSessions: null,
+    require: null,
+    passwordChange: false,
   };
   expect((await page()).rows).toEqual([expected]);
   expect(await store.userPages.one("ann")).toEqual(expected);

@@ -26,6 +26,8 @@ test("adds an account and finds it by name and id", async () => {
     from: null,
     auth: null,
     maxSessions: null,
+    require: null,
+    passwordChange: false,
   });
   expect(account.createdAt).toBeGreaterThanOrEqual(before);
   expect(await store.users.byName("ann")).toEqual(account);

@@ -9,10 +9,16 @@ import {
   type AuthenticationOptions,
 } from "../../../src/transport/authentication.ts";
 
+const NO_FACTORS = {
+  split: async (_user: string, password: string) => ({ password }),
+  need: async () => "none",
+};
+
 test("somebody fills the queue of password checks: who finds it full is not charged for that", async () => {
   const steps: string[] = [];
   const authentication = new Authentication({
     authenticator: { logIn: () => Promise.reject(new HashQueueFull()) },
+    factors: NO_FACTORS,
     penalties: { wait: async () => 0, add: async () => void steps.push("charged") },
     log: pino({ level: "silent" }),
     remote: "192.0.2.1:4711",
@@ -45,6 +51,7 @@ async function attempted(method: "password" | "publickey", decision: LoginDecisi
   const noted: string[] = [];
   const authentication = new Authentication({
     authenticator: { logIn: async () => decision, findKey: async () => decision },
+    factors: NO_FACTORS,
     penalties: { wait: async () => 0, add: async (...all: string[]) => void steps.push(`${all}`) },
     failedLogins: { add: (...all: string[]) => void noted.push(all.join("; ")) },
     log: pino({ level: "silent" }),
