@@ -200,8 +200,7 @@ export class Authentication {
     const { authenticator, factors, place, address } = this.#options;
     place.wait();
     const { username, method } = context;
-    const { password, code } =
-      method === "password" ? await factors.split(username, typed) : { password: typed };
+    const { password, code } = await factors.split(username, typed);
     const decision = await authenticator.logIn(username, password, address, this.#asker);
     const { account } = decision;
     if (account === undefined) return this.#failed(context, limitReason(decision.limit));

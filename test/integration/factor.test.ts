@@ -336,6 +336,11 @@ describe("a code in the password field, where the setting lets it", () => {
     expect(await failures()).toEqual(["password, wrong code"]);
   });
 
+  test("also where the client answers the question for the password with it", async () => {
+    const outcome = await attempt({ answers: [`${PASSWORD}+${codeAt(ann.secret)}`] });
+    expect(outcome).toMatchObject({ isIn: true, asked: ["Password: "] });
+  });
+
   test("is no help without the password", async () => {
     expect((await attempt({ password: `wrong+${codeAt(ann.secret)}` })).isIn).toBe(false);
     expect(await failures()).toEqual(["password"]);
