@@ -170,11 +170,11 @@ export class UserControl {
     return this.account(name);
   }
 
-  /** @param options.change the next login by password has to set another one */
+  /** @param options.change whether the next login by password has to set another one; else as before */
   async setPassword(
     name: string,
     password: string,
-    { change = false }: { readonly change?: boolean } = {},
+    { change }: { readonly change?: boolean } = {},
   ): Promise<void> {
     const account = await this.account(name);
     await checkPassword(name, password, this.#options.rule);

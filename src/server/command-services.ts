@@ -121,7 +121,7 @@ async function setPassword(
     hash: (password) => passwords.hash(password),
   });
   try {
-    await control.setPassword(user, next);
+    await control.setPassword(user, next, { change: false });
     return undefined;
   } catch (error) {
     if (error instanceof ControlError) return error.message;

@@ -111,7 +111,7 @@ export class UserStore {
        WHERE id = ?`,
     );
     this.#setPassword = connection.prepare(
-      "UPDATE homes SET password_hash = ?, password_change = ? WHERE id = ?",
+      "UPDATE homes SET password_hash = ?, password_change = coalesce(?, password_change) WHERE id = ?",
     );
     this.#replaceHash = connection.prepare(
       "UPDATE homes SET password_hash = ? WHERE id = ? AND password_hash = ?",
@@ -180,10 +180,11 @@ export class UserStore {
   /**
    * False when there is no such user.
    * @param hash argon2 PHC string; null: no password login
-   * @param change whether the next login by password has to set another one
+   * @param change whether the next login by password has to set another one; without it, as before
    */
-  async setPassword(id: number, hash: string | null, change = false): Promise<boolean> {
-    return this.#writes.run(() => this.#setPassword.run(hash, change ? 1 : 0, id).changes > 0);
+  async setPassword(id: number, hash: string | null, change?: boolean): Promise<boolean> {
+    const asked = change === undefined ? null : Number(change);
+    return this.#writes.run(() => this.#setPassword.run(hash, asked, id).changes > 0);
   }
 
   /** Replaces a hash by another of the same password; false when it was changed meanwhile. */

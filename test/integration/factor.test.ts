@@ -1,4 +1,5 @@
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync, rmSync } from "node:fs";
+import { join } from "node:path";
 import type { ClientChannel } from "ssh2";
 import SftpClient from "ssh2-sftp-client";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
@@ -6,7 +7,13 @@ import { FactorKey } from "../../src/auth/factor-key.ts";
 import { Factors } from "../../src/auth/factors.ts";
 import { FactorControl } from "../../src/control/factors.ts";
 import { codeAt, STEP_MS, wrongCode } from "../support/authenticator-app.ts";
-import { type ConfigChange, startTestServer, type TestServer } from "../support/server.ts";
+import {
+  type ConfigChange,
+  openInstance,
+  spawnServer,
+  startTestServer,
+  type TestServer,
+} from "../support/server.ts";
 import { dial, type KeyPair, makeKey } from "../support/ssh-client.ts";
 
 const KEY: KeyPair = makeKey("ed25519");
@@ -26,7 +33,9 @@ async function start(config: ConfigChange = OPEN, root?: string): Promise<TestSe
   return started;
 }
 
-function controlOf({ root, store, config }: TestServer): FactorControl {
+type Instance = Pick<TestServer, "root" | "store" | "config">;
+
+function controlOf({ root, store, config }: Instance): FactorControl {
   const key = new FactorKey(root, store.factors);
   const factors = new Factors({ store, key, settings: config.login });
   return new FactorControl({ store, factors, actor: "test", host: "harbour" });
@@ -37,7 +46,7 @@ interface Enrolled {
   readonly recovery: readonly string[];
 }
 
-async function enroll(name: string, at = server): Promise<Enrolled> {
+async function enroll(name: string, at: Instance = server): Promise<Enrolled> {
   const factor = await controlOf(at).begin(name);
   return { secret: factor.secret, recovery: (await factor.accept(null)) ?? [] };
 }
@@ -203,6 +212,33 @@ describe("a user with a second factor", () => {
       const outcomes = await Promise.all(ports.map((port) => attempt({ answers, port })));
       expect(outcomes.filter(({ isIn }) => isIn)).toHaveLength(1);
     });
+  });
+
+  test("attack: a code is used twice, at once in two processes with two workers each", async () => {
+    const instance = await openInstance([{ name: "ann", password: PASSWORD }]);
+    ends.push(() => instance.close());
+    const { secret } = await enroll("ann", { ...instance, config: server.config });
+    const servers = await Promise.all(
+      [0, 1].map(() =>
+        spawnServer(instance.root, ["--auth-argon2-memory", "1MiB"], { workers: 2 }),
+      ),
+    );
+    for (const spawned of servers) ends.push(() => spawned.kill());
+    const answers = [PASSWORD, codeAt(secret)];
+    const ports = [...servers, ...servers, ...servers].map(({ port }) => port);
+    const outcomes = await Promise.all(ports.map((port) => attempt({ answers, port })));
+    expect(outcomes.filter(({ isIn }) => isIn)).toHaveLength(1);
+  });
+
+  test("keeps a server from starting without keys/factor.key, and none is made anew", async () => {
+    rmSync(join(server.root, "keys", "factor.key"));
+    const outcome = await attempt({ answers: [PASSWORD, codeAt(ann.secret)] });
+    expect(outcome.isIn).toBe(false);
+    await expect(spawnServer(server.root)).rejects.toThrow("keys/factor.key is missing");
+    await expect(spawnServer(server.root, [], { workers: 2 })).rejects.toThrow(
+      "keys/factor.key is missing",
+    );
+    expect(existsSync(join(server.root, "keys", "factor.key"))).toBe(false);
   });
 
   test("attack: another user's code", async () => {

@@ -257,7 +257,7 @@ async function passwd(
   await administer(context, ({ users }) => users.account(name));
   const password = await newPassword(context, options);
   await administer(context, ({ users }) =>
-    users.setPassword(name, password, { change: options.change ?? false }),
+    users.setPassword(name, password, options.change ? { change: true } : {}),
   );
   io.out(`Set the password of ${name}.\n`);
   if (options.generate) showPassword(context, password);

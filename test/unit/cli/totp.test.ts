@@ -138,6 +138,9 @@ test("--require and --password-change are set, shown, and taken away", async () 
   expect(await shown()).toMatchObject({ require: null, passwordChange: true });
   expect((await moorage("user show alice")).out).toMatch(/to be changed at the next login/);
   await moorage("user passwd alice --generate");
+  expect(await shown()).toMatchObject({ passwordChange: true });
+  await moorage("user set alice --password-change no");
+  await moorage("user passwd alice --generate");
   expect(await shown()).toMatchObject({ passwordChange: false });
   await moorage("user passwd alice --generate --change");
   expect(await shown()).toMatchObject({ passwordChange: true });
