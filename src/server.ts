@@ -16,7 +16,7 @@ import { rescan } from "./quota/rescan.ts";
 import { AdminScreens } from "./screens/screens.ts";
 import type { AdminServices } from "./screens/services.ts";
 import { Chores } from "./server/chores.ts";
-import { commandServices } from "./server/command-services.ts";
+import { type CommandParts, commandServices, newPassword } from "./server/command-services.ts";
 import { type Door, makeDoor } from "./server/door.ts";
 import { lookAfter, prune, settleIn } from "./server/housekeeping.ts";
 import { makeParts, type Parts, type PartsOptions } from "./server/parts.ts";
@@ -103,6 +103,7 @@ class Server {
   readonly chores: Chores;
   readonly #digests: DigestService;
   readonly #watcher: ChangeWatcher;
+  readonly #commandParts: CommandParts;
   readonly #commands: Commands;
   readonly #screens: AdminScreens;
   readonly #parts: Parts;
@@ -141,19 +142,15 @@ class Server {
       rates: parts.rates,
       onChange: () => this.#control?.sessionsChanged(),
     });
-    this.#commands = new Commands(
-      commandServices({
-        root: options.root,
-        config,
-        store,
-        log,
-        passwords: this.#passwords,
-        authenticator: this.#authenticator,
-        failedLogins: this.#failedLogins,
-        penalties: this.door.penalties,
-        ledger: parts.ledger,
-      }),
-    );
+    this.#commandParts = {
+      ...options,
+      ...parts,
+      passwords: this.#passwords,
+      authenticator: this.#authenticator,
+      failedLogins: this.#failedLogins,
+      penalties: this.door.penalties,
+    };
+    this.#commands = new Commands(commandServices(this.#commandParts));
     this.#screens = new AdminScreens(this.#adminServices());
     this.#watcher = new ChangeWatcher(
       store.changes,
@@ -186,21 +183,18 @@ class Server {
   }
 
   async start(hostKeys: readonly HostKey[]): Promise<Address> {
-    const { config, log, store, supervisor } = this.#options;
+    const { config, store, supervisor } = this.#options;
     await this.#watcher.start();
     this.#connections = new Connections({
-      config,
-      log,
       hostKeys,
-      authenticator: this.#authenticator,
+      ...this.#commandParts,
+      newPassword: (...change) => newPassword(this.#commandParts, ...change),
       sessions: this.sessions,
       route: makeRouter({
         limits: config.limits,
         commands: this.#commands,
         adminShell: (...shell) => this.#screens.serve(...shell),
       }),
-      failedLogins: this.#failedLogins,
-      penalties: this.door.penalties,
     });
     try {
       const address = supervisor?.facts.listen ?? (await this.#listen(this.#connections));

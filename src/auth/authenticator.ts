@@ -114,6 +114,33 @@ export class Authenticator {
   }
 
   /**
+   * What was proven a while ago, once more: the account may have been disabled, limited, or given
+   * another password meanwhile.
+   * @param proof the password, or the fingerprint of the key
+   */
+  async confirm(
+    proof: {
+      readonly account: Account;
+      readonly key: string | undefined;
+      readonly password: string | undefined;
+    },
+    address: string | undefined,
+  ): Promise<LoginDecision> {
+    const { account, key, password = "" } = proof;
+    const now = await this.#store.users.byId(account.id);
+    if (!now?.enabled) return WRONG;
+    const method = key === undefined ? "password" : "key";
+    const limit = mayLogIn(now, { address, method, now: this.#now() });
+    if (limit !== "yes") return { limit };
+    const holds =
+      key === undefined
+        ? now.passwordHash === account.passwordHash ||
+          (await this.#passwords.verify(now.passwordHash, password))
+        : (await this.#store.keys.find(now.id, key)) !== undefined;
+    return holds ? { account: now } : WRONG;
+  }
+
+  /**
    * The account that may log in with this key; the caller verifies the signature.
    * @param algorithm the key's type or a signature algorithm of it
    * @param blob the public key in the encoding of RFC 4253 section 6.6

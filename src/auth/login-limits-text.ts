@@ -1,4 +1,9 @@
-import { LOGIN_METHODS, type LoginLimits, type LoginMethod } from "../store/types.ts";
+import {
+  LOGIN_METHODS,
+  type LoginFactor,
+  type LoginLimits,
+  type LoginMethod,
+} from "../store/types.ts";
 import { dateText } from "../text/figures.ts";
 import { formatRate, parseDuration, parseRate, UnitError } from "../text/units.ts";
 import { parseNetwork, sourceOf } from "./addresses.ts";
@@ -139,9 +144,20 @@ export function parseTransferRate(text: string): number | null {
   throw new LimitError("give a rate such as 10MB/s, at least 10KB/s, or none");
 }
 
+/**
+ * "totp", or "none" for what the settings say.
+ * @throws LimitError for anything else
+ */
+export function parseRequire(text: string): readonly LoginFactor[] | null {
+  const plain = text.trim().toLowerCase();
+  if (plain === "none") return null;
+  if (plain === "totp") return ["totp"];
+  throw new LimitError("give totp or none");
+}
+
 /** The limits that are set, each with its value, for people. @param now milliseconds since the epoch */
 export function limitTexts(
-  { expiresAt, from, auth, maxSessions, uploadRate, downloadRate }: LoginLimits,
+  { expiresAt, from, auth, maxSessions, uploadRate, downloadRate, require }: LoginLimits,
   now: number,
 ): readonly (readonly [string, string])[] {
   const expired = expiresAt !== null && now >= expiresAt ? " (has expired)" : "";
@@ -152,5 +168,6 @@ export function limitTexts(
     ...(maxSessions === null ? [] : [["Max sessions", `${maxSessions}`] as const]),
     ...(uploadRate === null ? [] : [["Upload rate", formatRate(uploadRate)] as const]),
     ...(downloadRate === null ? [] : [["Download rate", formatRate(downloadRate)] as const]),
+    ...(require === null ? [] : [["Logins need", require.join(", ")] as const]),
   ];
 }

@@ -1,8 +1,11 @@
-import { userInfo } from "node:os";
+import { hostname, userInfo } from "node:os";
+import { FactorKey } from "../auth/factor-key.ts";
+import { Factors } from "../auth/factors.ts";
 import { Passwords } from "../auth/passwords.ts";
 import { loadConfig } from "../config/load.ts";
 import type { Config } from "../config/types.ts";
 import { AccessControl } from "../control/access.ts";
+import { FactorControl } from "../control/factors.ts";
 import { FolderControl } from "../control/folders.ts";
 import { GroupControl } from "../control/groups.ts";
 import { instanceExists, prepareInstance, requireInstance } from "../control/instance.ts";
@@ -30,6 +33,7 @@ export interface Administration {
   readonly groups: GroupControl;
   /** a password to an argon2 PHC string */
   hash(password: string): Promise<string>;
+  readonly factors: FactorControl;
   readonly config: Config;
 }
 
@@ -56,6 +60,8 @@ export async function administer<T>(
       const passwords = new Passwords(config.auth);
       const by = { store, root, actor: cliActor() };
       const hash = (password: string) => passwords.hash(password);
+      const key = new FactorKey(root, store.factors);
+      const factors = new Factors({ store, key, settings: config.login });
       return use({
         store,
         config,
@@ -64,6 +70,7 @@ export async function administer<T>(
         groups: new GroupControl({ ...by, quota: config.quota }),
         folders: new FolderControl(by),
         access: new AccessControl(by),
+        factors: new FactorControl({ ...by, factors, host: hostname() }),
       });
     },
     { create },

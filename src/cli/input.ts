@@ -24,23 +24,33 @@ export async function readPassword(io: Io): Promise<string> {
   return line.replace(/\r$/, "");
 }
 
+/** One question on the terminal; the answer is not shown. */
+export type Ask = (prompt: string) => Promise<string>;
+
 /**
  * Asks for a new password twice on the terminal, without echo. The prompts go to standard error, so
  * that standard output stays the command's result.
  */
-export async function askNewPassword(io: Io): Promise<string> {
+export function askNewPassword(io: Io): Promise<string> {
+  return asking(io, async (ask) => {
+    const password = await ask("New password: ");
+    if ((await ask("The same again: ")) === password) return password;
+    throw new ControlError("the two passwords are not the same: nothing was changed");
+  });
+}
+
+/** Questions on the terminal, without echo. The prompts go to standard error. */
+export async function asking<T>(io: Io, use: (ask: Ask) => Promise<T>): Promise<T> {
   const output = new Writable({ write: (_chunk, _encoding, done) => done() });
   const reader = createInterface({ input: io.stdin, output, terminal: true, historySize: 0 });
   reader.on("SIGINT", () => reader.close());
-  // One reader for both: what is typed or pasted ahead must not get lost between two.
+  // One reader for all: what is typed or pasted ahead must not get lost between two.
   const lines = reader[Symbol.asyncIterator]();
   try {
-    const password = await ask(io, lines, "New password: ");
-    if ((await ask(io, lines, "The same again: ")) === password) return password;
+    return await use((prompt) => ask(io, lines, prompt));
   } finally {
     reader.close();
   }
-  throw new ControlError("the two passwords are not the same: nothing was changed");
 }
 
 /** Asks on the terminal. Anything but "yes" and "y" is no. */

@@ -5,9 +5,10 @@ import {
   parseExpiry,
   parseFrom,
   parseMaxSessions,
+  parseRequire,
   parseTransferRate,
 } from "../auth/login-limits-text.ts";
-import type { LoginLimits, LoginMethod } from "../store/types.ts";
+import type { LoginFactor, LoginLimits, LoginMethod } from "../store/types.ts";
 
 /** Commander makes an empty text of null. */
 const UNLIMITED = "unlimited";
@@ -22,6 +23,7 @@ export interface LimitOptions {
   readonly maxSessions?: Given<number>;
   readonly uploadRate?: Given<number>;
   readonly downloadRate?: Given<number>;
+  readonly require?: Given<readonly LoginFactor[]>;
 }
 
 /** Adds the options that {@link givenLimits} takes. */
@@ -42,7 +44,10 @@ export function addLimitOptions(command: Command): Command {
     .addOption(
       limit("--upload-rate <rate>", "of all sessions together: 10MB/s, `none`", parseTransferRate),
     )
-    .addOption(limit("--download-rate <rate>", "the same of downloads, `none`", parseTransferRate));
+    .addOption(limit("--download-rate <rate>", "the same of downloads, `none`", parseTransferRate))
+    .addOption(
+      limit("--require <factor>", "a code at each login: `totp`, `none`: as for all", parseRequire),
+    );
 }
 
 function limit(flags: string, description: string, parse: (text: string) => unknown): Option {
@@ -61,7 +66,7 @@ function sentence(text: string): string {
 }
 
 export function givenLimits(options: LimitOptions): Partial<LoginLimits> {
-  const { expires, from, auth, maxSessions, uploadRate, downloadRate } = options;
+  const { expires, from, auth, maxSessions, uploadRate, downloadRate, require } = options;
   return {
     ...(expires !== undefined && { expiresAt: orNull(expires) }),
     ...(from !== undefined && { from: orNull(from) }),
@@ -69,6 +74,7 @@ export function givenLimits(options: LimitOptions): Partial<LoginLimits> {
     ...(maxSessions !== undefined && { maxSessions: orNull(maxSessions) }),
     ...(uploadRate !== undefined && { uploadRate: orNull(uploadRate) }),
     ...(downloadRate !== undefined && { downloadRate: orNull(downloadRate) }),
+    ...(require !== undefined && { require: orNull(require) }),
   };
 }
 

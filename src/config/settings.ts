@@ -1,14 +1,17 @@
-import { z } from "zod";
+import type { z } from "zod";
 import { DIGEST_ALGORITHMS } from "../digests/types.ts";
 import {
-  formatDuration,
-  formatRate,
-  formatSize,
-  parseDuration,
-  parseRate,
-  parseSize,
-  UnitError,
-} from "../text/units.ts";
+  choice,
+  duration,
+  flag,
+  integer,
+  integerOrAuto,
+  integerOrNone,
+  rateOrNone,
+  size,
+  sizeOrNone,
+  text,
+} from "./kinds.ts";
 import { exactNetworks, list, networks } from "./lists.ts";
 import type { Config } from "./types.ts";
 
@@ -128,6 +131,17 @@ export const SETTINGS: Settings = {
     hashConcurrency: integer(2, [1, 64], "Passwords checked at once; further ones wait."),
     hashQueue: integer(256, [0, 100_000], "How many may wait; more are refused."),
   },
+  login: {
+    requireTotp: choice(
+      "none",
+      ["none", "admins", "all"],
+      "Whose logins need a code of an authenticator program (RFC 6238) besides password or key; who has not enrolled can do only that.",
+    ),
+    totpInPassword: flag(
+      false,
+      "Whether a password may have `+` and the code behind it, for clients that can't be asked for one.",
+    ),
+  },
   access: {
     allow: exactNetworks(
       "Addresses and networks that may connect, and no others; empty for everybody.",
@@ -208,130 +222,6 @@ export const SETTINGS: Settings = {
     maxRecords: integer(1_000_000, [1000, 1_000_000_000], "How many audit records are kept."),
   },
 };
-
-/** The bounds in a setting's kind are parsed from the same notation users write. */
-type Bounds = readonly [minimum: string, maximum: string];
-
-function text(
-  value: string,
-  description: string,
-  options: { pattern: RegExp; kind: string },
-): Setting<string> {
-  const { kind, pattern } = options;
-  const schema = z.string({ error: kind }).regex(pattern, { error: kind });
-  return { kind, default: value, description, schema, format: (v) => v };
-}
-
-function choice<const T extends string>(
-  value: NoInfer<T>,
-  values: readonly T[],
-  description: string,
-): Setting<T> {
-  const kind = `one of ${values.join(", ")}`;
-  return {
-    kind,
-    default: value,
-    description,
-    schema: z.enum(values, { error: kind }),
-    format: String,
-  };
-}
-
-function integer(
-  value: number,
-  [min, max]: readonly [number, number],
-  description: string,
-): Setting<number> {
-  const kind = `a whole number from ${min} to ${max}`;
-  const schema = whole(kind).pipe(
-    z.int({ error: kind }).min(min, { error: kind }).max(max, { error: kind }),
-  );
-  return { kind, default: value, description, schema, format: String };
-}
-
-/** A number as the file has it, or as text. */
-function whole(kind: string) {
-  const text = z.string().regex(/^\d{1,15}$/);
-  return z.union([z.number(), text.transform(Number)], { error: kind });
-}
-
-/** `auto` is 0. */
-function integerOrAuto(
-  [min, max]: readonly [number, number],
-  description: string,
-): Setting<number> {
-  const { schema } = integer(min, [min, max], description);
-  const kind = `auto or a whole number from ${min} to ${max}`;
-  const auto = z.literal("auto").transform(() => 0);
-  return {
-    kind,
-    default: 0,
-    description,
-    schema: z.union([auto, schema], { error: kind }),
-    format: (v) => (v === 0 ? "auto" : `${v}`),
-  };
-}
-
-function integerOrNone(value: number, description: string): Setting<number | null> {
-  const kind = "a whole number or none";
-  const schema = orNone(whole(kind).pipe(z.int().min(0)), kind);
-  return {
-    kind,
-    default: value,
-    description,
-    schema,
-    format: (v) => (v === null ? "none" : `${v}`),
-  };
-}
-
-function size(value: string, bounds: Bounds, description: string): Setting<number> {
-  const kind = `a size such as 64MiB, from ${bounds[0]} to ${bounds[1]}`;
-  const schema = quantity(parseSize, kind, bounds);
-  return { kind, default: parseSize(value), description, schema, format: formatSize };
-}
-
-function sizeOrNone(value: number, description: string): Setting<number | null> {
-  const kind = "a size such as 10GB, or none";
-  const schema = orNone(quantity(parseSize, kind), kind);
-  const format = (v: number | null) => (v === null ? "none" : formatSize(v));
-  return { kind, default: value, description, schema, format };
-}
-
-function rateOrNone(description: string): Setting<number | null> {
-  const kind = "a rate such as 10MB/s, from 10KB/s to 1PB/s, or none";
-  const schema = orNone(quantity(parseRate, kind, ["10KB/s", "1PB/s"]), kind);
-  const format = (v: number | null) => (v === null ? "none" : formatRate(v));
-  return { kind, default: null, description, schema, format };
-}
-
-function duration(value: string, bounds: Bounds, description: string): Setting<number> {
-  const kind = `a duration such as 30s, 5m, 1h or 90d, from ${bounds[0]} to ${bounds[1]}`;
-  const schema = quantity(parseDuration, kind, bounds);
-  return { kind, default: parseDuration(value), description, schema, format: formatDuration };
-}
-
-function orNone(schema: z.ZodType<number>, kind: string): z.ZodType<number | null> {
-  const none = z.literal("none").transform(() => null);
-  return z.union([none, schema], { error: kind });
-}
-
-function quantity(
-  parse: (value: string | number) => number,
-  kind: string,
-  bounds?: Bounds,
-): z.ZodType<number> {
-  const [min, max] = bounds ? [parse(bounds[0]), parse(bounds[1])] : [0, Number.MAX_SAFE_INTEGER];
-  return z.union([z.string(), z.number()], { error: kind }).transform((value, context) => {
-    try {
-      const result = parse(value);
-      if (result >= min && result <= max) return result;
-    } catch (thrown) {
-      if (!(thrown instanceof UnitError)) throw thrown;
-    }
-    context.addIssue({ code: "custom", message: kind });
-    return z.NEVER;
-  });
-}
 
 /** A setting with its place and its names. */
 export interface NamedSetting {

@@ -1,4 +1,5 @@
 import type { AccessSettings } from "../auth/access.ts";
+import type { FactorSettings } from "../auth/factors.ts";
 import type { PenaltySettings } from "../auth/penalties.ts";
 import type { DigestSettings } from "../digests/types.ts";
 
@@ -62,6 +63,7 @@ export interface Config {
     /** the same for one address */
     readonly hashQueuePerAddress: number;
   };
+  readonly login: FactorSettings;
   readonly access: AccessSettings;
   readonly penalties: PenaltySettings;
   readonly admin: {

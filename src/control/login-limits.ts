@@ -6,7 +6,13 @@ import {
   MOST_RATE,
   networkNames,
 } from "../auth/login-limits-text.ts";
-import { LOGIN_METHODS, type LoginLimits, type LoginMethod } from "../store/types.ts";
+import {
+  LOGIN_FACTORS,
+  LOGIN_METHODS,
+  type LoginFactor,
+  type LoginLimits,
+  type LoginMethod,
+} from "../store/types.ts";
 import { formatRate } from "../text/units.ts";
 import { ControlError, EXIT } from "./errors.ts";
 
@@ -15,7 +21,7 @@ import { ControlError, EXIT } from "./errors.ts";
  * @throws ControlError when one is none
  */
 export function checkedLimits(limits: Partial<LoginLimits>): Partial<LoginLimits> {
-  const { expiresAt, from, auth, maxSessions, uploadRate, downloadRate } = limits;
+  const { expiresAt, from, auth, maxSessions, uploadRate, downloadRate, require } = limits;
   return {
     ...(expiresAt !== undefined && { expiresAt: checkedExpiry(expiresAt) }),
     ...(from !== undefined && { from: checkedFrom(from) }),
@@ -23,6 +29,7 @@ export function checkedLimits(limits: Partial<LoginLimits>): Partial<LoginLimits
     ...(maxSessions !== undefined && { maxSessions: checkedSessions(maxSessions) }),
     ...(uploadRate !== undefined && { uploadRate: checkedRate(uploadRate) }),
     ...(downloadRate !== undefined && { downloadRate: checkedRate(downloadRate) }),
+    ...(require !== undefined && { require: checkedFactors(require) }),
   };
 }
 
@@ -58,13 +65,20 @@ function checkedRate(rate: number | null): number | null {
   throw wrong(`a rate is from ${formatRate(LEAST_RATE)} to ${formatRate(MOST_RATE)}`);
 }
 
+function checkedFactors(factors: readonly LoginFactor[] | null): readonly LoginFactor[] | null {
+  if (factors === null) return null;
+  const known = LOGIN_FACTORS.filter((factor) => factors.includes(factor));
+  if (known.length > 0 && factors.every((factor) => known.includes(factor))) return known;
+  throw wrong("what a login can need is totp");
+}
+
 function wrong(text: string): ControlError {
   return new ControlError(text, EXIT.usage);
 }
 
 /** The limits that are given, for the audit trail. */
 export function describeLimits(limits: Partial<LoginLimits>): string[] {
-  const { expiresAt, from, auth, maxSessions, uploadRate, downloadRate } = limits;
+  const { expiresAt, from, auth, maxSessions, uploadRate, downloadRate, require } = limits;
   const ends = typeof expiresAt === "number" ? new Date(expiresAt).toISOString() : "none";
   const parts = [
     expiresAt !== undefined && `expires ${ends}`,
@@ -73,6 +87,7 @@ export function describeLimits(limits: Partial<LoginLimits>): string[] {
     maxSessions !== undefined && `max sessions ${maxSessions ?? "none"}`,
     uploadRate !== undefined && `upload rate ${rateOrNone(uploadRate)}`,
     downloadRate !== undefined && `download rate ${rateOrNone(downloadRate)}`,
+    require !== undefined && `require ${require?.join(" ") ?? "none"}`,
   ];
   return parts.filter((part) => part !== false);
 }

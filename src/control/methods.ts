@@ -45,8 +45,8 @@ export const METHODS: Methods = {
     await caller.users.set(name, change, { force });
     return changed(caller, name);
   },
-  "users.password": async ({ users }, { name, password }) => {
-    await users.setPassword(name, password);
+  "users.password": async ({ users }, { name, password, ...options }) => {
+    await users.setPassword(name, password, options);
     return null;
   },
   "users.generatePassword": async ({ users }, { name }) => {

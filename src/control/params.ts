@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { MAX_FROM } from "../auth/login-limits-text.ts";
-import { AUDIT_KINDS, LOGIN_METHODS } from "../store/types.ts";
+import { AUDIT_KINDS, LOGIN_FACTORS, LOGIN_METHODS } from "../store/types.ts";
 import { MAX_BAN_MS } from "./bans.ts";
 import { MAX_GROUPS_OF_A_USER } from "./groups.ts";
 import type { Method, Params, Topic, TopicParams } from "./protocol.ts";
@@ -33,6 +33,7 @@ const loginLimits = {
   maxSessions: whole.nullable().exactOptional(),
   uploadRate: whole.nullable().exactOptional(),
   downloadRate: whole.nullable().exactOptional(),
+  require: z.array(z.enum(LOGIN_FACTORS)).max(LOGIN_FACTORS.length).nullable().exactOptional(),
 };
 const group = z.strictObject({ name, quotaBytes: quotaOrDefault, ...loginLimits });
 const members = z.strictObject({ name, users: z.array(name).max(MAX_NAMES) });
@@ -69,6 +70,7 @@ const METHODS: { readonly [M in Method]: z.ZodType<Params<M>> } = {
     quotaBytes: quota,
     quotaFiles: quota,
     groups: z.array(name).max(MAX_GROUPS_OF_A_USER).exactOptional(),
+    passwordChange: flag,
     ...loginLimits,
   }),
   "users.set": z.strictObject({
@@ -76,10 +78,11 @@ const METHODS: { readonly [M in Method]: z.ZodType<Params<M>> } = {
     role: role.exactOptional(),
     quotaBytes: quotaOrDefault,
     quotaFiles: quota,
+    passwordChange: flag,
     ...loginLimits,
     force: flag,
   }),
-  "users.password": z.strictObject({ name, password: z.string().max(4096) }),
+  "users.password": z.strictObject({ name, password: z.string().max(4096), change: flag }),
   "users.generatePassword": who,
   "users.enable": who,
   "users.kick": z.strictObject({ name, ...kicking }),

@@ -54,6 +54,8 @@ export interface UserInfo extends LoginLimits {
   readonly effective: LoginLimits;
   /** of each limit that is of groups, their names */
   readonly origins: { readonly [F in keyof LoginLimits]?: readonly string[] };
+  /** the next login by password has to set a new one */
+  readonly passwordChange: boolean;
 }
 
 export interface KeyInfo {
@@ -195,6 +197,7 @@ export interface NewUser extends Partial<LoginLimits> {
   readonly quotaFiles?: number | null;
   /** names of groups */
   readonly groups?: readonly string[];
+  readonly passwordChange?: boolean;
 }
 
 /** Absent fields stay; null is no limit. */
@@ -204,6 +207,7 @@ export interface UserChange extends Partial<LoginLimits> {
   /** "default": what groups and settings say */
   readonly quotaBytes?: number | null | "default";
   readonly quotaFiles?: number | null;
+  readonly passwordChange?: boolean;
   /** takes the role of the last admin away all the same */
   readonly force?: boolean;
 }
@@ -218,7 +222,10 @@ export interface ControlMethods extends GroupMethods {
   };
   "users.add": { params: NewUser; result: UserInfo };
   "users.set": { params: UserChange; result: UserInfo };
-  "users.password": { params: { readonly name: string; readonly password: string }; result: null };
+  "users.password": {
+    params: { readonly name: string; readonly password: string; readonly change?: boolean };
+    result: null;
+  };
   /** Sets a strong random password and gives it, once. */
   "users.generatePassword": {
     params: { readonly name: string };

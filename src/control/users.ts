@@ -54,6 +54,7 @@ export interface NewUserRequest extends Partial<LoginLimits> {
   readonly quotaFiles?: number | null;
   /** names of groups */
   readonly groups?: readonly string[];
+  readonly passwordChange?: boolean;
 }
 
 /** Absent fields stay; null is no limit. */
@@ -62,6 +63,7 @@ export interface UserChangeRequest extends Partial<LoginLimits> {
   readonly quotaBytes?: number | null | "default";
   readonly quotaFiles?: number | null;
   readonly role?: Role;
+  readonly passwordChange?: boolean;
 }
 
 /** Lets the last enabled admin be demoted, disabled or removed. */
@@ -134,7 +136,8 @@ export class UserControl {
     const quotas = newQuotas(request, this.#options.quota);
     this.#store.ledger.requireHomes();
     const hadHome = await makeHome(this.#options.root, name);
-    const user = { name, role, passwordHash, groups, ...quotas, ...limits };
+    const { passwordChange = false } = request;
+    const user = { name, role, passwordHash, passwordChange, groups, ...quotas, ...limits };
     const added = await this.#insert(user);
     if (hadHome) await this.#takeOver(added);
     for (const key of request.keys ?? []) await this.#store.keys.add(added.id, key);
@@ -199,11 +202,16 @@ export class UserControl {
     return { ...change, quotaBytes: this.#options.quota.default, quotaOwn: false };
   }
 
-  async setPassword(name: string, password: string): Promise<void> {
+  /** @param options.change whether the next login by password has to set another one; else as before */
+  async setPassword(
+    name: string,
+    password: string,
+    { change }: { readonly change?: boolean } = {},
+  ): Promise<void> {
     const account = await this.account(name);
     await checkPassword(name, password, this.#options.rule);
     const hash = await this.#options.hash(password);
-    if (!(await this.#store.users.setPassword(account.id, hash))) throw gone(name);
+    if (!(await this.#store.users.setPassword(account.id, hash, change))) throw gone(name);
     await this.#announce("password-set", "user-passwd", account);
   }
 
@@ -360,6 +368,8 @@ function describe(change: UserChangeRequest): string {
     change.quotaBytes !== undefined && `quota ${change.quotaBytes ?? "none"}`,
     change.quotaFiles !== undefined && `max files ${change.quotaFiles ?? "none"}`,
     change.role !== undefined && `role ${change.role}`,
+    change.passwordChange !== undefined &&
+      `password change ${change.passwordChange ? "yes" : "no"}`,
     ...describeLimits(change),
   ];
   return parts.filter((part) => part !== false).join(", ");

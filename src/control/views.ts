@@ -4,6 +4,7 @@ import type { Group } from "../store/groups.ts";
 import { limitsOf } from "../store/login-limits.ts";
 import type { Account, AuditRecord, LoginLimits, UserKey } from "../store/types.ts";
 import type { Explanation } from "./access.ts";
+import type { FactorStatus } from "./factors.ts";
 import type { FolderWithShares } from "./folders.ts";
 import type { GroupDetails } from "./groups.ts";
 import type { Ban, Penalty, SessionInfo } from "./protocol.ts";
@@ -32,6 +33,10 @@ export interface UserJson {
   /** bytes a second; null: no limit of the user's own */
   readonly uploadRate: number | null;
   readonly downloadRate: number | null;
+  /** "totp": a code at each login; null: what the settings say */
+  readonly require: readonly string[] | null;
+  /** the next login by password has to set a new one */
+  readonly passwordChange: boolean;
   /** false: quotaBytes is what the groups or the settings say */
   readonly quotaOwn: boolean;
   /** names */
@@ -43,7 +48,7 @@ export interface UserJson {
 /** The limits of logins as `--json` prints them. */
 export type LimitsJson = Pick<
   UserJson,
-  "from" | "auth" | "maxSessions" | "expiresAt" | "uploadRate" | "downloadRate"
+  "from" | "auth" | "maxSessions" | "expiresAt" | "uploadRate" | "downloadRate" | "require"
 >;
 
 /** A group as `--json` prints it: others script against these names. */
@@ -80,9 +85,21 @@ export function userJson(account: Account, keys: readonly UserKey[]): UserJson {
     createdAt: isoTime(account.createdAt),
     lastLoginAt: account.lastLoginAt === null ? null : isoTime(account.lastLoginAt),
     ...limitsJson(account.own),
+    passwordChange: account.passwordChange,
     quotaOwn: account.quotaOwn,
     groups: account.groups,
     effective: limitsJson(account),
+  };
+}
+
+/** @param status undefined: the user has no second factor */
+export function factorJson(name: string, status: FactorStatus | undefined) {
+  const at = (time: number | null) => (time === null ? null : isoTime(time));
+  return {
+    name,
+    enrolledAt: at(status?.enrolledAt ?? null),
+    recoveryCodes: status?.recoveryCodes ?? 0,
+    refusedUntil: at(status?.refusedUntil ?? null),
   };
 }
 

@@ -15,13 +15,14 @@ const PRUNE_MS = 60 * 1_000;
 /** How long the database may not know what is in the books of homes that are held, in milliseconds. */
 const FOLD_MS = 1_000;
 
-/** What comes before anybody is served. Rejects when a host key can't be used. */
+/** What comes before anybody is served. Rejects when a host key or that of second factors can't be used. */
 export async function settleIn(options: PartsOptions, parts: Parts): Promise<HostKey[]> {
   const { root, store, log } = options;
   parts.descriptors.fit();
   store.belongings.checkKeys();
   const hostKeys = await loadHostKeys(join(root, "keys"));
   await store.belongings.keysLoaded();
+  await parts.factorKey.check();
   // Tried again every few seconds: what can't be settled must not keep the server down.
   await recover(store, parts.evidence).catch((error: unknown) => {
     log.error({ error: errorName(error) }, "journals not recovered");

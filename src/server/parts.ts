@@ -1,4 +1,6 @@
 import type { Logger } from "pino";
+import { FactorKey } from "../auth/factor-key.ts";
+import { Factors } from "../auth/factors.ts";
 import type { EffectiveSetting } from "../config/load.ts";
 import type { Config } from "../config/types.ts";
 import { LiveSettings } from "../control/settings.ts";
@@ -44,6 +46,8 @@ export interface Parts {
   readonly rates: Rates;
   /** whether users went over a mark of their quotas; after the books were told to the store */
   lookAtQuotas(): Promise<void>;
+  readonly factorKey: FactorKey;
+  readonly factors: Factors;
 }
 
 export function makeParts(options: PartsOptions): Parts {
@@ -54,6 +58,7 @@ export function makeParts(options: PartsOptions): Parts {
   const config = withFittedLimits(shared, limit);
   const evidence = new Evidence(store.ledger);
   const ledger = new Ledger(store, evidence, { holds: true });
+  const factorKey = new FactorKey(root, store.factors);
   const space = new Space(() => config.limits.freeSpaceFloor);
   return {
     settings,
@@ -66,6 +71,8 @@ export function makeParts(options: PartsOptions): Parts {
     rates: makeRates(config, options.supervisor),
     lookAtQuotas: () =>
       lookAtMarks(ledger, store.quotaMarks, (crossing) => quotaCrossed(store.audit, crossing)),
+    factorKey,
+    factors: new Factors({ store, key: factorKey, settings: config.login }),
   };
 }
 

@@ -1,5 +1,8 @@
 import type { Digests } from "../digests/types.ts";
-import type { OwnSession, QuotaUsage, ShellContext } from "../shell/context.ts";
+import type { OwnFactor, OwnSession, QuotaUsage, ShellContext } from "../shell/context.ts";
+
+export type { NewOwnFactor, OwnFactor } from "../shell/context.ts";
+
 import { type CommandLimits, CommandSlots } from "../shell/slots.ts";
 import type { Account, AuditRecord } from "../store/types.ts";
 import { fullnessLines } from "../text/fullness.ts";
@@ -23,6 +26,8 @@ export interface CommandServices {
   sessions(userId: number): Promise<readonly OwnSession[]>;
   /** undefined when it was changed, else one line that says why not */
   changePassword(user: string, current: string, next: string): Promise<string | undefined>;
+  /** the second factor of a session's user */
+  totp(session: Pick<Session, "account" | "remote" | "mustEnrol">): OwnFactor;
   /** Somebody in this session does not know its user's password. */
   wrongPassword(user: string, remote: string): void;
 }
@@ -38,6 +43,9 @@ export interface FilesInUse {
 
 /** What changePassword says of a wrong current one. */
 export const WRONG_PASSWORD = "that is not your current password";
+
+/** For who logged in by key: by password it would have been asked for. */
+const MUST_CHANGE = "Your password has to be changed: `passwd` does that.";
 
 /** Guesses at the current password that end a session: it may not be its user's hands. */
 const MAX_GUESSES = 3;
@@ -55,8 +63,14 @@ export class Commands {
 
   /** A session as its commands and shells see it. */
   contextOf(session: Session): ShellContext {
+    const context = this.contextFor(session);
     return {
-      ...this.contextFor(session),
+      ...context,
+      totp: this.#services.totp(session),
+      welcome: async () => [
+        ...(session.account.passwordChange ? [MUST_CHANGE] : []),
+        ...((await context.welcome?.()) ?? []),
+      ],
       changePassword: (current, next) => this.#changePassword(session, current, next),
     };
   }

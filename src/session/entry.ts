@@ -35,9 +35,23 @@ export function endingText(kind: Change["kind"]): string | undefined {
   }
 }
 
+/** For the audit trail. */
+export function howLoggedIn({ method, key, factor, mustEnrol }: Login): string {
+  const first = key === undefined ? method : `${method} ${key}`;
+  if (mustEnrol) return `${first}, to enrol only`;
+  return factor === undefined ? first : `${first} and ${FACTORS[factor]}`;
+}
+
+const FACTORS = { totp: "a code", recovery: "a recovery code" } as const;
+
+/** For the user of a session that began without what is needed by now. */
+const NEEDS_CODE = "This account now needs a code at each login: log in again";
+
 /** What the limits of the account, as they are now, end it with; undefined: they don't. */
 export function limitText({ login, peer }: Entry, account: Account, now: number) {
   const attempt = { method: loginMethod(login.method), address: peer.address, now } as const;
   const verdict = mayLogIn(account, attempt);
-  return verdict === "yes" ? undefined : ENDED[verdict];
+  if (verdict !== "yes") return ENDED[verdict];
+  const isProven = login.factor !== undefined || login.mustEnrol === true;
+  return !isProven && account.require?.includes("totp") ? NEEDS_CODE : undefined;
 }

@@ -6,7 +6,7 @@ import { Turn } from "../turn.ts";
 import { Refusal } from "./admission.ts";
 import { AuditedFileSystem } from "./audited.ts";
 import type { FileEvent } from "./audited-file.ts";
-import { dismiss, type Entry, endingText, limitText } from "./entry.ts";
+import { dismiss, type Entry, endingText, howLoggedIn, limitText } from "./entry.ts";
 import type { RegistryOptions } from "./registry-options.ts";
 import { Reloads } from "./reloads.ts";
 import { type Login, type Peer, Session, type SessionView } from "./session.ts";
@@ -152,7 +152,7 @@ export class Sessions {
   #whenGone(entry: Entry, session: Session): void {
     const { log } = this.#options;
     const { login, peer } = entry;
-    const how = login.key === undefined ? login.method : `${login.method} ${login.key}`;
+    const how = howLoggedIn(login);
     this.#record(session.event({ kind: "login", detail: `${how}, ${peer.client}` }));
     const fields = { session: session.id, user: session.account.name, remote: peer.remote };
     log.info({ ...fields, method: login.method, client: peer.client }, "login");

@@ -5,6 +5,12 @@ import type { ByteString } from "../vfs/path.ts";
 import type { Commands } from "./commands.ts";
 import type { Session } from "./session.ts";
 
+/** For who has to set up a second factor before all else. */
+export const MUST_ENROL =
+  "This account needs a second factor. Set it up with an authenticator program: log in with ssh in a terminal, without a command. Nothing else works before.";
+
+const ENROL = "totp" as ByteString;
+
 /** What a client asks to be started on a session channel (RFC 4254 section 6.5). */
 export type ChannelRequest =
   | { readonly type: "subsystem"; readonly name: string }
@@ -32,6 +38,7 @@ export interface RouterParts {
 /** Subsystems, commands and shells: everything that can be served on a channel is named here. */
 export function makeRouter(parts: RouterParts): Router {
   return (session, request) => {
+    if (session.mustEnrol) return enrolling(parts, session, request);
     switch (request.type) {
       case "subsystem":
         return request.name === "sftp" ? (channel) => sftp(parts, session, channel) : undefined;
@@ -48,6 +55,22 @@ export function makeRouter(parts: RouterParts): Router {
         return (channel) => keep(session, channel, shell(parts, session, channel, request.pty));
     }
   };
+}
+
+/** Nothing that the client names is run, and no file is reached. */
+function enrolling(parts: RouterParts, session: Session, request: ChannelRequest): Handler {
+  const asked = request.type === "exec" ? request.command === ENROL : request.type === "shell";
+  const pty = request.type === "subsystem" ? undefined : request.pty;
+  return (channel) => {
+    if (!asked || pty === undefined) return tellToEnrol(channel);
+    return keep(session, channel, serveCommand(channel, ENROL, options(parts, session, pty)));
+  };
+}
+
+function tellToEnrol(channel: SessionChannel): undefined {
+  channel.onData = (data) => channel.consume(data.length);
+  channel.writeError(Buffer.from(`${MUST_ENROL}\r\n`));
+  channel.end(1);
 }
 
 function sftp({ limits }: RouterParts, session: Session, channel: SessionChannel): undefined {

@@ -12,6 +12,10 @@ export interface Login {
   readonly account: Account;
   readonly method: "password" | "keyboard-interactive" | "publickey";
   readonly key: string | undefined;
+  /** what proved the second factor; absent: there is none */
+  readonly factor?: "totp" | "recovery" | undefined;
+  /** the account needs a second factor and has none: nothing else can be done than to enrol */
+  readonly mustEnrol?: boolean;
 }
 
 /** The connection as a session sees it. */
@@ -81,6 +85,8 @@ export class Session {
   readonly method: Login["method"];
   /** fingerprint of the key it logged in with */
   readonly key: string | undefined;
+  /** it may do nothing else than enrol a second factor */
+  readonly mustEnrol: boolean;
   readonly files: AuditedFileSystem;
   /** computes this user's checksums */
   readonly digests: Digests;
@@ -104,6 +110,7 @@ export class Session {
     this.account = options.login.account;
     this.method = options.login.method;
     this.key = options.login.key;
+    this.mustEnrol = options.login.mustEnrol ?? false;
     this.files = options.files;
     this.digests = options.digests;
     this.turn = options.turn;

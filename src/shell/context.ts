@@ -20,6 +20,30 @@ export interface OwnSession {
   readonly since: number;
 }
 
+/** A second factor (RFC 6238) that is still to be confirmed. */
+export interface NewOwnFactor {
+  /** base32, in groups of four */
+  readonly secret: string;
+  readonly uri: string;
+  /** the URI for a terminal, lines with "\n" */
+  readonly qr: string;
+  /** The recovery codes; undefined when the code is wrong, a text: why it can't be done. */
+  accept(code: string): Promise<readonly string[] | string | undefined>;
+}
+
+/** The user's own second factor. Where something can't be done, a text says why. */
+export interface OwnFactor {
+  /** the session is for enrolling alone */
+  readonly mustEnrol: boolean;
+  /** undefined: there is none; `enrolledAt` in milliseconds since the epoch */
+  status(): Promise<{ readonly enrolledAt: number; readonly recoveryCodes: number } | undefined>;
+  begin(): Promise<NewOwnFactor | string>;
+  /** undefined: it is removed */
+  remove(code: string): Promise<string | undefined>;
+  /** new recovery codes in place of the old ones */
+  renewCodes(code: string): Promise<readonly string[] | string>;
+}
+
 /** What the shell needs of the session it runs in. */
 export interface ShellContext {
   readonly fs: UserFileSystem;
@@ -36,6 +60,8 @@ export interface ShellContext {
   sessions(): Promise<readonly OwnSession[]>;
   /** undefined when it was changed, else one line that says why not */
   changePassword(current: string, next: string): Promise<string | undefined>;
+  /** absent: it is not the user's own session */
+  readonly totp?: OwnFactor;
   /**
    * Waits for a place to run a command line; what it gives is called when that is done. Rejects with
    * FsError when there is none to be had, with Interrupted when the signal aborts.

@@ -9,6 +9,7 @@ import { Belongings, refuseOrphans } from "./belongings.ts";
 import { ChangeStore } from "./changes.ts";
 import { type Connection, openDatabase } from "./database.ts";
 import { DigestStore } from "./digests.ts";
+import { FactorStore } from "./factors.ts";
 import { FolderStore } from "./folders.ts";
 import { GroupStore } from "./groups.ts";
 import { KeyStore } from "./keys.ts";
@@ -46,6 +47,7 @@ export class Store {
   readonly penalties: PenaltyStore;
   readonly bans: BanStore;
   readonly quotaMarks: QuotaMarkStore;
+  readonly factors: FactorStore;
   readonly belongings: Belongings;
   /** room that is kept for the database */
   readonly reserve: Reserve;
@@ -73,6 +75,7 @@ export class Store {
     this.penalties = new PenaltyStore(connection, writes);
     this.bans = new BanStore(connection, writes);
     this.quotaMarks = new QuotaMarkStore(connection, writes);
+    this.factors = new FactorStore(connection, writes);
     this.belongings = new Belongings(connection, writes, this.ledger.root);
   }
 

@@ -7,6 +7,11 @@ export const LOGIN_METHODS = ["key", "password"] as const;
 
 export type LoginMethod = (typeof LOGIN_METHODS)[number];
 
+/** What a login may need besides a password or key: a code of RFC 6238. */
+export const LOGIN_FACTORS = ["totp"] as const;
+
+export type LoginFactor = (typeof LOGIN_FACTORS)[number];
+
 /** What a user's logins are limited to; null: not limited. */
 export interface LoginLimits {
   /** from then on nobody logs in; milliseconds since the epoch */
@@ -19,6 +24,8 @@ export interface LoginLimits {
   /** what all sessions together may send, or receive, of files, in bytes a second */
   readonly uploadRate: number | null;
   readonly downloadRate: number | null;
+  /** what a login needs besides; null: what the settings say */
+  readonly require: readonly LoginFactor[] | null;
 }
 
 /**
@@ -32,6 +39,8 @@ export interface Account extends LoginLimits {
   readonly enabled: boolean;
   /** argon2 PHC string; null: no password login */
   readonly passwordHash: string | null;
+  /** the next login by password has to set a new one */
+  readonly passwordChange: boolean;
   readonly quotaBytes: number | null;
   readonly quotaFiles: number | null;
   readonly usedBytes: number;
@@ -147,6 +156,8 @@ export const AUDIT_KINDS = [
   "folder-unshare",
   "access-set",
   "access-remove",
+  "totp-enroll",
+  "totp-remove",
   "rescan",
   "reload",
   "server-start",

@@ -25,6 +25,8 @@ export interface ListedUser extends LoginLimits, Omit<Standing, "own" | keyof Lo
   readonly quotaOwn: boolean;
   /** the limits in force: the user's own and the groups' */
   readonly effective: LoginLimits;
+  /** the next login by password has to set a new one */
+  readonly passwordChange: boolean;
 }
 
 export type UserOrder =
@@ -49,12 +51,19 @@ export interface UserPageRequest {
 interface Row
   extends Omit<
       ListedUser,
-      "enabled" | "hasPassword" | "quotaOwn" | "effective" | keyof Standing | keyof LoginLimits
+      | "enabled"
+      | "hasPassword"
+      | "passwordChange"
+      | "quotaOwn"
+      | "effective"
+      | keyof Standing
+      | keyof LoginLimits
     >,
     LimitColumns {
   readonly enabled: number;
   readonly hasPassword: number;
   readonly quotaOwn: number;
+  readonly passwordChange: number;
   /** as JSON */
   readonly memberships: string;
 }
@@ -81,7 +90,7 @@ const COLUMNS = `u.id, u.name, u.role, u.enabled, u.password_hash IS NOT NULL AS
   (SELECT count(*) FROM user_keys k WHERE k.user_id = u.id) AS keys,
   u.quota_bytes AS quotaBytes, u.quota_files AS quotaFiles, u.used_bytes AS usedBytes,
   u.used_files AS usedFiles, coalesce(s.sessions, 0) AS sessions, u.created_at AS createdAt,
-  u.last_login_at AS lastLoginAt, u.quota_own AS quotaOwn,
+  u.last_login_at AS lastLoginAt, u.quota_own AS quotaOwn, u.password_change AS passwordChange,
   ${LIMIT_COLUMNS.map((column) => `u.${column}`).join(", ")}, ${membershipsSql("u.id")} AS memberships`;
 
 function select({ order, descending }: Pick<UserPageRequest, "order" | "descending">): string {
@@ -105,7 +114,12 @@ function toListed(row: Row): ListedUser {
   const { quotaBytes } = row;
   const standing = standingOf(row, memberships, { quotaOwn, quotaBytes });
   const { own, groups, origins, quotaGroups } = standing;
-  const flags = { enabled: row.enabled === 1, hasPassword: row.hasPassword === 1, quotaOwn };
+  const flags = {
+    enabled: row.enabled === 1,
+    hasPassword: row.hasPassword === 1,
+    passwordChange: row.passwordChange === 1,
+    quotaOwn,
+  };
   const effective = limitsOf(standing);
   return { ...rest, ...own, ...flags, groups, origins, quotaGroups, effective };
 }

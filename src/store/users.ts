@@ -43,6 +43,8 @@ export interface NewUser extends Partial<LoginLimits> {
   readonly keys?: readonly UserKey[];
   /** default: true */
   readonly enabled?: boolean;
+  /** default: no */
+  readonly passwordChange?: boolean;
 }
 
 /** What `set` changes; absent fields stay, null is no limit. */
@@ -52,6 +54,7 @@ export interface UserChange extends Partial<LoginLimits> {
   readonly quotaFiles?: number | null;
   /** false: quotaBytes is the default, and counts where no group says anything; absent: true */
   readonly quotaOwn?: boolean;
+  readonly passwordChange?: boolean;
 }
 
 interface UserRow extends LimitColumns {
@@ -60,6 +63,7 @@ interface UserRow extends LimitColumns {
   readonly role: Role;
   readonly enabled: number;
   readonly password_hash: string | null;
+  readonly password_change: number;
   readonly quota_bytes: number | null;
   readonly quota_files: number | null;
   readonly used_bytes: number;
@@ -79,6 +83,7 @@ function toAccount(row: UserRow): Account {
     role: row.role,
     enabled: row.enabled === 1,
     passwordHash: row.password_hash,
+    passwordChange: row.password_change === 1,
     quotaBytes: row.quota_bytes,
     quotaFiles: row.quota_files,
     usedBytes: row.used_bytes,
@@ -127,8 +132,8 @@ export class UserStore {
     this.#insert = connection
       .prepare<unknown[], number>(
         `INSERT INTO homes (name, role, enabled, password_hash, quota_bytes, quota_files, quota_own,
-                            created_at, ${limits})
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ${LIMIT_COLUMNS.map(() => "?").join(", ")})
+                            password_change, created_at, ${limits})
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ${LIMIT_COLUMNS.map(() => "?").join(", ")})
          ON CONFLICT (name) DO NOTHING RETURNING id`,
       )
       .pluck();
@@ -141,11 +146,13 @@ export class UserStore {
     this.#byId = connection.prepare(`${user} AND h.id = ?`);
     this.#all = connection.prepare(`${user} ORDER BY h.name`);
     this.#set = connection.prepare(
-      `UPDATE homes SET role = ?, quota_bytes = ?, quota_files = ?, quota_own = ?,
+      `UPDATE homes SET role = ?, quota_bytes = ?, quota_files = ?, quota_own = ?, password_change = ?,
                         ${LIMIT_COLUMNS.map((column) => `${column} = ?`).join(", ")}
        WHERE id = ?`,
     );
-    this.#setPassword = connection.prepare("UPDATE homes SET password_hash = ? WHERE id = ?");
+    this.#setPassword = connection.prepare(
+      "UPDATE homes SET password_hash = ?, password_change = coalesce(?, password_change) WHERE id = ?",
+    );
     this.#replaceHash = connection.prepare(
       "UPDATE homes SET password_hash = ? WHERE id = ? AND password_hash = ?",
     );
@@ -181,7 +188,8 @@ export class UserStore {
     const { enabled = true, quotaOwn = true, groups = [], keys = [] } = user;
     const flags = { enabled: Number(enabled), own: Number(quotaOwn) };
     const values = [name, role, flags.enabled, passwordHash, quotaBytes, quotaFiles, flags.own];
-    const id = this.#insert.get(...values, Date.now(), ...limitValues(user));
+    const change = Number(user.passwordChange ?? false);
+    const id = this.#insert.get(...values, change, Date.now(), ...limitValues(user));
     if (id === undefined) throw new UserExistsError(name);
     for (const key of keys) addKey(this.#addKey, id, key);
     for (const group of new Set(groups)) {
@@ -245,17 +253,23 @@ export class UserStore {
       const bytes = change.quotaBytes === undefined ? row.quota_bytes : change.quotaBytes;
       const files = change.quotaFiles === undefined ? row.quota_files : change.quotaFiles;
       const own = change.quotaBytes === undefined ? row.quota_own : Number(change.quotaOwn ?? true);
-      const values = [change.role ?? row.role, bytes, files, own, ...limitValues(change, row)];
-      this.#set.run(...values, id);
+      const asked = Number(change.passwordChange ?? row.password_change === 1);
+      const values = [change.role ?? row.role, bytes, files, own, asked];
+      this.#set.run(...values, ...limitValues(change, row), id);
       if (change.quotaBytes !== undefined) this.inheritQuota(id, bytes);
       const changed = this.#byId.get(id);
       return changed && toAccount(changed);
     });
   }
 
-  /** @param hash argon2 PHC string; null: no password login. False when there is no such user. */
-  async setPassword(id: number, hash: string | null): Promise<boolean> {
-    return this.#writes.run(() => this.#setPassword.run(hash, id).changes > 0);
+  /**
+   * False when there is no such user.
+   * @param hash argon2 PHC string; null: no password login
+   * @param change whether the next login by password has to set another one; without it, as before
+   */
+  async setPassword(id: number, hash: string | null, change?: boolean): Promise<boolean> {
+    const asked = change === undefined ? null : Number(change);
+    return this.#writes.run(() => this.#setPassword.run(hash, asked, id).changes > 0);
   }
 
   /** Replaces a hash by another of the same password; false when it was changed meanwhile. */

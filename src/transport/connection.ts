@@ -2,13 +2,14 @@ import type { Socket } from "node:net";
 import type { Logger } from "pino";
 import type { ClientInfo, Connection } from "ssh2";
 import type { Authenticator } from "../auth/authenticator.ts";
+import type { Factors } from "../auth/factors.ts";
 import type { Offence, Penalties } from "../auth/penalties.ts";
 import type { Config } from "../config/types.ts";
 import { errorName, InstanceError } from "../errors.ts";
 import type { SessionMemory } from "../memory/budget.ts";
 import { Refusal } from "../session/admission.ts";
 import type { Sessions } from "../session/registry.ts";
-import type { Router } from "../session/routes.ts";
+import { MUST_ENROL, type Router } from "../session/routes.ts";
 import type { Login, Peer, Session } from "../session/session.ts";
 import { type ConnectionError, isProtocolError } from "../ssh/errors.ts";
 import { adaptHandshake, offerAlgorithms } from "../ssh/handshake.ts";
@@ -22,7 +23,7 @@ import { Reading } from "../ssh/reading.ts";
 import { Rekeying } from "../ssh/rekeying.ts";
 import { DisconnectReason, sendBanner, sendDisconnect } from "../ssh/send.ts";
 import { formatRemote } from "../text/remote.ts";
-import { Authentication } from "./authentication.ts";
+import { Authentication, type AuthenticationOptions } from "./authentication.ts";
 import { Channels, type ChannelsOwner } from "./channels.ts";
 import { type Endpoint, endpointOf } from "./endpoint.ts";
 import type { FailedLogins } from "./failed-logins.ts";
@@ -66,6 +67,8 @@ export interface ConnectionServices {
   readonly route: Router;
   readonly failedLogins: FailedLogins;
   readonly penalties: Penalties;
+  readonly factors: Factors;
+  readonly newPassword: AuthenticationOptions["newPassword"];
 }
 
 /** One TCP connection, from accept to close. */
@@ -174,10 +177,12 @@ export class SshConnection implements Peer, ChannelsOwner, Stranger {
     });
     this.#rekeying = rekeying;
     connection.on("error", (error) => this.#failed(error));
-    const { authenticator, config, failedLogins, penalties } = this.#services;
+    const { authenticator, config, factors, failedLogins, newPassword, penalties } = this.#services;
     this.#authentication = new Authentication({
       authenticator,
+      factors,
       failedLogins,
+      newPassword,
       penalties,
       log: this.#log,
       remote: this.remote,
@@ -269,6 +274,7 @@ export class SshConnection implements Peer, ChannelsOwner, Stranger {
       const session = await this.#services.sessions.open(login, this);
       this.#session = session;
       this.outbox.chargeTo(session.memory);
+      if (login.mustEnrol) this.notice(MUST_ENROL);
       const { config, route } = this.#services;
       const served = { route, max: config.limits.channelsPerSession };
       this.#touch = () => session.touch();

@@ -3,9 +3,13 @@ import { once } from "node:events";
 import { existsSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { type AddressInfo, createServer } from "node:net";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
+import { FactorKey } from "../../src/auth/factor-key.ts";
+import { Factors } from "../../src/auth/factors.ts";
 import { LoginError } from "../../src/client/errors.ts";
 import { openRemote } from "../../src/client/login/login.ts";
 import type { LoginOptions, Prompts } from "../../src/client/types.ts";
+import { FactorControl } from "../../src/control/factors.ts";
+import { codeAt } from "../support/authenticator-app.ts";
 import { type ClientHome, makeClientHome, NOBODY } from "../support/engine.ts";
 import { DIRECTORY, startHostileServer } from "../support/hostile-server.ts";
 import { startProxy } from "../support/proxy.ts";
@@ -93,6 +97,69 @@ describe("a password", () => {
 
   it("that nobody can give ends the login as refused", async () => {
     expect((await failureOf(openRemote(options(), NOBODY))).failure).toBe("refused");
+  });
+});
+
+describe("a second factor", () => {
+  async function enrol(name: string): Promise<string> {
+    const { store, root, config } = server;
+    const factors = new Factors({
+      store,
+      key: new FactorKey(root, store.factors),
+      settings: config.login,
+    });
+    const control = new FactorControl({ store, factors, actor: "test", host: "harbour" });
+    const factor = await control.begin(name);
+    await factor.accept(null);
+    return factor.secret;
+  }
+
+  it("is asked for after the password", async () => {
+    await server.addUser({ name: "cat", password: "open sesame" });
+    const code = codeAt(await enrol("cat"));
+    const asked = person(["open sesame", code]);
+    const login = options({ target: { host: "127.0.0.1", user: "cat" } });
+    expect(await logIn(login, asked)).toBe("/");
+    expect(asked.asked[1]).toMatch(/Verification code:/);
+  });
+
+  it("is asked for after a key", async () => {
+    const file = home.path("plain");
+    execFileSync("ssh-keygen", ["-q", "-t", "ed25519", "-N", "", "-f", file]);
+    await server.addUser({ name: "dan", keys: [readFileSync(`${file}.pub`, "utf8")] });
+    const code = codeAt(await enrol("dan"));
+    const asked = person([code]);
+    const login = options({ target: { host: "127.0.0.1", user: "dan" }, identities: [file] });
+    expect(await logIn(login, asked)).toBe("/");
+    expect(asked.asked).toHaveLength(1);
+  });
+
+  it("is never answered with the password that a lost connection is made anew with", async () => {
+    await server.addUser({ name: "eve", password: "open sesame" });
+    const code = codeAt(await enrol("eve"));
+    const asked = person(["open sesame", code]);
+    const proxy = await startProxy({ target: () => server.port });
+    const login = options({ target: { host: "127.0.0.1", user: "eve" }, port: proxy.port });
+    const connection = await openRemote(login, asked);
+    connection.retry = { tries: 1, firstMs: 20, longestMs: 20 };
+    proxy.cut();
+    await expect.poll(() => connection.connected, { timeout: 20_000 }).toBe(false);
+    await expect(connection.stat("/")).rejects.toThrow();
+    expect(asked.asked).toHaveLength(2);
+    const [failed] = await server.store.audit.query({ user: "eve", kind: "login-failed" });
+    // What came for the code was nothing, and not the password.
+    expect(failed?.detail).toBe("keyboard-interactive");
+    await connection.close();
+    await proxy.close();
+  });
+
+  it("and a new password that has to be set are asked for", async () => {
+    await server.addUser({ name: "fay", password: "open sesame" });
+    await server.control.set("fay", { passwordChange: true });
+    const asked = person(["open sesame", "close sesame", "close sesame"]);
+    const login = options({ target: { host: "127.0.0.1", user: "fay" } });
+    expect(await logIn(login, asked)).toBe("/");
+    expect(await logIn(login, person(["close sesame"]))).toBe("/");
   });
 });
 

@@ -405,6 +405,7 @@ export function fakeUser(at: number): UserInfo {
     lastLoginAt: at % 7 === 6 ? null : FAKE_NOW - 3_600_000 * (at % 500),
     ...NO_LIMITS,
     effective: NO_LIMITS,
+    passwordChange: false,
     quotaOwn: true,
     quotaGroups: [],
     groups: [],

@@ -88,6 +88,7 @@ function testConfig(root: string, change: ConfigChange = {}): Config {
     limits: section("limits"),
     quota: section("quota"),
     auth: section("auth"),
+    login: section("login"),
     access: section("access"),
     penalties: section("penalties"),
     admin: section("admin"),

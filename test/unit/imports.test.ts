@@ -24,7 +24,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   quota: ["store", "vfs"],
   auth: ["store"],
   digests: ["store/digests", "vfs/types", "vfs/watch"],
-  config: ["auth/access", "auth/addresses", "auth/penalties", "digests/types"],
+  config: ["auth/access", "auth/addresses", "auth/factors", "auth/penalties", "digests/types"],
   log: ["config/types"],
   sftp: ["digests/types", "memory", "vfs/path", "vfs/types"],
   shell: ["digests/types", "sftp/longname", "vfs/names", "vfs/path", "vfs/types"],
@@ -123,6 +123,8 @@ const KEPT_TO: Readonly<Record<string, readonly string[]>> = {
   "better-sqlite3": ["src/store/"],
   "moorage-sqlite-node20": ["src/store/database-driver.ts"],
   argon2: ["src/auth/passwords.ts"],
+  otpauth: ["src/auth/totp.ts"],
+  uqr: ["src/auth/totp.ts"],
   // In a thread only: it would hold up all sessions.
   "@zxcvbn-ts/core": ["src/auth/strength-worker.js"],
   "@zxcvbn-ts/language-common": ["src/auth/strength-worker.js"],

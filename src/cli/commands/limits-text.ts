@@ -6,7 +6,7 @@ import { formatRate } from "../../text/units.ts";
 
 /** In few words; empty where the logins are not limited. */
 export function limitsLine(limits: LoginLimits): string {
-  const { expiresAt, from, auth, maxSessions, uploadRate, downloadRate } = limits;
+  const { expiresAt, from, auth, maxSessions, uploadRate, downloadRate, require } = limits;
   const [first, ...more] = from ?? [];
   const parts = [
     ...(expiresAt === null ? [] : [`until ${expiryText(expiresAt)}`]),
@@ -15,6 +15,7 @@ export function limitsLine(limits: LoginLimits): string {
     ...(maxSessions === null ? [] : [count(maxSessions, "session")]),
     ...(uploadRate === null ? [] : [`up ${formatRate(uploadRate)}`]),
     ...(downloadRate === null ? [] : [`down ${formatRate(downloadRate)}`]),
+    ...(require === null ? [] : [`with ${require.join(" and ")}`]),
   ];
   return parts.join(", ");
 }

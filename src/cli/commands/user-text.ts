@@ -53,7 +53,7 @@ export function userDetails(user: UserWithKeys): string {
     ["Quota", quotaLine(account)],
     ["Files", `${account.usedFiles}`],
     ["Max files", account.quotaFiles === null ? "none" : `${account.quotaFiles}`],
-    ["Password", account.passwordHash === null ? "none" : "set"],
+    ["Password", passwordText(account)],
     ...effectiveTexts(account, Date.now()),
     ["Created", dateText(account.createdAt)],
     ["Last login", dateText(account.lastLoginAt)],
@@ -61,6 +61,11 @@ export function userDetails(user: UserWithKeys): string {
       (key) => ["Key", `${key.fingerprint} ${key.algorithm} ${key.comment}`.trim()] as const,
     ),
   ]);
+}
+
+function passwordText({ passwordHash, passwordChange }: Account): string {
+  if (passwordHash === null) return "none";
+  return passwordChange ? "set, to be changed at the next login" : "set";
 }
 
 function stateText(account: Account, now: number): string {

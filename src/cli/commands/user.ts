@@ -15,6 +15,7 @@ import { type Limit, limitOf, maxFilesOption, quotaOption, roleOption } from "..
 import { addAccessCommand } from "./access.ts";
 import { groupNames } from "./group.ts";
 import { addKeyCommands, readKeyFile } from "./key.ts";
+import { addTotpCommand } from "./totp.ts";
 import { addImportCommand } from "./user-import.ts";
 import { userDetails, userTable } from "./user-text.ts";
 
@@ -26,18 +27,21 @@ interface AddOptions extends LimitOptions {
   readonly generate?: boolean;
   readonly key?: string;
   readonly group?: readonly string[];
+  readonly change?: boolean;
 }
 
 interface SetOptions extends LimitOptions {
   readonly quota?: Limit;
   readonly maxFiles?: Limit;
   readonly role?: Role;
+  readonly passwordChange?: "yes" | "no";
   readonly force?: boolean;
 }
 
 interface PasswdOptions {
   readonly passwordStdin?: boolean;
   readonly generate?: boolean;
+  readonly change?: boolean;
 }
 
 const EXAMPLES = `
@@ -52,7 +56,7 @@ Examples:
 `;
 
 const NOTHING =
-  "nothing to change: give --quota, --max-files, --role, --expires, --from, --auth, --max-sessions, --upload-rate or --download-rate";
+  "nothing to change: give --quota, --max-files, --role, --expires, --from, --auth, --max-sessions, --upload-rate, --download-rate, --require or --password-change";
 
 export function addUserCommands(program: Command, context: CommandContext): void {
   const user = program
@@ -64,6 +68,7 @@ export function addUserCommands(program: Command, context: CommandContext): void
   addImportCommand(user, context);
   addKeyCommands(user, context);
   addAccessCommand(user, context);
+  addTotpCommand(user, context);
 }
 
 function addMakingCommands(user: Command, context: CommandContext): void {
@@ -80,6 +85,7 @@ function addMakingCommands(user: Command, context: CommandContext): void {
     .addOption(
       new Option("--generate", "make a strong one and print it once").conflicts("passwordStdin"),
     )
+    .addOption(changeOption())
     .option("--key <file>", "let this OpenSSH public key in; without a password, keys only")
     .addHelpText(
       "after",
@@ -108,6 +114,12 @@ function addChangingCommands(user: Command, context: CommandContext): void {
     .addOption(quotaOption())
     .addOption(maxFilesOption())
     .addOption(roleOption())
+    .addOption(
+      new Option(
+        "--password-change <answer>",
+        "a new password has to be set at the next login by password",
+      ).choices(["yes", "no"]),
+    )
     .addOption(force())
     .action((name: string, options: SetOptions) => set(context, name, options));
   user
@@ -118,6 +130,7 @@ function addChangingCommands(user: Command, context: CommandContext): void {
     .addOption(
       new Option("--generate", "make a strong one and print it once").conflicts("passwordStdin"),
     )
+    .addOption(changeOption())
     .action((name: string, options: PasswdOptions) => passwd(context, name, options));
   user
     .command("enable")
@@ -141,6 +154,10 @@ function addChangingCommands(user: Command, context: CommandContext): void {
     .action((name: string, options: { force?: boolean; deleteHome?: boolean }) =>
       remove(context, name, options),
     );
+}
+
+function changeOption(): Option {
+  return new Option("--change", "the user has to set another one at the next login by password");
 }
 
 async function act(
@@ -170,6 +187,7 @@ async function add(context: CommandContext, name: string, options: AddOptions): 
       role: options.role,
       ...(password !== undefined && { password }),
       keys,
+      passwordChange: options.change ?? false,
       ...quotaGiven(options.quota),
       quotaFiles: limitOf(options.maxFiles, config.quota.files),
       ...(options.group !== undefined && { groups: options.group }),
@@ -227,15 +245,16 @@ async function show(
 }
 
 async function set(context: CommandContext, name: string, options: SetOptions): Promise<void> {
-  const { quota, maxFiles, role, force = false } = options;
+  const { quota, maxFiles, role, passwordChange, force = false } = options;
   const limits = givenLimits(options);
-  const isSame = quota === undefined && maxFiles === undefined && role === undefined;
+  const isSame = [quota, maxFiles, role, passwordChange].every((given) => given === undefined);
   if (isSame && Object.keys(limits).length === 0) throw new ControlError(NOTHING, EXIT.usage);
   const account = await administer(context, ({ users, config }) => {
     const change: UserChangeRequest = {
       ...(quota !== undefined && { quotaBytes: quota === "none" ? null : quota }),
       ...(maxFiles !== undefined && { quotaFiles: limitOf(maxFiles, config.quota.files) }),
       ...(role !== undefined && { role }),
+      ...(passwordChange !== undefined && { passwordChange: passwordChange === "yes" }),
       ...limits,
     };
     return users.set(name, change, { force });
@@ -258,7 +277,9 @@ async function passwd(
   // An unknown name is told before anybody types a password.
   await administer(context, ({ users }) => users.account(name));
   const password = await newPassword(context, options);
-  await administer(context, ({ users }) => users.setPassword(name, password));
+  await administer(context, ({ users }) =>
+    users.setPassword(name, password, options.change ? { change: true } : {}),
+  );
   io.out(`Set the password of ${name}.\n`);
   if (options.generate) showPassword(context, password);
 }

@@ -17,7 +17,7 @@ import { offer } from "./algorithms.ts";
 import { type Identity, identities, Keyring } from "./keyring.ts";
 import { fingerprint, hostName, KnownHosts, keyType } from "./known-hosts.ts";
 import { type LoginSettings, loginSettings } from "./settings.ts";
-import { openSocket } from "./socket.ts";
+import { openSocket, SOCKET_ERRORS } from "./socket.ts";
 
 /** How long the server may take for each step of a login, in milliseconds. */
 const STEP_MS = 30_000;
@@ -77,6 +77,8 @@ class Login {
   #fail: (error: LoginError) => void = () => {};
   #methods: AsyncGenerator<Parameters<NextAuthHandler>[0], void, AuthenticationType[]> | undefined;
   #typed: string | undefined;
+  /** the person did not answer a question */
+  #gaveUp = false;
 
   constructor(
     settings: LoginSettings,
@@ -271,17 +273,19 @@ class Login {
     let asked = 0;
     const interactive = (): boolean => left.includes("keyboard-interactive");
     while (asked < PASSWORD_TRIES && interactive()) {
-      const before = asked;
+      asked += 1;
+      const isFirst = asked === 1;
+      let questions = 0;
       left = yield {
         type: "keyboard-interactive",
         username,
         prompt: (_name, instructions, _lang, prompts, finish) => {
-          if (prompts.length > 0) asked += 1;
-          void this.#answer(instructions, prompts, asked === 1).then(finish);
+          if (prompts.length > 0) questions += 1;
+          void this.#answer(instructions, prompts, isFirst && questions === 1).then(finish);
         },
       };
       // A server that let this client in without a question will not ask the next time either.
-      if (asked === before || this.#typed === undefined) break;
+      if (questions === 0 || this.#gaveUp) break;
     }
     while (asked < PASSWORD_TRIES && left.includes("password")) {
       const password = await this.#password(`${this.#name}'s password: `, asked === 0);
@@ -322,13 +326,19 @@ class Login {
   ): Promise<string[]> {
     if (instructions.trim() !== "") this.#banner(instructions);
     const answers: string[] = [];
-    this.#typed = undefined;
-    for (const { prompt } of prompts.slice(0, 16)) {
+    this.#gaveUp = false;
+    for (const { prompt, echo = false } of prompts.slice(0, 16)) {
       const text = `(${this.#name}) ${visible(prompt.trimEnd()).slice(0, 200)} `;
       const alone = prompts.length === 1;
-      const answer = await this.#password(text, first && alone);
-      if (answer === undefined) return [];
-      if (alone || this.#typed === undefined) this.#typed = answer;
+      // What may be seen while it is typed is no password: a code that counts once, for example.
+      const answer = echo
+        ? await this.#ask(() => this.#prompts.secret(text))
+        : await this.#password(text, first && alone);
+      if (answer === undefined) {
+        this.#gaveUp = true;
+        return [];
+      }
+      if (!echo && (alone || answers.length === 0)) this.#typed = answer;
       answers.push(answer);
     }
     return answers;
@@ -379,14 +389,3 @@ class Login {
     } else this.#fail(this.#protocol(error.message));
   }
 }
-
-const SOCKET_ERRORS: Readonly<Record<string, string>> = {
-  ECONNREFUSED: "nothing listens there (connection refused)",
-  ENOTFOUND: "no such host",
-  EAI_AGAIN: "the host's name can't be looked up now",
-  ETIMEDOUT: "no answer",
-  EHOSTUNREACH: "no way to that host",
-  ENETUNREACH: "no way to that network",
-  ECONNRESET: "the connection was cut",
-  EACCES: "not permitted",
-};

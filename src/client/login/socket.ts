@@ -19,3 +19,15 @@ export function openSocket(host: string, port: number, mayReuse: () => boolean):
   socket.pause();
   return socket;
 }
+
+/** What errors of a socket mean to people. */
+export const SOCKET_ERRORS: Readonly<Record<string, string>> = {
+  ECONNREFUSED: "nothing listens there (connection refused)",
+  ENOTFOUND: "no such host",
+  EAI_AGAIN: "the host's name can't be looked up now",
+  ETIMEDOUT: "no answer",
+  EHOSTUNREACH: "no way to that host",
+  ENETUNREACH: "no way to that network",
+  ECONNRESET: "the connection was cut",
+  EACCES: "not permitted",
+};

@@ -17,6 +17,7 @@ import { df, du, quota } from "./space.ts";
 import { stat } from "./stat.ts";
 import { gnuSums } from "./sums.ts";
 import { bracket, test } from "./test.ts";
+import { totp } from "./totp.ts";
 import { touch } from "./touch.ts";
 import { wc } from "./wc.ts";
 import { date, groups, id, uptime, who, whoami } from "./who.ts";
@@ -26,7 +27,7 @@ const ALL: readonly Command[] = [
   ...otherSums,
   ...[ls, pwd, cd, mkdir, rmdir, rm, mv, cp, ln, touch, cat, head, tail, wc, stat, find],
   ...[du, df, quota, echo, yes, no, colon, test, bracket],
-  ...[id, whoami, groups, date, uptime, who, passwd, exit, logout, scp],
+  ...[id, whoami, groups, date, uptime, who, passwd, totp, exit, logout, scp],
   helpCommand(() => COMMANDS),
 ];
 

@@ -141,6 +141,7 @@ test("only what is set is shown", () => {
     maxSessions: null,
     uploadRate: null,
     downloadRate: null,
+    require: null,
   };
   expect(limitTexts(none, NOW)).toEqual([]);
   const all = {
@@ -150,6 +151,7 @@ test("only what is set is shown", () => {
     maxSessions: 2,
     uploadRate: 10_000_000,
     downloadRate: 2 ** 20,
+    require: ["totp"],
   } as const;
   expect(limitTexts(all, NOW - 1)).toEqual([
     ["Expires", "2026-01-31 12:00"],
@@ -158,6 +160,7 @@ test("only what is set is shown", () => {
     ["Max sessions", "2"],
     ["Upload rate", "10MB/s"],
     ["Download rate", "1MiB/s"],
+    ["Logins need", "totp"],
   ]);
   expect(limitTexts(all, NOW)[0]).toEqual(["Expires", "2026-01-31 12:00 (has expired)"]);
 });

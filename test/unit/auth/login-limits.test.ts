@@ -9,6 +9,7 @@ const NONE: LoginLimits = {
   maxSessions: null,
   uploadRate: null,
   downloadRate: null,
+  require: null,
 };
 const NOW = 1_000;
 

@@ -40,6 +40,7 @@ test("add, join, list and show, for people and with the JSON that scripts read",
     auth: ["key"],
     maxSessions: 2,
     uploadRate: null,
+    require: null,
     downloadRate: null,
   });
   const shown = { ...group, members: ["alice", "bob"], shares: 0, rules: 0 };

@@ -217,9 +217,12 @@ describe("users", () => {
         maxSessions: null,
         uploadRate: null,
         downloadRate: null,
+        require: null,
       },
       uploadRate: null,
       downloadRate: null,
+      require: null,
+      passwordChange: false,
     });
     expect(JSON.parse((await moorage("user show alice --json")).out)).toEqual(alice);
     expect((await moorage("user show alice")).out).toMatch(/Password +set/);
@@ -250,6 +253,7 @@ describe("users", () => {
       maxSessions: null,
       uploadRate: null,
       downloadRate: null,
+      require: null,
     };
     expect(alice).toMatchObject({
       expiresAt: new Date(2099, 11, 31, 23, 59, 59, 999).toISOString(),

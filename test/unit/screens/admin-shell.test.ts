@@ -55,6 +55,7 @@ function account(id: number, name: string, role: Account["role"]): Account {
     role,
     enabled: true,
     passwordHash: null,
+    passwordChange: false,
     quotaBytes: null,
     quotaFiles: null,
     usedBytes: 0,
@@ -144,6 +145,13 @@ beforeEach(() => {
     sessions: async () => [],
     changePassword: unused,
     wrongPassword() {},
+    totp: () => ({
+      mustEnrol: false,
+      status: unused,
+      begin: unused,
+      remove: unused,
+      renewCodes: unused,
+    }),
   };
   const commands = new Commands(services);
   screens = new AdminScreens(admin);

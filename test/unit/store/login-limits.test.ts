@@ -10,7 +10,7 @@ import {
   toLimits,
 } from "../../../src/store/login-limits.ts";
 import { inheritedQuota } from "../../../src/store/memberships.ts";
-import { LOGIN_METHODS, type LoginLimits } from "../../../src/store/types.ts";
+import { LOGIN_METHODS, type LoginFactor, type LoginLimits } from "../../../src/store/types.ts";
 
 function group(name: string, limits: Partial<LoginLimits>): GroupLimits {
   return { ...NO_LIMITS, name, ...limits };
@@ -66,6 +66,7 @@ const LIMITS: fc.Arbitrary<LoginLimits> = fc.record({
   maxSessions: fc.option(fc.integer({ min: 1, max: 9 })),
   uploadRate: fc.option(fc.integer({ min: 1, max: 9 })),
   downloadRate: fc.option(fc.integer({ min: 1, max: 9 })),
+  require: fc.option(fc.constant<readonly LoginFactor[]>(["totp"])),
 });
 const GROUPS = fc
   .array(LIMITS, { maxLength: 5 })

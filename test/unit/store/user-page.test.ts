@@ -92,6 +92,7 @@ test("a row has keys, sessions and what is stored", async () => {
       maxSessions: null,
       uploadRate: null,
       downloadRate: null,
+      require: null,
     },
     groups: [],
     origins: {},
@@ -99,6 +100,8 @@ test("a row has keys, sessions and what is stored", async () => {
     quotaGroups: [],
     uploadRate: null,
     downloadRate: null,
+    require: null,
+    passwordChange: false,
   };
   expect((await page()).rows).toEqual([expected]);
   expect(await store.userPages.one("ann")).toEqual(expected);

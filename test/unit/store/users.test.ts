@@ -33,6 +33,7 @@ test("adds an account and finds it by name and id", async () => {
       maxSessions: null,
       uploadRate: null,
       downloadRate: null,
+      require: null,
     },
     groups: [],
     origins: {},
@@ -40,6 +41,8 @@ test("adds an account and finds it by name and id", async () => {
     quotaGroups: [],
     uploadRate: null,
     downloadRate: null,
+    require: null,
+    passwordChange: false,
   });
   expect(account.createdAt).toBeGreaterThanOrEqual(before);
   expect(await store.users.byName("ann")).toEqual(account);

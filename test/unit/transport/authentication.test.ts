@@ -4,15 +4,22 @@ import type { AuthContext } from "ssh2";
 import { describe, expect, test, vi } from "vitest";
 import type { LoginDecision } from "../../../src/auth/authenticator.ts";
 import { HashQueueFull } from "../../../src/auth/passwords.ts";
+import type { Account } from "../../../src/store/types.ts";
 import {
   Authentication,
   type AuthenticationOptions,
 } from "../../../src/transport/authentication.ts";
 
+const NO_FACTORS = {
+  split: async (_user: string, password: string) => ({ password }),
+  need: async () => "none",
+};
+
 test("somebody fills the queue of password checks: who finds it full is not charged for that", async () => {
   const steps: string[] = [];
   const authentication = new Authentication({
     authenticator: { logIn: () => Promise.reject(new HashQueueFull()) },
+    factors: NO_FACTORS,
     penalties: { wait: async () => 0, add: async () => void steps.push("charged") },
     log: pino({ level: "silent" }),
     remote: "192.0.2.1:4711",
@@ -45,6 +52,7 @@ async function attempted(method: "password" | "publickey", decision: LoginDecisi
   const noted: string[] = [];
   const authentication = new Authentication({
     authenticator: { logIn: async () => decision, findKey: async () => decision },
+    factors: NO_FACTORS,
     penalties: { wait: async () => 0, add: async (...all: string[]) => void steps.push(`${all}`) },
     failedLogins: { add: (...all: string[]) => void noted.push(all.join("; ")) },
     log: pino({ level: "silent" }),
@@ -105,5 +113,111 @@ describe("attack: somebody has what lets a user in, but not from there, not so, 
     expect(noted).toEqual(["ann; 192.0.2.1:4711; publickey, not by this method"]);
     expect((await attempted("password", {})).noted).toEqual(["ann; 192.0.2.1:4711; password"]);
     expect((await attempted("publickey", {})).noted).toEqual([]);
+  });
+});
+
+describe("a password that is right, where a code is needed", () => {
+  const account = { id: 1, name: "ann", passwordHash: "x", passwordChange: false } as Account;
+
+  /** Answers requests in turn; what comes of them is in `steps`. */
+  function conversation(change: Partial<AuthenticationOptions> = {}) {
+    const steps: string[] = [];
+    const options = {
+      authenticator: {
+        logIn: async (user: string) => (user === "ann" ? { account } : {}),
+        findKey: async () => {
+          steps.push("key looked up");
+          return {};
+        },
+        confirm: async () => ({ account }),
+      },
+      factors: {
+        split: async (_user: string, password: string) => ({ password }),
+        need: async () => "code",
+        wait: async () => 0,
+        check: async (_id: number, code: string) => (code === "123456" ? "totp" : "wrong"),
+      },
+      penalties: { wait: async () => 0, add: async () => void steps.push("charged") },
+      failedLogins: { add: (_user: string, _at: string, detail: string) => steps.push(detail) },
+      log: pino({ level: "silent" }),
+      remote: "192.0.2.1:4711",
+      address: "192.0.2.1",
+      gone: new AbortController().signal,
+      tries: 6,
+      place: { wait: () => {}, back: () => true },
+      disconnect: (_reason: number, text: string) => void steps.push(text),
+      excuse: () => {},
+      answered: () => void steps.push("answered"),
+      proven: async () => true,
+      ...change,
+    } as unknown as AuthenticationOptions;
+    const authentication = new Authentication(options);
+    const send = async (method: string, username: string, typed = "") => {
+      steps.length = 0;
+      const context = Object.assign(new EventEmitter(), {
+        method,
+        username,
+        password: typed,
+        key: { algo: "ssh-ed25519", data: Buffer.from("key") },
+        reject: (left: string[], partial?: boolean) =>
+          void steps.push(`${partial ? "partial" : "reject"} ${left}`),
+        accept: () => void steps.push("accept"),
+        prompt: (
+          prompts: { prompt: string }[],
+          _title: string,
+          _text: string,
+          then: (answers: string[]) => void,
+        ) => {
+          steps.push(...prompts.map(({ prompt }) => prompt));
+          setImmediate(() => then([typed]));
+        },
+      });
+      authentication.handle(context as unknown as AuthContext);
+      await vi.waitFor(() => expect(steps.join()).toMatch(/reject|partial|accept/));
+      return steps.filter((step) => step !== "answered");
+    };
+    return { send };
+  }
+
+  const ALL = "reject publickey,password,keyboard-interactive";
+  const PARTIAL = "partial keyboard-interactive";
+
+  test("goes on by keyboard-interactive alone, also after a wrong code", async () => {
+    const { send } = conversation();
+    expect(await send("password", "ann")).toEqual([PARTIAL]);
+    expect(await send("none", "ann")).toEqual(["reject keyboard-interactive"]);
+    expect(await send("publickey", "ann")).toEqual(["reject keyboard-interactive"]);
+    expect(await send("password", "ann")).toEqual(["reject keyboard-interactive"]);
+    expect(await send("keyboard-interactive", "ann", "000000")).toEqual([
+      "Verification code: ",
+      "keyboard-interactive, wrong code",
+      "charged",
+      "reject keyboard-interactive",
+    ]);
+    expect(await send("keyboard-interactive", "ann", "123456")).toEqual([
+      "Verification code: ",
+      "accept",
+    ]);
+  });
+
+  test("attack: it is carried to another user's name: nothing is proven any more", async () => {
+    const { send } = conversation();
+    expect(await send("password", "ann")).toEqual([PARTIAL]);
+    expect(await send("keyboard-interactive", "bob", "123456")).toEqual([
+      "Password: ",
+      "keyboard-interactive",
+      "charged",
+      ALL,
+    ]);
+    expect((await send("keyboard-interactive", "ann", "123456"))[0]).toBe("Password: ");
+  });
+
+  test("attack: the account was disabled while the code was typed", async () => {
+    const confirm = async () => ({});
+    const logIn = async () => ({ account });
+    const authenticator = { logIn, confirm } as unknown as AuthenticationOptions["authenticator"];
+    const { send } = conversation({ authenticator });
+    await send("password", "ann");
+    expect(await send("keyboard-interactive", "ann", "123456")).not.toContain("accept");
   });
 });

@@ -56,6 +56,10 @@ function begin(loginGrace = GRACE): void {
     sessions: { open: () => enter() },
     route: () => undefined,
     failedLogins: { add() {} },
+    factors: {
+      split: async (_user: string, password: string) => ({ password }),
+      need: async () => "none",
+    },
     penalties: { wait: async () => 0, add: async (_: string, what: string) => charges.push(what) },
   } as unknown as ConnectionServices;
   const leave = (): void => {
