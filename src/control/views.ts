@@ -8,6 +8,7 @@ import type { FactorStatus } from "./factors.ts";
 import type { FolderWithShares } from "./folders.ts";
 import type { GroupDetails } from "./groups.ts";
 import type { Ban, Penalty, SessionInfo } from "./protocol.ts";
+import type { UserWithKeys } from "./users.ts";
 
 /** A user as `--json` prints it: others script against these names. */
 export interface UserJson {
@@ -89,6 +90,25 @@ export function userJson(account: Account, keys: readonly UserKey[]): UserJson {
     quotaOwn: account.quotaOwn,
     groups: account.groups,
     effective: limitsJson(account),
+  };
+}
+
+/** All there is to say of a user. */
+export interface UserPage {
+  readonly user: UserWithKeys;
+  /** undefined: the user has no second factor */
+  readonly factor: FactorStatus | undefined;
+  /** of folders, of the user's own, and of groups */
+  readonly rules: readonly Rule[];
+}
+
+/** A user as `user show --json` prints it: as in lists, and more. */
+export function userPageJson({ user, factor, rules }: UserPage) {
+  const { account, keys } = user;
+  return {
+    ...userJson(account, keys),
+    secondFactor: factor !== undefined,
+    access: rules.map(ruleJson),
   };
 }
 

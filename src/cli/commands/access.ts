@@ -154,6 +154,7 @@ function explanationText(name: string, found: Explanation): string {
   return [head, ...why, ...others].join("");
 }
 
-function ruleText(rule: Rule): string {
+/** For people, on one line. */
+export function ruleText(rule: Rule): string {
   return `${oneLine(pathText(rule.path))}: ${rule.access}, ${fromText(rule)}`;
 }

@@ -1,10 +1,13 @@
 import { hasExpired } from "../../auth/login-limits.ts";
+import type { FactorStatus } from "../../control/factors.ts";
 import type { UserWithKeys } from "../../control/users.ts";
+import type { UserPage } from "../../control/views.ts";
 import type { Account } from "../../store/types.ts";
 import { dateText } from "../../text/figures.ts";
 import { roundSize } from "../../text/units.ts";
 import { fields, quotaText, table } from "../format.ts";
 import type { Io } from "../io.ts";
+import { ruleText } from "./access.ts";
 import { effectiveTexts, limitsLine, ofGroups } from "./limits-text.ts";
 
 export function userTable(
@@ -42,7 +45,7 @@ export function userTable(
   return table(io, columns, rows);
 }
 
-export function userDetails(user: UserWithKeys): string {
+export function userDetails({ user, factor, rules }: UserPage): string {
   const { account, keys } = user;
   return fields([
     ["Name", account.name],
@@ -54,13 +57,20 @@ export function userDetails(user: UserWithKeys): string {
     ["Files", `${account.usedFiles}`],
     ["Max files", account.quotaFiles === null ? "none" : `${account.quotaFiles}`],
     ["Password", passwordText(account)],
+    ["Second factor", factorText(factor)],
     ...effectiveTexts(account, Date.now()),
     ["Created", dateText(account.createdAt)],
     ["Last login", dateText(account.lastLoginAt)],
+    ...rules.map((rule) => ["Access", ruleText(rule)] as const),
     ...keys.map(
       (key) => ["Key", `${key.fingerprint} ${key.algorithm} ${key.comment}`.trim()] as const,
     ),
   ]);
+}
+
+function factorText(factor: FactorStatus | undefined): string {
+  if (factor === undefined) return "none";
+  return `since ${dateText(factor.enrolledAt)}, ${factor.recoveryCodes} recovery codes left`;
 }
 
 function passwordText({ passwordHash, passwordChange }: Account): string {

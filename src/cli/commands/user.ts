@@ -5,7 +5,7 @@ import { ControlError, EXIT } from "../../control/errors.ts";
 import { instanceExists } from "../../control/instance.ts";
 import { noGroup } from "../../control/new-users.ts";
 import { checkName, checkPassword, type UserChangeRequest } from "../../control/users.ts";
-import { userJson } from "../../control/views.ts";
+import { userJson, userPageJson } from "../../control/views.ts";
 import type { Role } from "../../store/types.ts";
 import { type Administration, administer, administerNew, type CommandContext } from "../context.ts";
 import { json, paint, quotaText } from "../format.ts";
@@ -240,8 +240,12 @@ async function show(
   options: { json?: boolean },
 ): Promise<void> {
   const { io } = context;
-  const user = await administer(context, ({ users }) => users.show(name));
-  io.out(options.json ? json(userJson(user.account, user.keys)) : userDetails(user));
+  const page = await administer(context, async ({ users, factors, access }) => ({
+    user: await users.show(name),
+    factor: await factors.status(name),
+    rules: await access.all(name),
+  }));
+  io.out(options.json ? json(userPageJson(page)) : userDetails(page));
 }
 
 async function set(context: CommandContext, name: string, options: SetOptions): Promise<void> {

@@ -224,7 +224,11 @@ describe("users", () => {
       require: null,
       passwordChange: false,
     });
-    expect(JSON.parse((await moorage("user show alice --json")).out)).toEqual(alice);
+    expect(JSON.parse((await moorage("user show alice --json")).out)).toEqual({
+      ...alice,
+      secondFactor: false,
+      access: [],
+    });
     expect((await moorage("user show alice")).out).toMatch(/Password +set/);
   });
 
