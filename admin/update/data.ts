@@ -18,6 +18,8 @@ export function onData(model: Model, message: DataMessage): Model {
       return security(model, message.event);
     case "rescan":
       return rescanned(model, message.params.name, message.event);
+    case "groups":
+    case "folders":
     case "stopping":
       return model;
   }
