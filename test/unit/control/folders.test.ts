@@ -179,6 +179,15 @@ describe("access", () => {
     });
   });
 
+  test("how many rules and folders a group has is listed with it", async () => {
+    await control.call("folders.add", { name: "plans" });
+    await control.call("folders.share", { name: "plans", to: "@staff", access: "read" });
+    await control.call("access.set", { name: "@staff", path: "/in", access: "drop" });
+    await control.call("access.set", { name: "@staff", path: "/out", access: "read" });
+    const [group] = await control.call("groups.list", {});
+    expect(group).toMatchObject({ members: 2, shares: 1, rules: 2 });
+  });
+
   test("which rule counts is explained, with those that count less", async () => {
     await control.call("access.set", { name: "alice", path: "/", access: "read" });
     await control.call("access.set", { name: "@staff", path: "/in", access: "drop" });
