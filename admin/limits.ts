@@ -11,6 +11,8 @@ import type { LoginLimits } from "../src/store/types.ts";
 /** The fields of a user's limits in the edit form. */
 export type LimitField = "expires" | "from" | "auth" | "sessions";
 
+export const LIMIT_FIELDS: readonly LimitField[] = ["expires", "from", "auth", "sessions"];
+
 /** As {@link parseLimits} reads them back. */
 export function limitValues(user: LoginLimits): Readonly<Record<LimitField, string>> {
   return {
@@ -20,6 +22,14 @@ export function limitValues(user: LoginLimits): Readonly<Record<LimitField, stri
     sessions: user.maxSessions === null ? "none" : String(user.maxSessions),
   };
 }
+
+/** Where nothing is limited. */
+export const NO_LIMIT_VALUES = limitValues({
+  expiresAt: null,
+  from: null,
+  auth: null,
+  maxSessions: null,
+});
 
 type Parsed = { readonly limits: Partial<LoginLimits> } | { readonly error: string };
 

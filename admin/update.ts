@@ -1,8 +1,11 @@
 import { moved, settled } from "./cursor.ts";
-import { step, topDialog } from "./dialogs.ts";
+import { changed, step, topDialog } from "./dialogs.ts";
 import type { Target } from "./frame.ts";
 import { LISTS, listRows, pageOf, rowsOf, tooSmall } from "./lists.ts";
-import type { Message, Model, Step, UsersModel } from "./model.ts";
+import type { Dialog, Message, Model, Step, UsersModel } from "./model.ts";
+import { settledPage } from "./page-cursor.ts";
+import { isPage } from "./pages.ts";
+import { onCallDone, onCallsEnded } from "./update/batch.ts";
 import { onData } from "./update/data.ts";
 import { dialogKey, dialogPaste, dialogTarget } from "./update/dialog-keys.ts";
 import { typedPaste, typingKey } from "./update/filter.ts";
@@ -39,6 +42,10 @@ function received(model: Model, message: Message): Step {
       return step(onData(model, message));
     case "result":
       return onResult(model, message);
+    case "call-done":
+      return step(onCallDone(model, message));
+    case "calls-ended":
+      return onCallsEnded(model, message.dialog);
     case "failed":
       return step(onFailed(model, message.dialog, message.message));
     case "key-file":
@@ -88,10 +95,14 @@ function onPaste(model: Model, text: string): Step {
 function onWheel(model: Model, delta: 1 | -1): Step {
   const key = delta > 0 ? "down" : "up";
   const dialog = topDialog(model);
-  if (tooSmall(model) || (dialog !== undefined && dialog.kind !== "user")) return step(model);
+  if (tooSmall(model) || (dialog !== undefined && !scrolls(dialog))) return step(model);
   let moving = model;
   for (let times = 0; times < 3; times++) moving = onKey(moving, key).model;
   return step(moving);
+}
+
+function scrolls(dialog: Dialog): boolean {
+  return isPage(dialog) || dialog.kind === "checklist";
 }
 
 function onTarget(model: Model, target: Target): Step {
@@ -117,6 +128,11 @@ function settle(model: Model): Model {
     const before = list.cursor(next);
     const after = settled(before, list.count(next), rowsOf(list, next));
     if (after !== before) next = list.moved(next, after);
+  }
+  const page = topDialog(next);
+  if (page !== undefined && isPage(page)) {
+    const cursor = settledPage(next, page);
+    if (cursor !== page.cursor) next = changed(next, page, { cursor });
   }
   const users = paged(next.users, listRows(next), pageLimit(next));
   return users === next.users ? next : { ...next, users };

@@ -15,7 +15,7 @@ import { PROMPT, Tmux } from "../support/tmux.ts";
 
 const PROGRAM = fileURLToPath(new URL("../../dist/src/moorage.cjs", import.meta.url));
 const STORY = { timeout: 240_000 };
-const HEAD = "1 Overview  2 Users";
+const HEAD = "1 Overview 2 Users";
 
 let instance: EmptyInstance;
 let server: SpawnedServer;
@@ -120,13 +120,13 @@ describe("the admin screen over ssh", () => {
     await showsAs("overview", /Last events[\s\S]*login boss/);
     await tmux.type("2");
     await showsAs("users", /bob +user +disabled/);
-    await tmux.type("3");
+    await tmux.type("5");
     await showsAs("sessions", /boss +127\.0\.0\.1/);
-    await tmux.type("4");
-    await showsAs("transfers", "Nothing is being transferred.");
     await tmux.type("6");
+    await showsAs("transfers", "Nothing is being transferred.");
+    await tmux.type("8");
     await showsAs("security", "No address is refused");
-    await tmux.type("7");
+    await tmux.type("9");
     await showsAs("keys", /ed25519[\s\S]*SHA256:/);
     await tmux.type("?");
     await tmux.waitFor("Everywhere");
@@ -184,7 +184,7 @@ describe("the admin screen over ssh", () => {
     });
     await tmux.press("Escape");
     await tmux.waitFor((screen) => !screen.includes("Filter: eve"));
-    await tmux.type("4");
+    await tmux.type("6");
     const moved = (screen: string): number => {
       const [, number, unit] = /eve .*\/two .*?([\d.]+) ([KM]B) /.exec(screen) ?? [];
       return Number(number ?? 0) * (unit === "MB" ? 1000 : 1);
@@ -247,7 +247,7 @@ describe("the admin screen over ssh", () => {
     await tmux.waitFor("This terminal has 60x15");
     await tmux.resize(100, 30);
     await tmux.waitFor(HEAD);
-    await tmux.type("3");
+    await tmux.type("5");
     await tmux.waitFor(/boss +127/);
     await tmux.type("x");
     await tmux.waitFor("Kick boss?");

@@ -68,6 +68,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     "vfs/types",
   ],
   admin: [
+    "access/modes",
     "auth/login-limits",
     "auth/login-limits-text",
     "control/calls",
