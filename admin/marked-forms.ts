@@ -1,3 +1,4 @@
+import { count } from "../src/text/figures.ts";
 import { choice, form, QUOTA_HINT, text } from "./dialogs.ts";
 import type { Model } from "./model.ts";
 
@@ -9,8 +10,8 @@ export function markedNames({ users }: Model): readonly string[] {
 }
 
 /** "3 users" */
-export function usersText(count: number): string {
-  return `${count} user${count === 1 ? "" : "s"}`;
+export function usersText(many: number): string {
+  return count(many, "user");
 }
 
 /** The first of them, for a question that is about all. */

@@ -109,7 +109,7 @@ function onTarget(model: Model, target: Target): Step {
   if (tooSmall(model)) return step(model);
   const dialog = topDialog(model);
   if (target.kind === "key") return onKey(model, target.key);
-  if (dialog !== undefined) return step(dialogTarget(model, dialog, target));
+  if (dialog !== undefined) return onDialogTarget(model, dialog, target);
   if (target.kind === "sort") return step(sortBy(model, target.column));
   const list = LISTS[model.view];
   if (target.kind !== "row" || list === undefined || list.scrolls) return step(model);
@@ -118,6 +118,18 @@ function onTarget(model: Model, target: Target): Step {
   if (before.index === target.index) return onKey(model, "enter");
   const next = list.moved(model, { ...before, index: target.index });
   return step(next.view === "log" ? { ...next, log: { ...next.log, follow: false } } : next);
+}
+
+function onDialogTarget(model: Model, dialog: Dialog, target: Target): Step {
+  const isSelected =
+    scrolls(dialog) && target.kind === "row" && selectedRow(dialog) === target.index;
+  if (!isSelected) return step(dialogTarget(model, dialog, target));
+  // As in a list: a second click is what is mostly wanted of the row.
+  return onKey(model, dialog.kind === "checklist" ? " " : "enter");
+}
+
+function selectedRow(dialog: Dialog): number | undefined {
+  return "cursor" in dialog ? dialog.cursor.index : undefined;
 }
 
 /** Selections in range, the right page of users: whatever happened. */

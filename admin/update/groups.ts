@@ -1,4 +1,5 @@
 import type { GroupInfo } from "../../src/control/protocol.ts";
+import { count } from "../../src/text/figures.ts";
 import { call, opened, step } from "../dialogs.ts";
 import type { Model, Step } from "../model.ts";
 import { groupPage } from "../pages.ts";
@@ -44,11 +45,11 @@ export function groupKey(model: Model, group: GroupInfo, key: string): Step | un
 }
 
 function askRemove(model: Model, { name, members, shares, rules }: GroupInfo): Model {
-  const parts = [`${members} members`, `${shares} folders`, `${rules} rules`].join(", ");
+  const parts = [count(members, "member"), count(shares, "folder"), count(rules, "rule")];
   return opened(model, {
     kind: "confirm",
     title: `Remove group ${name}?`,
-    text: `It has ${parts}. Its members stay, without its limits, quota, folders and rules.`,
+    text: `It has ${parts.join(", ")}. Its members stay, without its limits, quota, folders and rules.`,
     action: "remove",
     effect: call("groups.remove", { name }, { notice: `Group ${name} was removed.` }),
   });

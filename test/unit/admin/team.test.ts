@@ -250,6 +250,17 @@ describe("a user's page", () => {
     expect(dialog()).toMatchObject({ kind: "info", title: "Session 102" });
   });
 
+  it("takes clicks: one selects, a second opens, and in the list of groups joins", async () => {
+    const click = (index: number) => bench.send({ type: "target", target: { kind: "row", index } });
+    click(2);
+    expect(dialog()).toMatchObject({ kind: "user", cursor: { index: 2 } });
+    await click(2).settle(control);
+    expect(dialog()).toMatchObject({ kind: "folder", name: "projects" });
+    await bench.keys("escape", "m").settle(control);
+    click(1).send({ type: "target", target: { kind: "row", index: 1 } });
+    expect(dialog()).toMatchObject({ kind: "checklist", checked: ["staff"] });
+  });
+
   it("kicks the selected session, or all", async () => {
     bench.keys("end", "up", "up", "x");
     expect(dialog()).toMatchObject({ title: "Kick user00002?" });
