@@ -4,6 +4,7 @@ import type { Model, Step } from "../model.ts";
 import { folderPage } from "../pages.ts";
 import { FOLDER_SORTS, selectedFolder } from "../tables.ts";
 import { addFolderForm, editFolderForm, removeFolderForm, shareFolderForm } from "../team-forms.ts";
+import { withGroups } from "./offers.ts";
 import { sortKey } from "./sorting.ts";
 import { noticed } from "./views.ts";
 
@@ -26,7 +27,7 @@ export function folderKey(model: Model, folder: FolderInfo, key: string): Step |
     case "e":
       return step(editFolderForm(model, folder));
     case "s":
-      return step(shareFolderForm(model, folder.name));
+      return withGroups(shareFolderForm(model, folder.name));
     case "r":
       return rescan(model, folder.name);
     default:

@@ -11,6 +11,7 @@ import {
   ruleForm,
   shareWithForm,
 } from "../team-forms.ts";
+import { withFolders } from "./offers.ts";
 import { sortKey } from "./sorting.ts";
 
 /** Keys of the Groups view; undefined: not one of them. */
@@ -38,7 +39,7 @@ export function groupKey(model: Model, group: GroupInfo, key: string): Step | un
     case "n":
       return step(ruleForm(model, `@${name}`));
     case "s":
-      return step(shareWithForm(model, `@${name}`));
+      return withFolders(shareWithForm(model, `@${name}`));
     default:
       return undefined;
   }

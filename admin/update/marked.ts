@@ -11,6 +11,7 @@ import {
 } from "../marked-forms.ts";
 import type { Model, ResultMessage, Step } from "../model.ts";
 import { calls } from "./batch.ts";
+import { withGroups } from "./offers.ts";
 import { noticed } from "./views.ts";
 
 /** Names that are asked for at once when all are marked; the most that a page has. */
@@ -39,7 +40,7 @@ function forMarked(model: Model, key: string): Step | undefined {
     case "e":
       return step(markedQuotaForm(model));
     case "m":
-      return step(markedGroupForm(model));
+      return withGroups(markedGroupForm(model));
     case "x":
     case "delete":
       return step(markedRemoveForm(model));

@@ -2,6 +2,7 @@ import { ACCESS_TEXTS } from "../../src/access/modes.ts";
 import type {
   AccessView,
   CountingRule,
+  GroupInfo,
   KeyInfo,
   LogQuery,
   Method,
@@ -12,6 +13,7 @@ import { call, changed, closedDialog, opened, step } from "../dialogs.ts";
 import type { Dialog, Model, PageDialog, ResultMessage, Step } from "../model.ts";
 import { isAbout } from "../pages.ts";
 import { onNames } from "./marked.ts";
+import { offered } from "./offers.ts";
 import { refreshed } from "./refresh.ts";
 import { noticed } from "./views.ts";
 
@@ -22,7 +24,9 @@ const MOST_RULES = 8;
 export function onResult(model: Model, message: ResultMessage): Step {
   const dialog = model.dialogs.find(({ id }) => id === message.dialog);
   // How much was counted stays on the screen.
-  const stays = dialog?.kind === "rescan" || dialog?.kind === "checklist";
+  // What only tells a dialog something leaves it open.
+  const isTold = message.method === "groups.list" || message.method === "folders.list";
+  const stays = dialog?.kind === "rescan" || isTold;
   if (message.method === "users.page") return onNames(model, message);
   let next = stays ? model : closedDialog(model, message.dialog);
   if (message.notice !== "") next = noticed(next, "done", message.notice);
@@ -45,9 +49,11 @@ function showResult(model: Model, message: ResultMessage, dialog: Dialog | undef
       return onPages(model, "user", user.name, { user, keys });
     }
     case "groups.list":
-      return dialog?.kind === "checklist"
-        ? changed(model, dialog, { names: message.result.map(({ name }) => name) })
-        : model;
+      return groupsListed(model, dialog, message.result);
+    case "folders.list": {
+      const names = message.result.map(({ name }) => name);
+      return dialog?.kind === "form" ? offered(model, dialog, "Folders", names) : model;
+    }
     case "groups.show": {
       const { group, members } = message.result;
       return onPages(model, "group", group.name, { group, members });
@@ -107,6 +113,18 @@ function withoutPage(model: Model, kind: PageDialog["kind"], name: string): Mode
 function unmarked(model: Model, name: string): Model {
   const marked = new Set(model.users.marked);
   return marked.delete(name) ? { ...model, users: { ...model.users, marked } } : model;
+}
+
+function groupsListed(
+  model: Model,
+  dialog: Dialog | undefined,
+  groups: readonly GroupInfo[],
+): Model {
+  const names = groups.map(({ name }) => name);
+  if (dialog?.kind === "checklist") return changed(model, dialog, { names });
+  if (dialog?.kind !== "form") return model;
+  const isSubject = dialog.form === "folder-share";
+  return offered(model, dialog, "Groups", isSubject ? names.map((name) => `@${name}`) : names);
 }
 
 function accessListed(model: Model, name: string, access: AccessView): Model {

@@ -15,6 +15,7 @@ import { userPage } from "../pages.ts";
 import { explainForm, ruleForm, shareWithForm } from "../team-forms.ts";
 import { checklist } from "./checklist.ts";
 import { markedKey } from "./marked.ts";
+import { withFolders } from "./offers.ts";
 import { sortedBy } from "./sorting.ts";
 import { noticed } from "./views.ts";
 
@@ -81,7 +82,7 @@ export function userKey(model: Model, user: UserInfo, key: string): Step | undef
     case "m":
       return checklist(model, user);
     case "s":
-      return step(shareWithForm(model, user.name));
+      return withFolders(shareWithForm(model, user.name));
     case "n":
       return step(ruleForm(model, user.name));
     case "w":

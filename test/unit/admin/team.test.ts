@@ -307,6 +307,29 @@ describe("a user's page", () => {
   });
 });
 
+describe("forms that want a name", () => {
+  it("tell which there are", async () => {
+    await show("folders").keys("s").settle(control);
+    expect(bench.text).toContain("Groups: @staff, @students.");
+    await bench.keys("escape");
+    await show("users").keys("s").settle(control);
+    expect(bench.text).toContain("Folders: archive, handed-in, projects.");
+    await bench.keys("escape", " ", "m").settle(control);
+    expect(bench.text).toContain("Groups: staff, students.");
+  });
+
+  it("tell a dozen of many, keep what is typed meanwhile, and say when there are none", async () => {
+    for (let at = 0; at < 40; at++) control.team.addGroup(`g${at}`);
+    await show("folders").keys("s").type("@g7").settle(control);
+    expect(bench.text).toContain("and 30 more.");
+    await bench.keys("enter").settle(control);
+    expect(changes().at(-1)).toMatchObject(["folders.share", { to: "@g7" }]);
+    control.team.folders.clear();
+    await show("users").keys("s").settle(control);
+    expect(bench.text).toContain("Folders: none yet.");
+  });
+});
+
 describe("forms say what is missing", () => {
   it.each([
     ["groups", ["a"], "group-add", "a group needs a name"],
@@ -319,7 +342,9 @@ describe("forms say what is missing", () => {
     ["folders", ["s"], "folder-share", "with whom: a user, or a group as @name"],
     ["users", ["w"], "explain", "at which path"],
   ] as [ViewName, string[], FormName, string][])("in %s, %j", (view, keys, form, error) => {
-    show(view).keys(...keys, "enter");
+    show(view).keys(...keys);
+    bench.effects.length = 0;
+    bench.keys("enter");
     expect(dialog()).toMatchObject({ form, error: expect.stringContaining(error) });
     expect(bench.effects).toEqual([]);
   });
