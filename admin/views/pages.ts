@@ -1,7 +1,7 @@
 import type { Model, PageDialog } from "../model.ts";
 import { pageHeight } from "../page-cursor.ts";
 import { type PageRow, pageRows } from "../page-rows.ts";
-import { bold, type Line, padLine, restyle, sized, span, textWidth } from "../text.ts";
+import { bold, type Line, padLine, restyle, safe, sized, span, textWidth } from "../text.ts";
 import { quotaBar } from "./parts.ts";
 import type { Row } from "./rows.ts";
 
@@ -47,7 +47,7 @@ function columnWidths(rows: readonly PageRow[], inside: number): readonly (reado
     }
     const most = row.cells.length === 2 ? inside - LAST_WIDE : MOST_WIDE;
     const wide = row.cells.map((_, column) =>
-      Math.min(most, Math.max(...section.map((cells) => textWidth(cells[column] ?? "")))),
+      Math.min(most, Math.max(...section.map((cells) => textWidth(safe(cells[column] ?? ""))))),
     );
     all.push(...section.map(() => wide));
     at += section.length;

@@ -216,9 +216,27 @@ describe("an admin's terminal", () => {
       penalties: [],
       failures: [{ address: EVIL, failures: 1, users: [EVIL], lastAt: 0 }],
     };
+    control.record("download", { user: "user00000", path: EVIL, remote: EVIL });
+    control.team.addGroup("g");
+    control.team.members.set("g", [EVIL]);
+    control.team.addFolder("f", { shares: [{ to: EVIL, at: EVIL, access: "full" }] });
+    for (const of of ["user00000", "@g"])
+      control.team.rules.set(of, [{ path: EVIL, access: "add" }]);
     const wide = new FakeTerminal({ columns: 300, rows: 50 });
     show({ terminal: wide, who: EVIL });
-    for (const view of "123456781") {
+    for (const [view, loaded, shown] of [
+      ["2", "300 users", /Access rules \(1\)[\s\S]*pwned[\s\S]*Last transfers[\s\S]*pwned/],
+      ["3", "1 group", /Members \(1\)[\s\S]*pwned[\s\S]*Access rules \(1\)[\s\S]*pwned/],
+      ["4", "1 folder", /Shared with \(1\)[\s\S]*pwned/],
+    ] as const) {
+      wide.press(view);
+      await seen(loaded, wide);
+      wide.press("\r");
+      await seen(shown, wide);
+      wide.press("\u001b");
+      await vi.waitFor(() => expect(wide.screen.text).not.toContain("take away"), UNTIL);
+    }
+    for (const view of "12345678901") {
       wide.press(view);
       await seen(new RegExp(`${view} [A-Z]`), wide);
       wide.press("\r");
