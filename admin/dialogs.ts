@@ -1,17 +1,8 @@
 import type { Method, Params, UserInfo } from "../src/control/protocol.ts";
 import { AUDIT_KINDS } from "../src/store/types.ts";
 import { editorOf } from "./editor.ts";
-import { limitValues } from "./limits.ts";
-import {
-  type CallEffect,
-  type Dialog,
-  type Effect,
-  type Field,
-  type FormDialog,
-  type Model,
-  START,
-  type Step,
-} from "./model.ts";
+import { type LimitField, limitValues } from "./limits.ts";
+import type { CallEffect, Dialog, Effect, Field, FormDialog, Model, Step } from "./model.ts";
 import { quotaText } from "./quota.ts";
 
 /** A call as an effect. */
@@ -64,13 +55,20 @@ const NAME_MAX = 32;
 /** More than a password may have: one that is too long has to be refused, and not cut. */
 const PASSWORD_MAX = 4096;
 const KEY_MAX = 16_384;
-const PATH_MAX = 4096;
+export const PATH_MAX = 4096;
 /** Of 64 networks, the most there may be. */
 const FROM_MAX = 3200;
 const ADDRESS_MAX = 64;
 const REASON_MAX = 200;
 
-function text(name: string, label: string, value: string, hint: string, max = NAME_MAX): Field {
+/** A field for a line of text. */
+export function text(
+  name: string,
+  label: string,
+  value: string,
+  hint: string,
+  max = NAME_MAX,
+): Field {
   return {
     name,
     label,
@@ -88,7 +86,12 @@ function secret(name: string, label: string, hint: string): Field {
   return { name, label, kind: "secret", editor, initial: "", options: [], hint, max: PASSWORD_MAX };
 }
 
-function choice(name: string, label: string, options: readonly string[], value: string): Field {
+export function choice(
+  name: string,
+  label: string,
+  options: readonly string[],
+  value: string,
+): Field {
   return {
     name,
     label,
@@ -101,10 +104,11 @@ function choice(name: string, label: string, options: readonly string[], value: 
   };
 }
 
-const QUOTA_HINT = "10GB, 500MiB, none";
+export const QUOTA_HINT = "10GB, 500MiB, none";
 const TYPED_HINT = "only if typed";
 
-function form(model: Model, dialog: Omit<Without<FormDialog>, "kind" | "focus">): Model {
+/** Opens a form, its first field in focus. */
+export function form(model: Model, dialog: Omit<Without<FormDialog>, "kind" | "focus">): Model {
   return opened(model, { kind: "form", focus: 0, ...dialog });
 }
 
@@ -126,8 +130,20 @@ export function addUserForm(model: Model): Model {
   });
 }
 
+/** Of a user or a group: what the logins are limited to. */
+export function limitFields(limits: Readonly<Record<LimitField, string>>): Field[] {
+  return [
+    text("expires", "Expires", limits.expires, "2026-12-31, 30d, none"),
+    text("from", "Logs in from", limits.from, "10.0.0.0/8,…; any", FROM_MAX),
+    text("auth", "Logs in by", limits.auth, "key, password, any"),
+    text("sessions", "Max sessions", limits.sessions, "a number, none"),
+    text("upload", "Upload rate", limits.upload, "10MB/s, none"),
+    text("download", "Download rate", limits.download, "10MB/s, none"),
+    text("require", "Logins need", limits.require, "totp, none"),
+  ];
+}
+
 export function editUserForm(model: Model, user: UserInfo): Model {
-  const limits = limitValues(user);
   return form(model, {
     form: "user-edit",
     title: `Edit ${user.name}`,
@@ -135,7 +151,7 @@ export function editUserForm(model: Model, user: UserInfo): Model {
     text: "",
     action: "save",
     fields: [
-      text("quota", "Quota", quotaText(user.quotaBytes), QUOTA_HINT),
+      text("quota", "Quota", ownQuotaText(user), "10GB, none, default"),
       text(
         "files",
         "Most files",
@@ -144,12 +160,13 @@ export function editUserForm(model: Model, user: UserInfo): Model {
       ),
       choice("role", "Role", ["user", "admin"], user.role),
       choice("state", "State", ["enabled", "disabled"], user.enabled ? "enabled" : "disabled"),
-      text("expires", "Expires", limits.expires, "2026-12-31, 30d, none"),
-      text("from", "Logs in from", limits.from, "10.0.0.0/8,…; any", FROM_MAX),
-      text("auth", "Logs in by", limits.auth, "key, password, any"),
-      text("sessions", "Max sessions", limits.sessions, "a number, none"),
+      ...limitFields(limitValues(user)),
     ],
   });
+}
+
+function ownQuotaText({ quotaOwn, quotaBytes }: UserInfo): string {
+  return quotaOwn ? quotaText(quotaBytes) : "default";
 }
 
 export function passwordForm(model: Model, user: string): Model {
@@ -239,21 +256,4 @@ export function logFilterForm(model: Model): Model {
       choice("back", "Time", backs, BACKS.find(([, ms]) => ms === back)?.[0] ?? "all"),
     ],
   });
-}
-
-export function userDialog(model: Model, user: UserInfo): Step {
-  const next = opened(model, {
-    kind: "user",
-    title: user.name,
-    name: user.name,
-    user,
-    keys: [],
-    cursor: START,
-  });
-  return step(next, showUser(user.name));
-}
-
-/** Asks for what a user's page shows; its answer finds the page by the user's name. */
-export function showUser(name: string): CallEffect {
-  return call("users.show", { name });
 }

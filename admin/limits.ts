@@ -5,11 +5,25 @@ import {
   parseExpiry,
   parseFrom,
   parseMaxSessions,
+  parseRequire,
+  parseTransferRate,
 } from "../src/auth/login-limits-text.ts";
+import { NO_LIMITS } from "../src/store/login-limits.ts";
 import type { LoginLimits } from "../src/store/types.ts";
+import { formatRate } from "../src/text/units.ts";
 
 /** The fields of a user's limits in the edit form. */
-export type LimitField = "expires" | "from" | "auth" | "sessions";
+export const LIMIT_FIELDS = [
+  "expires",
+  "from",
+  "auth",
+  "sessions",
+  "upload",
+  "download",
+  "require",
+] as const;
+
+export type LimitField = (typeof LIMIT_FIELDS)[number];
 
 /** As {@link parseLimits} reads them back. */
 export function limitValues(user: LoginLimits): Readonly<Record<LimitField, string>> {
@@ -18,8 +32,18 @@ export function limitValues(user: LoginLimits): Readonly<Record<LimitField, stri
     from: user.from?.join(",") ?? "any",
     auth: user.auth?.join(",") ?? "any",
     sessions: user.maxSessions === null ? "none" : String(user.maxSessions),
+    upload: rateText(user.uploadRate),
+    download: rateText(user.downloadRate),
+    require: user.require?.join(",") ?? "none",
   };
 }
+
+function rateText(rate: number | null): string {
+  return rate === null ? "none" : formatRate(rate);
+}
+
+/** Where nothing is limited. */
+export const NO_LIMIT_VALUES = limitValues(NO_LIMITS);
 
 type Parsed = { readonly limits: Partial<LoginLimits> } | { readonly error: string };
 
@@ -28,7 +52,7 @@ export function parseLimits(
   typed: Partial<Readonly<Record<LimitField, string>>>,
   now: number,
 ): Parsed {
-  const { expires, from, auth, sessions } = typed;
+  const { expires, from, auth, sessions, upload, download, require } = typed;
   let label = "";
   const read = <T>(name: string, text: string, parse: (text: string) => T): T => {
     label = name;
@@ -44,6 +68,11 @@ export function parseLimits(
       ...(sessions !== undefined && {
         maxSessions: read("Max sessions", sessions, parseMaxSessions),
       }),
+      ...(upload !== undefined && { uploadRate: read("Upload rate", upload, parseTransferRate) }),
+      ...(download !== undefined && {
+        downloadRate: read("Download rate", download, parseTransferRate),
+      }),
+      ...(require !== undefined && { require: read("Logins need", require, parseRequire) }),
     };
     return { limits };
   } catch (thrown) {

@@ -8,6 +8,7 @@ import type {
 } from "../src/control/protocol.ts";
 import { helpLines } from "./help.ts";
 import { type Cursor, MIN_COLUMNS, MIN_ROWS, type Model, type ViewName } from "./model.ts";
+import { folderItems, groupItems } from "./tables.ts";
 
 /** What the views list, in the order shown: derived from the model, for keys and for drawing. */
 
@@ -98,6 +99,16 @@ export const LISTS: Readonly<Record<ViewName, ListOf | undefined>> = {
     cursor: (model) => model.users.cursor,
     moved: (model, cursor) => ({ ...model, users: { ...model.users, cursor } }),
     count: (model) => model.users.total,
+  },
+  groups: {
+    cursor: (model) => model.groups.cursor,
+    moved: (model, cursor) => ({ ...model, groups: { ...model.groups, cursor } }),
+    count: (model) => groupItems(model).length,
+  },
+  folders: {
+    cursor: (model) => model.folders.cursor,
+    moved: (model, cursor) => ({ ...model, folders: { ...model.folders, cursor } }),
+    count: (model) => folderItems(model).length,
   },
   sessions: {
     cursor: (model) => model.sessions.cursor,

@@ -1,8 +1,9 @@
 import type {
   ControlMethods,
   ControlTopics,
+  FolderInfo,
+  GroupInfo,
   HostKeyInfo,
-  KeyInfo,
   Method,
   Overview,
   Params,
@@ -17,12 +18,17 @@ import type {
   UserSort,
 } from "../src/control/protocol.ts";
 import type { AuditKind, AuditRecord } from "../src/store/types.ts";
+import type { Dialog } from "./dialog-model.ts";
 import type { Target } from "./frame.ts";
 import type { Input } from "./input.ts";
+
+export type * from "./dialog-model.ts";
 
 export const VIEWS = [
   "overview",
   "users",
+  "groups",
+  "folders",
   "sessions",
   "transfers",
   "log",
@@ -30,6 +36,9 @@ export const VIEWS = [
   "keys",
   "help",
 ] as const;
+
+/** The key of each view. */
+export const VIEW_KEYS: readonly string[] = VIEWS.map((_, at) => String((at + 1) % 10));
 
 export type ViewName = (typeof VIEWS)[number];
 
@@ -63,12 +72,21 @@ export interface UsersModel {
   readonly rows: readonly UserInfo[];
   readonly pageOffset: number;
   readonly loaded: boolean;
+  /** names of those that are changed together, whether they are on the page or not */
+  readonly marked: ReadonlySet<string>;
 }
 
 /** A list that control gives whole, with a filter of its own. */
 export interface ListModel {
   readonly cursor: Cursor;
   readonly filter: string;
+}
+
+/** Such a list that can be sorted by its columns. */
+export interface TableModel extends ListModel {
+  /** the number of the column */
+  readonly sort: number;
+  readonly descending: boolean;
 }
 
 export interface LogModel {
@@ -86,82 +104,6 @@ export interface LogModel {
 }
 
 export const MAX_RECORDS = 1000;
-
-export interface Field {
-  readonly name: string;
-  readonly label: string;
-  readonly kind: "text" | "secret" | "choice";
-  readonly editor: Editor;
-  /** what it held when the form was opened */
-  readonly initial: string;
-  readonly options: readonly string[];
-  readonly hint: string;
-  readonly max: number;
-}
-
-export type FormName =
-  | "user-add"
-  | "user-edit"
-  | "password"
-  | "key-add"
-  | "user-remove"
-  | "ban"
-  | "log-filter";
-
-interface DialogBase {
-  readonly id: number;
-  readonly title: string;
-  /** why the last try failed */
-  readonly error: string;
-  /** a call is under way */
-  readonly busy: boolean;
-}
-
-export interface FormDialog extends DialogBase {
-  readonly kind: "form";
-  readonly form: FormName;
-  /** whom it is about */
-  readonly user: string;
-  readonly text: string;
-  readonly fields: readonly Field[];
-  readonly focus: number;
-  readonly action: string;
-}
-
-/** Asks before something is done. */
-export interface ConfirmDialog extends DialogBase {
-  readonly kind: "confirm";
-  readonly text: string;
-  readonly action: string;
-  readonly effect: CallEffect;
-}
-
-/** Shows something; `secret` only as long as it is open. */
-export interface InfoDialog extends DialogBase {
-  readonly kind: "info";
-  readonly lines: readonly (readonly [string, string])[];
-  readonly secret: string;
-}
-
-export interface UserDialog extends DialogBase {
-  readonly kind: "user";
-  readonly name: string;
-  readonly user: UserInfo | null;
-  readonly keys: readonly KeyInfo[];
-  readonly cursor: Cursor;
-}
-
-export interface RescanDialog extends DialogBase {
-  readonly kind: "rescan";
-  readonly name: string;
-  /** files that the books know: what the progress is measured by */
-  readonly expected: number;
-  readonly files: number;
-  readonly bytes: number;
-  readonly done: boolean;
-}
-
-export type Dialog = FormDialog | ConfirmDialog | InfoDialog | UserDialog | RescanDialog;
 
 export interface Notice {
   readonly kind: "done" | "error";
@@ -188,6 +130,10 @@ export interface Model {
   readonly back: ViewName;
   readonly overview: Overview | null;
   readonly users: UsersModel;
+  readonly groupList: readonly GroupInfo[] | null;
+  readonly groups: TableModel;
+  readonly folderList: readonly FolderInfo[] | null;
+  readonly folders: TableModel;
   readonly sessionList: readonly SessionInfo[] | null;
   readonly sessions: ListModel;
   readonly transfers: ListModel;
@@ -219,8 +165,28 @@ export type CallEffect = {
   };
 }[Method];
 
+/** Several calls, one after the other; what one comes to is told as a {@link CallDone}. */
+export interface CallsEffect {
+  readonly kind: "calls";
+  readonly title: string;
+  readonly calls: readonly NamedCall[];
+  /** of the batch, which shows how far they are */
+  readonly dialog: number;
+  /** how it is told that all were done */
+  readonly notice: string;
+}
+
+export interface NamedCall {
+  /** whom or what it is about */
+  readonly what: string;
+  readonly call: CallEffect;
+}
+
 export type Effect =
   | CallEffect
+  | CallsEffect
+  /** leaves what is left of the batch */
+  | { readonly kind: "stop-calls"; readonly dialog: number }
   | { readonly kind: "read-key"; readonly path: string; readonly dialog: number }
   | { readonly kind: "shell"; readonly user: string }
   | { readonly kind: "redraw" }
@@ -254,6 +220,15 @@ export type ResultMessage = {
   };
 }[Method];
 
+/** One call of a batch was done, or failed. */
+export interface CallDone {
+  readonly type: "call-done";
+  readonly dialog: number;
+  readonly call: NamedCall;
+  /** null: it was done */
+  readonly why: string | null;
+}
+
 export type Message =
   | Input
   | { readonly type: "target"; readonly target: Target }
@@ -263,6 +238,8 @@ export type Message =
   | { readonly type: "found" }
   | DataMessage
   | ResultMessage
+  | CallDone
+  | { readonly type: "calls-ended"; readonly dialog: number }
   | { readonly type: "failed"; readonly dialog: number; readonly message: string }
   | { readonly type: "key-file"; readonly dialog: number; readonly text: string };
 
@@ -285,6 +262,7 @@ export interface Beginning {
 
 export function initialModel(beginning: Beginning): Model {
   const list: ListModel = { cursor: START, filter: "" };
+  const table: TableModel = { ...list, sort: 0, descending: false };
   return {
     from: "",
     ...beginning,
@@ -302,7 +280,12 @@ export function initialModel(beginning: Beginning): Model {
       rows: [],
       pageOffset: 0,
       loaded: false,
+      marked: new Set(),
     },
+    groupList: null,
+    groups: table,
+    folderList: null,
+    folders: table,
     sessionList: null,
     sessions: list,
     transfers: list,

@@ -23,6 +23,15 @@ export function parseQuota(text: string): Parsed {
   }
 }
 
+export type ParsedOrDefault =
+  | { readonly value: number | null | "default" }
+  | { readonly error: string };
+
+/** As {@link parseQuota}, or "default": what somebody else says of it. */
+export function parseQuotaOrDefault(text: string): ParsedOrDefault {
+  return text.trim().toLowerCase() === "default" ? { value: "default" } : parseQuota(text);
+}
+
 /** A number of files, or "none". */
 export function parseFiles(text: string): Parsed {
   const plain = text.trim().toLowerCase();

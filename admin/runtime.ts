@@ -3,7 +3,14 @@ import { type Display, openDisplay } from "./display.ts";
 import type { Frame } from "./frame.ts";
 import { type Input, InputDecoder } from "./input.ts";
 import { readKeyFile } from "./key-file.ts";
-import { type CallEffect, type Effect, initialModel, type Message, type Model } from "./model.ts";
+import {
+  type CallEffect,
+  type CallsEffect,
+  type Effect,
+  initialModel,
+  type Message,
+  type Model,
+} from "./model.ts";
 import { Subscriptions } from "./subscriptions.ts";
 import type { AdminOptions, AdminScreen } from "./types.ts";
 import { update } from "./update.ts";
@@ -35,6 +42,8 @@ class Runtime {
   readonly #subscriptions: Subscriptions;
   readonly #messages: Message[] = [];
   readonly #timers = new Set<NodeJS.Timeout>();
+  /** dialogs of those whose calls go on */
+  readonly #batches = new Set<number>();
   #model: Model;
   #control: Control;
   #frame: Frame | undefined;
@@ -177,6 +186,12 @@ class Runtime {
       case "call":
         void this.#call(effect);
         return;
+      case "calls":
+        void this.#calls(effect);
+        return;
+      case "stop-calls":
+        this.#batches.delete(effect.dialog);
+        return;
       case "read-key":
         void this.#readKey(effect.path, effect.dialog);
         return;
@@ -208,6 +223,19 @@ class Runtime {
     } catch (thrown) {
       this.#dispatch({ type: "failed", dialog, message: messageOf(thrown) });
     }
+  }
+
+  /** One after the other: what fails for one keeps no other from it. */
+  async #calls({ calls, dialog }: CallsEffect): Promise<void> {
+    this.#batches.add(dialog);
+    for (const call of calls) {
+      if (this.#ended || !this.#batches.has(dialog)) break;
+      const { method, params } = call.call;
+      const why = await this.#control.call(method, params as never).then(() => null, messageOf);
+      this.#dispatch({ type: "call-done", dialog, call, why });
+    }
+    this.#batches.delete(dialog);
+    this.#dispatch({ type: "calls-ended", dialog });
   }
 
   async #readKey(path: string, dialog: number): Promise<void> {

@@ -1,8 +1,11 @@
 import { moved, settled } from "./cursor.ts";
-import { step, topDialog } from "./dialogs.ts";
+import { changed, step, topDialog } from "./dialogs.ts";
 import type { Target } from "./frame.ts";
 import { LISTS, listRows, pageOf, rowsOf, tooSmall } from "./lists.ts";
-import type { Message, Model, Step, UsersModel } from "./model.ts";
+import type { Dialog, Message, Model, Step, UsersModel } from "./model.ts";
+import { settledPage } from "./page-cursor.ts";
+import { isPage } from "./pages.ts";
+import { onCallDone, onCallsEnded } from "./update/batch.ts";
 import { onData } from "./update/data.ts";
 import { dialogKey, dialogPaste, dialogTarget } from "./update/dialog-keys.ts";
 import { typedPaste, typingKey } from "./update/filter.ts";
@@ -39,6 +42,10 @@ function received(model: Model, message: Message): Step {
       return step(onData(model, message));
     case "result":
       return onResult(model, message);
+    case "call-done":
+      return step(onCallDone(model, message));
+    case "calls-ended":
+      return onCallsEnded(model, message.dialog);
     case "failed":
       return step(onFailed(model, message.dialog, message.message));
     case "key-file":
@@ -88,17 +95,21 @@ function onPaste(model: Model, text: string): Step {
 function onWheel(model: Model, delta: 1 | -1): Step {
   const key = delta > 0 ? "down" : "up";
   const dialog = topDialog(model);
-  if (tooSmall(model) || (dialog !== undefined && dialog.kind !== "user")) return step(model);
+  if (tooSmall(model) || (dialog !== undefined && !scrolls(dialog))) return step(model);
   let moving = model;
   for (let times = 0; times < 3; times++) moving = onKey(moving, key).model;
   return step(moving);
+}
+
+function scrolls(dialog: Dialog): boolean {
+  return isPage(dialog) || dialog.kind === "checklist";
 }
 
 function onTarget(model: Model, target: Target): Step {
   if (tooSmall(model)) return step(model);
   const dialog = topDialog(model);
   if (target.kind === "key") return onKey(model, target.key);
-  if (dialog !== undefined) return step(dialogTarget(model, dialog, target));
+  if (dialog !== undefined) return onDialogTarget(model, dialog, target);
   if (target.kind === "sort") return step(sortBy(model, target.column));
   const list = LISTS[model.view];
   if (target.kind !== "row" || list === undefined || list.scrolls) return step(model);
@@ -109,6 +120,18 @@ function onTarget(model: Model, target: Target): Step {
   return step(next.view === "log" ? { ...next, log: { ...next.log, follow: false } } : next);
 }
 
+function onDialogTarget(model: Model, dialog: Dialog, target: Target): Step {
+  const isSelected =
+    scrolls(dialog) && target.kind === "row" && selectedRow(dialog) === target.index;
+  if (!isSelected) return step(dialogTarget(model, dialog, target));
+  // As in a list: a second click is what is mostly wanted of the row.
+  return onKey(model, dialog.kind === "checklist" ? " " : "enter");
+}
+
+function selectedRow(dialog: Dialog): number | undefined {
+  return "cursor" in dialog ? dialog.cursor.index : undefined;
+}
+
 /** Selections in range, the right page of users: whatever happened. */
 function settle(model: Model): Model {
   let next = model;
@@ -117,6 +140,11 @@ function settle(model: Model): Model {
     const before = list.cursor(next);
     const after = settled(before, list.count(next), rowsOf(list, next));
     if (after !== before) next = list.moved(next, after);
+  }
+  const page = topDialog(next);
+  if (page !== undefined && isPage(page)) {
+    const cursor = settledPage(next, page);
+    if (cursor !== page.cursor) next = changed(next, page, { cursor });
   }
   const users = paged(next.users, listRows(next), pageLimit(next));
   return users === next.users ? next : { ...next, users };

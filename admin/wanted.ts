@@ -1,6 +1,6 @@
 import type { LogQuery, UserQuery } from "../src/control/protocol.ts";
 import { listRows } from "./lists.ts";
-import { MAX_RECORDS, type Model, type Wanted } from "./model.ts";
+import { type Dialog, MAX_RECORDS, type Model, type Wanted } from "./model.ts";
 
 /** What the model has to be told about: only what is on the screen. */
 export function wanted(model: Model): Wanted[] {
@@ -9,7 +9,14 @@ export function wanted(model: Model): Wanted[] {
     const params = userQuery(model);
     found.push({ key: `users ${JSON.stringify(params)}`, topic: "users", params });
   }
-  if (model.view === "sessions" || model.view === "transfers") {
+  const shows = (kind: Dialog["kind"]) => model.dialogs.some((dialog) => dialog.kind === kind);
+  if (model.view === "groups" || shows("group")) {
+    found.push({ key: "groups", topic: "groups", params: {} });
+  }
+  if (model.view === "folders" || shows("folder")) {
+    found.push({ key: "folders", topic: "folders", params: {} });
+  }
+  if (model.view === "sessions" || shows("user") || model.view === "transfers") {
     found.push({ key: "sessions", topic: "sessions", params: {} });
   }
   if (model.view === "log") {

@@ -1,7 +1,8 @@
 import type { TopicEvent } from "../../src/control/protocol.ts";
 import { changed } from "../dialogs.ts";
 import { addressOf, securityItems, sessionItems, transferItems } from "../lists.ts";
-import { type Cursor, type DataMessage, MAX_RECORDS, type Model } from "../model.ts";
+import { type Cursor, type DataMessage, type Dialog, MAX_RECORDS, type Model } from "../model.ts";
+import { folderItems, groupItems } from "../tables.ts";
 
 /** News from control. The selection stays on what was selected, wherever it went. */
 export function onData(model: Model, message: DataMessage): Model {
@@ -18,6 +19,10 @@ export function onData(model: Model, message: DataMessage): Model {
       return security(model, message.event);
     case "rescan":
       return rescanned(model, message.params.name, message.event);
+    case "groups":
+      return groupList(model, message.event);
+    case "folders":
+      return folderList(model, message.event);
     case "stopping":
       return model;
   }
@@ -29,7 +34,37 @@ function usersPage(model: Model, offset: number, page: TopicEvent<"users">): Mod
   const at = page.rows.findIndex(({ name }) => name === selected);
   const cursor = at < 0 ? users.cursor : shifted(users.cursor, offset + at);
   const loaded = { total: page.total, rows: page.rows, pageOffset: offset, loaded: true };
-  return { ...model, users: { ...users, ...loaded, cursor } };
+  const next = withPages(model, (one) =>
+    one.kind === "user" ? { ...one, user: named(page.rows, one.name) ?? one.user } : one,
+  );
+  return { ...next, users: { ...users, ...loaded, cursor } };
+}
+
+function groupList(model: Model, list: TopicEvent<"groups">): Model {
+  const next = withPages({ ...model, groupList: list }, (page) =>
+    page.kind === "group" ? { ...page, group: named(list, page.name) ?? page.group } : page,
+  );
+  const before = groupItems(model);
+  const cursor = followed(model.groups.cursor, before, groupItems(next), ({ name }) => name);
+  return { ...next, groups: { ...model.groups, cursor } };
+}
+
+function folderList(model: Model, list: TopicEvent<"folders">): Model {
+  const next = withPages({ ...model, folderList: list }, (page) =>
+    page.kind === "folder" ? { ...page, folder: named(list, page.name) ?? page.folder } : page,
+  );
+  const before = folderItems(model);
+  const cursor = followed(model.folders.cursor, before, folderItems(next), ({ name }) => name);
+  return { ...next, folders: { ...model.folders, cursor } };
+}
+
+/** The model with what its dialogs are made. */
+function withPages(model: Model, made: (dialog: Dialog) => Dialog): Model {
+  return { ...model, dialogs: model.dialogs.map(made) };
+}
+
+function named<T extends { readonly name: string }>(all: readonly T[], name: string) {
+  return all.find((one) => one.name === name);
 }
 
 /** The cursor on another row, at the same place on the screen. */

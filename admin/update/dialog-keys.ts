@@ -1,31 +1,28 @@
-import { moved } from "../cursor.ts";
-import { call, changed, closedDialog, opened, step } from "../dialogs.ts";
+import { changed, closedDialog, step } from "../dialogs.ts";
 import { edited, editorOf, inserted } from "../editor.ts";
 import type { Target } from "../frame.ts";
-import type {
-  ConfirmDialog,
-  Dialog,
-  Field,
-  FormDialog,
-  Model,
-  Step,
-  UserDialog,
-} from "../model.ts";
+import type { ConfirmDialog, Dialog, Field, FormDialog, Model, Step } from "../model.ts";
+import { isPage } from "../pages.ts";
+import { batchKey, begun } from "./batch.ts";
+import { checklistKey } from "./checklist.ts";
 import { submitted } from "./forms.ts";
-import { userKey } from "./users.ts";
-
-/** Rows of keys that a user's page shows. */
-export const KEY_ROWS = 5;
+import { pageKey } from "./page-keys.ts";
 
 export function dialogKey(model: Model, dialog: Dialog, key: string): Step {
-  if (key === "escape") return step(closedDialog(model, dialog.id));
+  if (key === "escape" && dialog.kind !== "batch") return step(closedDialog(model, dialog.id));
   switch (dialog.kind) {
     case "form":
       return formKey(model, dialog, key);
     case "confirm":
       return confirmKey(model, dialog, key);
     case "user":
-      return userPageKey(model, dialog, key);
+    case "group":
+    case "folder":
+      return pageKey(model, dialog, key);
+    case "checklist":
+      return checklistKey(model, dialog, key);
+    case "batch":
+      return batchKey(model, dialog, key);
     case "info":
     case "rescan":
       return step(key === "enter" || key === "q" ? closedDialog(model, dialog.id) : model);
@@ -35,6 +32,7 @@ export function dialogKey(model: Model, dialog: Dialog, key: string): Step {
 function confirmKey(model: Model, dialog: ConfirmDialog, key: string): Step {
   if (key === "n" || key === "q") return step(closedDialog(model, dialog.id));
   if (key !== "y" || dialog.busy) return step(model);
+  if (dialog.effect.kind === "calls") return begun(closedDialog(model, dialog.id), dialog.effect);
   const waiting = changed(model, dialog, { busy: true, error: "" });
   return step(waiting, { ...dialog.effect, dialog: dialog.id });
 }
@@ -122,30 +120,8 @@ export function dialogTarget(model: Model, dialog: Dialog, target: Target): Mode
     if (!again) return changed(model, dialog, { focus: target.index });
     return withField(model, focused, target.index, chosen(field, 1));
   }
-  if (dialog.kind === "user" && target.kind === "row") {
+  if (target.kind === "row" && (isPage(dialog) || dialog.kind === "checklist")) {
     return changed(model, dialog, { cursor: { ...dialog.cursor, index: target.index } });
   }
   return model;
-}
-
-function userPageKey(model: Model, dialog: UserDialog, key: string): Step {
-  if (key === "q" || key === "enter") return step(closedDialog(model, dialog.id));
-  const { keys, name, user } = dialog;
-  const cursor = moved(dialog.cursor, key, keys.length, KEY_ROWS, KEY_ROWS);
-  if (cursor !== undefined) return step(changed(model, dialog, { cursor }));
-  const selected = keys[dialog.cursor.index];
-  if (key === "x" || key === "delete") {
-    if (selected === undefined) return step(model);
-    const { fingerprint, comment } = selected;
-    return step(
-      opened(model, {
-        kind: "confirm",
-        title: `Remove this key of ${name}?`,
-        text: `${fingerprint} ${comment}\nSessions that were opened with it end.`,
-        action: "remove",
-        effect: call("keys.remove", { name, fingerprint }, { notice: `Key removed from ${name}.` }),
-      }),
-    );
-  }
-  return (user === null ? undefined : userKey(model, user, key)) ?? step(model);
 }

@@ -9,6 +9,10 @@ export function filterOf(model: Model): string | undefined {
   switch (model.view) {
     case "users":
       return model.users.filter;
+    case "groups":
+      return model.groups.filter;
+    case "folders":
+      return model.folders.filter;
     case "sessions":
       return model.sessions.filter;
     case "transfers":
@@ -59,6 +63,10 @@ function filtered(model: Model, filter: string): Model {
   switch (model.view) {
     case "users":
       return { ...model, users: { ...model.users, filter, cursor: START, offset: 0 } };
+    case "groups":
+      return { ...model, groups: { ...model.groups, filter, cursor: START } };
+    case "folders":
+      return { ...model, folders: { ...model.folders, filter, cursor: START } };
     case "sessions":
       return { ...model, sessions: { filter, cursor: START } };
     case "transfers":

@@ -1,19 +1,33 @@
 import { AUDIT_KINDS, type AuditKind } from "../../src/store/types.ts";
 import { parseDuration, UnitError } from "../../src/text/units.ts";
 import { BACKS, call, changed, closedDialog, step } from "../dialogs.ts";
-import { type LimitField, parseLimits } from "../limits.ts";
-import type { CallEffect, Effect, FormDialog, Model, Step } from "../model.ts";
-import { parseFiles, parseQuota } from "../quota.ts";
-
-/** What comes of a filled-in form: an error shown in it, or something to do. */
-type FormResult = { readonly error: string } | { readonly effect: Effect };
+import { LIMIT_FIELDS, parseLimits } from "../limits.ts";
+import type { CallEffect, FormDialog, Model, Step } from "../model.ts";
+import { parseFiles, parseQuota, parseQuotaOrDefault } from "../quota.ts";
+import { begun } from "./batch.ts";
+import { type FormResult, touched, touchedValues, value } from "./form-values.ts";
+import { markedGroup, markedQuota, markedRemoved, markedState } from "./marked-forms.ts";
+import {
+  explained,
+  folderAdded,
+  folderEdited,
+  folderRemoved,
+  folderShared,
+  groupAdded,
+  groupEdited,
+  membersChanged,
+  ruleSet,
+  sharedWith,
+} from "./team-forms.ts";
 
 /** Enter in a form: checks what was typed, and calls control. */
 export function submitted(model: Model, dialog: FormDialog): Step {
   if (dialog.form === "log-filter") return step(logFiltered(model, dialog));
   const outcome = outcomeOf(model, dialog);
   if ("error" in outcome) return step(changed(model, dialog, { error: outcome.error }));
-  return step(changed(model, dialog, { busy: true, error: "" }), outcome.effect);
+  const { effect } = outcome;
+  if (effect.kind === "calls") return begun(closedDialog(model, dialog.id), effect);
+  return step(changed(model, dialog, { busy: true, error: "" }), effect);
 }
 
 function outcomeOf(model: Model, dialog: FormDialog): FormResult {
@@ -32,11 +46,45 @@ function outcomeOf(model: Model, dialog: FormDialog): FormResult {
       return banned(model, dialog);
     case "log-filter":
       return { error: "" };
+    default:
+      return teamOutcome(model, dialog);
   }
 }
 
-function value(dialog: FormDialog, name: string): string {
-  return dialog.fields.find((field) => field.name === name)?.editor.text ?? "";
+/** Of forms about groups, folders, access, and about users that are marked. */
+function teamOutcome(model: Model, dialog: FormDialog): FormResult {
+  switch (dialog.form) {
+    case "group-add":
+      return groupAdded(dialog, model.now);
+    case "group-edit":
+      return groupEdited(dialog, model.now);
+    case "group-members":
+      return membersChanged(dialog);
+    case "folder-add":
+      return folderAdded(dialog);
+    case "folder-edit":
+      return folderEdited(dialog);
+    case "folder-remove":
+      return folderRemoved(dialog);
+    case "folder-share":
+      return folderShared(dialog);
+    case "share-with":
+      return sharedWith(dialog);
+    case "rule":
+      return ruleSet(dialog);
+    case "explain":
+      return explained(dialog);
+    case "marked-state":
+      return markedState(model, dialog);
+    case "marked-quota":
+      return markedQuota(model, dialog);
+    case "marked-group":
+      return markedGroup(model, dialog);
+    case "marked-remove":
+      return markedRemoved(model, dialog);
+    default:
+      return { error: "" };
+  }
 }
 
 function role(dialog: FormDialog): "user" | "admin" {
@@ -78,7 +126,7 @@ function added(dialog: FormDialog): FormResult {
 /** Only what was changed is sent: somebody else may have changed the rest meanwhile. */
 function edited(dialog: FormDialog, now: number): FormResult {
   const { user: name, id } = dialog;
-  const quota = parseQuota(value(dialog, "quota"));
+  const quota = parseQuotaOrDefault(value(dialog, "quota"));
   if ("error" in quota) return quota;
   const files = parseFiles(value(dialog, "files"));
   if ("error" in files) return files;
@@ -103,23 +151,6 @@ function edited(dialog: FormDialog, now: number): FormResult {
   return {
     effect: call("users.set", params, { dialog: id, next: call(method, { name }, { notice }) }),
   };
-}
-
-const LIMIT_FIELDS: readonly LimitField[] = ["expires", "from", "auth", "sessions"];
-
-/** What stands in those of the fields that were touched. */
-function touchedValues<N extends string>(
-  dialog: FormDialog,
-  names: readonly N[],
-): Partial<Record<N, string>> {
-  const changed = names.filter((name) => touched(dialog, name));
-  return Object.fromEntries(changed.map((name) => [name, value(dialog, name)])) as Partial<
-    Record<N, string>
-  >;
-}
-
-function touched(dialog: FormDialog, name: string): boolean {
-  return dialog.fields.some((field) => field.name === name && field.editor.text !== field.initial);
 }
 
 function password(dialog: FormDialog): FormResult {

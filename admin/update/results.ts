@@ -1,17 +1,38 @@
-import type { KeyInfo } from "../../src/control/protocol.ts";
-import { call, changed, closedDialog, opened, showUser, step } from "../dialogs.ts";
-import type { Dialog, Model, ResultMessage, Step } from "../model.ts";
+import { ACCESS_TEXTS } from "../../src/access/modes.ts";
+import type {
+  AccessView,
+  CountingRule,
+  GroupInfo,
+  KeyInfo,
+  LogQuery,
+  Method,
+  Result,
+} from "../../src/control/protocol.ts";
+import type { AuditRecord } from "../../src/store/types.ts";
+import { call, changed, closedDialog, opened, step } from "../dialogs.ts";
+import type { Dialog, Model, PageDialog, ResultMessage, Step } from "../model.ts";
+import { isAbout } from "../pages.ts";
+import { onNames } from "./marked.ts";
+import { offered } from "./offers.ts";
+import { refreshed } from "./refresh.ts";
 import { noticed } from "./views.ts";
+
+/** Rules that count less, in an explanation. */
+const MOST_RULES = 8;
 
 /** A call was done: its dialog closes, and what the method gave is shown. */
 export function onResult(model: Model, message: ResultMessage): Step {
   const dialog = model.dialogs.find(({ id }) => id === message.dialog);
   // How much was counted stays on the screen.
-  let next = dialog?.kind === "rescan" ? model : closedDialog(model, message.dialog);
+  // What only tells a dialog something leaves it open.
+  const isTold = message.method === "groups.list" || message.method === "folders.list";
+  const stays = dialog?.kind === "rescan" || isTold;
+  if (message.method === "users.page") return onNames(model, message);
+  let next = stays ? model : closedDialog(model, message.dialog);
   if (message.notice !== "") next = noticed(next, "done", message.notice);
   next = showResult(next, message, dialog);
   const follow = message.next === undefined ? [] : [message.next];
-  return step(next, ...follow, ...refreshed(next, message));
+  return step(next, ...follow, ...(isChange(message.method) ? refreshed(next) : []));
 }
 
 function showResult(model: Model, message: ResultMessage, dialog: Dialog | undefined): Model {
@@ -25,9 +46,26 @@ function showResult(model: Model, message: ResultMessage, dialog: Dialog | undef
       });
     case "users.show": {
       const { user, keys } = message.result;
-      const shown = model.dialogs.find((one) => one.kind === "user" && one.name === user.name);
-      return shown?.kind === "user" ? changed(model, shown, { user, keys }) : model;
+      return onPages(model, "user", user.name, { user, keys });
     }
+    case "groups.list":
+      return groupsListed(model, dialog, message.result);
+    case "folders.list": {
+      const names = message.result.map(({ name }) => name);
+      return dialog?.kind === "form" ? offered(model, dialog, "Folders", names) : model;
+    }
+    case "groups.show": {
+      const { group, members } = message.result;
+      return onPages(model, "group", group.name, { group, members });
+    }
+    case "folders.show":
+      return onPages(model, "folder", message.result.name, { folder: message.result });
+    case "access.list":
+      return accessListed(model, message.params.name, message.result);
+    case "access.explain":
+      return explanation(model, message.params.name, message.result);
+    case "log.query":
+      return transfers(model, message.params, message.result);
     case "keys.check":
       return dialog?.kind === "form"
         ? confirmKeys(model, dialog.user, message.params.text, message.result)
@@ -38,11 +76,12 @@ function showResult(model: Model, message: ResultMessage, dialog: Dialog | undef
       if (shown?.kind !== "rescan") return noticed(model, "done", `${name}: counted anew`);
       return changed(model, shown, { bytes, files, done: true });
     }
-    case "users.remove": {
-      const { name } = message.params;
-      const about = (one: Dialog) => one.kind === "user" && one.name === name;
-      return { ...model, dialogs: model.dialogs.filter((one) => !about(one)) };
-    }
+    case "users.remove":
+      return unmarked(withoutPage(model, "user", message.params.name), message.params.name);
+    case "groups.remove":
+      return withoutPage(model, "group", message.params.name);
+    case "folders.remove":
+      return withoutPage(model, "folder", message.params.name);
     case "hostKeys":
       return { ...model, hostKeys: message.result };
     case "settings":
@@ -52,6 +91,77 @@ function showResult(model: Model, message: ResultMessage, dialog: Dialog | undef
     default:
       return model;
   }
+}
+
+/** The model with the pages about something changed. */
+function onPages<K extends PageDialog["kind"]>(
+  model: Model,
+  kind: K,
+  name: string,
+  by: Partial<Extract<PageDialog, { kind: K }>>,
+): Model {
+  const dialogs = model.dialogs.map((one) =>
+    isAbout(one, kind, name) ? ({ ...one, ...by } as Dialog) : one,
+  );
+  return { ...model, dialogs };
+}
+
+function withoutPage(model: Model, kind: PageDialog["kind"], name: string): Model {
+  return { ...model, dialogs: model.dialogs.filter((one) => !isAbout(one, kind, name)) };
+}
+
+function unmarked(model: Model, name: string): Model {
+  const marked = new Set(model.users.marked);
+  return marked.delete(name) ? { ...model, users: { ...model.users, marked } } : model;
+}
+
+function groupsListed(
+  model: Model,
+  dialog: Dialog | undefined,
+  groups: readonly GroupInfo[],
+): Model {
+  const names = groups.map(({ name }) => name);
+  if (dialog?.kind === "checklist") return changed(model, dialog, { names });
+  if (dialog?.kind !== "form") return model;
+  const isSubject = dialog.form === "folder-share";
+  return offered(model, dialog, "Groups", isSubject ? names.map((name) => `@${name}`) : names);
+}
+
+function accessListed(model: Model, name: string, access: AccessView): Model {
+  return name.startsWith("@")
+    ? onPages(model, "group", name.slice(1), { access })
+    : onPages(model, "user", name, { access });
+}
+
+function transfers(model: Model, query: LogQuery, records: readonly AuditRecord[]): Model {
+  const { user = "", kind } = query;
+  return onPages(
+    model,
+    "user",
+    user,
+    kind === "upload" ? { uploads: records } : { downloads: records },
+  );
+}
+
+function explanation(model: Model, name: string, result: Result<"access.explain">): Model {
+  const { path, access, rules, others } = result;
+  const decides = rules.length === 0 ? [["Because", "no rule is about it"] as const] : [];
+  return opened(model, {
+    kind: "info",
+    title: `${name} at ${path}`,
+    secret: "",
+    lines: [
+      ["Access", `${access}: ${ACCESS_TEXTS[access]}`],
+      ...decides,
+      ...rules.map((rule) => ["Because", ruleText(rule)] as const),
+      ...others.slice(0, MOST_RULES).map((rule) => ["Counts less", ruleText(rule)] as const),
+    ],
+  });
+}
+
+function ruleText({ path, access, of, folder }: CountingRule): string {
+  const what = folder === null ? "a rule" : `folder ${folder}, shared`;
+  return `${access} at ${path}: ${what} of ${of}`;
 }
 
 function reloadText({
@@ -83,13 +193,11 @@ function confirmKeys(model: Model, user: string, text: string, keys: readonly Ke
   });
 }
 
-/** Pages of users that are open show what was just changed. */
-function refreshed(model: Model, { method, params }: ResultMessage) {
-  const changes = method.startsWith("users.") || method.startsWith("keys.");
-  if (!changes || method === "users.show" || method === "keys.check") return [];
-  const name = "name" in params ? params.name : "";
-  const shown = model.dialogs.some((one) => one.kind === "user" && one.name === name);
-  return shown && method !== "users.remove" ? [showUser(String(name))] : [];
+/** What pages show may be another thing after it. */
+function isChange(method: Method): boolean {
+  return /^(users|keys|groups|folders|access|sessions)\.(?!show|list|page|check|explain)/.test(
+    method,
+  );
 }
 
 /** A call failed: its dialog says why, else the line at the bottom. */

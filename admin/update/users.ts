@@ -8,10 +8,15 @@ import {
   passwordForm,
   removeUserForm,
   step,
-  userDialog,
 } from "../dialogs.ts";
 import { selectedUser } from "../lists.ts";
 import { type Model, START, type Step } from "../model.ts";
+import { userPage } from "../pages.ts";
+import { explainForm, ruleForm, shareWithForm } from "../team-forms.ts";
+import { checklist } from "./checklist.ts";
+import { markedKey } from "./marked.ts";
+import { withFolders } from "./offers.ts";
+import { sortedBy } from "./sorting.ts";
 import { noticed } from "./views.ts";
 
 /** The columns of the users' table that it can be sorted by, from left to right. */
@@ -26,8 +31,10 @@ export const SORTS: readonly UserSort[] = [
   "login",
 ];
 
-/** Sorts by a column; by the same once more turns the order round. */
+/** Sorts the table that is shown by a column; by the same once more turns the order round. */
 export function sortBy(model: Model, column: number): Model {
+  if (model.view === "groups") return { ...model, groups: sortedBy(model.groups, column) };
+  if (model.view === "folders") return { ...model, folders: sortedBy(model.folders, column) };
   const sort = SORTS[column];
   if (sort === undefined || model.view !== "users") return model;
   const { users } = model;
@@ -40,6 +47,8 @@ function largestFirst(sort: UserSort): boolean {
 }
 
 export function usersKey(model: Model, key: string): Step | undefined {
+  const marking = markedKey(model, key);
+  if (marking !== undefined) return marking;
   const column = SORTS.indexOf(model.users.sort);
   switch (key) {
     case "a":
@@ -63,13 +72,23 @@ export function usersKey(model: Model, key: string): Step | undefined {
 export function userKey(model: Model, user: UserInfo, key: string): Step | undefined {
   switch (key) {
     case "enter":
-      return userDialog(model, user);
+      return userPage(model, user.name, user);
     case "e":
       return step(editUserForm(model, user));
     case "p":
       return step(passwordForm(model, user.name));
     case "i":
       return step(addKeyForm(model, user.name));
+    case "m":
+      return checklist(model, user);
+    case "s":
+      return withFolders(shareWithForm(model, user.name));
+    case "n":
+      return step(ruleForm(model, user.name));
+    case "w":
+      return step(explainForm(model, user.name));
+    case "K":
+      return step(askKickUser(model, user));
     case "d":
       return toggled(model, user);
     case "x":
@@ -98,6 +117,16 @@ function toggled(model: Model, { name, enabled, sessions }: UserInfo): Step {
       effect: call("users.disable", { name }, { notice: `${name} is disabled.` }),
     }),
   );
+}
+
+function askKickUser(model: Model, { name }: UserInfo): Model {
+  return opened(model, {
+    kind: "confirm",
+    title: `Kick ${name}?`,
+    text: `All sessions of ${name} end at once.`,
+    action: "kick",
+    effect: call("users.kick", { name }, { notice: `${name} was kicked.` }),
+  });
 }
 
 function rescan(model: Model, { name, files }: UserInfo): Step {

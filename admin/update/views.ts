@@ -1,6 +1,6 @@
 import { call, logFilterForm, step } from "../dialogs.ts";
 import { EMPTY_EDITOR, editorOf } from "../editor.ts";
-import { type Model, type Notice, type Step, VIEWS, type ViewName } from "../model.ts";
+import { type Model, type Notice, type Step, VIEW_KEYS, VIEWS, type ViewName } from "../model.ts";
 import { clearFilter, filterOf } from "./filter.ts";
 
 const DONE_MS = 6_000;
@@ -17,8 +17,8 @@ export function goTo(model: Model, view: ViewName): Step {
 /** Keys that mean the same in every view. */
 export function globalKey(model: Model, key: string): Step | undefined {
   const at = VIEWS.indexOf(model.view);
-  const view = VIEWS[Number(key) - 1];
-  if (/^[1-9]$/.test(key)) return view === undefined ? undefined : goTo(model, view);
+  const view = VIEWS[VIEW_KEYS.indexOf(key)];
+  if (view !== undefined) return goTo(model, view);
   switch (key) {
     case "q":
       return step(model, { kind: "quit" });

@@ -1,6 +1,5 @@
-import { limitTexts } from "../../src/auth/login-limits-text.ts";
-import { dateText } from "../../src/text/figures.ts";
-import { agoText, bar, percentText, share, sizeText } from "../format.ts";
+import { ACCESS_TEXTS, isAccessMode } from "../../src/access/modes.ts";
+import { bar, percentText, sizeText } from "../format.ts";
 import type { Frame } from "../frame.ts";
 import type {
   ConfirmDialog,
@@ -9,36 +8,33 @@ import type {
   FormDialog,
   InfoDialog,
   Model,
+  PageDialog,
   RescanDialog,
-  UserDialog,
 } from "../model.ts";
-import { roundQuota } from "../quota.ts";
+import { isPage } from "../pages.ts";
 import { bold, clip, type Line, padLine, safe, sized, span, wrap } from "../text.ts";
-import { KEY_ROWS } from "../update/dialog-keys.ts";
-import { quotaBar } from "./parts.ts";
+import { batchRows, checklistLines } from "./batch.ts";
+import { pageLines } from "./pages.ts";
+import type { Row } from "./rows.ts";
 import { editorLine } from "./summary.ts";
 
 const WIDTH = 72;
+/** Pages have tables. */
+const PAGE_WIDTH = 100;
 const LABEL = 14;
-
-/** A line of a dialog, and what a click on it means. */
-interface Row {
-  readonly line: Line;
-  readonly field?: number;
-  readonly row?: number;
-}
 
 /** A button: its key, and what it does. */
 type Button = readonly [key: string, label: string];
 
 /** Draws a dialog in the middle, above all else. */
 export function drawDialog(frame: Frame, model: Model, dialog: Dialog): void {
-  const inside = Math.min(WIDTH, frame.columns - 6);
+  const inside = Math.min(isPage(dialog) ? PAGE_WIDTH : WIDTH, frame.columns - 6);
   const body = bodyOf(model, dialog, inside);
   const error = dialog.error === "" ? [] : [...wrap(dialog.error, inside), ""];
-  const most = frame.rows - 5 - error.length;
+  const buttons = buttonLines(buttonsOf(dialog), inside);
+  const most = frame.rows - 4 - buttons.length - error.length;
   const rows = body.slice(0, most);
-  const height = rows.length + error.length + 3;
+  const height = rows.length + error.length + 2 + buttons.length;
   const x = Math.floor((frame.columns - inside - 4) / 2);
   const y = Math.max(1, Math.floor((frame.rows - height) / 2));
   frame.cover();
@@ -53,7 +49,7 @@ export function drawDialog(frame: Frame, model: Model, dialog: Dialog): void {
   error.forEach((text, at) => {
     frame.put(x + 2, y + 1 + rows.length + at, [span(text, { fg: "red", bold: true })], inside);
   });
-  drawButtons(frame, x + 2, y + height - 2, buttonsOf(dialog), dialog.busy);
+  drawButtons(frame, x + 2, y + height - 1 - buttons.length, buttons, dialog.busy);
 }
 
 function drawBox(
@@ -74,27 +70,54 @@ function drawBox(
   frame.put(x, y + height - 1, [span(`└${"─".repeat(width - 2)}┘`)], width);
 }
 
+/** Buttons that stand in one line, as many as fit; then those of the next. */
+function buttonLines(buttons: readonly Button[], inside: number): readonly (readonly Button[])[] {
+  const lines: Button[][] = [[]];
+  let used = 0;
+  for (const button of buttons) {
+    const width = fitWidth(buttonText(button)) + 2;
+    if (used > 0 && used + width - 2 > inside) {
+      lines.push([]);
+      used = 0;
+    }
+    lines.at(-1)?.push(button);
+    used += width;
+  }
+  return lines;
+}
+
+function buttonText([key, label]: Button): string {
+  return ` ${keyName(key)} ${label} `;
+}
+
 function drawButtons(
   frame: Frame,
   x: number,
   y: number,
-  buttons: readonly Button[],
+  lines: readonly (readonly Button[])[],
   busy: boolean,
 ): void {
   if (busy) {
     frame.put(x, y, [span("One moment …", { bold: true })]);
     return;
   }
-  let at = x;
-  for (const [key, label] of buttons) {
-    const text = ` ${keyName(key)} ${label} `;
-    frame.put(at, y, [span(text, { reverse: true })]);
-    frame.click(at, y, fitWidth(text), 1, { kind: "key", key });
-    at += fitWidth(text) + 2;
-  }
+  lines.forEach((buttons, line) => {
+    let at = x;
+    for (const button of buttons) {
+      const text = buttonText(button);
+      const [key] = button;
+      frame.put(at, y + line, [span(text, { reverse: true })]);
+      frame.click(at, y + line, fitWidth(text), 1, { kind: "key", key });
+      at += fitWidth(text) + 2;
+    }
+  });
 }
 
-const KEY_NAMES: Readonly<Record<string, string>> = { enter: "Enter", escape: "Esc" };
+const KEY_NAMES: Readonly<Record<string, string>> = {
+  enter: "Enter",
+  escape: "Esc",
+  " ": "Space",
+};
 
 function keyName(key: string): string {
   return KEY_NAMES[key] ?? key;
@@ -103,6 +126,32 @@ function keyName(key: string): string {
 function fitWidth(text: string): number {
   return [...text].length;
 }
+
+const PAGE_BUTTONS: Readonly<Record<PageDialog["kind"], readonly Button[]>> = {
+  user: [
+    ["e", "edit"],
+    ["m", "groups"],
+    ["s", "folder"],
+    ["n", "rule"],
+    ["i", "add key"],
+    ["p", "password"],
+    ["x", "take away"],
+    ["w", "what counts"],
+  ],
+  group: [
+    ["e", "edit"],
+    ["m", "members"],
+    ["s", "folder"],
+    ["n", "rule"],
+    ["x", "take away"],
+  ],
+  folder: [
+    ["e", "edit"],
+    ["s", "share"],
+    ["x", "take away"],
+    ["r", "rescan"],
+  ],
+};
 
 function buttonsOf(dialog: Dialog): readonly Button[] {
   switch (dialog.kind) {
@@ -117,13 +166,17 @@ function buttonsOf(dialog: Dialog): readonly Button[] {
         ["n", "cancel"],
       ];
     case "user":
+    case "group":
+    case "folder":
+      return [...PAGE_BUTTONS[dialog.kind], ["escape", "close"]];
+    case "checklist":
       return [
-        ["e", "edit"],
-        ["p", "password"],
-        ["i", "add key"],
-        ["x", "remove key"],
-        ["escape", "close"],
+        [" ", "join or leave"],
+        ["enter", "save"],
+        ["escape", "cancel"],
       ];
+    case "batch":
+      return dialog.ended ? [["enter", "close"]] : [["escape", "stop"]];
     case "rescan":
       return [["escape", dialog.done ? "close" : "go on without watching"]];
     case "info":
@@ -140,7 +193,13 @@ function bodyOf(model: Model, dialog: Dialog, inside: number): Row[] {
     case "info":
       return infoRows(dialog, inside);
     case "user":
-      return userRows(model, dialog, inside);
+    case "group":
+    case "folder":
+      return pageLines(model, dialog, inside);
+    case "checklist":
+      return checklistLines(model, dialog, inside);
+    case "batch":
+      return batchRows(dialog, inside);
     case "rescan":
       return rescanRows(dialog, inside);
   }
@@ -157,7 +216,14 @@ function formRows({ text, fields, focus }: FormDialog, inside: number): Row[] {
     ...(above.length === 0 ? [] : [{ line: [] }]),
     ...fields.map((field, at) => ({ line: fieldLine(field, at === focus, inside), field: at })),
     { line: [] },
+    ...meaning(fields, inside),
   ];
+}
+
+/** What the chosen mode of access lets somebody do. */
+function meaning(fields: readonly Field[], inside: number): Row[] {
+  const mode = fields.find(({ name }) => name === "access")?.editor.text ?? "";
+  return isAccessMode(mode) ? [...plain(ACCESS_TEXTS[mode], inside), { line: [] }] : [];
 }
 
 function fieldLine(field: Field, focused: boolean, inside: number): Line {
@@ -200,54 +266,6 @@ function infoRows({ lines, secret }: InfoDialog, inside: number): Row[] {
   );
   const shown = secret === "" ? [] : [{ line: [] }, { line: [span("  "), bold(secret)] }];
   return [...rows, ...shown, { line: [] }];
-}
-
-function userRows({ now }: Model, { user, keys, cursor }: UserDialog, inside: number): Row[] {
-  if (user === null) return [{ line: [span("Loading …")] }, { line: [] }];
-  const { usedBytes, quotaBytes, quotaFiles, files } = user;
-  const part = share(usedBytes, quotaBytes);
-  const most = user.maxSessions;
-  // How many sessions stands where their number does, and rates nowhere: it must fit in 24 lines.
-  const elsewhere = { maxSessions: null, uploadRate: null, downloadRate: null };
-  const limits = limitTexts({ ...user, ...elsewhere }, now);
-  const login = user.lastLoginAt === null ? "" : ` (${agoText(user.lastLoginAt, now)})`;
-  const pair = (name: string, ...value: Line): Row => ({
-    line: [span(sized(name, LABEL)), ...value],
-  });
-  return [
-    pair("Role", bold(user.role)),
-    pair("State", bold(user.enabled ? "enabled" : "disabled")),
-    pair("Password", bold(user.hasPassword ? "set" : "none: keys only")),
-    pair(
-      "Stored",
-      bold(sizeText(usedBytes)),
-      span(` of ${roundQuota(quotaBytes)}  `),
-      ...quotaBar(part, 18),
-    ),
-    pair("Files", bold(String(files)), span(quotaFiles === null ? "" : ` of ${quotaFiles}`)),
-    pair("Sessions", bold(String(user.sessions)), span(most === null ? "" : ` of ${most}`)),
-    pair("Last login", bold(dateText(user.lastLoginAt)), span(login)),
-    pair("Created", bold(dateText(user.createdAt))),
-    ...limits.map(([name, text]) => pair(name, bold(sized(text, inside - LABEL).trimEnd()))),
-    { line: [] },
-    {
-      line: [
-        span(keys.length === 0 ? "No public keys." : `Public keys (${keys.length})`, {
-          bold: true,
-        }),
-      ],
-    },
-    ...keyRows(keys, cursor.index, cursor.top, inside),
-    { line: [] },
-  ];
-}
-
-function keyRows(keys: UserDialog["keys"], index: number, top: number, inside: number): Row[] {
-  return keys.slice(top, top + KEY_ROWS).map(({ fingerprint, algorithm, comment }, at) => {
-    const selected = top + at === index;
-    const text = sized(`${fingerprint} ${comment === "" ? algorithm : comment}`, inside);
-    return { line: [span(text, { reverse: selected })], row: top + at };
-  });
 }
 
 function rescanRows({ files, bytes, expected, done }: RescanDialog, inside: number): Row[] {

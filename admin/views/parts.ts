@@ -28,6 +28,8 @@ export interface Table {
   readonly row: (index: number) => readonly CellText[] | undefined;
   /** a row that isn't in columns */
   readonly line?: (index: number) => Line | undefined;
+  /** whether it is one of those that are changed together */
+  readonly marked?: (index: number) => boolean;
   readonly count: number;
   readonly cursor: Cursor;
   /** shown instead of rows when there are none */
@@ -54,7 +56,10 @@ export function drawTable(frame: Frame, model: Model, table: Table): void {
     const index = cursor.top + at;
     if (index >= count) break;
     const own = table.line?.(index) ?? joined(table.row(index) ?? ["…"], columns, wide);
-    const line = padLine([span(" "), ...own], frame.columns);
+    const line = padLine(
+      [span(table.marked?.(index) ? "*" : " ", { bold: true }), ...own],
+      frame.columns,
+    );
     frame.put(0, LIST + at, index === cursor.index ? restyle(line, { reverse: true }) : line);
     frame.click(0, LIST + at, frame.columns, 1, { kind: "row", index });
   }

@@ -1,19 +1,22 @@
 import { rateText, spanText } from "../format.ts";
 import { Frame } from "../frame.ts";
 import { tooSmall } from "../lists.ts";
-import { MIN_COLUMNS, MIN_ROWS, type Model, VIEWS, type ViewName } from "../model.ts";
+import { MIN_COLUMNS, MIN_ROWS, type Model, VIEW_KEYS, VIEWS, type ViewName } from "../model.ts";
 import { bold, clip, ends, type Line, padLine, restyle, safe, span, wrap } from "../text.ts";
 import { drawDialog } from "./dialogs.ts";
 import { drawLog } from "./log.ts";
 import { drawOverview } from "./overview.ts";
 import { drawSecurity } from "./security.ts";
 import { drawSessions, drawTransfers } from "./sessions.ts";
+import { drawFolders, drawGroups } from "./team.ts";
 import { drawHelp, drawKeys } from "./text-views.ts";
 import { drawUsers } from "./users.ts";
 
 const DRAW: Readonly<Record<ViewName, (frame: Frame, model: Model) => void>> = {
   overview: drawOverview,
   users: drawUsers,
+  groups: drawGroups,
+  folders: drawFolders,
   sessions: drawSessions,
   transfers: drawTransfers,
   log: drawLog,
@@ -29,17 +32,34 @@ const ALWAYS: readonly Hint[] = [
   ["q", "leave"],
 ];
 
+const MARKED: readonly Hint[] = [
+  [" ", "mark"],
+  ["*", "all"],
+  ["e", "quota"],
+  ["d", "disable"],
+  ["x", "remove"],
+  ["m", "group"],
+  ["K", "kick"],
+  ["escape", "none"],
+];
+
 const TYPING: readonly Hint[] = [
   ["enter", "keep the filter"],
   ["escape", "show all"],
 ];
+
+const KEY_NAMES: Readonly<Record<string, string>> = {
+  enter: "Enter",
+  escape: "Esc",
+  " ": "Space",
+};
 
 function hintWidth([key, label]: Hint): number {
   return keyName(key).length + 1 + label.length;
 }
 
 function keyName(key: string): string {
-  return key === "enter" ? "Enter" : key === "escape" ? "Esc" : key;
+  return KEY_NAMES[key] ?? key;
 }
 
 /** Keys at the bottom: what they do, most useful first. */
@@ -49,12 +69,33 @@ const HINTS: Readonly<Record<ViewName, readonly Hint[]>> = {
     ["a", "add"],
     ["e", "edit"],
     ["p", "password"],
-    ["i", "key"],
     ["d", "disable"],
+    ["x", "remove"],
+    [" ", "mark"],
+    ["/", "filter"],
+    ["m", "groups"],
+    ["i", "key"],
+    ["s", "folder"],
+    ["n", "rule"],
+    ["r", "rescan"],
+    ["c", "connect"],
+  ],
+  groups: [
+    ["a", "add"],
+    ["e", "edit"],
+    ["m", "members"],
+    ["s", "folder"],
+    ["n", "rule"],
+    ["x", "remove"],
+    ["/", "filter"],
+  ],
+  folders: [
+    ["a", "add"],
+    ["e", "quota"],
+    ["s", "share"],
     ["x", "remove"],
     ["/", "filter"],
     ["r", "rescan"],
-    ["c", "connect"],
   ],
   sessions: [
     ["e", "end transfer"],
@@ -121,14 +162,38 @@ function drawTitle(frame: Frame, { overview, who, columns }: Model): void {
   frame.put(0, 0, padLine(restyle(ends(left, right, columns), style), columns, style));
 }
 
-function drawTabs(frame: Frame, { view }: Model): void {
+/** As wide as they fit: with room between them, without, and at last by their first letters. */
+function tabTexts(columns: number): { readonly texts: readonly string[]; readonly gap: number } {
+  const texts = VIEWS.map(
+    (name, at) => `${VIEW_KEYS[at]} ${name[0]?.toUpperCase()}${name.slice(1)}`,
+  );
+  const width = texts.reduce((sum, text) => sum + text.length, 1);
+  const gaps = texts.length - 1;
+  if (width + 2 * gaps <= columns) return { texts, gap: 2 };
+  if (width + gaps <= columns) return { texts, gap: 1 };
+  return { texts: texts.map(shortTab), gap: 1 };
+}
+
+/** Of the long ones, so that all fit into the narrowest terminal. */
+const SHORT_TABS: Readonly<Record<string, string>> = {
+  Overview: "Over",
+  Sessions: "Sess",
+  Transfers: "Transf",
+  Security: "Secur",
+};
+
+function shortTab(text: string): string {
+  return text.replace(/\w+$/, (name) => SHORT_TABS[name] ?? name);
+}
+
+function drawTabs(frame: Frame, { view, columns }: Model): void {
+  const { texts, gap } = tabTexts(columns);
   let x = 1;
   VIEWS.forEach((name, at) => {
-    const text = `${at + 1} ${name[0]?.toUpperCase()}${name.slice(1)}`;
-    const current = name === view;
-    frame.put(x, 1, [span(text, current ? { bold: true, reverse: true } : {})]);
-    frame.click(x, 1, text.length, 1, { kind: "key", key: String(at + 1) });
-    x += text.length + 2;
+    const text = texts[at] ?? "";
+    frame.put(x, 1, [span(text, name === view ? { bold: true, reverse: true } : {})]);
+    frame.click(x, 1, text.length, 1, { kind: "key", key: VIEW_KEYS[at] ?? "" });
+    x += text.length + gap;
   });
 }
 
@@ -148,7 +213,13 @@ function drawNotice(frame: Frame, { link, notice, now, overview, rows, columns }
   }
 }
 
-function drawHints(frame: Frame, { view, typing, columns, rows }: Model): void {
+function hintsOf({ view, typing, users }: Model): readonly Hint[] {
+  if (typing !== null) return TYPING;
+  return view === "users" && users.marked.size > 0 ? MARKED : HINTS[view];
+}
+
+function drawHints(frame: Frame, model: Model): void {
+  const { typing, columns, rows } = model;
   // What doesn't fit is left out, but never how to get help.
   const room = columns - ALWAYS.reduce((sum, hint) => sum + hintWidth(hint) + 2, 0);
   let x = 1;
@@ -158,7 +229,7 @@ function drawHints(frame: Frame, { view, typing, columns, rows }: Model): void {
     frame.click(x, rows - 1, hintWidth(hint), 1, { kind: "key", key });
     x += hintWidth(hint) + 2;
   };
-  for (const hint of typing === null ? HINTS[view] : TYPING) {
+  for (const hint of hintsOf(model)) {
     if (x + hintWidth(hint) <= room) put(hint);
   }
   if (typing === null) ALWAYS.forEach(put);

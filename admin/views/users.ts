@@ -12,7 +12,8 @@ import { drawSummary } from "./summary.ts";
 export function drawUsers(frame: Frame, model: Model): void {
   const { users } = model;
   const count = users.loaded ? plural(users.total, "user") : "…";
-  drawSummary(frame, model, [["", count]], { filter: users.filter });
+  const marked = users.marked.size === 0 ? [] : [["marked", `${users.marked.size}`] as const];
+  drawSummary(frame, model, [["", count], ...marked], { filter: users.filter });
   const wide = frame.columns >= 110;
   const columns = userColumns(model, wide);
   drawTable(frame, model, {
@@ -21,6 +22,7 @@ export function drawUsers(frame: Frame, model: Model): void {
       const user = users.rows[index - users.pageOffset];
       return user && userCells(user, model.now, wide);
     },
+    marked: (index) => users.marked.has(users.rows[index - users.pageOffset]?.name ?? ""),
     count: users.total,
     cursor: users.cursor,
     empty: emptyText(model),

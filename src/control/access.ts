@@ -52,9 +52,20 @@ export class AccessControl {
     return this.#store.access.rulesOf(subject);
   }
 
-  /** All that counts for a user: own rules, shares, and those of groups. */
+  /**
+   * Of a user all that counts: own rules, shares, and those of groups. Of a group what it brings to
+   * each member.
+   */
   async all(name: string): Promise<readonly Rule[]> {
-    return (await this.#plan(name)).rules;
+    const { subject } = await subjectNamed(this.#store, name);
+    const { userId, groupId } = subject;
+    if (userId !== null) return (await planFor(this.#store, userId)).rules;
+    const shares = groupId === null ? [] : await this.#store.access.sharesWithGroup(groupId);
+    const rules = await this.#store.access.rulesOf(subject);
+    return planOf(
+      shares,
+      rules.map((rule) => ({ ...rule, of: name })),
+    ).rules;
   }
 
   async set(name: string, path: string, access: AccessMode): Promise<void> {

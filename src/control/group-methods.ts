@@ -18,10 +18,15 @@ export const GROUP_METHODS: Methods = {
     return { group: groupInfo(group), ...more };
   },
   "groups.add": async (caller, { name, ...request }) =>
-    groupInfo(await groupsOf(caller).add(name, request)),
+    changed(caller, groupInfo(await groupsOf(caller).add(name, request))),
   "groups.set": async (caller, { name, ...request }) =>
     changed(caller, groupInfo(await groupsOf(caller).set(name, request))),
-  "groups.remove": async (caller, { name }) => changed(caller, await groupsOf(caller).remove(name)),
+  "groups.remove": async (caller, { name }) => {
+    const removed = await groupsOf(caller).remove(name);
+    // What was shared with it is shared with it no more.
+    caller.service.feeds.folders.poke();
+    return changed(caller, removed);
+  },
   "groups.join": async (caller, { name, users }) =>
     changed(caller, { joined: await groupsOf(caller).join(name, users) }),
   "groups.leave": async (caller, { name, users }) =>
@@ -40,9 +45,11 @@ function groupsOf({ host, actor }: Caller): GroupControl {
 
 function changed<T>({ service }: Caller, result: T): T {
   service.feeds.users.poke();
+  service.feeds.groups.poke();
   return result;
 }
 
-function groupInfo({ id, ...group }: Group): GroupInfo {
+/** A group as control tells of it. */
+export function groupInfo({ id, ...group }: Group): GroupInfo {
   return group;
 }

@@ -5,6 +5,10 @@ export interface GroupInfo extends LoginLimits {
   readonly name: string;
   /** how many */
   readonly members: number;
+  /** how many folders are shared with it */
+  readonly shares: number;
+  /** how many rules of access it has */
+  readonly rules: number;
   /** false: the group says nothing of what its members may store */
   readonly hasQuota: boolean;
   /** null: no limit */

@@ -85,6 +85,8 @@ export class LocalControl implements Control {
       overview: (given, tell) => feeds.overview.follow(given, tell),
       sessions: (given, tell) => feeds.sessions.follow(given, tell),
       users: (given, tell) => feeds.users.follow(given, tell),
+      groups: (given, tell) => feeds.groups.follow(given, tell),
+      folders: (given, tell) => feeds.folders.follow(given, tell),
       log: (given, tell) => tail.follow(given, tell),
       security: (given, tell) => feeds.security.follow(given, tell),
       rescan: (given, tell) => feeds.rescan.follow(given, tell),

@@ -6,6 +6,7 @@ import type { AuditEvent, UserKey } from "../store/types.ts";
 import { oneLine } from "../text/safe.ts";
 import { BanControl } from "./bans.ts";
 import { ControlError } from "./errors.ts";
+import { ACCESS_METHODS, FOLDER_METHODS } from "./folder-methods.ts";
 import { GROUP_METHODS } from "./group-methods.ts";
 import type { ControlHost } from "./host.ts";
 import type { KeyInfo, Method, Params, Result, SessionInfo, UserInfo } from "./protocol.ts";
@@ -73,6 +74,8 @@ export const METHODS: Methods = {
     return changed(caller, name);
   },
   ...GROUP_METHODS,
+  ...FOLDER_METHODS,
+  ...ACCESS_METHODS,
   "keys.add": async ({ users }, { name, text }) => {
     const added = await users.addKeys(name, parseKeys(text));
     return { added: added.map(toKeyInfo) };

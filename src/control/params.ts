@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { ACCESS_MODES } from "../access/modes.ts";
 import { MAX_FROM } from "../auth/login-limits-text.ts";
 import { AUDIT_KINDS, LOGIN_FACTORS, LOGIN_METHODS } from "../store/types.ts";
 import { MAX_BAN_MS } from "./bans.ts";
@@ -37,6 +38,11 @@ const loginLimits = {
 };
 const group = z.strictObject({ name, quotaBytes: quotaOrDefault, ...loginLimits });
 const members = z.strictObject({ name, users: z.array(name).max(MAX_NAMES) });
+const folder = z.strictObject({ name, quotaBytes: quota, quotaFiles: quota });
+/** A user, or a group with an "@". */
+const subject = z.string().max(65);
+const path = z.string().max(MAX_TEXT);
+const access = z.enum(ACCESS_MODES);
 const kicking = { disable: flag, force: flag, reason: z.string().max(MAX_TEXT).exactOptional() };
 
 const userQuery = z.strictObject({
@@ -96,6 +102,18 @@ const METHODS: { readonly [M in Method]: z.ZodType<Params<M>> } = {
   "groups.remove": who,
   "groups.join": members,
   "groups.leave": members,
+  "folders.list": none,
+  "folders.show": who,
+  "folders.add": folder,
+  "folders.set": folder,
+  "folders.remove": z.strictObject({ name, deleteFiles: flag }),
+  "folders.rescan": who,
+  "folders.share": z.strictObject({ name, to: subject, at: path.exactOptional(), access }),
+  "folders.unshare": z.strictObject({ name, to: subject }),
+  "access.list": z.strictObject({ name: subject }),
+  "access.set": z.strictObject({ name: subject, path, access }),
+  "access.remove": z.strictObject({ name: subject, path }),
+  "access.explain": z.strictObject({ name: subject, path }),
   "keys.add": z.strictObject({ name, text: z.string().max(MAX_KEYS) }),
   "keys.check": z.strictObject({ text: z.string().max(MAX_KEYS) }),
   "keys.remove": z.strictObject({ name, fingerprint: z.string().max(MAX_TEXT) }),
@@ -125,6 +143,8 @@ const TOPICS: { readonly [T in Topic]: z.ZodType<TopicParams<T>> } = {
   overview: none,
   sessions: none,
   users: userQuery,
+  groups: none,
+  folders: none,
   log: logQuery,
   security: none,
   rescan: who,

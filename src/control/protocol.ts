@@ -3,9 +3,30 @@ import type { TransferView } from "../session/audited-file.ts";
 import type { Ban } from "../store/bans.ts";
 import type { AuditKind, AuditRecord, LoginLimits, Role } from "../store/types.ts";
 import type { BanRequest, BanResult } from "./bans.ts";
-import type { GroupMethods } from "./group-protocol.ts";
+import type { AccessMethods, FolderInfo, FolderMethods } from "./folder-protocol.ts";
+import type { GroupInfo, GroupMethods } from "./group-protocol.ts";
+import type { DiskInfo, LoopDelay, Overview, Sample } from "./overview.ts";
 
-export type { Ban, BanRequest, BanResult, FailedLogins, Penalty, TransferView };
+export type {
+  AccessView,
+  CountingRule,
+  FolderInfo,
+  RuleInfo,
+  ShareInfo,
+} from "./folder-protocol.ts";
+export type { GroupInfo, GroupView } from "./group-protocol.ts";
+export type {
+  Ban,
+  BanRequest,
+  BanResult,
+  DiskInfo,
+  FailedLogins,
+  LoopDelay,
+  Overview,
+  Penalty,
+  Sample,
+  TransferView,
+};
 
 /**
  * What control offers, as types: the same for the socket (newline-delimited JSON), for the command
@@ -90,65 +111,6 @@ export interface UserPage {
   readonly rows: readonly UserInfo[];
 }
 
-/** A second's counters; the server keeps the last ten minutes. */
-export interface Sample {
-  readonly at: number;
-  /** bytes of file content received and sent in that second */
-  readonly bytesIn: number;
-  readonly bytesOut: number;
-  readonly sessions: number;
-  readonly logins: number;
-  /** failed logins, and correct ones that were not let in */
-  readonly refusals: number;
-}
-
-/** The disk that homes/ is on. */
-export interface DiskInfo {
-  readonly totalBytes: number;
-  readonly freeBytes: number;
-  /** new data is refused: this disk or the database's has too little room left */
-  readonly full: boolean;
-}
-
-/**
- * What people waited for the event loop within the last minute, in milliseconds; of several workers
- * the longest.
- */
-export interface LoopDelay {
-  /** half of the time no more than that */
-  readonly p50Ms: number;
-  readonly p99Ms: number;
-  readonly maxMs: number;
-}
-
-/** Of the process that was asked, but for `sessions` and `users`: those of all processes. */
-export interface Overview {
-  readonly version: string;
-  readonly pid: number;
-  readonly node: string;
-  readonly listen: string;
-  readonly startedAt: number;
-  readonly stopping: boolean;
-  readonly sessions: { readonly active: number; readonly waiting: number; readonly max: number };
-  readonly users: number;
-  /** since the start */
-  readonly totals: {
-    readonly logins: number;
-    readonly failedLogins: number;
-    readonly refusals: number;
-    readonly bytesIn: number;
-    readonly bytesOut: number;
-  };
-  readonly disk: DiskInfo;
-  readonly memoryBytes: number;
-  readonly loopDelay: LoopDelay;
-  readonly topUsers: readonly UserInfo[];
-  /** oldest first */
-  readonly samples: readonly Sample[];
-  /** newest last */
-  readonly events: readonly AuditRecord[];
-}
-
 export interface Security {
   readonly bans: readonly Ban[];
   readonly penalties: readonly Penalty[];
@@ -213,7 +175,7 @@ export interface UserChange extends Partial<LoginLimits> {
 }
 
 /** Method → what it takes and gives. */
-export interface ControlMethods extends GroupMethods {
+export interface ControlMethods extends GroupMethods, FolderMethods, AccessMethods {
   overview: { params: Record<string, never>; result: Overview };
   "users.page": { params: UserQuery; result: UserPage };
   "users.show": {
@@ -325,6 +287,10 @@ export interface ControlTopics {
   sessions: { params: Record<string, never>; event: readonly SessionInfo[] };
   /** the page, at most once a second, only when something in it changed */
   users: { params: UserQuery; event: UserPage };
+  /** all of them by name, at most once a second, only when something changed */
+  groups: { params: Record<string, never>; event: readonly GroupInfo[] };
+  /** as `groups` */
+  folders: { params: Record<string, never>; event: readonly FolderInfo[] };
   /** new records, oldest first; the first event holds the newest `limit` that fit */
   log: { params: LogQuery; event: readonly AuditRecord[] };
   security: { params: Record<string, never>; event: Security };

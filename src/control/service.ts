@@ -4,6 +4,11 @@ import { errorName } from "../errors.ts";
 import type { ListedUser } from "../store/user-page.ts";
 import { VERSION } from "../version.ts";
 import { StateFeed, StateFeeds } from "./feeds.ts";
+import { folderInfo } from "./folder-methods.ts";
+import type { FolderInfo } from "./folder-protocol.ts";
+import { FolderControl } from "./folders.ts";
+import { groupInfo } from "./group-methods.ts";
+import type { GroupInfo } from "./group-protocol.ts";
 import type { ControlHost } from "./host.ts";
 import { Peers } from "./peers.ts";
 import type {
@@ -39,6 +44,8 @@ export class ControlService {
     readonly overview: StateFeeds<None, Overview>;
     readonly sessions: StateFeeds<None, readonly SessionInfo[]>;
     readonly users: StateFeeds<UserQuery, UserPage>;
+    readonly groups: StateFeeds<None, readonly GroupInfo[]>;
+    readonly folders: StateFeeds<None, readonly FolderInfo[]>;
     readonly security: StateFeeds<None, Security>;
     readonly rescan: StateFeeds<{ readonly name: string }, Rescan>;
     readonly stopping: StateFeeds<None, TopicEvent<"stopping">>;
@@ -68,6 +75,8 @@ export class ControlService {
       overview: state(() => this.overview(), SECOND_MS),
       sessions: state(() => this.sessions(), SESSIONS_MS),
       users: state((query) => this.users(query), SECOND_MS),
+      groups: state(() => this.groups(), SECOND_MS),
+      folders: state(() => this.folders(), SECOND_MS),
       security: state(() => this.security(), SECOND_MS),
       rescan: state(async ({ name }) => this.rescanOf(name), RESCAN_MS),
       stopping: state(async () => host.stopping(), STOPPING_MS),
@@ -125,6 +134,15 @@ export class ControlService {
     await this.host.store.leases.exact();
     const { total, rows } = await this.host.store.userPages.page(request);
     return { total, rows: rows.map(toUserInfo) };
+  }
+
+  async groups(): Promise<readonly GroupInfo[]> {
+    return (await this.host.store.groups.list()).map(groupInfo);
+  }
+
+  async folders(): Promise<readonly FolderInfo[]> {
+    const { store, root } = this.host;
+    return (await new FolderControl({ store, root, actor: "server" }).list()).map(folderInfo);
   }
 
   /** The sessions of all processes, oldest first. */

@@ -14,11 +14,9 @@ import type { UserStore } from "./users.ts";
 import type { Writes } from "./writes.ts";
 
 /** A group; times in milliseconds since the epoch. The limits and the quota are its members'. */
-export interface Group extends Membership {
+export interface Group extends Membership, Hanging {
   readonly id: number;
   readonly createdAt: number;
-  /** how many */
-  readonly members: number;
 }
 
 /** What `set` changes; absent fields stay, null is no limit of the group's. */
@@ -26,7 +24,7 @@ export interface GroupChange extends Partial<LoginLimits> {
   readonly quota?: GroupQuota;
 }
 
-/** What goes with a group. */
+/** What goes with a group: how many of each. */
 export interface Hanging {
   readonly members: number;
   /** folders that are shared with it */
@@ -34,10 +32,9 @@ export interface Hanging {
   readonly rules: number;
 }
 
-interface GroupRow extends MembershipColumns {
+interface GroupRow extends MembershipColumns, Hanging {
   readonly id: number;
   readonly created_at: number;
-  readonly members: number;
 }
 
 interface Place {
@@ -50,8 +47,14 @@ const NO_QUOTA: GroupQuota = { hasQuota: false, quotaBytes: null };
 const USERS_A_TURN = 10;
 
 function toGroup(row: GroupRow): Group {
-  const { id, created_at: createdAt, members } = row;
-  return { id, createdAt, members, ...toMembership(row) };
+  const { id, created_at: createdAt, members, shares, rules } = row;
+  return { id, createdAt, members, shares, rules, ...toMembership(row) };
+}
+
+function hangingSql(id: string): string {
+  return `(SELECT count(*) FROM group_members WHERE group_id = ${id}) AS members,
+    (SELECT count(*) FROM shares WHERE group_id = ${id}) AS shares,
+    (SELECT count(*) FROM access_rules WHERE group_id = ${id}) AS rules`;
 }
 
 function quotaValues({ hasQuota, quotaBytes }: GroupQuota): (number | null)[] {
@@ -85,8 +88,7 @@ export class GroupStore {
     this.#leases = leases;
     this.#users = users;
     const columns = ["has_quota", "quota_bytes", ...LIMIT_COLUMNS];
-    const group = `SELECT g.*, (SELECT count(*) FROM group_members WHERE group_id = g.id) AS members
-                   FROM groups g`;
+    const group = `SELECT g.*, ${hangingSql("g.id")} FROM groups g`;
     this.#insert = connection.prepare(
       `INSERT INTO groups (name, created_at, ${columns.join(", ")})
        VALUES (?, ?, ${columns.map(() => "?").join(", ")}) ON CONFLICT (name) DO NOTHING`,
@@ -113,11 +115,7 @@ export class GroupStore {
     this.#leave = connection.prepare(
       "DELETE FROM group_members WHERE group_id = @groupId AND user_id = @userId",
     );
-    this.#hanging = connection.prepare(
-      `SELECT (SELECT count(*) FROM group_members WHERE group_id = @id) AS members,
-              (SELECT count(*) FROM shares WHERE group_id = @id) AS shares,
-              (SELECT count(*) FROM access_rules WHERE group_id = @id) AS rules`,
-    );
+    this.#hanging = connection.prepare(`SELECT ${hangingSql("@id")}`);
     this.#ofInherited = connection
       .prepare<[number, number], number>(
         `SELECT id FROM homes WHERE id > ? AND kind = 'user' AND quota_own = 0

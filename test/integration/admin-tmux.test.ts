@@ -15,7 +15,7 @@ import { PROMPT, Tmux } from "../support/tmux.ts";
 
 const PROGRAM = fileURLToPath(new URL("../../dist/src/moorage.cjs", import.meta.url));
 const STORY = { timeout: 240_000 };
-const HEAD = "1 Overview  2 Users";
+const HEAD = "2 Users 3 Groups";
 
 let instance: EmptyInstance;
 let server: SpawnedServer;
@@ -120,13 +120,13 @@ describe("the admin screen over ssh", () => {
     await showsAs("overview", /Last events[\s\S]*login boss/);
     await tmux.type("2");
     await showsAs("users", /bob +user +disabled/);
-    await tmux.type("3");
+    await tmux.type("5");
     await showsAs("sessions", /boss +127\.0\.0\.1/);
-    await tmux.type("4");
-    await showsAs("transfers", "Nothing is being transferred.");
     await tmux.type("6");
+    await showsAs("transfers", "Nothing is being transferred.");
+    await tmux.type("8");
     await showsAs("security", "No address is refused");
-    await tmux.type("7");
+    await tmux.type("9");
     await showsAs("keys", /ed25519[\s\S]*SHA256:/);
     await tmux.type("?");
     await tmux.waitFor("Everywhere");
@@ -184,7 +184,7 @@ describe("the admin screen over ssh", () => {
     });
     await tmux.press("Escape");
     await tmux.waitFor((screen) => !screen.includes("Filter: eve"));
-    await tmux.type("4");
+    await tmux.type("6");
     const moved = (screen: string): number => {
       const [, number, unit] = /eve .*\/two .*?([\d.]+) ([KM]B) /.exec(screen) ?? [];
       return Number(number ?? 0) * (unit === "MB" ? 1000 : 1);
@@ -204,6 +204,47 @@ describe("the admin screen over ssh", () => {
     await tmux.type("q");
     await isClean();
   });
+
+  it(
+    "has two users join a group together, shares a folder with it, and shows both",
+    STORY,
+    async () => {
+      tmux = await Tmux.start({ columns: 80, rows: 24 });
+      await overSsh();
+      await tmux.waitFor(HEAD);
+      await tmux.type("3");
+      await tmux.waitFor("No groups yet");
+      await tmux.type("a");
+      await tmux.waitFor("Add a group");
+      await tmux.type("team");
+      await tmux.press("Enter");
+      await tmux.waitFor(/team +0 +- +0/);
+      await tmux.type("4");
+      await tmux.waitFor("No folders yet");
+      await tmux.type("a");
+      await tmux.waitFor("Add a folder");
+      await tmux.type("plans");
+      await tmux.press("Enter");
+      await tmux.waitFor(/plans +0 B .*nobody/);
+      await tmux.type("s");
+      await tmux.waitFor("Share folder plans");
+      await tmux.type("@team");
+      await tmux.press("Enter");
+      await tmux.waitFor(/plans +0 B .*@team/);
+      await tmux.type("2");
+      await tmux.waitFor(/ann +user/);
+      await tmux.type("  m");
+      await tmux.waitFor("A group for 2 users");
+      await tmux.type("team");
+      await tmux.press("Enter");
+      await tmux.waitFor("2 users: of group team now.");
+      await tmux.press("Home", "Enter");
+      await tmux.waitFor(/plans +\/plans +full +of group team/);
+      await recorded("ann", "group-join by boss@127.0.0.1");
+      await tmux.press("C-c");
+      await isClean();
+    },
+  );
 
   it("opens a user's files and comes back", STORY, async () => {
     tmux = await Tmux.start({ columns: 90, rows: 24 });
@@ -247,7 +288,7 @@ describe("the admin screen over ssh", () => {
     await tmux.waitFor("This terminal has 60x15");
     await tmux.resize(100, 30);
     await tmux.waitFor(HEAD);
-    await tmux.type("3");
+    await tmux.type("5");
     await tmux.waitFor(/boss +127/);
     await tmux.type("x");
     await tmux.waitFor("Kick boss?");

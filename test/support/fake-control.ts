@@ -20,6 +20,7 @@ import type {
 } from "../../src/control/protocol.ts";
 import { NO_LIMITS } from "../../src/store/login-limits.ts";
 import type { AuditKind, AuditRecord } from "../../src/store/types.ts";
+import { FakeTeam, TEAM_METHODS } from "./fake-team.ts";
 
 /** 2026-01-31 12:00:00 UTC: a fixed now, so that pictures are the same every time. */
 export const FAKE_NOW = Date.UTC(2026, 0, 31, 12, 0, 0);
@@ -39,6 +40,7 @@ export class FakeControl implements Control {
   readonly calls: { method: Method; params: unknown }[] = [];
   readonly users = new Map<string, UserInfo>();
   readonly keys = new Map<string, KeyInfo[]>();
+  readonly team = new FakeTeam();
   sessions: SessionInfo[];
   records: AuditRecord[];
   diskIsFull = false;
@@ -170,6 +172,10 @@ export class FakeControl implements Control {
         return this.overview();
       case "users":
         return this.page(params as UserQuery);
+      case "groups":
+        return this.team.groupList();
+      case "folders":
+        return this.team.folderList();
       case "sessions":
         return this.sessions;
       case "log":
@@ -272,6 +278,7 @@ function compare(a: string | number, b: string | number): number {
 type Methods = { [M in Method]: (control: FakeControl, params: Params<M>) => Result<M> };
 
 const IMPLEMENTED: Partial<Methods> = {
+  ...TEAM_METHODS,
   overview: (control) => control.overview(),
   "users.page": (control, query) => control.page(query),
   "users.show": (control, { name }) => ({
@@ -286,8 +293,10 @@ const IMPLEMENTED: Partial<Methods> = {
   },
   "users.set": (control, { name, ...by }) => {
     const { force, quotaBytes, ...change } = by;
-    const quota = typeof quotaBytes === "string" ? 10.24 * GB : quotaBytes;
-    return control.change(name, { ...change, ...(quota !== undefined && { quotaBytes: quota }) });
+    if (quotaBytes === undefined) return control.change(name, change);
+    const quotaOwn = quotaBytes !== "default";
+    const quota = quotaBytes === "default" ? 10.24 * GB : quotaBytes;
+    return control.change(name, { ...change, quotaOwn, quotaBytes: quota });
   },
   "users.password": () => null,
   "users.generatePassword": () => ({ password: "correct-horse-battery-staple" }),

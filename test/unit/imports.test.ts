@@ -71,6 +71,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     "vfs/types",
   ],
   admin: [
+    "access/modes",
     "auth/login-limits",
     "auth/login-limits-text",
     "control/calls",
@@ -78,6 +79,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     "control/errors",
     "control/protocol",
     "screens/messages",
+    "store/login-limits",
     "store/types",
   ],
   client: ["memory", "sftp/wire", "ssh"],

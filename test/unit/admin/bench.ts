@@ -1,7 +1,9 @@
 import {
+  type CallsEffect,
   initialModel,
   type Message,
   type Model,
+  VIEW_KEYS,
   VIEWS,
   type ViewName,
 } from "../../../admin/model.ts";
@@ -39,7 +41,7 @@ export class Bench {
   }
 
   view(view: ViewName): this {
-    return this.keys(String(VIEWS.indexOf(view) + 1));
+    return this.keys(VIEW_KEYS[VIEWS.indexOf(view)] ?? "");
   }
 
   /** Answers what is subscribed to now, once. */
@@ -58,6 +60,7 @@ export class Bench {
   async settle(control: FakeControl): Promise<this> {
     for (let effect = this.effects.shift(); effect !== undefined; effect = this.effects.shift()) {
       const call = effect as { kind: string; method: never; params: never; dialog: number };
+      if (call.kind === "calls") await this.#batch(effect as CallsEffect, control);
       if (call.kind !== "call") continue;
       try {
         const result = await control.call(call.method, call.params);
@@ -68,6 +71,21 @@ export class Bench {
       }
     }
     return this;
+  }
+
+  /** As the runtime does it, until the model says that it stops. */
+  async #batch({ calls, dialog }: CallsEffect, control: FakeControl): Promise<void> {
+    for (const call of calls) {
+      const stops = this.effects.some((one) => (one as { kind: string }).kind === "stop-calls");
+      if (stops) break;
+      const { method, params } = call.call;
+      const why = await control.call(method, params as never).then(
+        () => null,
+        (thrown: Error) => thrown.message,
+      );
+      this.send({ type: "call-done", dialog, call, why });
+    }
+    this.send({ type: "calls-ended", dialog });
   }
 
   get text(): string {
@@ -86,6 +104,10 @@ function fakeEvent(control: FakeControl, one: ReturnType<typeof wanted>[number])
       return control.overview();
     case "users":
       return control.page(one.params);
+    case "groups":
+      return control.team.groupList();
+    case "folders":
+      return control.team.folderList();
     case "sessions":
       return control.sessions;
     case "log":

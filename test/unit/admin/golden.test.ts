@@ -1,6 +1,7 @@
 import { beforeAll, describe, expect, it } from "vitest";
-import { VIEWS } from "../../../admin/model.ts";
+import { VIEWS, type ViewName } from "../../../admin/model.ts";
 import { FAKE_NOW, FakeControl } from "../../support/fake-control.ts";
+import { fillTeam } from "../../support/fake-team.ts";
 import { Bench } from "./bench.ts";
 
 // Pictures of every view and dialog as text. After a change that is meant: vitest -u, and read them.
@@ -128,8 +129,11 @@ describe.each(SIZES)("at $columns x $rows", (size) => {
       from,
       auth: ["key"],
       maxSessions: 4,
+      uploadRate: 10_000_000,
+      downloadRate: null,
+      require: ["totp"],
     } as const;
-    fake.change("user00002", limits);
+    fake.change("user00002", { ...limits, effective: limits });
     fake.change("user00003", { expiresAt: FAKE_NOW - 60_000 });
     const keys = Array.from({ length: 6 }, (_, n) => ({ ...A_KEY, fingerprint: `SHA256:key${n}` }));
     fake.keys.set("user00002", keys);
@@ -138,6 +142,45 @@ describe.each(SIZES)("at $columns x $rows", (size) => {
     await bench.keys("enter").settle(fake);
     await matches(bench, "user-page-limited", size);
     await matches(bench.keys("e"), "user-edit-limited", size);
+  });
+
+  const team: [string, ViewName, string[]][] = [
+    ["groups", "groups", []],
+    ["group-add", "groups", ["a"]],
+    ["group-edit", "groups", ["down", "e"]],
+    ["group-members", "groups", ["m"]],
+    ["group-remove", "groups", ["x"]],
+    ["group-page", "groups", ["down", "enter"]],
+    ["folders", "folders", ["right"]],
+    ["folder-add", "folders", ["a"]],
+    ["folder-edit", "folders", ["e"]],
+    ["folder-share", "folders", ["down", "s"]],
+    ["folder-remove", "folders", ["down", "x"]],
+    ["folder-page", "folders", ["down", "enter"]],
+    ["user-page-team", "users", ["down", "down", "enter"]],
+    ["user-page-team-end", "users", ["down", "down", "enter", "end"]],
+    ["user-groups", "users", ["down", "m"]],
+    ["user-rule", "users", ["n"]],
+    ["user-share", "users", ["s"]],
+    ["users-marked", "users", [" ", " ", "down", " "]],
+    ["marked-remove", "users", [" ", " ", "x"]],
+    ["marked-quota", "users", [" ", " ", "e"]],
+  ];
+  it.each(team)("of a team: %s", async (name, view, keys) => {
+    const fake = control();
+    fillTeam(fake);
+    const bench = new Bench(size).feed(fake).view(view).feed(fake);
+    for (const key of keys) await bench.keys(key).settle(fake);
+    bench.feed(fake);
+    await matches(bench, `team-${name}`, size);
+  });
+
+  it("what fails of several calls", async () => {
+    const fake = control();
+    const bench = new Bench(size).feed(fake).view("users").feed(fake).keys(" ", " ", " ", "d");
+    fake.users.delete("user00001");
+    await bench.keys("enter").settle(fake);
+    await matches(bench, "batch-failed", size);
   });
 
   it("a key that is to be added", async () => {

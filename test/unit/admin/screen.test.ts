@@ -53,7 +53,7 @@ describe("a screen", () => {
 
   it("shows transfers as they move", async () => {
     show();
-    terminal.press("4");
+    terminal.press("6");
     await seen("360 MB");
     control.advance(10);
     await seen("450 MB");
@@ -62,7 +62,7 @@ describe("a screen", () => {
   it("knows what is clicked", async () => {
     show();
     await seen("2 Users");
-    terminal.press("\u001b[<0;16;2M");
+    terminal.press("\u001b[<0;10;2M");
     await seen("user00017");
     terminal.press("\u001b[<0;5;8M\u001b[<0;5;8M");
     await seen(/┌─ user00003 ─/);
@@ -115,7 +115,7 @@ describe("a screen", () => {
     control.refuse("sessions", "that is not for you");
     const subscribe = vi.spyOn(control, "subscribe");
     show();
-    terminal.press("3");
+    terminal.press("5");
     await seen("! that is not for you");
     control.advance();
     await vi.waitFor(() => expect(terminal.screen.text).toContain("Loading"), UNTIL);
@@ -134,7 +134,7 @@ describe("a screen", () => {
   it("shows an unforeseen error without its stack", async () => {
     control.call = () => Promise.reject(new TypeError("undefined is not a function at x.ts:1"));
     show();
-    terminal.press("7");
+    terminal.press("9");
     await seen("! that failed");
     expect(terminal.sent).not.toContain("x.ts");
   });
@@ -216,16 +216,34 @@ describe("an admin's terminal", () => {
       penalties: [],
       failures: [{ address: EVIL, failures: 1, users: [EVIL], lastAt: 0 }],
     };
+    control.record("download", { user: "user00000", path: EVIL, remote: EVIL });
+    control.team.addGroup("g");
+    control.team.members.set("g", [EVIL]);
+    control.team.addFolder("f", { shares: [{ to: EVIL, at: EVIL, access: "full" }] });
+    for (const of of ["user00000", "@g"])
+      control.team.rules.set(of, [{ path: EVIL, access: "add" }]);
     const wide = new FakeTerminal({ columns: 300, rows: 50 });
     show({ terminal: wide, who: EVIL });
-    for (const view of "123456781") {
+    for (const [view, loaded, shown] of [
+      ["2", "300 users", /Access rules \(1\)[\s\S]*pwned[\s\S]*Last transfers[\s\S]*pwned/],
+      ["3", "1 group", /Members \(1\)[\s\S]*pwned[\s\S]*Access rules \(1\)[\s\S]*pwned/],
+      ["4", "1 folder", /Shared with \(1\)[\s\S]*pwned/],
+    ] as const) {
+      wide.press(view);
+      await seen(loaded, wide);
+      wide.press("\r");
+      await seen(shown, wide);
+      wide.press("\u001b");
+      await vi.waitFor(() => expect(wide.screen.text).not.toContain("take away"), UNTIL);
+    }
+    for (const view of "12345678901") {
       wide.press(view);
       await seen(new RegExp(`${view} [A-Z]`), wide);
       wide.press("\r");
       control.fail("sessions.kick", EVIL);
       wide.press("xy\u0015\u001b");
     }
-    wide.press("4");
+    wide.press("6");
     // The terminal in memory refuses what it doesn't know; the name is there to be read.
     await seen("/{red-fg}{bold}\\x1b]0;pwned\\x07\\x1b[2J\\x9b31m\\u{202e}{/}\\x0d\\nb", wide);
     expect(wide.sent).not.toContain("pwned\u0007");
@@ -268,7 +286,7 @@ describe("an admin's terminal", () => {
     for (let at = 0; at < 200; at++) {
       terminal.press("2");
       control.advance();
-      terminal.press("4");
+      terminal.press("6");
       await new Promise((resolve) => setImmediate(resolve));
     }
     expect(terminal.output.writableLength).toBeLessThan(64 * 1024);
@@ -330,7 +348,7 @@ describe("several screens in one process", () => {
       const own = new FakeTerminal();
       const fake = new FakeControl({ users: 50 });
       const screen = openAdmin({ control: fake, terminal: own, who: "admin" });
-      own.press("3\u001b");
+      own.press("5\u001b");
       await seen("12 sessions", own);
       screen.close();
       await screen.closed;

@@ -5,10 +5,11 @@ import type { Message, Model } from "../../../admin/model.ts";
 import { draw } from "../../../admin/views/screen.ts";
 import { pageLimit, wanted } from "../../../admin/wanted.ts";
 import { FAKE_NOW, FakeControl } from "../../support/fake-control.ts";
+import { fillTeam } from "../../support/fake-team.ts";
 import { Bench } from "./bench.ts";
 
 const NAMED = [
-  ..."abcdefghijklmnopqrstuvwxyzGXRS12345678/? é宽".split(""),
+  ..."abcdefghijklmnopqrstuvwxyzGKXRS1234567890/?* é宽".split(""),
   "up",
   "down",
   "left",
@@ -59,7 +60,7 @@ const moving = fc
   .constantFrom("end", "home", "pagedown", "pageup", "down", "G", "j")
   .map((name): Message => ({ type: "key", key: name }));
 const view = fc
-  .constantFrom("2", "2", "3", "4", "5", "6")
+  .constantFrom("2", "2", "3", "4", "5", "6", "7", "8")
   .map((name): Message => ({ type: "key", key: name }));
 const message = fc
   .oneof(
@@ -126,6 +127,7 @@ describe("whatever keys, clicks and news come", () => {
         fc.array(event, { size: "large", maxLength: 50 }),
         async (first, events) => {
           const control = new FakeControl({ users: 250, sessions: 9 });
+          fillTeam(control);
           const bench = new Bench().send(first).feed(control);
           for (const one of events) {
             if (one === "news") {

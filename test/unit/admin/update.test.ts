@@ -25,7 +25,7 @@ function topics(): string[] {
 
 /** Calls that control got, without those that only ask. */
 function changes(): unknown[] {
-  const asks = /^(users\.show|keys\.check|hostKeys|settings)$/;
+  const asks = /^(\w+\.(show|list|query|check|page)|hostKeys|settings)$/;
   return control.calls
     .filter(({ method }) => !asks.test(method))
     .map(({ method, params }) => [method, params]);
@@ -33,18 +33,21 @@ function changes(): unknown[] {
 
 describe("views", () => {
   it("are reached by number, Tab and Shift-Tab, and the first follows the last", () => {
-    expect(bench.keys("5").model.view).toBe("log");
+    expect(bench.keys("7").model.view).toBe("log");
     expect(bench.keys("tab").model.view).toBe("security");
     expect(bench.keys("shift-tab", "shift-tab").model.view).toBe("transfers");
     expect(bench.keys("1", "shift-tab").model.view).toBe("help");
     expect(bench.keys("tab").model.view).toBe("overview");
-    expect(bench.keys("9").model.view).toBe("overview");
+    expect(bench.keys("9").model.view).toBe("keys");
+    expect(bench.keys("0").model.view).toBe("help");
   });
 
   it("are told only what they show", () => {
     expect(topics()).toEqual(["overview"]);
     for (const [view, topic] of [
       ["users", "users"],
+      ["groups", "groups"],
+      ["folders", "folders"],
       ["transfers", "sessions"],
       ["log", "log"],
       ["security", "security"],
@@ -266,7 +269,7 @@ describe("changing a user", () => {
     expect(bench.text).toContain("alice@laptop");
     await bench.keys("x", "y").settle(control);
     expect(control.keys.get("user00001")).toEqual([]);
-    expect(bench.text).toContain("No public keys.");
+    expect(bench.text).toMatch(/Public keys +none/);
   });
 
   it("shows how far a rescan is, and what it found", async () => {

@@ -27,6 +27,8 @@ test("a group is kept with its limits, each set without the others, and a name i
     hasQuota: true,
     quotaBytes: 5,
     members: 0,
+    shares: 0,
+    rules: 0,
   });
   expect(await store.groups.set(id + 1, {})).toBe(false);
   expect(await store.groups.byName("staff")).toBeUndefined();

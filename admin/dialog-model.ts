@@ -1,0 +1,161 @@
+import type {
+  AccessView,
+  FolderInfo,
+  GroupInfo,
+  KeyInfo,
+  UserInfo,
+} from "../src/control/protocol.ts";
+import type { AuditRecord } from "../src/store/types.ts";
+import type { CallEffect, CallsEffect, Cursor, Editor } from "./model.ts";
+
+export interface Field {
+  readonly name: string;
+  readonly label: string;
+  readonly kind: "text" | "secret" | "choice";
+  readonly editor: Editor;
+  /** what it held when the form was opened */
+  readonly initial: string;
+  readonly options: readonly string[];
+  readonly hint: string;
+  readonly max: number;
+}
+
+export type FormName =
+  | "user-add"
+  | "user-edit"
+  | "password"
+  | "key-add"
+  | "user-remove"
+  | "ban"
+  | "log-filter"
+  | "group-add"
+  | "group-edit"
+  | "group-members"
+  | "folder-add"
+  | "folder-edit"
+  | "folder-remove"
+  | "folder-share"
+  | "share-with"
+  | "rule"
+  | "explain"
+  | "marked-state"
+  | "marked-quota"
+  | "marked-group"
+  | "marked-remove";
+
+interface DialogBase {
+  readonly id: number;
+  readonly title: string;
+  /** why the last try failed */
+  readonly error: string;
+  /** a call is under way */
+  readonly busy: boolean;
+}
+
+export interface FormDialog extends DialogBase {
+  readonly kind: "form";
+  readonly form: FormName;
+  /** whom it is about: a user, or a group with an "@"; of forms about a folder, the folder */
+  readonly user: string;
+  readonly text: string;
+  readonly fields: readonly Field[];
+  readonly focus: number;
+  readonly action: string;
+}
+
+/** Asks before something is done. */
+export interface ConfirmDialog extends DialogBase {
+  readonly kind: "confirm";
+  readonly text: string;
+  readonly action: string;
+  readonly effect: CallEffect | CallsEffect;
+}
+
+/** Shows something; `secret` only as long as it is open. */
+export interface InfoDialog extends DialogBase {
+  readonly kind: "info";
+  readonly lines: readonly (readonly [string, string])[];
+  readonly secret: string;
+}
+
+/** A page about one user. What is null has not arrived yet. */
+export interface UserDialog extends DialogBase {
+  readonly kind: "user";
+  readonly name: string;
+  readonly user: UserInfo | null;
+  readonly keys: readonly KeyInfo[];
+  readonly access: AccessView | null;
+  /** the last of each, oldest first */
+  readonly uploads: readonly AuditRecord[];
+  readonly downloads: readonly AuditRecord[];
+  readonly cursor: Cursor;
+}
+
+/** A page about one group. */
+export interface GroupDialog extends DialogBase {
+  readonly kind: "group";
+  readonly name: string;
+  readonly group: GroupInfo | null;
+  readonly members: readonly string[];
+  readonly access: AccessView | null;
+  readonly cursor: Cursor;
+}
+
+/** A page about one folder. */
+export interface FolderDialog extends DialogBase {
+  readonly kind: "folder";
+  readonly name: string;
+  readonly folder: FolderInfo | null;
+  readonly cursor: Cursor;
+}
+
+export type PageDialog = UserDialog | GroupDialog | FolderDialog;
+
+/** The groups that there are, with those that a user is of. */
+export interface ChecklistDialog extends DialogBase {
+  readonly kind: "checklist";
+  readonly user: string;
+  /** null: not there yet */
+  readonly names: readonly string[] | null;
+  readonly checked: readonly string[];
+  /** what was checked when it was opened */
+  readonly initial: readonly string[];
+  readonly cursor: Cursor;
+}
+
+/** How far several calls are, one after the other. */
+export interface BatchDialog extends DialogBase {
+  readonly kind: "batch";
+  readonly total: number;
+  readonly done: number;
+  readonly failures: readonly Failure[];
+  /** how it is told that all of it was done */
+  readonly notice: string;
+  /** the rest is left */
+  readonly stopping: boolean;
+  readonly ended: boolean;
+}
+
+export interface Failure {
+  readonly what: string;
+  readonly why: string;
+}
+
+export interface RescanDialog extends DialogBase {
+  readonly kind: "rescan";
+  readonly name: string;
+  /** files that the books know: what the progress is measured by */
+  readonly expected: number;
+  readonly files: number;
+  readonly bytes: number;
+  readonly done: boolean;
+}
+
+export type Dialog =
+  | FormDialog
+  | ConfirmDialog
+  | InfoDialog
+  | PageDialog
+  | ChecklistDialog
+  | BatchDialog
+  | RescanDialog;

@@ -1,0 +1,198 @@
+import { limitTexts } from "../src/auth/login-limits-text.ts";
+import type {
+  AccessView,
+  CountingRule,
+  KeyInfo,
+  SessionInfo,
+  ShareInfo,
+} from "../src/control/protocol.ts";
+import type { AuditRecord } from "../src/store/types.ts";
+import { dateText } from "../src/text/figures.ts";
+import { agoText, share, sizeText, spanText } from "./format.ts";
+import type { FolderDialog, GroupDialog, Model, PageDialog, UserDialog } from "./model.ts";
+import { roundQuota } from "./quota.ts";
+import { recordText } from "./records.ts";
+import { limitsInForce, quotaOrigin } from "./standing.ts";
+
+/** What a page shows, row by row: derived from the model, for keys and for drawing. */
+
+/** Something on a page that can be selected. */
+export type PageItem =
+  | { readonly kind: "key"; readonly key: KeyInfo }
+  | { readonly kind: "group"; readonly name: string }
+  | { readonly kind: "member"; readonly name: string }
+  | { readonly kind: "folder"; readonly rule: CountingRule & { readonly folder: string } }
+  | { readonly kind: "rule"; readonly rule: CountingRule }
+  | { readonly kind: "share"; readonly share: ShareInfo }
+  | { readonly kind: "session"; readonly session: SessionInfo }
+  | { readonly kind: "record"; readonly record: AuditRecord };
+
+export type PageRow =
+  | { readonly kind: "blank" }
+  | { readonly kind: "loading" }
+  | { readonly kind: "title"; readonly text: string; readonly more: string }
+  | {
+      readonly kind: "fact";
+      readonly label: string;
+      readonly value: string;
+      readonly more: string;
+      /** of a quota, from 0 on; null: no quota; absent: it is about none */
+      readonly part?: number | null;
+    }
+  /** cells of one section have the same columns */
+  | { readonly kind: "item"; readonly item: PageItem; readonly cells: readonly string[] };
+
+export function pageRows(model: Model, page: PageDialog): readonly PageRow[] {
+  switch (page.kind) {
+    case "user":
+      return userRows(model, page);
+    case "group":
+      return groupRows(model, page);
+    case "folder":
+      return folderRows(page);
+  }
+}
+
+export function pageItems(rows: readonly PageRow[]): readonly PageItem[] {
+  return rows.flatMap((row) => (row.kind === "item" ? [row.item] : []));
+}
+
+type Fact = Extract<PageRow, { kind: "fact" }>;
+
+function fact(label: string, value: string, more = ""): Fact {
+  return { kind: "fact", label, value, more };
+}
+
+function stored(usedBytes: number, quotaBytes: number | null, from: string): Fact {
+  const more = `of ${roundQuota(quotaBytes)}${from === "" ? "" : ` (${from})`}`;
+  return { ...fact("Stored", sizeText(usedBytes), more), part: share(usedBytes, quotaBytes) };
+}
+
+function filesFact(files: number, most: number | null): Fact {
+  return fact("Files", String(files), most === null ? "" : `of ${most}`);
+}
+
+/** A title and its items; where there are none, that in one row. */
+function section<T>(
+  text: string,
+  none: string,
+  all: readonly T[],
+  row: (one: T) => { readonly item: PageItem; readonly cells: readonly string[] },
+): readonly PageRow[] {
+  if (all.length === 0) return [{ kind: "title", text, more: none }];
+  const title = { kind: "title", text: `${text} (${all.length})`, more: "" } as const;
+  return [title, ...all.map((one) => ({ kind: "item", ...row(one) }) as const)];
+}
+
+function userRows(model: Model, page: UserDialog): readonly PageRow[] {
+  const { user, keys, access } = page;
+  if (user === null) return [{ kind: "loading" }];
+  const { now } = model;
+  const sessions = (model.sessionList ?? []).filter((one) => one.user === page.name);
+  return [
+    ...userFacts(page, now),
+    { kind: "blank" },
+    ...section("Groups", "none", user.groups, (name) => ({
+      item: { kind: "group", name },
+      cells: [name],
+    })),
+    ...accessRows(page.name, access, "none: all is allowed at home"),
+    ...section("Public keys", "none", keys, (key) => ({
+      item: { kind: "key", key },
+      cells: [key.fingerprint, key.comment === "" ? key.algorithm : key.comment],
+    })),
+    ...section("Sessions", "none", sessions, (session) => sessionRow(session, now)),
+    ...section("Last transfers", "none", lastTransfers(page), (record) => ({
+      item: { kind: "record", record },
+      cells: [agoText(record.at, now), record.kind, recordText(record)],
+    })),
+  ];
+}
+
+function userFacts({ user }: UserDialog, now: number): readonly Fact[] {
+  if (user === null) return [];
+  const { lastLoginAt, createdAt } = user;
+  const ago = lastLoginAt === null ? "" : `(${agoText(lastLoginAt, now)})`;
+  const limits = limitsInForce(user, now);
+  return [
+    fact("Role", user.role, user.enabled ? "enabled" : "disabled"),
+    fact("Password", user.hasPassword ? "set" : "none", user.hasPassword ? "" : "keys only"),
+    stored(user.usedBytes, user.quotaBytes, quotaOrigin(user)),
+    filesFact(user.files, user.quotaFiles),
+    fact("Last login", dateText(lastLoginAt), ago),
+    fact("Created", dateText(createdAt)),
+    ...(limits.length === 0 ? [fact("Limits", "none", "on the logins")] : []),
+    ...limits.map(({ label, text, from }) => fact(label, text, `(${from})`)),
+  ];
+}
+
+function sessionRow(session: SessionInfo, now: number) {
+  const { remote, client, since, transfers } = session;
+  const moving = transfers.length === 0 ? "" : `${transfers.length} moving`;
+  const cells = [remote, spanText(now - since), client, moving];
+  return { item: { kind: "session", session }, cells } as const;
+}
+
+/** Newest first. */
+function lastTransfers({ uploads, downloads }: UserDialog): readonly AuditRecord[] {
+  return [...uploads, ...downloads].sort((a, b) => b.id - a.id).slice(0, 5);
+}
+
+/** Folders and rules: of a user all that count, of a group its own. @param of whose page it is */
+function accessRows(of: string, access: AccessView | null, none: string): readonly PageRow[] {
+  const counting = access?.counting ?? [];
+  const waiting = access === null ? "…" : undefined;
+  const folders = counting.flatMap((rule) => {
+    const { folder } = rule;
+    return folder === null ? [] : [{ ...rule, folder }];
+  });
+  const rules = counting.filter(({ folder }) => folder === null);
+  return [
+    ...section("Folders", waiting ?? "none", folders, (rule) => ({
+      item: { kind: "folder", rule },
+      cells: [rule.folder, rule.path, rule.access, ruleOrigin(rule, of)],
+    })),
+    ...section("Access rules", waiting ?? none, rules, (rule) => ({
+      item: { kind: "rule", rule },
+      cells: [rule.path, rule.access, ruleOrigin(rule, of)],
+    })),
+  ];
+}
+
+function ruleOrigin(rule: CountingRule, of: string): string {
+  return rule.of === of ? "own" : `of group ${rule.of.slice(1)}`;
+}
+
+function groupRows({ now }: Model, page: GroupDialog): readonly PageRow[] {
+  const { group, members, access } = page;
+  if (group === null) return [{ kind: "loading" }];
+  const { hasQuota, quotaBytes, createdAt } = group;
+  const limits = limitTexts(group, now);
+  return [
+    fact("Quota", hasQuota ? roundQuota(quotaBytes) : "not said", "of members without an own one"),
+    fact("Created", dateText(createdAt)),
+    ...(limits.length === 0 ? [fact("Limits", "none", "on the logins")] : []),
+    ...limits.map(([label, text]) => fact(label, text)),
+    { kind: "blank" },
+    ...section("Members", "none", members, (name) => ({
+      item: { kind: "member", name },
+      cells: [name],
+    })),
+    ...accessRows(`@${page.name}`, access, "none"),
+  ];
+}
+
+function folderRows({ folder }: FolderDialog): readonly PageRow[] {
+  if (folder === null) return [{ kind: "loading" }];
+  const { usedBytes, quotaBytes, files, quotaFiles, createdAt, shares } = folder;
+  return [
+    stored(usedBytes, quotaBytes, ""),
+    filesFact(files, quotaFiles),
+    fact("Created", dateText(createdAt)),
+    { kind: "blank" },
+    ...section("Shared with", "nobody", shares, (one) => ({
+      item: { kind: "share", share: one },
+      cells: [one.to, one.at, one.access],
+    })),
+  ];
+}

@@ -1,0 +1,83 @@
+import type { Model, PageDialog } from "../model.ts";
+import { pageHeight } from "../page-cursor.ts";
+import { type PageRow, pageRows } from "../page-rows.ts";
+import { bold, type Line, padLine, restyle, safe, sized, span, textWidth } from "../text.ts";
+import { quotaBar } from "./parts.ts";
+import type { Row } from "./rows.ts";
+
+const LABEL = 14;
+/** Of a column of items, in characters: no single long one may push the others out. */
+const MOST_WIDE = 30;
+/** Of the last of two columns, at least: a key's fingerprint is told whole. */
+const LAST_WIDE = 22;
+
+/** The rows of a page that are in sight, its items as rows to be clicked. */
+export function pageLines(model: Model, page: PageDialog, inside: number): Row[] {
+  const rows = pageRows(model, page);
+  const wide = columnWidths(rows, inside);
+  let item = -1;
+  const lines = rows.map((row, at): Row => {
+    if (row.kind !== "item") return { line: lineOf(row) };
+    item += 1;
+    const line = padLine(itemLine(row.cells, wide[at] ?? []), inside);
+    const selected = item === page.cursor.index;
+    return { line: selected ? restyle(line, { reverse: true }) : line, row: item };
+  });
+  const end = page.cursor.top + pageHeight(model);
+  const below = lines.length - end;
+  const more: Row = { line: below > 0 ? [span(`▼ ${below} more below`)] : [] };
+  return [...lines.slice(page.cursor.top, end), more];
+}
+
+/** Of each row those of its section: what stands together has the same columns. */
+function columnWidths(rows: readonly PageRow[], inside: number): readonly (readonly number[])[] {
+  const all: (readonly number[])[] = [];
+  for (let at = 0; at < rows.length; ) {
+    const row = rows[at];
+    if (row?.kind !== "item") {
+      all.push([]);
+      at += 1;
+      continue;
+    }
+    const section: (readonly string[])[] = [];
+    for (let end = at; end < rows.length; end++) {
+      const one = rows[end];
+      if (one?.kind !== "item") break;
+      section.push(one.cells);
+    }
+    const most = row.cells.length === 2 ? inside - LAST_WIDE : MOST_WIDE;
+    const wide = row.cells.map((_, column) =>
+      Math.min(most, Math.max(...section.map((cells) => textWidth(safe(cells[column] ?? ""))))),
+    );
+    all.push(...section.map(() => wide));
+    at += section.length;
+  }
+  return all;
+}
+
+/** The last cell takes what is left. */
+function itemLine(cells: readonly string[], wide: readonly number[]): Line {
+  const last = cells.length - 1;
+  const texts = cells.map((cell, at) => (at === last ? cell : sized(cell, wide[at] ?? 0)));
+  return [span(`  ${texts.join("  ")}`)];
+}
+
+function lineOf(row: Exclude<PageRow, { kind: "item" }>): Line {
+  switch (row.kind) {
+    case "blank":
+      return [];
+    case "loading":
+      return [span("Loading …")];
+    case "title":
+      return row.more === ""
+        ? [bold(row.text)]
+        : [span(sized(row.text, LABEL), { bold: true }), span(row.more)];
+    case "fact":
+      return [
+        span(sized(row.label, LABEL)),
+        bold(row.value),
+        span(row.more === "" ? "" : ` ${row.more}`),
+        ...(row.part === undefined ? [] : [span("  "), ...quotaBar(row.part, 18)]),
+      ];
+  }
+}
