@@ -46,6 +46,12 @@ export async function openUser(
     (of) => record({ ...of, ...event }),
     traffic,
   );
+  try {
+    await services.follow(account.id, files);
+  } catch (thrown) {
+    await files.close();
+    throw thrown;
+  }
   record({ kind: "connect", ...event });
   const welcome = async () => [`The files of ${account.name}; \`exit\` leads back.`];
   const context = contextFor({

@@ -36,6 +36,8 @@ export class AuditedFileSystem implements UserFileSystem {
   readonly #files = new Set<AuditedFile>();
   /** @internal for AuditedFile */
   readonly traffic: Traffic;
+  /** called once it is closed */
+  onClosed: (() => void) | undefined;
   #lastId = 0;
   #copies = 0;
   #lastRefusal = Number.NEGATIVE_INFINITY;
@@ -255,6 +257,7 @@ export class AuditedFileSystem implements UserFileSystem {
       await this.#inner.close();
     } finally {
       for (const file of [...this.#files]) file.record(UNFINISHED);
+      this.onClosed?.();
     }
   }
 }

@@ -129,6 +129,7 @@ beforeEach(() => {
       byName: async (name) => accounts.find((one) => one.name === name),
     },
     openHome: () => home(),
+    follow: (_userId, files) => files.reload(),
     digestsOf: () => ({}) as Digests,
     contextOf: (session) => commands.contextOf(session),
     contextFor: (of) => commands.contextFor(of),
