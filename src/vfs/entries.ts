@@ -16,6 +16,7 @@ import {
   checkMove,
   checkRemove,
   moved,
+  rememberDirectory,
   unseen,
 } from "./guard.ts";
 import type { Places } from "./jail.ts";
@@ -176,9 +177,10 @@ function make(
 }
 
 export function makeDirectory(home: Home, path: ByteString, mode: number): Promise<void> {
-  return make(home, path, true, (place) =>
-    mkdirSync(place.host, { mode: (mode & PERMISSIONS) | OWN_WAY }),
-  );
+  return make(home, path, true, (place) => {
+    mkdirSync(place.host, { mode: (mode & PERMISSIONS) | OWN_WAY });
+    rememberDirectory(place);
+  });
 }
 
 export function symlink(home: Home, target: ByteString, link: ByteString): Promise<void> {

@@ -38,6 +38,7 @@ export function isOwn({ mount: { tree }, treePath }: Spot, inode: string): boole
   return tree.own.at(treePath)?.inode === inode;
 }
 
+/** The same of whatever stands there; of a directory, whether this session made it. */
 function isOwnThere(place: Place): boolean {
   const { tree } = place.mount;
   if (tree.own.at(place.treePath) === undefined || place.target === undefined) return false;
@@ -93,7 +94,7 @@ export function checkChange(place: Place): void {
   if (!isPlain(place) && !rightsAt(place).change) throw denied();
 }
 
-/** Attributes: one's own upload gets them from its client. */
+/** Attributes: what this session uploaded gets them from its client. */
 export function checkAttributes(place: Place, change: StatChange): void {
   const { mount, treePath } = place;
   const isFolder = mount !== mount.tree.home && treePath === mount.at;
@@ -110,7 +111,7 @@ export function checkRemove(place: Place): void {
   if (place.isHidden) throw missing(place);
   if (tree.isFixed(place.treePath)) throw denied();
   if (rightsAt(place).change) return;
-  if (!isPartial(place.name) || !isOwnThere(place)) throw denied();
+  if (!isUnfinished(place)) throw denied();
 }
 
 /**
@@ -140,7 +141,12 @@ const ACROSS = "that is in another folder, with a quota of its own: copy it, the
 /** An upload of this session gets its name when it is whole. */
 function checkFinish(source: Place, target: Place): void {
   const inPlace = directoryOf(source.treePath) === directoryOf(target.treePath);
-  if (!isPartial(source.name) || !inPlace || !isOwnThere(source)) throw denied();
+  if (!inPlace || !isUnfinished(source)) throw denied();
+}
+
+/** An upload of this session that by its name is not whole yet. */
+function isUnfinished(place: Place): boolean {
+  return isPartial(place.name) && place.seen?.isFile() === true && isOwnThere(place);
 }
 
 function directoryOf(path: VirtualPath): VirtualPath {
@@ -177,11 +183,17 @@ function tellApart(name: ByteString): ByteString {
 /** Bytes of a name, on Linux. */
 const NAME_MAX = 255;
 
-/** A file that was made where its session may not change anything. @param asked how it was named */
+/** A file or directory that was made where its session may not change anything. @param asked how it was named */
 export function remember(place: Place, asked: VirtualPath, inode: string): void {
   if (isPlain(place) || rightsAt(place).change) return;
   const { own } = place.mount.tree;
   for (const path of new Set([asked, place.treePath])) own.add(path, { name: place.name, inode });
+}
+
+/** The same of a directory that stands there now. */
+export function rememberDirectory(place: Place): void {
+  const inode = isPlain(place) ? undefined : place.current();
+  if (inode !== undefined) remember(place, place.treePath, inode);
 }
 
 /** @param asked where it should be moved to */

@@ -97,6 +97,19 @@ describe("one's own upload", () => {
     await cursor.close();
   });
 
+  it("can be a directory, whose attributes its client sets, and no other's", async () => {
+    await boss.makeDirectory(at("/p/theirs"));
+    await share("add");
+    await fs.makeDirectory(at("/p/tree.part"));
+    const change = { permissions: 0o755, times: { atime: 1, mtime: 1 } };
+    await fs.setStat(at("/p/tree.part"), change, true);
+    expect(await code(fs.setStat(at("/p/theirs"), change, true))).toBe("EACCES");
+    expect(await code(fs.removeDirectory(at("/p/tree.part")))).toBe("EACCES");
+    expect(await code(fs.rename(at("/p/tree.part"), at("/p/tree"), false))).toBe("EACCES");
+    const later = await team.session(ann);
+    expect(await code(later.setStat(at("/p/tree.part"), change, true))).toBe("EACCES");
+  });
+
   it("of the same name again in one session of a drop is kept beside the first", async () => {
     await share("drop");
     await put(fs, "/p/up", "first");
