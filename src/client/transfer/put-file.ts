@@ -297,9 +297,21 @@ async function finish(
     progress.drop();
     throw new FileError(`${target}: differs from the file sent; kept as ${aside}`);
   }
-  if (path !== target) await replace(context, path, target);
+  if (path !== target) {
+    await replace(context, path, target).catch(async (error: unknown) => {
+      if (!isDenied(error)) throw error;
+      // It never gets the name: left there it would only take room, where it may be for good.
+      const removed = connection.remove(path).then(() => progress.drop());
+      await removed.catch(() => {});
+      throw error;
+    });
+  }
   progress.drop();
   return { type: "done", bytes, ...verified(verdict) };
+}
+
+function isDenied(error: unknown): boolean {
+  return error instanceof RemoteError && error.status === StatusCode.PERMISSION_DENIED;
 }
 
 /** @returns the name under which the damaged file is kept */
