@@ -1,4 +1,6 @@
-import { mkdirSync, readdirSync, readFileSync } from "node:fs";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdirSync, readdirSync, readFileSync, statSync, truncateSync } from "node:fs";
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
 import { Desk, DONE } from "../support/desk.ts";
 import { onDisk } from "../support/instance.ts";
@@ -35,15 +37,26 @@ const shell = (line: string): Promise<CommandResult> => ssh({ port: server.port 
 
 /** Our own client, with a home of its own. */
 function client(...args: string[]) {
-  const env = Object.fromEntries(
+  return run(process.execPath, clientArgs(args), { env: clientEnv() });
+}
+
+function startClient(...args: string[]) {
+  const env = { ...process.env, ...clientEnv() };
+  return spawn(process.execPath, clientArgs(args), { env, stdio: "ignore" });
+}
+
+function clientEnv() {
+  return Object.fromEntries(
     ["HOME", "XDG_STATE_HOME", "XDG_DATA_HOME", "XDG_CONFIG_HOME"].map((key) => [
       key,
       desk.path("config"),
     ]),
   );
-  const [command = "", ...rest] = args;
+}
+
+function clientArgs([command = "", ...rest]: string[]): string[] {
   const flags = ["-P", String(server.port), "-i", desk.keyFile, "--accept-new"];
-  return run(process.execPath, ["dist/src/moorage.cjs", command, ...flags, ...rest], { env });
+  return ["dist/src/moorage.cjs", command, ...flags, ...rest];
 }
 
 async function counted(): Promise<void> {
@@ -109,6 +122,26 @@ describe("add", () => {
     expect(readFileSync(disk("theirs"), "utf8")).toBe("small\n");
     expect(stored()).toEqual(["big", "dir", "theirs"]);
     await counted();
+  });
+});
+
+describe.each(["add", "drop"])("%s", (access) => {
+  it("moorage put that was cut is done by another session, from its beginning", async () => {
+    await admin("folder", "share", name, "ann", "--access", access);
+    const source = desk.file(`large-${name}`, 1);
+    truncateSync(source, 400_000_000);
+    await admin("folder", "set", name, "--quota", "none");
+    const cut = startClient("put", source, `ann@127.0.0.1:${name}/large`);
+    await vi.waitFor(() => expect(onDisk(disk()).bytes).toBeGreaterThan(10_000_000), {
+      timeout: 30_000,
+      interval: 5,
+    });
+    cut.kill("SIGKILL");
+    await once(cut, "exit");
+    expect(stored()).not.toContain("large");
+    const done = await client("put", source, `ann@127.0.0.1:${name}/large`);
+    expect([done.code, done.stderr]).toEqual([0, ""]);
+    expect(statSync(disk("large")).size).toBe(400_000_000);
   });
 });
 
