@@ -174,6 +174,7 @@ class Server {
       control: (actor) => this.controlFor(actor),
       accounts: store.users,
       openHome: (account) => this.#openHome(account),
+      follow: (userId, files) => this.sessions.follow(userId, files),
       digestsOf: (account) => this.#digests.forUser(account.id),
       contextOf: (session) => this.#commands.contextOf(session),
       contextFor: (of) => this.#commands.contextFor(of),

@@ -41,12 +41,8 @@ export class Access {
   readonly #passages = new Map<string, Set<string>>();
 
   constructor(rules: readonly Rule[]) {
-    const paths = new Set(rules.map((rule) => rule.path));
-    for (const path of paths) {
-      const verdict = decide(
-        path,
-        rules.filter((rule) => rule.path === path),
-      );
+    for (const [path, of] of byPath(rules)) {
+      const verdict = decide(path, of);
       this.#verdicts.set(path, verdict);
       for (const above of upwards(path)) this.#onTheWay.add(above);
       if (verdict.access !== "none") this.#lead(path);
@@ -99,6 +95,16 @@ export class Access {
   isFixed(path: string): boolean {
     return this.#onTheWay.has(path);
   }
+}
+
+function byPath(rules: readonly Rule[]): Map<string, Rule[]> {
+  const found = new Map<string, Rule[]>();
+  for (const rule of rules) {
+    const of = found.get(rule.path);
+    if (of === undefined) found.set(rule.path, [rule]);
+    else of.push(rule);
+  }
+  return found;
 }
 
 function decide(path: string, rules: readonly Rule[]): Verdict {

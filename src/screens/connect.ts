@@ -48,6 +48,12 @@ export async function openUser(
   );
   // It is the admin's session that moves them.
   files.pace = { ...session.files.pace, close() {} };
+  try {
+    await services.follow(account.id, files);
+  } catch (thrown) {
+    await files.close();
+    throw thrown;
+  }
   record({ kind: "connect", ...event });
   const welcome = async () => [`The files of ${account.name}; \`exit\` leads back.`];
   const context = contextFor({

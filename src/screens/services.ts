@@ -1,7 +1,7 @@
 import type { Logger } from "pino";
 import type { Control } from "../control/protocol.ts";
 import type { Digests } from "../digests/types.ts";
-import type { Traffic } from "../session/audited.ts";
+import type { AuditedFileSystem, Traffic } from "../session/audited.ts";
 import type { FilesInUse } from "../session/commands.ts";
 import type { Session } from "../session/session.ts";
 import type { ShellContext } from "../shell/context.ts";
@@ -23,6 +23,8 @@ export interface AdminServices {
     byName(name: string): Promise<Account | undefined>;
   };
   openHome(account: Account): Promise<UserFileSystem>;
+  /** From now on changes of the user's folders and access count in the files, until they are closed. */
+  follow(userId: number, files: AuditedFileSystem): Promise<void>;
   digestsOf(account: Account): Digests;
   /** the admin's own files, as commands and shells see them */
   contextOf(session: Session): ShellContext;

@@ -40,6 +40,8 @@ export class AuditedFileSystem implements UserFileSystem {
   readonly traffic: Traffic;
   /** how fast the files of a session move */
   pace: SessionPace = UNPACED;
+  /** called once it is closed */
+  onClosed: (() => void) | undefined;
   #lastId = 0;
   #copies = 0;
   #lastRefusal = Number.NEGATIVE_INFINITY;
@@ -259,6 +261,7 @@ export class AuditedFileSystem implements UserFileSystem {
       await this.#inner.close();
     } finally {
       for (const file of [...this.#files]) file.record(UNFINISHED);
+      this.onClosed?.();
     }
   }
 }

@@ -42,7 +42,7 @@ export class Sessions {
     this.#options = options;
     this.#now = options.now ?? Date.now;
     this.#reloads = new Reloads(
-      () => this.#open(),
+      () => this.#open().map(({ account, files }) => ({ userId: account.id, files })),
       (error) => options.log.error({ error: errorName(error) }, "folders and access not read"),
     );
     const { idleTimeout } = options.limits;
@@ -282,6 +282,11 @@ export class Sessions {
       if (kind === "key-removed" && entry.login.key !== detail) continue;
       dismiss(entry, text);
     }
+  }
+
+  /** Files that an administrator has open: what changes of their user's access counts there, too. */
+  follow(userId: number, files: AuditedFileSystem): Promise<void> {
+    return this.#reloads.follow(userId, files);
   }
 
   /** Ends the sessions and waiting logins of addresses that may not connect any more. */

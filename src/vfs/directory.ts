@@ -10,57 +10,117 @@ import {
 import { FsError, toFsError } from "../errors.ts";
 import { type Guard, shownStat } from "./guard.ts";
 import { type ByteString, bytes, join, type VirtualPath } from "./path.ts";
-import type { Place } from "./place.ts";
 import { below, itself } from "./proc.ts";
 import { toFileStat } from "./stat.ts";
-import type { DirectoryEntry, OpenDirectory } from "./types.ts";
+import type { Mount } from "./tree.ts";
+import type { DirectoryEntry, FileStat, OpenDirectory } from "./types.ts";
 
 /** Entries the kernel is asked for at once. */
 const BATCH = 128;
 
-/** What rules and folders make of a directory's names. */
-export interface Shown {
-  /** undefined: what the directory holds is not read at all */
-  readonly hides?: (name: ByteString) => boolean;
-  /** entries that are not in it, or are looked at in another way */
-  readonly more: () => readonly DirectoryEntry[];
+/** What rules and folders make of the names in a directory, as they are when each is listed. */
+class Shown {
+  readonly #guard: Guard;
+  readonly #fd: number;
+  #version: number | undefined;
+  #isAll = true;
+
+  /** @param fd the directory, open until it has been listed */
+  constructor(guard: Guard, fd: number) {
+    this.#guard = guard;
+    this.#fd = fd;
+  }
+
+  /** Whether what the directory holds is read at all. */
+  get isRead(): boolean {
+    const { mount, treePath } = this.#guard;
+    return mount.tree.isPlain || mount.tree.access.rights(treePath).read;
+  }
+
+  hides(name: ByteString): boolean {
+    return !this.#showsAll && (this.#mountAt(name) !== undefined || this.#isHidden(name));
+  }
+
+  stat(name: ByteString, stat: Stats): FileStat {
+    return this.#showsAll ? toFileStat(stat) : shownStat(this.#spot(name), stat);
+  }
+
+  /** Entries that are not in it, or are looked at in another way. */
+  more(): DirectoryEntry[] {
+    if (this.#showsAll) return [];
+    const { mount, treePath } = this.#guard;
+    return mount.tree.namesIn(treePath).flatMap((name) => {
+      const stat = this.#isHidden(name) ? undefined : this.#look(name);
+      return stat === undefined ? [] : [{ name, stat: this.stat(name, stat) }];
+    });
+  }
+
+  /** Nothing is ruled about what is in it. */
+  get #showsAll(): boolean {
+    const { mount, treePath } = this.#guard;
+    const { tree } = mount;
+    if (this.#version === tree.version) return this.#isAll;
+    this.#version = tree.version;
+    this.#isAll = tree.isPlain || (this.isRead && !tree.isFixed(treePath));
+    return this.#isAll;
+  }
+
+  #look(name: ByteString): Stats | undefined {
+    const inner = this.#mountAt(name);
+    if (inner !== undefined) return fstatSync(inner.ground.fd);
+    return this.isRead ? undefined : lstatSync(below(this.#fd, name), { throwIfNoEntry: false });
+  }
+
+  #isHidden(name: ByteString): boolean {
+    return !this.#guard.mount.tree.access.isVisible(this.#path(name));
+  }
+
+  #mountAt(name: ByteString): Mount | undefined {
+    return this.#guard.mount.tree.mountAt(this.#path(name));
+  }
+
+  #spot(name: ByteString) {
+    return { mount: this.#mountAt(name) ?? this.#guard.mount, treePath: this.#path(name) };
+  }
+
+  #path(name: ByteString): VirtualPath {
+    return join(this.#guard.treePath, name);
+  }
 }
 
 /** A directory being listed, in the kernel's order. */
 export class HomeDirectory implements OpenDirectory {
-  readonly path: VirtualPath;
   readonly #fd: number;
   readonly #stream: Dir | undefined;
   readonly #onClose: (directory: HomeDirectory) => void;
   readonly #guard: Guard;
-  readonly #shown: Shown | undefined;
+  readonly #shown: Shown;
   #more: DirectoryEntry[] | undefined;
   #dots: ("." | "..")[] = [".", ".."];
   #closed = false;
 
-  /**
-   * @param fd an O_PATH descriptor of the directory, from now on this object's to close
-   * @param shown without it, all that is in it
-   */
-  constructor(
-    fd: number,
-    guard: Guard,
-    onClose: (directory: HomeDirectory) => void,
-    shown?: Shown,
-  ) {
+  /** @param fd an O_PATH descriptor of the directory, from now on this object's to close */
+  constructor(fd: number, guard: Guard, onClose: (directory: HomeDirectory) => void) {
     this.#fd = fd;
     this.#guard = guard;
-    this.path = guard.treePath;
     this.#onClose = onClose;
-    this.#shown = shown;
-    if (shown !== undefined && shown.hides === undefined) return;
+    this.#shown = new Shown(guard, fd);
+    if (!this.#shown.isRead) return;
     // Node's types know only text encodings; "buffer" gives names as bytes.
     const encoding = "buffer" as BufferEncoding;
     this.#stream = opendirSync(itself(fd), { encoding, bufferSize: BATCH });
   }
 
+  get path(): VirtualPath {
+    return this.#guard.treePath;
+  }
+
   get isGone(): boolean {
     return this.#guard.isGone;
+  }
+
+  relocate(): void {
+    this.#guard.relocate(this.#fd);
   }
 
   async next(count: number): Promise<DirectoryEntry[]> {
@@ -97,40 +157,14 @@ export class HomeDirectory implements OpenDirectory {
     const found = this.#stream?.readSync() as Dirent | null | undefined;
     if (found === null || found === undefined) return this.#further();
     const name = bytes(found.name as unknown as Buffer);
-    if (this.#shown?.hides?.(name)) return null;
+    if (this.#shown.hides(name)) return null;
     const stat = lstatSync(below(this.#fd, name), { throwIfNoEntry: false });
-    return stat === undefined ? null : { name, stat: toFileStat(stat) };
+    return stat === undefined ? null : { name, stat: this.#shown.stat(name, stat) };
   }
 
   /** What is shown besides what the kernel knows. */
   #further(): DirectoryEntry | undefined {
-    this.#more ??= [...(this.#shown?.more() ?? [])];
+    this.#more ??= this.#shown.more();
     return this.#more.shift();
   }
-}
-
-/**
- * What rules and folders make of the names in a directory; undefined: nothing.
- * @param fd the directory, open until it has been listed
- */
-export function shownIn({ mount, treePath }: Place, fd: number): Shown | undefined {
-  const { tree } = mount;
-  if (tree.isPlain) return undefined;
-  const reads = tree.access.rights(treePath).read;
-  if (reads && !tree.isFixed(treePath)) return undefined;
-  const isHidden = (name: ByteString): boolean => !tree.access.isVisible(join(treePath, name));
-  const mountAt = (name: ByteString) => tree.mountAt(join(treePath, name));
-  const look = (name: ByteString): Stats | undefined => {
-    const inner = mountAt(name);
-    if (inner !== undefined) return fstatSync(inner.ground.fd);
-    return reads ? undefined : lstatSync(below(fd, name), { throwIfNoEntry: false });
-  };
-  const more = (): DirectoryEntry[] =>
-    tree.namesIn(treePath).flatMap((name) => {
-      const stat = isHidden(name) ? undefined : look(name);
-      const spot = { mount: mountAt(name) ?? mount, treePath: join(treePath, name) };
-      return stat === undefined ? [] : [{ name, stat: shownStat(spot, stat) }];
-    });
-  if (!reads) return { more };
-  return { more, hides: (name) => mountAt(name) !== undefined || isHidden(name) };
 }

@@ -9,7 +9,16 @@ import {
 } from "node:fs";
 import { FsError } from "../errors.ts";
 import type { Books, Inspected, Removed } from "./books.ts";
-import { checkChange, checkMakeDirectory, checkMove, checkRemove, moved, unseen } from "./guard.ts";
+import {
+  afresh,
+  checkChange,
+  checkMakeDirectory,
+  checkMove,
+  checkRemove,
+  moved,
+  rememberDirectory,
+  unseen,
+} from "./guard.ts";
 import type { Places } from "./jail.ts";
 import {
   type ByteString,
@@ -111,6 +120,7 @@ export function remove(home: Home, path: ByteString): Promise<void> {
     let victim: BigIntStats | undefined;
     const take = (): Inspected => {
       victim = place.grasp();
+      checkRemove(place);
       checkRemovable(place, victim, path);
       return inspect(victim);
     };
@@ -167,9 +177,10 @@ function make(
 }
 
 export function makeDirectory(home: Home, path: ByteString, mode: number): Promise<void> {
-  return make(home, path, true, (place) =>
-    mkdirSync(place.host, { mode: (mode & PERMISSIONS) | OWN_WAY }),
-  );
+  return make(home, path, true, (place) => {
+    mkdirSync(place.host, { mode: (mode & PERMISSIONS) | OWN_WAY });
+    rememberDirectory(place);
+  });
 }
 
 export function symlink(home: Home, target: ByteString, link: ByteString): Promise<void> {
@@ -201,28 +212,33 @@ export function rename(
 ): Promise<void> {
   return settled(() =>
     at(home, from, (source) =>
-      at(home, to, (target) => {
+      at(home, to, (found) => {
+        const target = afresh(found, () => true);
         checkMove(source, target);
         // Open files follow by their paths, which a cursor's names don't have.
         if (!source.isSure || !target.isSure) throw new FsError("EINVAL");
         const directories = [endsInDirectory(from), endsInDirectory(to)] as const;
-        return named(target, async (place) => {
-          await move(home, source, place, replace, directories);
-          moved(source, target, place);
-        });
+        return movedTo(
+          home,
+          { source, asked: target, target: unseen(target) },
+          replace,
+          directories,
+        );
       }),
     ),
   );
 }
 
-/** Runs `act` with the place that a name gets: another one where a taken name must not show. */
-async function named<T>(asked: Place, act: (place: Place) => Promise<T>): Promise<T> {
-  const place = unseen(asked);
-  try {
-    return await act(place);
-  } finally {
-    if (place !== asked) place.close();
-  }
+/** @param of asked: where it should be moved to, where a taken name must not show */
+async function movedTo(
+  home: Home,
+  of: { readonly source: Place; readonly asked: Place; readonly target: Place },
+  replace: boolean,
+  directories: readonly [source: boolean, target: boolean],
+): Promise<void> {
+  const { source, asked, target } = of;
+  await move(home, source, target, replace, directories);
+  moved(source, asked, target);
 }
 
 /** @param named whether source and target were named as directories */

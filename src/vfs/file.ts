@@ -89,6 +89,10 @@ export class HomeFile implements OpenFile {
     return this.#guard.isGone;
   }
 
+  relocate(): void {
+    this.#guard.relocate(this.#fd);
+  }
+
   /** the home or folder that it counts to */
   get homeId(): number {
     return this.#guard.mount.ground.id;

@@ -1,4 +1,4 @@
-import { openSync, statSync } from "node:fs";
+import { closeSync, openSync, statSync } from "node:fs";
 import { DIRECTORY } from "./proc.ts";
 import { Space } from "./space.ts";
 import type { Ground } from "./tree.ts";
@@ -13,5 +13,6 @@ export function openGround(
   space: Space = ALL_ROOM,
 ): Ground {
   const disk = space.disk(statSync(directory).dev, directory);
-  return { id, name, fd: openSync(directory, DIRECTORY), disk };
+  const fd = openSync(directory, DIRECTORY);
+  return { id, name, fd, disk, close: () => closeSync(fd) };
 }

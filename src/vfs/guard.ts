@@ -1,9 +1,12 @@
 import { randomBytes } from "node:crypto";
 import type { Stats } from "node:fs";
+import type { Rights } from "../access/modes.ts";
 import { FsError } from "../errors.ts";
+import type { Inspected } from "./books.ts";
 import { isPartial } from "./own-uploads.ts";
 import { type ByteString, fromText, join, ROOT, type VirtualPath } from "./path.ts";
 import type { Place } from "./place.ts";
+import { inodeKey, pathBelow } from "./proc.ts";
 import { toFileStat } from "./stat.ts";
 import { type Mount, recorded } from "./tree.ts";
 import type { FileStat, OpenFlags, StatChange } from "./types.ts";
@@ -30,24 +33,49 @@ function rightsAt({ mount: { tree }, treePath }: Spot) {
   return tree.access.rights(treePath);
 }
 
-/** Whether this session uploaded what stands there. */
-export function isOwn({ mount: { tree }, treePath }: Spot): boolean {
-  return tree.own.at(treePath) !== undefined;
+/** Whether this session uploaded the file: its name alone says nothing, others may have replaced it. */
+export function isOwn({ mount: { tree }, treePath }: Spot, inode: string): boolean {
+  return tree.own.at(treePath)?.inode === inode;
+}
+
+/** The same of whatever stands there; of a directory, whether this session made it. */
+function isOwnThere(place: Place): boolean {
+  const { tree } = place.mount;
+  if (tree.own.at(place.treePath) === undefined || place.target === undefined) return false;
+  return isOwn(place, inodeKey(place.look()));
 }
 
 function isPlain({ mount }: Spot): boolean {
   return mount.tree.isPlain;
 }
 
-/** Opening what is there. */
-export function checkOpen(place: Place, flags: OpenFlags): void {
+/** Opening what is there. @param found the open file, which may be another one than was seen there */
+export function checkOpen(place: Place, flags: OpenFlags, { inode, size }: Inspected): void {
   if (isPlain(place)) return;
   const rights = rightsAt(place);
   if (flags.read && !rights.read) throw denied();
   if (!flags.write || rights.change) return;
-  const goesOn = rights.create && isOwn(place);
-  const isEmpty = place.seen?.size === 0;
-  if (!goesOn || (flags.truncate && !isEmpty && !isPartial(place.name))) throw denied();
+  const goesOn = rights.create && isOwn(place, inode);
+  if (!goesOn || (flags.truncate && size > 0 && !isPartial(place.name))) throw denied();
+}
+
+/**
+ * The place of a new file for one that this session uploaded before, whole, where nothing is read: it
+ * is as taken as any other name there. The place itself for everything else.
+ */
+export function afresh(place: Place, isNew: (seen: Stats) => boolean): Place {
+  if (isPlain(place)) return place;
+  const { read, create } = rightsAt(place);
+  const { seen, asked, treePath } = place;
+  const isAgain = !read && create && seen?.isFile() === true && isNew(seen) && isOwnThere(place);
+  if (!isAgain) return place;
+  return place.renamed(asked, join(directoryOf(treePath), asked), { isHidden: true });
+}
+
+/** An upload that begins anew. */
+export function beginsAnew(place: Place, flags: OpenFlags): (seen: Stats) => boolean {
+  return ({ size }) =>
+    flags.create && (flags.exclusive || (flags.truncate && size > 0 && !isPartial(place.name)));
 }
 
 /** Making a file. @param flags it is opened with */
@@ -66,13 +94,13 @@ export function checkChange(place: Place): void {
   if (!isPlain(place) && !rightsAt(place).change) throw denied();
 }
 
-/** Attributes: one's own upload gets them from its client. */
+/** Attributes: what this session uploaded gets them from its client. */
 export function checkAttributes(place: Place, change: StatChange): void {
   const { mount, treePath } = place;
   const isFolder = mount !== mount.tree.home && treePath === mount.at;
   // It is every member's, and closed for one it would be closed for all.
   if (isFolder && change.permissions !== undefined) throw denied();
-  if (isPlain(place) || rightsAt(place).change || isOwn(place)) return;
+  if (isPlain(place) || rightsAt(place).change || isOwnThere(place)) return;
   throw denied();
 }
 
@@ -83,7 +111,7 @@ export function checkRemove(place: Place): void {
   if (place.isHidden) throw missing(place);
   if (tree.isFixed(place.treePath)) throw denied();
   if (rightsAt(place).change) return;
-  if (!isOwn(place) || !isPartial(place.name)) throw denied();
+  if (!isUnfinished(place)) throw denied();
 }
 
 /**
@@ -98,20 +126,31 @@ export function checkMove(source: Place, target: Place): void {
   if (tree.isFixed(source.treePath) || tree.isFixed(target.treePath)) throw denied();
   const there = rightsAt(target);
   const isNew = target.seen === undefined;
-  if (!there.create || !(isNew || there.change)) throw denied();
+  if (!there.create || !(isNew || there.change) || !mayMake(there, source)) throw denied();
   if (source.mount !== target.mount) throw new FsError("EXDEV", ACROSS);
+}
+
+/** What is moved to a place is made there. */
+function mayMake(there: Rights, { seen }: Place): boolean {
+  if (seen === undefined || seen.isFile()) return true;
+  return seen.isDirectory() ? there.makeDirectory : there.change;
 }
 
 const ACROSS = "that is in another folder, with a quota of its own: copy it, then remove it here";
 
 /** An upload of this session gets its name when it is whole. */
 function checkFinish(source: Place, target: Place): void {
-  const inPlace = parentOf(source.treePath) === parentOf(target.treePath);
-  if (!isOwn(source) || !isPartial(source.name) || !inPlace) throw denied();
+  const inPlace = directoryOf(source.treePath) === directoryOf(target.treePath);
+  if (!inPlace || !isUnfinished(source)) throw denied();
 }
 
-function parentOf(path: VirtualPath): string {
-  return path.slice(0, path.lastIndexOf("/"));
+/** An upload of this session that by its name is not whole yet. */
+function isUnfinished(place: Place): boolean {
+  return isPartial(place.name) && place.seen?.isFile() === true && isOwnThere(place);
+}
+
+function directoryOf(path: VirtualPath): VirtualPath {
+  return (path.slice(0, path.lastIndexOf("/")) || ROOT) as VirtualPath;
 }
 
 /** Bytes that tell names apart which would be the same. */
@@ -127,8 +166,7 @@ export function unseen(place: Place): Place {
   const asked = place.renamed(name, treePath);
   if (asked.seen === undefined) return asked;
   const other = tellApart(name);
-  const directory = (parentOf(treePath) || ROOT) as VirtualPath;
-  return asked.renamed(other, join(directory, other));
+  return asked.renamed(other, join(directoryOf(treePath), other));
 }
 
 /** "a.txt" becomes "a-1f00c2d4.txt"; at most as long as a name may be. */
@@ -145,11 +183,17 @@ function tellApart(name: ByteString): ByteString {
 /** Bytes of a name, on Linux. */
 const NAME_MAX = 255;
 
-/** A file that was made where its session may not change anything. @param asked how it was named */
+/** A file or directory that was made where its session may not change anything. @param asked how it was named */
 export function remember(place: Place, asked: VirtualPath, inode: string): void {
   if (isPlain(place) || rightsAt(place).change) return;
   const { own } = place.mount.tree;
   for (const path of new Set([asked, place.treePath])) own.add(path, { name: place.name, inode });
+}
+
+/** The same of a directory that stands there now. */
+export function rememberDirectory(place: Place): void {
+  const inode = isPlain(place) ? undefined : place.current();
+  if (inode !== undefined) remember(place, place.treePath, inode);
 }
 
 /** @param asked where it should be moved to */
@@ -185,14 +229,25 @@ export function told(spot: Spot, thrown: unknown): unknown {
 /** What may still be done with something open: rules change, and folders are taken away. */
 export class Guard {
   readonly mount: Mount;
-  readonly treePath: VirtualPath;
   readonly #made: boolean;
+  #treePath: VirtualPath;
 
   /** @param made by the session itself */
   constructor({ mount, treePath }: Spot, made = false) {
     this.mount = mount;
-    this.treePath = treePath;
+    this.#treePath = treePath;
     this.#made = made;
+  }
+
+  get treePath(): VirtualPath {
+    return this.#treePath;
+  }
+
+  /** Rules count where it is now. @param fd of what is open; without a name, it stays where it was */
+  relocate(fd: number): void {
+    const { ground, at } = this.mount;
+    const inside = this.isGone ? undefined : pathBelow(ground.fd, fd);
+    if (inside !== undefined) this.#treePath = inside === "" ? at : join(at, inside);
   }
 
   /** For the audit trail. */

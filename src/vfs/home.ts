@@ -5,7 +5,7 @@ import type { Books } from "./books.ts";
 import { copyRange } from "./copy.ts";
 import { CURSOR_DESCRIPTORS, HomeCursor } from "./cursor.ts";
 import { descriptors } from "./descriptors.ts";
-import { HomeDirectory, shownIn } from "./directory.ts";
+import { HomeDirectory } from "./directory.ts";
 import * as entries from "./entries.ts";
 import { checkAttributes, checkSpace, Guard, shownStat } from "./guard.ts";
 import { ownerOf } from "./homes.ts";
@@ -14,7 +14,7 @@ import { type Opener, openFile } from "./open-file.ts";
 import { OpenThings } from "./open-things.ts";
 import { type ByteString, components, normalize, ROOT, type VirtualPath } from "./path.ts";
 import type { Place } from "./place.ts";
-import { groundOf, parentsOf, replant, type TreeParts } from "./plan.ts";
+import { homeGround, parentsOf, replant, type TreeParts } from "./plan.ts";
 import { checkOwner, OWNER_READ } from "./stat.ts";
 import { quotaStat } from "./statvfs.ts";
 import { recorded, Tree } from "./tree.ts";
@@ -49,7 +49,7 @@ const DIRECTORY_DESCRIPTORS = 2;
 export async function openHome(options: HomeOptions): Promise<UserFileSystem> {
   const { account } = options;
   try {
-    const tree = new Tree(await groundOf(options, account));
+    const tree = new Tree(await homeGround(options, account));
     const home = new HomeFileSystem({
       jail: new Jail(tree),
       books: options.books,
@@ -58,7 +58,12 @@ export async function openHome(options: HomeOptions): Promise<UserFileSystem> {
       contents: options.contents,
       trees: options,
     });
-    await home.reload();
+    try {
+      await home.reload();
+    } catch (thrown) {
+      await home.close();
+      throw thrown;
+    }
     return home;
   } catch (thrown) {
     descriptors.noticed(thrown);
@@ -108,7 +113,7 @@ class HomeFileSystem implements UserFileSystem, Opener {
       const fd = place.reopen();
       try {
         const guard = new Guard(place);
-        const directory = new HomeDirectory(fd, guard, this.openThings.forget, shownIn(place, fd));
+        const directory = new HomeDirectory(fd, guard, this.openThings.forget);
         this.openThings.add(directory, DIRECTORY_DESCRIPTORS);
         return directory;
       } catch (thrown) {
@@ -193,7 +198,9 @@ class HomeFileSystem implements UserFileSystem, Opener {
     return this.#run(async () => {
       const mount = this.#parts.jail.tree.mountOf(path);
       checkSpace(mount);
-      return quotaStat(await this.books.exactUsage(mount.ground.id), diskOf(mount), mount.at);
+      // The folder may be taken away while the books are asked.
+      const disk = diskOf(mount);
+      return quotaStat(await this.books.exactUsage(mount.ground.id), disk, mount.at);
     });
   }
 
@@ -213,7 +220,9 @@ class HomeFileSystem implements UserFileSystem, Opener {
   reload(): Promise<void> {
     const { jail, trees } = this.#parts;
     const again = this.#reloading.then(async () => {
+      if (this.openThings.closed) return;
       await replant(trees, jail.tree, (path) => this.#makeParents(path));
+      if (!jail.tree.isPlain) this.openThings.relocate();
       await this.openThings.closeGone();
     });
     this.#reloading = again.catch(() => undefined);
@@ -255,6 +264,8 @@ class HomeFileSystem implements UserFileSystem, Opener {
   async close(): Promise<void> {
     if (this.openThings.closed) return;
     await this.openThings.close();
+    // It makes directories by the home's descriptor, which must not be another home's by then.
+    await this.#reloading;
     this.#parts.jail.close();
   }
 

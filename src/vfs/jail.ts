@@ -22,7 +22,7 @@ import {
   type VirtualPath,
 } from "./path.ts";
 import { Place, QUIETLY, type Seen } from "./place.ts";
-import { below, DIRECTORY, itself, O_PATH } from "./proc.ts";
+import { below, DIRECTORY, inodeKey, itself, O_PATH } from "./proc.ts";
 import type { Mount, Tree } from "./tree.ts";
 
 /** As many links as Linux follows in one path (MAXSYMLINKS). */
@@ -90,9 +90,11 @@ export function locateIn(
   mount: Mount,
 ): Place {
   const { tree } = mount;
-  const seen = { isSure: false, isHidden: isHidden(tree, treePath) };
   if (!tree.has(mount)) throw new FsError("ENOENT");
   try {
+    const isHidden = !tree.isPlain && !tree.access.isVisible(treePath);
+    const there = isHidden ? veiled(tree, directory, name, treePath) : { name, seen: {} };
+    const seen = { ...there.seen, isSure: false };
     const inner = name === "." ? undefined : tree.mountAt(treePath);
     if (inner !== undefined) {
       const fd = openMount(inner);
@@ -100,15 +102,33 @@ export function locateIn(
     }
     // A descriptor of its own: the directory may be left, and closed, before the place is.
     const parent = openSync(itself(directory), O_PATH | constants.O_DIRECTORY);
-    const last = name === "." ? ("" as ByteString) : name;
-    return new Place(parent, last, treePath, mount, [parent], seen);
+    const last = name === "." ? ("" as ByteString) : there.name;
+    const path = last === name || last === "" ? treePath : besides(treePath, last);
+    return new Place(parent, last, path, mount, [parent], seen);
   } catch (thrown) {
     throw toFsError(thrown);
   }
 }
 
-function isHidden(tree: Tree, path: VirtualPath): boolean {
-  return !tree.isPlain && !tree.access.isVisible(path);
+/** What stands for a name that may not be seen: nothing, or what this session uploaded by it. */
+function veiled(tree: Tree, directory: number, name: ByteString, path: VirtualPath): Veiled {
+  const own = tree.own.at(path);
+  const stat = own && lstatSync(below(directory, own.name), EXACTLY);
+  if (own === undefined || stat === undefined || inodeKey(stat) !== own.inode) {
+    return { name, seen: { isHidden: true } };
+  }
+  return { name: own.name, seen: { asked: name } };
+}
+
+interface Veiled {
+  readonly name: ByteString;
+  readonly seen: Seen;
+}
+
+const EXACTLY = { bigint: true, throwIfNoEntry: false } as const;
+
+function besides(path: VirtualPath, name: ByteString): VirtualPath {
+  return join((path.slice(0, path.lastIndexOf("/")) || ROOT) as VirtualPath, name);
 }
 
 function openMount({ ground }: Mount): number {
@@ -245,8 +265,7 @@ function ruled(way: Way, name: ByteString, isLast: boolean) {
   const mount = tree.mountAt(path);
   if (!tree.access.isVisible(path)) {
     if (!isLast) throw new FsError("ENOENT");
-    const own = tree.own.at(path);
-    return own === undefined ? { name, seen: { isHidden: true } } : { name: own.name, seen: {} };
+    return veiled(tree, way.ladder.fd, name, path);
   }
   if (mount === undefined) return undefined;
   way.enter(mount);

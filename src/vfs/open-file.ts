@@ -4,7 +4,17 @@ import type { FileCharge, Inspected } from "./books.ts";
 import { descriptors } from "./descriptors.ts";
 import { checkWritable, type Home } from "./entries.ts";
 import { HomeFile } from "./file.ts";
-import { checkCreate, checkOpen, Guard, isOwn, remember, told, unseen } from "./guard.ts";
+import {
+  afresh,
+  beginsAnew,
+  checkCreate,
+  checkOpen,
+  Guard,
+  isOwn,
+  remember,
+  told,
+  unseen,
+} from "./guard.ts";
 import type { OpenThings } from "./open-things.ts";
 import { access, inspectFound, openFound } from "./opening.ts";
 import { type ByteString, withoutSlash } from "./path.ts";
@@ -49,10 +59,11 @@ export async function openFile(
 /** undefined: what stands there changed meanwhile, look again. */
 function openAt(
   opener: Opener,
-  place: Place,
+  found: Place,
   flags: OpenFlags,
   mode: number,
 ): Promise<OpenFile | undefined> {
+  const place = afresh(found, beginsAnew(found, flags));
   if (place.isHidden && !flags.create) throw new FsError("ENOENT");
   const { seen } = place;
   if (seen === undefined) {
@@ -64,23 +75,17 @@ function openAt(
   if (seen.isDirectory()) throw new FsError("EISDIR");
   // Nothing else is opened: that alone would do something to a pipe or a device.
   if (!seen.isFile()) throw new FsError("EACCES");
-  checkOpen(place, flags);
   return openExisting(opener, place, flags);
 }
 
 /** Under another name where a taken one must not show. */
-async function createIn(
+function createIn(
   opener: Opener,
   asked: Place,
   flags: OpenFlags,
   mode: number,
 ): Promise<OpenFile | undefined> {
-  const place = unseen(asked);
-  try {
-    return await createAt(opener, place, asked, flags, mode);
-  } finally {
-    if (place !== asked) place.close();
-  }
+  return createAt(opener, unseen(asked), asked, flags, mode);
 }
 
 async function createAt(
@@ -92,6 +97,7 @@ async function createAt(
 ): Promise<OpenFile | undefined> {
   const { ground } = place.mount;
   checkWritable(place);
+  const { host } = place;
   ground.disk.expectRoom();
   const { O_CREAT, O_EXCL, O_NOFOLLOW } = constants;
   let fd: number | undefined;
@@ -99,6 +105,7 @@ async function createAt(
   try {
     const charge = await opener.books.createFile(ground.id, place, () => {
       const how = access(flags) | O_CREAT | O_EXCL | O_NOFOLLOW;
+      // Asked again: the folder may be gone since.
       fd = openSync(place.host, how, mode & PERMISSIONS);
       return { inode: inodeKey(fstatSync(fd, { bigint: true })), size: 0 };
     });
@@ -112,7 +119,7 @@ async function createAt(
     } else if (!booked) {
       // Made, but not booked (the store failed): as if it had not been.
       closeSync(fd);
-      unlinkSync(place.host);
+      unlinkSync(host);
     }
     throw told(place, thrown);
   }
@@ -131,6 +138,7 @@ async function openExisting(
   try {
     const inspect = (): Inspected => {
       const found = inspectFound(fd, flags, ground.disk);
+      checkOpen(place, flags, found);
       size = found.size;
       return found;
     };
@@ -164,11 +172,11 @@ async function adopt(
     ? await contents?.opened(id, charge.inode, fd, size === undefined)
     : undefined;
   const { forget } = open;
-  const guard = new Guard(place, isOwn(place));
+  const guard = new Guard(place, isOwn(place, charge.inode));
   const file = new HomeFile(fd, guard, flags, owner, charge, forget, watch, disk, size ?? 0);
-  if (open.closed) {
+  if (open.closed || guard.isGone) {
     await file.close();
-    throw new FsError("EBADF");
+    throw new FsError(open.closed ? "EBADF" : "ENOENT");
   }
   open.add(file, 1);
   return file;

@@ -4,6 +4,8 @@ import { descriptors } from "./descriptors.ts";
 interface Opened {
   /** it is in a folder that the user does not have any more */
   readonly isGone: boolean;
+  /** Looks where it is by now, for rules that have changed. */
+  relocate?(): void;
   close(): Promise<void>;
 }
 
@@ -27,6 +29,11 @@ export class OpenThings {
     if (taken !== undefined) descriptors.give(this.#userId, taken);
     this.#taken.delete(closed);
   };
+
+  /** Rules that changed count where things are now: others may have moved them since they were opened. */
+  relocate(): void {
+    for (const open of this.#taken.keys()) open.relocate?.();
+  }
 
   /** Closes what is open in a folder that is not there any more. */
   async closeGone(): Promise<void> {

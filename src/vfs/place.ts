@@ -30,6 +30,8 @@ export interface Seen {
   readonly isHidden?: boolean;
   /** false: the path may lead elsewhere by now, or be shortened */
   readonly isSure?: boolean;
+  /** as it was asked for: one's own upload may be there under another name */
+  readonly asked?: ByteString;
 }
 
 /**
@@ -47,6 +49,8 @@ export class Place {
   readonly mount: Mount;
   readonly isSure: boolean;
   readonly isHidden: boolean;
+  /** the name that was asked for */
+  readonly asked: ByteString;
   /** to be closed with the place */
   readonly #owned: number[];
   /** null: nothing stands there; undefined: nobody has looked */
@@ -62,7 +66,7 @@ export class Place {
     treePath: VirtualPath,
     mount: Mount,
     owned: number[],
-    { seen, isHidden = false, isSure = true }: Seen = {},
+    { seen, isHidden = false, isSure = true, asked = name }: Seen = {},
   ) {
     this.parent = parent;
     this.name = name;
@@ -72,6 +76,7 @@ export class Place {
     this.#seen = isHidden ? null : seen;
     this.isHidden = isHidden;
     this.isSure = isSure;
+    this.asked = asked;
   }
 
   /** In its home or folder, as the books have it. */
@@ -93,7 +98,8 @@ export class Place {
   /** The name below its directory; what stands there may change at any time. */
   get host(): string | Buffer {
     if (this.name === "") throw new FsError("EBUSY");
-    if (this.isHidden) throw new FsError("ENOENT");
+    // A folder can be taken away while this waits for the books.
+    if (this.isHidden || !this.mount.tree.has(this.mount)) throw new FsError("ENOENT");
     return below(this.parent, this.name);
   }
 
@@ -151,9 +157,9 @@ export class Place {
     return openSync(itself(this.existing), O_PATH | constants.O_DIRECTORY);
   }
 
-  /** The same directory's place for another name. Nothing is to be done with this one any more. */
-  renamed(name: ByteString, treePath: VirtualPath): Place {
-    return new Place(this.parent, name, treePath, this.mount, this.#owned.splice(0));
+  /** The same directory's place for another name: closing either one closes both. */
+  renamed(name: ByteString, treePath: VirtualPath, known: Seen = {}): Place {
+    return new Place(this.parent, name, treePath, this.mount, this.#owned, known);
   }
 
   close(): void {

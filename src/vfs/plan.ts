@@ -1,7 +1,7 @@
-import { closeSync } from "node:fs";
 import type { Access } from "../access/access.ts";
 import type { Books } from "./books.ts";
 import { openGround } from "./ground.ts";
+import { grounds } from "./grounds.ts";
 import { existingHome, madeHome } from "./homes.ts";
 import type { ByteString, VirtualPath } from "./path.ts";
 import type { Space } from "./space.ts";
@@ -34,18 +34,24 @@ export interface TreeParts {
   readonly onMissing?: ((folder: string, error: unknown) => void) | undefined;
 }
 
-/** The ground of a home or folder; one without files is made if missing (0700). */
-export async function groundOf(
-  { root, books, space }: TreeParts,
-  account: { readonly id: number; readonly name: string },
-): Promise<Ground> {
+interface Named {
+  readonly id: number;
+  readonly name: string;
+}
+
+/** The ground of a user's home; one without files is made if missing (0700). */
+export async function homeGround(parts: TreeParts, account: Named): Promise<Ground> {
+  return openGround(account, await directoryOf(parts, account), parts.space);
+}
+
+async function directoryOf({ root, books }: TreeParts, account: Named): Promise<string> {
   books.requireHomes();
-  const path = existingHome(root, account.name) ?? (await madeHome({ root, account, books }));
-  return openGround(account, path, space);
+  return existingHome(root, account.name) ?? madeHome({ root, account, books });
 }
 
 /**
  * Gives the tree the folders and rules of its plan as it is now.
+ * The tree stays open until this is done.
  * @param makeParents makes the directories that a path leads through, where they are missing
  */
 export async function replant(
@@ -54,18 +60,18 @@ export async function replant(
   makeParents: (path: VirtualPath) => Promise<void>,
 ): Promise<void> {
   const plan = await parts.plan?.();
-  if (plan === undefined) return;
+  if (plan === undefined || tree.isClosed) return;
   const folders: { at: VirtualPath; ground: Ground }[] = [];
+  const paths = new Set<string>(plan.folders.map(({ at }) => at));
   // A folder in a folder comes after it.
   for (const folder of [...plan.folders].sort((a, b) => a.at.length - b.at.length)) {
     // In another folder nothing is made: there it has to be, or is not seen.
-    const isInFolder = plan.folders.some(({ at }) => folder.at.startsWith(`${at}/`));
+    const isInFolder = parentsOf(folder.at).some((parent) => paths.has(parent));
     const ready = isInFolder ? async () => {} : makeParents;
     const ground = await mounted(parts, tree, folder, ready);
     if (ground !== undefined) folders.push({ at: folder.at, ground });
   }
-  if (tree.isClosed) for (const { ground } of folders) closeSync(ground.fd);
-  else tree.change(folders, plan.access);
+  tree.change(folders, plan.access);
 }
 
 async function mounted(
@@ -78,7 +84,7 @@ async function mounted(
   if (before?.id === id) return before;
   try {
     await makeParents(at);
-    return await groundOf(parts, { id, name });
+    return grounds.take({ id, name }, await directoryOf(parts, { id, name }), parts.space);
   } catch (thrown) {
     parts.onMissing?.(name, thrown);
     return undefined;

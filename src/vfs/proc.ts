@@ -1,5 +1,5 @@
-import { type BigIntStats, constants } from "node:fs";
-import { type ByteString, isAscii } from "./path.ts";
+import { type BigIntStats, constants, fstatSync, readlinkSync } from "node:fs";
+import { type ByteString, bytes, isAscii } from "./path.ts";
 
 /** Linux <fcntl.h>: a descriptor that names a file without opening it. Node has no constant for it. */
 export const O_PATH = 0o10000000;
@@ -22,6 +22,26 @@ export function below(fd: number, name: ByteString): string | Buffer {
 /** The file a descriptor names, as a path: following it reaches exactly that file. */
 export function itself(fd: number): string {
   return `/proc/self/fd/${fd}`;
+}
+
+/**
+ * Where something open is below a directory by now; "" for the directory itself. Undefined: it has no
+ * name there any more, or none that the kernel can tell.
+ */
+export function pathBelow(directory: number, fd: number): ByteString | undefined {
+  try {
+    if (fstatSync(fd).nlink === 0) return undefined;
+    const top = pathOf(directory);
+    const path = pathOf(fd);
+    if (path === top) return "" as ByteString;
+    return path.startsWith(`${top}/`) ? (path.slice(top.length + 1) as ByteString) : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function pathOf(fd: number): ByteString {
+  return bytes(readlinkSync(itself(fd), { encoding: "buffer" }));
 }
 
 /**

@@ -1,4 +1,3 @@
-import { closeSync } from "node:fs";
 import { Access } from "../access/access.ts";
 import { OwnUploads } from "./own-uploads.ts";
 import { type ByteString, ROOT, type VirtualPath } from "./path.ts";
@@ -13,6 +12,8 @@ export interface Ground {
   /** its directory, open (O_PATH) */
   readonly fd: number;
   readonly disk: Disk;
+  /** Gives it back: whoever got it does so once. */
+  close(): void;
 }
 
 /** Where a ground is in a tree. A user's home is mounted at "/". */
@@ -30,6 +31,7 @@ export class Tree {
   #mounts = new Map<string, Mount>();
   #access = new Access([]);
   #isPlain = true;
+  #version = 0;
   #isClosed = false;
 
   constructor(home: Ground) {
@@ -39,6 +41,11 @@ export class Tree {
   /** The home alone, with nothing ruled. */
   get isPlain(): boolean {
     return this.#isPlain;
+  }
+
+  /** Another one after each change of folders or rules. */
+  get version(): number {
+    return this.#version;
   }
 
   get isClosed(): boolean {
@@ -99,9 +106,9 @@ export class Tree {
       const stays = old !== undefined && old.ground === ground;
       this.#mounts.set(at, stays ? old : { at, ground, tree: this });
     }
-    const kept = new Set(folders.map(({ ground }) => ground));
-    for (const { ground } of before.values()) if (!kept.has(ground)) closeSync(ground.fd);
+    for (const mount of before.values()) if (!this.has(mount)) mount.ground.close();
     this.#access = access;
+    this.#version += 1;
     this.#isPlain = this.#mounts.size === 0 && access.isFree;
   }
 
@@ -109,7 +116,7 @@ export class Tree {
     if (this.#isClosed) return;
     this.#isClosed = true;
     this.change([], this.#access);
-    closeSync(this.home.ground.fd);
+    this.home.ground.close();
   }
 }
 

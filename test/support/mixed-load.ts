@@ -30,10 +30,18 @@ export class MixedLoad {
   readonly #loops: Promise<void>[];
   /** what was begun, by kind */
   readonly done = new Map<string, number>();
+  /** what stands before each name: "", or a directory with a slash behind it */
+  readonly #at: string;
   #ending = false;
 
-  private constructor(connections: PacketConnection[], channels: SftpClient[], seed: number) {
+  private constructor(
+    connections: PacketConnection[],
+    channels: SftpClient[],
+    seed: number,
+    at: string,
+  ) {
     this.#connections = connections;
+    this.#at = at;
     this.#random = chances(seed);
     const [puts, renames, cuts, copies] = channels as [
       SftpClient,
@@ -52,7 +60,14 @@ export class MixedLoad {
     ];
   }
 
-  static async start(target: Target, user: string, key: KeyPair, seed: number): Promise<MixedLoad> {
+  /** @param at where, with a slash behind it; else in the home */
+  static async start(
+    target: Target,
+    user: string,
+    key: KeyPair,
+    seed: number,
+    at = "",
+  ): Promise<MixedLoad> {
     const methods = ["publickey"] as const;
     const login = { ident: "load", methods, password: "", key: key.private, user };
     const connections = [];
@@ -65,7 +80,7 @@ export class MixedLoad {
       await channel.init();
       channels.push(channel);
     }
-    return new MixedLoad(connections, channels, seed);
+    return new MixedLoad(connections, channels, seed, at);
   }
 
   /** Drops the connections. Resolves when nothing is waited for any more. */
@@ -88,7 +103,7 @@ export class MixedLoad {
   }
 
   #name(): string {
-    return `f${Math.floor(this.#random() * NAMES)}`;
+    return `${this.#at}f${Math.floor(this.#random() * NAMES)}`;
   }
 
   #size(): number {
@@ -116,12 +131,12 @@ export class MixedLoad {
   /** Copies a large file, which gets shorter meanwhile. */
   async #cut(sftp: SftpClient, other: PacketConnection): Promise<void> {
     const r = sftp.requests;
-    const handle = await sftp.open("large", CREATE);
+    const handle = await sftp.open(`${this.#at}large`, CREATE);
     await sftp.all(r.fsetstat(handle, { size: LARGE }), r.close(handle));
-    const copying = other.exec("cp large copy");
+    const copying = other.exec(`cp ${this.#at}large ${this.#at}copy`);
     copying.catch(() => {});
     await new Promise((resolve) => setTimeout(resolve, this.#random() * 60));
-    await sftp.call(r.setstat("large", { size: Math.floor(this.#random() * MIB) }));
+    await sftp.call(r.setstat(`${this.#at}large`, { size: Math.floor(this.#random() * MIB) }));
     await copying;
     await sftp.call(r.setstat(this.#name(), { size: this.#size() }));
   }
@@ -136,9 +151,8 @@ export class MixedLoad {
 
   #tree(): string {
     const number = Math.floor(this.#random() * 3);
-    const make = `mkdir -p t${number}/a/b/c; cp ${this.#name()} t${number}/a/b/x`;
-    return this.#random() < 0.5
-      ? `${make}; cp -r t${number} u${number}`
-      : `rm -rf t${number} u${number}`;
+    const [one, other] = [`${this.#at}t${number}`, `${this.#at}u${number}`];
+    const make = `mkdir -p ${one}/a/b/c; cp ${this.#name()} ${one}/a/b/x`;
+    return this.#random() < 0.5 ? `${make}; cp -r ${one} ${other}` : `rm -rf ${one} ${other}`;
   }
 }

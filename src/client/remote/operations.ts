@@ -166,13 +166,17 @@ export class Operations {
 
   /**
    * statvfs@openssh.com (PROTOCOL section 4.4); undefined where the server doesn't have it, or the
-   * filesystem has no blocks, as /proc.
+   * filesystem has no blocks, as /proc, or it is not told: where files may be put but not seen.
    */
   async space(path: string): Promise<Space | undefined> {
     if (!this.has("statvfs@openssh.com")) return undefined;
-    const body = await this.#extended("statvfs@openssh.com", path, (writer) =>
+    const asked = this.#extended("statvfs@openssh.com", path, (writer) =>
       writer.string(encodeName(path)),
     );
+    const body = await asked.catch((error: unknown) => {
+      if (error instanceof RemoteError && error.status === StatusCode.PERMISSION_DENIED) return;
+      throw error;
+    });
     if (body === undefined) return undefined;
     body.u64();
     const unit = body.u64();

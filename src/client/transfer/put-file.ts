@@ -1,3 +1,4 @@
+import { randomBytes } from "node:crypto";
 import { closeSync } from "node:fs";
 import { OpenFlag, StatusCode } from "../../sftp/wire/constants.ts";
 import { errnoOf, FileError, localError, RemoteError } from "../errors.ts";
@@ -167,11 +168,22 @@ async function open(operations: Operations, source: Source, place: PutPlace): Pr
     if (instead !== undefined && (status === StatusCode.FAILURE || status === FILE_EXISTS)) {
       return open(operations, source, { target, existing, start: place.start, path: instead });
     }
-    if (status !== StatusCode.PERMISSION_DENIED || existing === undefined || path === target)
-      throw error;
+    if (status !== StatusCode.PERMISSION_DENIED || path === target) throw error;
+    if (existing === undefined) {
+      if (place.start.restarted === NOT_LET_ON) throw error;
+      return open(operations, source, beginningAgain(place));
+    }
     const inPlace = { path: target, target, existing, start: { offset: 0 } };
     return { handle: await openAt(operations, source, inPlace), place: inPlace };
   }
+}
+
+const NOT_LET_ON = "the server doesn't let this session go on with what is there";
+
+/** Where files are only added, what another session left stays as it is: under a name that nothing has. */
+function beginningAgain({ target, existing }: PutPlace): PutPlace {
+  const path = beside(target, `.${randomBytes(8).toString("hex")}.part`);
+  return { path, target, existing, start: { offset: 0, restarted: NOT_LET_ON } };
 }
 
 async function openAt(
@@ -297,9 +309,21 @@ async function finish(
     progress.drop();
     throw new FileError(`${target}: differs from the file sent; kept as ${aside}`);
   }
-  if (path !== target) await replace(context, path, target);
+  if (path !== target) {
+    await replace(context, path, target).catch(async (error: unknown) => {
+      if (!isDenied(error)) throw error;
+      // It never gets the name: left there it would only take room, where it may be for good.
+      const removed = connection.remove(path).then(() => progress.drop());
+      await removed.catch(() => {});
+      throw error;
+    });
+  }
   progress.drop();
   return { type: "done", bytes, ...verified(verdict) };
+}
+
+function isDenied(error: unknown): boolean {
+  return error instanceof RemoteError && error.status === StatusCode.PERMISSION_DENIED;
 }
 
 /** @returns the name under which the damaged file is kept */

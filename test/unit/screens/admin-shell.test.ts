@@ -130,6 +130,7 @@ beforeEach(() => {
       byName: async (name) => accounts.find((one) => one.name === name),
     },
     openHome: () => home(),
+    follow: (_userId, files) => files.reload(),
     digestsOf: () => ({}) as Digests,
     contextOf: (session) => commands.contextOf(session),
     contextFor: (of) => commands.contextFor(of),
