@@ -50,7 +50,7 @@ async function pair(
   { hybrid = true, cipher = "aes128-gcm@openssh.com" } = {},
 ): Promise<Pair> {
   const server = new ssh2.Server({ hostKeys: [HOST_KEY.private] });
-  const listener = createServer((socket) => server.injectSocket(socket));
+  const listener = createServer((socket) => server.injectSocket(socket.setNoDelay(true)));
   listener.listen(0, "127.0.0.1");
   await once(listener, "listening");
   const serversErrors: Error[] = [];
@@ -92,6 +92,7 @@ async function pair(
     password: "x",
     algorithms: { kex: [...ALGORITHMS.kex], cipher: [cipher as "aes128-ctr"] },
   });
+  client.setNoDelay(true);
   if (hybrid) offerHybrid(protocolOf(client));
   adaptHandshake(protocolOf(client), { kem: clientKem });
   const connection = await accepted;
