@@ -46,6 +46,7 @@ export function adaptHandshake(protocol: Protocol, options: HandshakeOptions = {
  * Takes other packets in the midst of a later key exchange, as OpenSSH does. IGNORE and its like are
  * right there (RFC 4253 section 7.1; strict key exchange forbids them in the first one only), and
  * Debian 12's asyncssh goes on with its data. ssh2 ended the connection.
+ * @param made is told of each exchange as soon as ssh2 has made it
  */
 function takeOthers(protocol: Protocol, made: (exchange: Protocol["_kex"]) => void): void {
   let exchange = protocol._kex;
