@@ -1,7 +1,7 @@
 /** The key exchange mlkem768x25519-sha256 (RFC 10042) in ssh2, which doesn't know it. */
 import { HYBRID_KEX } from "./algorithms.ts";
 import { clientEnd, serverEnd } from "./hybrid-keys.ts";
-import type { KeyExchange, Protocol } from "./internals.ts";
+import type { KeyExchange, Offer, Protocol } from "./internals.ts";
 import type { KeyEncapsulation } from "./ml-kem.ts";
 
 /** A KEXINIT's number, and where its first list begins: that of key exchange methods. */
@@ -76,16 +76,38 @@ export class HybridMethod {
 
   #read(payload: Buffer, pass: PayloadReader): unknown {
     if (payload[0] !== MSG_KEXINIT) return pass(payload);
-    const { _offer, _server } = this.#protocol;
-    const standIn = standInFor(payload, _offer.lists.kex.array, _server);
-    if (standIn === undefined) return pass(payload);
-    this.#kexinit = payload;
+    const protocol = this.#protocol;
+    const { lists } = protocol._offer;
+    const standIn = standInFor(payload, lists.kex.array, protocol._server);
+    this.#kexinit = standIn === undefined ? undefined : payload;
     try {
-      return pass(standIn);
+      return pass(standIn ?? payload);
     } finally {
       this.#kexinit = undefined;
+      // ssh2 drops the packet behind every guess, and would wait for another without end.
+      if (protocol._skipNextInboundPacket && isRightGuess(payload, lists)) {
+        protocol._skipNextInboundPacket = false;
+      }
     }
   }
+}
+
+/** Whether both ends prefer the same method and kind of host key (RFC 4253 section 7). */
+function isRightGuess(payload: Buffer, ours: Offer["lists"]): boolean {
+  const methods = listAt(payload, LIST_AT);
+  const hostKeys = methods && listAt(payload, methods.end);
+  return (
+    methods?.names[0] === ours.kex.array[0] && hostKeys?.names[0] === ours.serverHostKey.array[0]
+  );
+}
+
+/** A list of names, and where it ends; undefined when the payload does before. */
+function listAt(payload: Buffer, at: number): { names: string[]; end: number } | undefined {
+  const from = at + LENGTH_FIELD;
+  if (payload.length < from) return undefined;
+  const end = from + payload.readUInt32BE(at);
+  if (end > payload.length) return undefined;
+  return { names: payload.toString("latin1", from, end).split(","), end };
 }
 
 /**
@@ -99,11 +121,9 @@ export function standInFor(
   ours: readonly string[],
   isServer: boolean,
 ): Buffer | undefined {
-  const at = LIST_AT + LENGTH_FIELD;
-  if (payload.length < at) return undefined;
-  const end = at + payload.readUInt32BE(LIST_AT);
-  if (end > payload.length) return undefined;
-  const theirs = payload.toString("latin1", at, end).split(",");
+  const methods = listAt(payload, LIST_AT);
+  if (methods === undefined) return undefined;
+  const { names: theirs, end } = methods;
   const [clients, servers] = isServer ? [theirs, ours] : [ours, theirs];
   if (clients.find((name) => servers.includes(name)) !== HYBRID_KEX) return undefined;
   const names = theirs.map((name) => {

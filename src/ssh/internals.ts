@@ -88,6 +88,8 @@ export interface Protocol {
   /** undefined once the connection failed: nothing may be sent any more */
   readonly _destruct: unknown;
   _offer: Offer;
+  /** what comes next was sent on a wrong guess */
+  _skipNextInboundPacket: boolean;
   /** the other end's identification came; what reads the first key exchange is there */
   _onHeader: (...args: unknown[]) => void;
   _onHandshakeComplete: (...args: unknown[]) => void;

@@ -60,6 +60,7 @@ const PROTOCOL = {
   "_packetRW.write.finalize": "function",
   _queue: "undefined",
   _server: "boolean",
+  _skipNextInboundPacket: "boolean",
   channelClose: "function",
   channelEOF: "function",
   channelExtData: "function",

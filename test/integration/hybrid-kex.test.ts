@@ -165,6 +165,13 @@ test("after a wrong guess the next packet is the one that counts (RFC 4253 secti
   stranger.close();
 });
 
+test("after a right guess the packet is taken", async () => {
+  const stranger = new Stranger(`${HYBRID_KEX},curve25519-sha256`, true);
+  stranger.send(message(HYBRID_INIT, Buffer.concat([kem.keys().publicKey, x25519()])));
+  expect(replied(await stranger.receive(HYBRID_REPLY))).toHaveLength(1088 + 32);
+  stranger.close();
+});
+
 test("who prefers curve25519 gets it", async () => {
   const stranger = new Stranger(`curve25519-sha256,${HYBRID_KEX}`);
   stranger.send(message(HYBRID_INIT, x25519()));
