@@ -27,6 +27,7 @@ import { Commands } from "./session/commands.ts";
 import { Sessions, STOPPING } from "./session/registry.ts";
 import { makeRouter } from "./session/routes.ts";
 import { ChangeWatcher, pollMs } from "./session/watcher.ts";
+import { warmUp } from "./ssh/ml-kem.ts";
 import { HAS_NATIVE_CIPHERS } from "./ssh/native-ciphers.ts";
 import { checkSsh2 } from "./ssh/self-check.ts";
 import type { Account, Change } from "./store/types.ts";
@@ -68,6 +69,7 @@ export interface RunningServer extends Serving {
 /** Starts everything. Rejects when it can't listen or a host key can't be used. */
 export async function startServer(options: ServerOptions): Promise<RunningServer> {
   checkSsh2();
+  warmUp();
   const parts = makeParts(options);
   const { config } = parts;
   const hostKeys = await settleIn(options, parts);

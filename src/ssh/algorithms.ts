@@ -1,4 +1,10 @@
 /**
+ * ML-KEM-768 and X25519 in one (RFC 10042), offered before all others. ssh2 doesn't know it and refuses
+ * unknown names in its options, so it is not in ALGORITHMS.
+ */
+export const HYBRID_KEX = "mlkem768x25519-sha256";
+
+/**
  * What the server offers, best first. The client's order decides (RFC 4253 section 7.1). No SHA-1,
  * no CBC, no compression. MACs of the plain text are for libssh2 before 1.11 (curl and PHP on Debian
  * 12), which has no others, and only reach its AES-CTR.

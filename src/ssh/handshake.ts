@@ -1,7 +1,7 @@
 /** What is set right, once for each connection, of how ssh2 exchanges keys and reads packets. */
-import { createRequire } from "node:module";
-import { ALGORITHMS } from "./algorithms.ts";
+import { HybridMethod } from "./hybrid-exchange.ts";
 import { type Protocol, takeNewKeys } from "./internals.ts";
+import { type KeyEncapsulation, kem } from "./ml-kem.ts";
 import { allocateCheaply, sendSignatureAlgorithms } from "./send.ts";
 import { readsWide, readWide, WIDE_DATA, type WideOptions } from "./wide-packets.ts";
 
@@ -9,34 +9,9 @@ import { readsWide, readWide, WIDE_DATA, type WideOptions } from "./wide-packets
 const MSG_KEX_FIRST = 20;
 const MSG_KEX_LAST = 49;
 
-/** The lists of a KEXINIT, ready to be sent. */
-interface KexInit {
-  readonly totalSize: number;
-  copyAllTo(payload: Buffer, at: number): void;
-}
-
-const { KexInit } = createRequire(import.meta.url)("ssh2/lib/protocol/kex.js") as {
-  KexInit: new (lists: object) => KexInit;
-};
-
-const DIRECTION = {
-  cipher: [...ALGORITHMS.cipher],
-  mac: [...ALGORITHMS.hmac],
-  compress: [...ALGORITHMS.compress],
-  lang: [],
-};
-
-/** ssh2 adds ssh-rsa (SHA-1) to every RSA host key, so the offer is made here. */
-export const OFFER = new KexInit({
-  kex: [...ALGORITHMS.kex, "kex-strict-s-v00@openssh.com"],
-  serverHostKey: [...ALGORITHMS.serverHostKey],
-  cs: DIRECTION,
-  sc: DIRECTION,
-});
-
-/** Offers our algorithms; to be called before the key exchange starts (in "connection"). */
-export function offerAlgorithms(protocol: Protocol): void {
-  protocol._offer = OFFER;
+export interface HandshakeOptions extends WideOptions {
+  /** the one to use for hybrid key exchanges */
+  readonly kem?: KeyEncapsulation;
 }
 
 /** Says to the server, for each channel, that wide packets are taken. */
@@ -48,8 +23,9 @@ export function askWide(protocol: Protocol): void {
 }
 
 /** Sets right what ssh2 does in key exchanges and with packets; to be called before the first one. */
-export function adaptHandshake(protocol: Protocol, options?: WideOptions): void {
-  takeOthers(protocol);
+export function adaptHandshake(protocol: Protocol, options: HandshakeOptions = {}): void {
+  const hybrid = new HybridMethod(protocol, options.kem ?? kem);
+  takeOthers(protocol, (exchange) => hybrid.adopt(exchange));
   readWide(protocol, options);
   const disconnect = protocol.disconnect.bind(protocol);
   protocol.disconnect = (reason) => {
@@ -70,8 +46,9 @@ export function adaptHandshake(protocol: Protocol, options?: WideOptions): void 
  * Takes other packets in the midst of a later key exchange, as OpenSSH does. IGNORE and its like are
  * right there (RFC 4253 section 7.1; strict key exchange forbids them in the first one only), and
  * Debian 12's asyncssh goes on with its data. ssh2 ended the connection.
+ * @param made is told of each exchange as soon as ssh2 has made it
  */
-function takeOthers(protocol: Protocol): void {
+function takeOthers(protocol: Protocol, made: (exchange: Protocol["_kex"]) => void): void {
   let exchange = protocol._kex;
   Object.defineProperty(protocol, "_kex", {
     get: () => exchange,
@@ -79,6 +56,7 @@ function takeOthers(protocol: Protocol): void {
     set(next: Protocol["_kex"]) {
       const isLater = exchange !== undefined;
       exchange = next;
+      made(next);
       if (!isLater) return;
       const decipher = protocol._decipher;
       const read = decipher._onPayload;

@@ -20,9 +20,37 @@ export interface Cipher {
 /** @returns false: the packets after this one have other keys */
 type PayloadReader = (payload: Buffer) => unknown;
 
-interface KeyExchange {
+/** The lists of a KEXINIT, ready to be sent. */
+export interface Offer {
+  readonly totalSize: number;
+  copyAllTo(payload: Buffer, at: number): void;
+  readonly lists: {
+    readonly kex: List;
+    readonly serverHostKey: List;
+    readonly cs: DirectionLists;
+    readonly sc: DirectionLists;
+  };
+}
+
+interface List {
+  readonly array: readonly string[];
+}
+
+type DirectionLists = Readonly<Record<"cipher" | "mac" | "compress" | "lang", List>>;
+
+export interface KeyExchange {
   remoteExtInfoEnabled: boolean;
-  readonly negotiated: { readonly kex: string };
+  readonly negotiated: { kex: string };
+  /** for messages */
+  type: string;
+  /** goes into the exchange hash */
+  _remoteKexinit: Buffer | undefined;
+  /** what is sent; the server asks for it behind computeSecret */
+  getPublicKey(): Buffer;
+  /** of what the other end sent, what goes into the exchange hash */
+  convertPublicKey(key: Buffer): Buffer;
+  /** the secret as it stands behind its length in the hashes */
+  computeSecret(theirs: Buffer): Buffer | Error;
   readonly _sentNEWKEYS: boolean;
   /** on the server, once it has sent NEWKEYS: takes the new keys in both directions */
   finish(): void;
@@ -59,7 +87,11 @@ export interface Protocol {
   readonly _authsQueue: string[];
   /** undefined once the connection failed: nothing may be sent any more */
   readonly _destruct: unknown;
-  _offer: unknown;
+  _offer: Offer;
+  /** what comes next was sent on a wrong guess */
+  _skipNextInboundPacket: boolean;
+  /** the other end's identification came; what reads the first key exchange is there */
+  _onHeader: (...args: unknown[]) => void;
   _onHandshakeComplete: (...args: unknown[]) => void;
   subsystem: (channel: number, name: string, wantReply: boolean) => void;
   session: (channel: number, window: number, packet: number) => void;

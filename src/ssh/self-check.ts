@@ -5,8 +5,9 @@
 import { createRequire } from "node:module";
 import { Duplex } from "node:stream";
 import { ALGORITHMS } from "./algorithms.ts";
-import { OFFER } from "./handshake.ts";
+import { standInFor } from "./hybrid-exchange.ts";
 import type { Protocol } from "./internals.ts";
+import { OFFER } from "./offer.ts";
 import { INITIAL_WINDOW } from "./receive-window.ts";
 
 const WANTED = "1.17.0";
@@ -47,7 +48,10 @@ const PROTOCOL = {
   _kex: "undefined",
   _kexinit: "undefined",
   _offer: "object",
+  "_offer.lists.cs.cipher.array": "object",
+  "_offer.lists.kex.array": "object",
   _onHandshakeComplete: "function",
+  _onHeader: "function",
   _onPacket: "function",
   _onPayload: "function",
   "_packetRW.write.alloc": "function",
@@ -56,6 +60,7 @@ const PROTOCOL = {
   "_packetRW.write.finalize": "function",
   _queue: "undefined",
   _server: "boolean",
+  _skipNextInboundPacket: "boolean",
   channelClose: "function",
   channelEOF: "function",
   channelExtData: "function",
@@ -74,10 +79,15 @@ const PROTOCOL = {
 } as const;
 
 const KEY_EXCHANGE = {
+  _remoteKexinit: "object",
   _sentNEWKEYS: "boolean",
+  computeSecret: "function",
+  convertPublicKey: "function",
   finish: "function",
+  getPublicKey: "function",
   "negotiated.kex": "string",
   remoteExtInfoEnabled: "boolean",
+  type: "string",
 } as const;
 
 const CIPHER = { allocPacket: "function", encrypt: "function" } as const;
@@ -179,13 +189,14 @@ function accepted(): InstanceType<Connection> {
   return new IncomingClient(socket, {}, undefined, OFFER, undefined, {}, {});
 }
 
-/** As it is when the client's KEXINIT has come. */
+/** As it is when a client's KEXINIT has come that wants the hybrid. */
 function keyExchange(): Protocol["_kex"] {
   const { HANDLERS } = require("ssh2/lib/protocol/kex.js") as {
     HANDLERS: { [MSG_KEXINIT](protocol: Protocol, payload: Buffer): void };
   };
-  const payload = Buffer.alloc(LISTS_AT + OFFER.totalSize + BEHIND_LISTS);
-  OFFER.copyAllTo(payload, LISTS_AT);
+  const offered = Buffer.alloc(LISTS_AT + OFFER.totalSize + BEHIND_LISTS);
+  OFFER.copyAllTo(offered, LISTS_AT);
+  const payload = standInFor(offered, OFFER.lists.kex.array, true) ?? offered;
   const protocol = accepted()._protocol;
   HANDLERS[MSG_KEXINIT](protocol, payload);
   return protocol._kex;

@@ -115,6 +115,7 @@ describe("algorithms", () => {
     ]);
     expect(offer.enc).not.toContainEqual(expect.stringContaining("cbc"));
     expect(offer.compression).toEqual(["none"]);
+    expect(offer.kex[0]?.algorithm).toBe("mlkem768x25519-sha256");
     expect(names(offer.kex)).toContain("kex-strict-s-v00@openssh.com");
   });
 

@@ -124,6 +124,7 @@ const KEPT_TO: Readonly<Record<string, readonly string[]>> = {
   ssh2: ["src/ssh/", "src/transport/", "src/auth/keys.ts", "src/client/"],
   "better-sqlite3": ["src/store/"],
   "moorage-sqlite-node20": ["src/store/database-driver.ts"],
+  "@noble/post-quantum": ["src/ssh/ml-kem-noble.ts"],
   argon2: ["src/auth/passwords.ts"],
   otpauth: ["src/auth/totp.ts"],
   uqr: ["src/auth/totp.ts"],
@@ -145,8 +146,8 @@ const FREE_TYPES = new Set(["pino"]);
 
 /** The files that need parts of ssh2 which only require() reaches. */
 const MAY_REQUIRE = new Set([
-  "src/ssh/handshake.ts",
   "src/ssh/native-ciphers.ts",
+  "src/ssh/offer.ts",
   "src/ssh/self-check.ts",
 ]);
 
@@ -336,8 +337,8 @@ describe("the check itself", () => {
     ["src/quota/a.ts", 'connection.prepare("UPDATE homes SET used_bytes = 0");'],
     ["src/control/a.ts", "sql(`SELECT name\n  FROM homes`);"],
     ["src/sftp/a.ts", 'const fs = createRequire(import.meta.url)("fs");'],
-    ["src/ssh/handshake.ts", 'require("better-sqlite3");'],
-    ["src/ssh/handshake.ts", "require(name);"],
+    ["src/ssh/offer.ts", 'require("better-sqlite3");'],
+    ["src/ssh/offer.ts", "require(name);"],
     ["src/sftp/a.ts", "const fs = await import(name);"],
   ];
   it.each(refused)("refuses in %s: %s", (file, line) => {
@@ -358,7 +359,7 @@ describe("the check itself", () => {
     ["src/auth/keys.ts", 'import ssh2 from "ssh2";'],
     ["src/client/a.ts", 'import { FrameQueue } from "../sftp/wire/frames.ts";'],
     ["src/client/a.ts", 'import { Outbox } from "../ssh/outbox.ts";'],
-    ["src/ssh/handshake.ts", 'createRequire(import.meta.url); require("ssh2/lib/a.js");'],
+    ["src/ssh/offer.ts", 'createRequire(import.meta.url); require("ssh2/lib/a.js");'],
     ["src/store/a.ts", 'connection.prepare("UPDATE homes SET used_bytes = 0");'],
     ["src/quota/a.ts", "// one UPDATE homes SET used_bytes a write would be too slow"],
     ["src/quota/a.ts", 'throw new Error("nothing to select from here");'],

@@ -6,6 +6,7 @@ import { SMALLEST_PACKET, SshChannel } from "../../ssh/channel.ts";
 import { isWithoutAnswer } from "../../ssh/errors.ts";
 import { adaptHandshake, askWide } from "../../ssh/handshake.ts";
 import { protocolOf, type RawChannel, rawChannel, socketOf } from "../../ssh/internals.ts";
+import { offerHybrid } from "../../ssh/offer.ts";
 import { Outbox } from "../../ssh/outbox.ts";
 import { INITIAL_WINDOW } from "../../ssh/receive-window.ts";
 import { sendBehindSubsystem } from "../../ssh/send.ts";
@@ -59,6 +60,7 @@ export class Line {
   constructor(client: Client) {
     this.#client = client;
     const protocol = protocolOf(client);
+    offerHybrid(protocol);
     adaptHandshake(protocol, { transient: (channel) => this.#adopted.has(channel) });
     askWide(protocol);
     this.#outbox = new Outbox(this.#socket);

@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import { HYBRID_KEX } from "../../../src/ssh/algorithms.ts";
 import { ExchangeBudget } from "../../../src/ssh/exchange-budget.ts";
 
 const QUICK = "curve25519-sha256";
@@ -23,6 +24,7 @@ describe("ordinary re-keying is never refused", () => {
     ["every second with keepalives for ten days", QUICK, 100, 1_000, 864_000],
     ["every second with a clock that runs fast", SLOW, 100, 900, 864_000],
     ["behind each packet of 32 KiB", QUICK, 32_768, 2, 100_000],
+    ["every 2,300 bytes by the hybrid", HYBRID_KEX, 2_300, 2, 100_000],
     ["behind each packet of 32 KiB by a slow method", SLOW, 32_768, 30, 100_000],
     ["every 2,300 bytes, as OpenSSH does with RekeyLimit=16K", QUICK, 2_300, 2, 100_000],
   ])("%s", (_, method, bytes, ms, times) => {
