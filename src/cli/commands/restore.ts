@@ -1,4 +1,4 @@
-import { createReadStream } from "node:fs";
+import { closeSync, createReadStream, fstatSync, openSync } from "node:fs";
 import type { Readable } from "node:stream";
 import type { Command } from "commander";
 import { type Restored, restore as restoreBackup } from "../../backup/restore.ts";
@@ -10,6 +10,9 @@ import { roundSize } from "../../text/units.ts";
 import type { CommandContext } from "../context.ts";
 import { json } from "../format.ts";
 import { ProgressLine } from "../progress-line.ts";
+
+/** Read at once. */
+const PIECE = 1024 * 1024;
 
 const UNREADABLE: Readonly<Record<string, string>> = {
   ENOENT: "there is no such file",
@@ -36,7 +39,7 @@ async function restore(
   const line = new ProgressLine(io);
   const started = performance.now();
   try {
-    const restored = await restoreBackup(await opened(context, file), {
+    const restored = await restoreBackup(opened(context, file), {
       root,
       schema: schemaHere(),
       onRead: (entries, bytes) =>
@@ -52,16 +55,17 @@ async function restore(
   }
 }
 
-async function opened({ io }: CommandContext, file: string): Promise<Readable> {
+function opened({ io }: CommandContext, file: string): Readable {
   if (file === "-") return io.stdin as Readable;
-  const source = createReadStream(file, { highWaterMark: 1024 * 1024 });
-  return new Promise((resolve, reject) => {
-    source.once("error", (error: NodeJS.ErrnoException) => {
-      const why = UNREADABLE[error.code ?? ""] ?? error.code ?? error.message;
-      reject(new ControlError(`can't read the backup ${file}: ${why}`));
-    });
-    source.once("ready", () => resolve(source));
-  });
+  try {
+    const fd = openSync(file, "r");
+    if (!fstatSync(fd).isDirectory()) return createReadStream(file, { fd, highWaterMark: PIECE });
+    closeSync(fd);
+    throw Object.assign(new Error(), { code: "EISDIR" });
+  } catch (thrown) {
+    const { code = "" } = thrown as { code?: string };
+    throw new ControlError(`can't read the backup ${file}: ${UNREADABLE[code] ?? code}`);
+  }
 }
 
 function tell(
