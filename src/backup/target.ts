@@ -21,7 +21,6 @@ export class TargetFile {
   readonly #path: string;
   readonly #force: boolean;
   readonly #draft: string;
-  readonly #fd: number;
   /** a name beside it for what is needed on the way */
   readonly aside: string;
 
@@ -34,31 +33,25 @@ export class TargetFile {
     const own = livingProcess(process.pid)?.startTime ?? "0";
     this.#draft = `${path}.${process.pid}-${own}.partial`;
     this.aside = `${path}.${process.pid}-${own}.database.partial`;
-    this.#fd = openSync(this.#draft, "wx", 0o600);
+    closeSync(openSync(this.#draft, "wx", 0o600));
   }
 
-  /** What is written comes to the file; closing it leaves the file open. */
+  /** What is written comes to the file. */
   output(): Writable {
-    return createWriteStream(this.#draft, { fd: this.#fd, autoClose: false });
+    return createWriteStream(this.#draft, { flags: "r+" });
   }
 
   /** All was written: from now on it stands at its name, also after a power cut. */
   commit(): void {
-    fsyncSync(this.#fd);
+    sync(this.#draft);
     this.#check();
     if (this.#force) renameSync(this.#draft, this.#path);
     else this.#moveToFree();
-    const directory = openSync(dirname(this.#path), "r");
-    try {
-      fsyncSync(directory);
-    } finally {
-      closeSync(directory);
-    }
+    sync(dirname(this.#path));
   }
 
   /** Takes away what is no whole file. */
   close(): void {
-    closeSync(this.#fd);
     for (const path of [this.#draft, this.aside]) rmSync(path, { force: true });
   }
 
@@ -83,6 +76,15 @@ export class TargetFile {
 
   #taken(why: string): InstanceError {
     return new InstanceError(`${basename(this.#path)} ${why}`);
+  }
+}
+
+function sync(path: string): void {
+  const fd = openSync(path, "r");
+  try {
+    fsyncSync(fd);
+  } finally {
+    closeSync(fd);
   }
 }
 
