@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import type { Writable } from "node:stream";
+import type { Density } from "./packer.ts";
 import { BLOCK, type Entry, encodeEntry, padding } from "./tar.ts";
 
 /** What differs from a plain file of one's own. */
@@ -7,25 +7,29 @@ export type EntryGiven = Pick<Entry, "type" | "name"> & Partial<Entry>;
 
 const PLAIN = { mode: 0o600, size: 0, mtime: 0, target: "", uid: 0, gid: 0 };
 
+/** Where an archive goes. */
+export interface Sink {
+  write(data: Buffer): Promise<void>;
+  /** how what comes next is to be compressed */
+  change(density: Density): Promise<void>;
+  end(): Promise<void>;
+}
+
 /** Small pieces are handed on together. */
 const TOGETHER = 64 * 1024;
 
 /** Writes a tar archive, and keeps a digest of it. */
 export class ArchiveWriter {
-  readonly #out: Writable;
+  readonly #out: Sink;
   readonly #hash = createHash("sha256");
-  #failure: Error | undefined;
   #waiting: Buffer[] = [];
   #waitingBytes = 0;
   entries = 0;
   /** bytes so far, before compression */
   bytes = 0;
 
-  constructor(out: Writable) {
+  constructor(out: Sink) {
     this.#out = out;
-    out.on("error", (error) => {
-      this.#failure = error;
-    });
   }
 
   /** @param content exactly as long as the entry says */
@@ -46,6 +50,12 @@ export class ArchiveWriter {
     await this.add({ type: "file", name, size: data.length, mtime }, [data]);
   }
 
+  /** How what comes next is to be compressed. */
+  async change(density: Density): Promise<void> {
+    await this.#handOn();
+    await this.#out.change(density);
+  }
+
   /** Of all bytes so far. */
   digest(): string {
     return this.#hash.copy().digest("hex");
@@ -55,7 +65,7 @@ export class ArchiveWriter {
   async end(): Promise<void> {
     await this.#write(Buffer.alloc(2 * BLOCK));
     await this.#handOn();
-    this.#out.end();
+    await this.#out.end();
   }
 
   async #write(data: Buffer): Promise<void> {
@@ -72,21 +82,7 @@ export class ArchiveWriter {
     const [first = Buffer.alloc(0), ...more] = this.#waiting;
     this.#waiting = [];
     this.#waitingBytes = 0;
-    if (!this.#out.destroyed) {
-      const isReady = this.#out.write(more.length === 0 ? first : Buffer.concat([first, ...more]));
-      if (!isReady) await drained(this.#out);
-    }
-    if (this.#out.destroyed) throw this.#failure ?? new Error("the output is closed");
+    if (first.length > 0)
+      await this.#out.write(more.length === 0 ? first : Buffer.concat([first, ...more]));
   }
-}
-
-/** Resolves as well when it is closed. */
-function drained(out: Writable): Promise<void> {
-  return new Promise((resolve) => {
-    const done = (): void => {
-      out.off("drain", done).off("close", done);
-      resolve();
-    };
-    out.on("drain", done).on("close", done);
-  });
 }

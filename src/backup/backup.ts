@@ -1,18 +1,18 @@
 import { createReadStream, lstatSync, readdirSync, statSync } from "node:fs";
 import { join } from "node:path";
-import type { Writable } from "node:stream";
+import { PassThrough, type Writable } from "node:stream";
 import { pipeline } from "node:stream/promises";
-import { constants, createGzip } from "node:zlib";
 import { settleSnapshot, takeSnapshot } from "../store/snapshot.ts";
 import type { BookedFile, FileState } from "../vfs/books.ts";
 import { ArchiveWriter } from "./archive-writer.ts";
 import { FORMAT, MANIFEST, type Manifest, TRAILER, type Trailer } from "./manifest.ts";
 import { copyOwnFiles } from "./own-files.ts";
+import { Packer } from "./packer.ts";
 import { type Missed, Toll } from "./toll.ts";
 import { type OnCopied, TreeCopy } from "./tree-copy.ts";
 
-/** Most of what people store is compressed already. */
-const GZIP = { level: constants.Z_BEST_SPEED, chunkSize: 256 * 1024, highWaterMark: 1024 * 1024 };
+/** Bytes of the archive that wait for the output. */
+const AHEAD = 1024 * 1024;
 
 export interface BackupOptions {
   /** the instance's directory */
@@ -53,26 +53,26 @@ export async function backUp(options: BackupOptions, out: Writable): Promise<Bac
   const { schema, instance } = settleSnapshot(aside, outcome);
   const createdAt = Date.now();
   const manifest = { format: FORMAT, program: version, schema, instance, createdAt, homes };
-  const gzip = createGzip(GZIP);
+  const packed = new PassThrough({ highWaterMark: AHEAD });
   let size = 0;
-  const counted = async function* (packed: AsyncIterable<Buffer>) {
-    for await (const piece of packed) {
+  const counted = async function* (pieces: AsyncIterable<Buffer>) {
+    for await (const piece of pieces) {
       size += piece.length;
       yield piece;
     }
   };
-  const written = pipeline(gzip, counted, out, { signal });
+  const written = pipeline(packed, counted, out, { signal });
   // It is looked at below, when what is written has ended, too.
   written.catch(() => {});
   const toll = new Toll(options.onMissed ?? (() => {}));
   try {
-    const trailer = await writeAll(options, manifest, new ArchiveWriter(gzip), toll);
+    const trailer = await writeAll(options, manifest, new ArchiveWriter(new Packer(packed)), toll);
     await written;
     options.onWritten?.(size);
     const { changed, skipped } = toll.counts;
     return { manifest, trailer, changed, skipped };
   } catch (thrown) {
-    gzip.destroy();
+    packed.destroy();
     // What the output failed of says more than what that led to.
     throw await written.then(
       () => thrown,

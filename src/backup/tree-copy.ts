@@ -13,6 +13,7 @@ import { inodeKey } from "../vfs/proc.ts";
 import { type Stop, tour } from "../vfs/walk.ts";
 import type { ArchiveWriter, EntryGiven } from "./archive-writer.ts";
 import { MAX_PATH_BYTES } from "./names.ts";
+import { densityOf } from "./packer.ts";
 import type { Toll } from "./toll.ts";
 
 /** Read at once. */
@@ -26,6 +27,10 @@ const LINKED_BYTES = 64 * 1024 * 1024;
 
 const READING = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
 const ID_LIMIT = 0o7777777;
+
+/** From this size on a file is looked at whether it can be compressed; by a sample of that size. */
+const LARGE = 256 * 1024;
+const SAMPLE = 16 * 1024;
 
 /** Is told of all that goes into the archive. */
 export type OnCopied = (entries: number, bytes: number) => void;
@@ -120,6 +125,7 @@ export class TreeCopy {
     const first = key === undefined ? undefined : this.#linked.get(key);
     if (first !== undefined) return this.#entry({ type: "link", name, target: first }, stat);
     const size = Number(stat.size);
+    await this.#writer.change(size < LARGE ? "loose" : densityOf(sampleOf(fd)));
     await this.#writer.add(
       { type: "file", name, size, ...kept(stat) },
       this.#content(fd, name, stat),
@@ -163,6 +169,17 @@ export class TreeCopy {
   async #entry(entry: EntryGiven, stat: BigIntStats): Promise<void> {
     await this.#writer.add({ ...entry, ...kept(stat) });
     this.#onCopied(1, 0);
+  }
+}
+
+/** From the middle of a file's beginning: many begin with a description. */
+function sampleOf(fd: number): Buffer {
+  const sample = Buffer.allocUnsafe(SAMPLE);
+  try {
+    return sample.subarray(0, readSync(fd, sample, 0, SAMPLE, LARGE / 2));
+  } catch {
+    // It is told when the file is read.
+    return Buffer.alloc(0);
   }
 }
 
