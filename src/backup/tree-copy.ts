@@ -7,7 +7,7 @@ import {
   readlinkSync,
   readSync,
 } from "node:fs";
-import { FsError } from "../errors.ts";
+import { errorName, FsError } from "../errors.ts";
 import type { ByteString } from "../vfs/path.ts";
 import { inodeKey } from "../vfs/proc.ts";
 import { type Stop, tour } from "../vfs/walk.ts";
@@ -24,6 +24,9 @@ const PIECE = 256 * 1024;
  * stored as a file of its own.
  */
 const LINKED_BYTES = 64 * 1024 * 1024;
+
+/** As deep as clients make paths: so deep nobody who moves or removes directories is in its way. */
+const HELD = 256;
 
 const READING = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
 const ID_LIMIT = 0o7777777;
@@ -58,23 +61,34 @@ export class TreeCopy {
       this.#toll.failed([name, ...path].join("/"), thrown);
     this.#linked.clear();
     this.#linkedBytes = 0;
+    let top: BigIntStats;
     try {
-      const top = fstatOf(directory);
-      await this.#writer.add({ type: "directory", name, ...kept(top) });
-      for (const stop of tour(directory, unreadable)) {
+      top = fstatOf(directory);
+    } catch (thrown) {
+      return this.#toll.failed(name, thrown);
+    }
+    await this.#writer.add({ type: "directory", name, ...kept(top) });
+    const stops = tour(directory, { unreadable, held: HELD });
+    try {
+      for (let stop = this.#next(stops, name); stop !== "end"; stop = this.#next(stops, name)) {
         if (stop !== undefined) await this.#stop(stop, [name, ...stop.path].join("/"));
       }
-    } catch (thrown) {
-      this.#ended(name, thrown);
+    } finally {
+      stops.return();
     }
   }
 
-  #ended(name: string, thrown: unknown): void {
-    if (thrown instanceof FsError && thrown.code === "EBUSY") {
-      const why = "a directory was moved meanwhile, not all of it is in the backup: run it again";
-      this.#toll.add("unread", name, why);
-    } else if ((thrown as { syscall?: string }).syscall === "open") this.#toll.failed(name, thrown);
-    else throw thrown;
+  /** Where the tour can't go on, it ends. */
+  #next(stops: ReturnType<typeof tour>, name: string): Stop | undefined | "end" {
+    try {
+      const { value, done } = stops.next();
+      return done === true ? "end" : (value as Stop | undefined);
+    } catch (thrown) {
+      const moved = thrown instanceof FsError && thrown.code === "EBUSY";
+      const what = moved ? "a directory was moved meanwhile" : errorName(thrown);
+      this.#toll.add("unread", name, `${what}: not all of it is in the backup, run it again`);
+      return "end";
+    }
   }
 
   async #stop(stop: Stop, path: string): Promise<void> {

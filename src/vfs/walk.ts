@@ -46,14 +46,16 @@ export function* walk(directory: string): Generator<Found | undefined, void, voi
 /**
  * The same, and says when it goes into a directory: behind that come all entries of the directory,
  * then what is in the directories among them, one after the other.
- * @param unreadable without it the first directory that can't be read ends the tour
+ * @param options.unreadable without it the first directory that can't be read ends the tour
+ * @param options.held directories that are kept open: where fewer lie above each other it does not
+ * matter who moves or removes them meanwhile
  */
 export function* tour(
   directory: string | Buffer,
-  unreadable?: Unreadable,
+  { unreadable, held }: { readonly unreadable?: Unreadable; readonly held?: number } = {},
 ): Generator<Stop | undefined, void, void> {
   const root = openSync(directory, DIRECTORY);
-  const ladder = new Ladder(root);
+  const ladder = new Ladder(root, held);
   const descent = new Descent();
   const path: ByteString[] = [];
   try {

@@ -1,6 +1,14 @@
-import { spawn } from "node:child_process";
+import { execFileSync, spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -254,4 +262,26 @@ test("SIGTERM stops a backup and leaves nothing", async () => {
   child.kill("SIGTERM");
   expect(await ended).toBe(143);
   expect(readdirSync(directory)).toEqual([]);
+});
+
+test("what can't be read is named, counted, and an exit code of 1; the rest is restored", async () => {
+  const home = instance.home("ann");
+  for (const name of ["closed", "open"]) writeFileSync(join(home, name), "x");
+  chmodSync(join(home, "closed"), 0o000);
+  // Root reads everything.
+  const other =
+    process.getuid?.() === 0 ? ["setpriv", "--reuid=65534", "--clear-groups", "--"] : [];
+  if (other.length > 0) {
+    execFileSync("chown", ["-R", "65534", instance.root, directory]);
+    chmodSync(directory, 0o777);
+  }
+  const file = join(directory, "b.tgz");
+  const made = await moorageWithin(other, instance.root, "backup", "--homes", file);
+  expect([made.code, made.stderr]).toEqual([
+    1,
+    "moorage: homes/ann/closed: not in the backup: EACCES\n",
+  ]);
+  const root = join(directory, "root");
+  expect(await json(root, "restore", file)).toMatchObject({ files: 1, unread: 1 });
+  await isExact(root);
 });

@@ -46,7 +46,7 @@ async function backup(context: CommandContext, file: string, flags: BackupFlags)
   const { io } = context;
   const root = context.root();
   requireInstance(root);
-  if (file === "-" && io.stdout?.isTTY !== false && io.stdout?.isTTY !== undefined) {
+  if (file === "-" && io.stdout?.isTTY === true) {
     throw new ControlError(
       "a backup is no text for a terminal: give a file, or redirect it (moorage backup - > FILE)",
       EXIT.usage,

@@ -7,8 +7,9 @@ import {
   writeFileSync,
 } from "node:fs";
 import { join } from "node:path";
-import { beforeAll, describe, expect, it } from "vitest";
+import { beforeAll, describe, expect, it, test } from "vitest";
 import { InstanceError } from "../../../src/errors.ts";
+import { Driver } from "../../../src/store/database-driver.ts";
 import { openStore, schemaHere } from "../../../src/store/store.ts";
 import {
   archiveOf,
@@ -197,5 +198,32 @@ it("a plain one is restored, into mounted directories, too", async () => {
   await restoredTar(tar, root);
   const store = await openStore(root, "server", "test");
   expect(await store.users.byName("ann")).toMatchObject({ usedBytes: 4, usedFiles: 2 });
+  await store.close();
+});
+
+test("a database of an older schema is brought up to date by who opens it first", async () => {
+  const directory = temporary();
+  const database12 = join(directory, "old.sqlite");
+  const migrations = new URL("../../../db/migrations/", import.meta.url);
+  const old = new Driver(database12);
+  for (const name of readdirSync(migrations).sort()) {
+    if (Number.parseInt(name, 10) > 12) break;
+    old.exec(readFileSync(new URL(name, migrations), "utf8"));
+    old.pragma(`user_version = ${Number.parseInt(name, 10)}`);
+  }
+  old.exec("INSERT INTO homes (name, created_at) VALUES ('ann', 1)");
+  const instance = old.prepare("SELECT id FROM instance").pluck().get() as string;
+  old.close();
+  const tar = await archiveOf(
+    { content: readFileSync(database12), instance },
+    [ANN, file("homes/ann/x")],
+    {
+      schema: 12,
+    },
+  );
+  const root = join(directory, "root");
+  await restoredTar(tar, root);
+  const store = await openStore(root, "server", "test");
+  expect(await store.users.byName("ann")).toMatchObject({ usedBytes: 4, usedFiles: 1 });
   await store.close();
 });

@@ -1,6 +1,9 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { PassThrough } from "node:stream";
 import { expect, test } from "vitest";
+import type { Io } from "../../../src/cli/io.ts";
+import { run } from "../../../src/cli/run.ts";
 import { temporary } from "../../support/archive.ts";
 import { world } from "./world.ts";
 
@@ -98,4 +101,21 @@ test("check: exit code 1 with errors only, as text and as JSON", async () => {
   const warned = await moorage("check");
   expect(warned.code).toBe(0);
   expect(warned.out).toMatch(/^warning {2}homes +nobody's: homes\/ghost$/m);
+});
+
+test("a terminal gets no backup", async () => {
+  const { root } = await withAnn();
+  let err = "";
+  const io: Io = {
+    env: { MOORAGE_ROOT: root },
+    stdin: new PassThrough(),
+    stdout: Object.assign(new PassThrough(), { isTTY: true }),
+    out: () => {},
+    err: (text) => {
+      err += text;
+    },
+    colour: false,
+  };
+  expect(await run(["backup", "-"], io)).toBe(2);
+  expect(err).toMatch(/no text for a terminal/);
 });
