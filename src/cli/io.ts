@@ -1,3 +1,4 @@
+import type { Writable } from "node:stream";
 import type { ReadStream } from "node:tty";
 
 /** What a command sees of the world outside. */
@@ -7,6 +8,10 @@ export interface Io {
   /** Text as it is; lines end in "\n". */
   out(text: string): void;
   err(text: string): void;
+  /** Standard output for what is no text; undefined where there is none. */
+  readonly stdout?: Writable & { readonly isTTY?: boolean };
+  /** True when standard error is a terminal where a line can be written over. */
+  readonly errTerminal?: boolean;
   /** colours on standard output */
   readonly colour: boolean;
   /** True when nobody reads standard output any more. */
@@ -26,6 +31,8 @@ export function processIo(): Io {
   return {
     env: process.env,
     stdin: process.stdin,
+    stdout: process.stdout,
+    errTerminal: process.stderr.isTTY === true && process.env.TERM !== "dumb",
     out: (text) => void process.stdout.write(text),
     err: (text) => void process.stderr.write(text),
     unread: () => unread,

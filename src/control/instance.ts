@@ -1,5 +1,6 @@
 import { accessSync, constants, mkdirSync, statSync } from "node:fs";
 import { dirname, join } from "node:path";
+import { refuseUnfinished } from "../store/belongings.ts";
 import { ControlError } from "./errors.ts";
 
 const REASONS: Readonly<Record<string, string>> = {
@@ -27,9 +28,10 @@ export function instanceExists(root: string): boolean {
   }
 }
 
-/** @throws ControlError that says how to make one */
+/** @throws ControlError that says how to make one; InstanceError when one is half restored */
 export function requireInstance(root: string): void {
   if (instanceExists(root)) return;
+  refuseUnfinished(root);
   throw new ControlError(
     `no instance in ${root}: give --root DIR, or make one with \`moorage serve\` or \`moorage user add\``,
   );

@@ -45,12 +45,16 @@ function whenMoved(thrown: unknown): undefined {
   if (!(thrown instanceof FsError && thrown.code === "EBUSY")) throw thrown;
 }
 
-/** @param held what open files are charged, by inode: they count with that, removed ones too */
-async function measure(
+/**
+ * Counts what is in a home as the books do.
+ * @param held what open files are charged, by inode: they count with that, removed ones too
+ * @throws FsError EBUSY when a directory was moved away from under the walk
+ */
+export async function measure(
   home: string | undefined,
   held: Map<string, number>,
   onProgress?: (entries: number, bytes: number) => void,
-): Promise<Count> {
+): Promise<Measured & Pick<Count, "grown">> {
   const count = new Count(held);
   let steps = 0;
   for (const found of home === undefined ? [] : walk(home)) {

@@ -31,9 +31,13 @@ export interface DescriptorPlan {
   readonly isShort: boolean;
 }
 
-/** RLIMIT_NOFILE, which Node raises to its hard limit when it starts (getrlimit(2), proc(5)). */
-export function descriptorLimit(): number {
-  const line = /^Max open files\s+(\d+)/m.exec(readFileSync("/proc/self/limits", "latin1"));
+/**
+ * RLIMIT_NOFILE, which Node raises to its hard limit when it starts (getrlimit(2), proc(5)).
+ * @param pid of another process of the same user
+ */
+export function descriptorLimit(pid: number | "self" = "self"): number {
+  const limits = readFileSync(`/proc/${pid}/limits`, "latin1");
+  const line = /^Max open files\s+(\d+)/m.exec(limits);
   return line === null ? Number.MAX_SAFE_INTEGER : Number(line[1]);
 }
 

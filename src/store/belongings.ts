@@ -5,10 +5,13 @@ import type { Connection } from "./database.ts";
 import type { Writes } from "./writes.ts";
 
 /** In homes/: names of users begin with a letter or digit. */
-const MARK = ".moorage";
+export const MARK = ".moorage";
 
 /** What a file system has at its top by itself. */
 const OF_THE_DISK = "lost+found";
+
+/** In an instance's directory while it is restored, and when that was cut. */
+export const UNFINISHED = "RESTORE-UNFINISHED";
 
 const HOST_KEY = /^ssh_host_\w+_key$/;
 
@@ -26,6 +29,14 @@ export function requireHomes(root: string): void {
   if (statSync(join(homesOf(root), MARK), { throwIfNoEntry: false }) !== undefined) return;
   throw new InstanceError(
     `homes/ is not the one of this instance (homes/${MARK} is missing): mount or restore it`,
+  );
+}
+
+/** @throws InstanceError when not all of a backup is there */
+export function refuseUnfinished(root: string): void {
+  if (statSync(join(root, UNFINISHED), { throwIfNoEntry: false }) === undefined) return;
+  throw new InstanceError(
+    `a restore of a backup did not finish here (${UNFINISHED}): delete what is in this directory, then run \`moorage restore\` again`,
   );
 }
 

@@ -31,7 +31,7 @@ export function openDatabase(file: string, migrations: string, asItIs = false): 
 
 function prepare(connection: Connection, migrations: string, asItIs: boolean): void {
   const known = migrationsIn(migrations);
-  const newest = known.at(-1)?.number ?? 0;
+  const newest = newestSchema(migrations);
   requireKnown(connection, newest);
   if (asItIs && versionOf(connection) < newest) throw new InstanceError(OLDER);
   chmodSync(connection.name, 0o600);
@@ -61,6 +61,11 @@ function migrationsIn(directory: string): Migration[] {
       const number = Number(MIGRATION_NAME.exec(name)?.[1] ?? 0);
       return number === 0 ? [] : [{ number, file: join(directory, name) }];
     });
+}
+
+/** The schema that this program makes: the number of the last migration. */
+export function newestSchema(migrations: string): number {
+  return migrationsIn(migrations).at(-1)?.number ?? 0;
 }
 
 function versionOf(connection: Connection): number {

@@ -5,9 +5,9 @@ import { fileURLToPath } from "node:url";
 import { AccessStore } from "./access.ts";
 import { AuditStore } from "./audit.ts";
 import { BanStore } from "./bans.ts";
-import { Belongings, refuseOrphans } from "./belongings.ts";
+import { Belongings, refuseOrphans, refuseUnfinished } from "./belongings.ts";
 import { ChangeStore } from "./changes.ts";
-import { type Connection, openDatabase } from "./database.ts";
+import { type Connection, newestSchema, openDatabase } from "./database.ts";
 import { DigestStore } from "./digests.ts";
 import { FactorStore } from "./factors.ts";
 import { FolderStore } from "./folders.ts";
@@ -109,6 +109,11 @@ function migrationsDirectory(): string {
   throw new Error("db/migrations is missing: the installation is not complete");
 }
 
+/** The schema of the databases that this program makes. */
+export function schemaHere(): number {
+  return newestSchema(migrationsDirectory());
+}
+
 export interface OpenOptions {
   /** for what has nothing to do with files, and must work when their disk is gone */
   readonly withoutHomes?: boolean;
@@ -128,6 +133,7 @@ export async function openStore(
   version: string,
   { withoutHomes = false, supervisor }: OpenOptions = {},
 ): Promise<Store> {
+  refuseUnfinished(root);
   if (!withoutHomes) refuseOrphans(root);
   const reserve = new Reserve(join(root, "db"));
   const file = join(root, "db", "moorage.sqlite");

@@ -2,7 +2,7 @@ import { closeSync, constants, fstatSync, openSync } from "node:fs";
 import { FsError } from "../errors.ts";
 import { inodeKey, itself, O_PATH } from "./proc.ts";
 
-/** Directories above the one where it stands that are kept open. */
+/** Directories above the one where it stands that are kept open, unless it is said how many. */
 const HELD = 8;
 
 /** Directories entered through a link, which can't be left by "..": as many as links in one path. */
@@ -24,10 +24,15 @@ interface Rung {
  */
 export class Ladder {
   readonly #rungs: Rung[];
+  readonly #held: number;
   #linked = 0;
 
-  /** @param fd the directory where it begins: stays the caller's to close */
-  constructor(fd: number) {
+  /**
+   * @param fd the directory where it begins: stays the caller's to close
+   * @param held directories above the one where it stands that stay open
+   */
+  constructor(fd: number, held = HELD) {
+    this.#held = held;
     this.#rungs = [{ fd, key: undefined, climbs: false }];
   }
 
@@ -53,7 +58,7 @@ export class Ladder {
     if (!climbs && this.#linked >= MAX_LINKED) throw new FsError("ELOOP");
     if (!climbs) this.#linked += 1;
     this.#rungs.push({ fd, key: undefined, climbs });
-    this.#letGo(this.#rungs.length - 1 - HELD);
+    this.#letGo(this.#rungs.length - 1 - this.#held);
   }
 
   /** Goes back. @throws FsError EBUSY when the directory was moved elsewhere meanwhile */

@@ -223,7 +223,7 @@ export interface SpawnedServer {
   kill(): Promise<void>;
 }
 
-const PROGRAM = fileURLToPath(new URL("../../dist/src/moorage.cjs", import.meta.url));
+export const PROGRAM = fileURLToPath(new URL("../../dist/src/moorage.cjs", import.meta.url));
 
 export interface SpawnOptions {
   /** file descriptors it may have */

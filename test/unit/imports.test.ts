@@ -50,6 +50,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     "rates",
     "transport",
   ],
+  backup: ["store", "vfs"],
   control: [
     "access",
     "auth",
@@ -59,6 +60,15 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     "store",
     "vfs/homes",
     "vfs/standing",
+  ],
+  check: [
+    "config",
+    "control/nodes",
+    "quota/rescan",
+    "session/fitted-limits",
+    "store",
+    "vfs/homes",
+    "vfs/space",
   ],
   screens: [
     "control/errors",
@@ -103,6 +113,8 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     "access",
     "admin",
     "auth",
+    "backup",
+    "check",
     "client",
     "config",
     "control",

@@ -1,7 +1,9 @@
 import type { Command } from "commander";
 import type { CommandContext } from "../context.ts";
 import { addAdminCommand } from "./admin.ts";
+import { addBackupCommand } from "./backup.ts";
 import { addBanCommands } from "./bans.ts";
+import { addCheckCommand } from "./check.ts";
 import { addCompletionCommand } from "./completion.ts";
 import { addConfigCommands } from "./config.ts";
 import { addFolderCommands } from "./folder.ts";
@@ -9,6 +11,7 @@ import { addGroupCommands } from "./group.ts";
 import { addLogsCommand } from "./logs.ts";
 import { addReloadCommand } from "./reload.ts";
 import { addRestartCommand } from "./restart.ts";
+import { addRestoreCommand } from "./restore.ts";
 import { addServeCommand } from "./serve.ts";
 import { addSessionCommands } from "./sessions.ts";
 import { addStatusCommands } from "./status.ts";
@@ -29,6 +32,9 @@ export function addServerCommands(program: Command, context: CommandContext): vo
   addFolderCommands(program, context);
   addGroupCommands(program, context);
   addUsageCommand(program, context);
+  addBackupCommand(program, context);
+  addRestoreCommand(program, context);
+  addCheckCommand(program, context);
 }
 
 /** What the help lists last. */
