@@ -117,6 +117,7 @@ function userFacts({ user }: UserDialog, now: number): readonly Fact[] {
   return [
     fact("Role", user.role, user.enabled ? "enabled" : "disabled"),
     fact("Password", user.hasPassword ? "set" : "none", user.hasPassword ? "" : "keys only"),
+    fact("Second factor", user.hasFactor ? "set up" : "none"),
     stored(user.usedBytes, user.quotaBytes, quotaOrigin(user)),
     filesFact(user.files, user.quotaFiles),
     fact("Last login", dateText(lastLoginAt), ago),

@@ -73,3 +73,13 @@ async function ask(io: Io, lines: AsyncIterator<string>, prompt: string): Promis
   if (done) throw new ControlError("cancelled: nothing was changed");
   return value;
 }
+
+/** A person is asked before files are deleted; a script has said what it wants. */
+export async function confirmDeleting(
+  io: Io,
+  what: string,
+  { yes = false }: { readonly yes?: boolean },
+): Promise<void> {
+  if (yes || !io.stdin.isTTY) return;
+  if (!(await askYes(io, `Delete ${what}?`))) throw new ControlError("nothing was changed");
+}

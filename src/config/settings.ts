@@ -112,7 +112,7 @@ export const SETTINGS: Settings = {
   quota: {
     default: sizeOrNone(
       10_240_000_000,
-      "Bytes that a user may store who has no quota of the own or of a group; `none` for no limit.",
+      "Bytes that a user may store who has no quota of their own or of a group; `none` for no limit.",
     ),
     files: integerOrNone(
       1_000_000,

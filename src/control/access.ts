@@ -1,11 +1,11 @@
 import type { Rule } from "../access/access.ts";
 import type { AccessMode } from "../access/modes.ts";
-import { isInside, PathError, pathText, rulePath } from "../access/paths.ts";
+import { isInside, pathText, rulePath } from "../access/paths.ts";
 import { type Plan, planOf } from "../access/plan.ts";
 import type { Store } from "../store/store.ts";
 import type { AccessRule } from "../store/types.ts";
 import { ControlError, EXIT } from "./errors.ts";
-import { announceAccess, type KnownSubject, subjectNamed } from "./subjects.ts";
+import { announceAccess, checkedPath, type KnownSubject, subjectNamed } from "./subjects.ts";
 
 export interface AccessControlOptions {
   readonly store: Store;
@@ -70,14 +70,14 @@ export class AccessControl {
 
   async set(name: string, path: string, access: AccessMode): Promise<void> {
     const known = await subjectNamed(this.#store, name);
-    const checked = checkedPath(path);
+    const checked = checkedPath(rulePath, path);
     await this.#store.access.setRule(known.subject, checked, access);
     await this.#announce(known, "access-set", `${access} at ${pathText(checked)}`);
   }
 
   async remove(name: string, path: string): Promise<void> {
     const known = await subjectNamed(this.#store, name);
-    const checked = checkedPath(path);
+    const checked = checkedPath(rulePath, path);
     if (!(await this.#store.access.removeRule(known.subject, checked))) {
       throw new ControlError(
         `${known.name} has no rule for ${pathText(checked)}: \`moorage user access ${known.name}\` shows all`,
@@ -89,7 +89,7 @@ export class AccessControl {
   /** Which rule counts for a user at a path. */
   async explain(name: string, path: string): Promise<Explanation> {
     const plan = await this.#plan(name);
-    const checked = checkedPath(path);
+    const checked = checkedPath(rulePath, path);
     const { access, path: rulePathOf, rules: deciding } = plan.access.at(checked);
     const others = plan.rules.filter(
       (rule) => !deciding.includes(rule) && isInside(checked, rule.path),
@@ -115,13 +115,5 @@ export class AccessControl {
   ): Promise<void> {
     await announceAccess(this.#store, users, this.#options.announced);
     this.#store.audit.record({ kind, user: name, actor: this.#options.actor, detail });
-  }
-}
-
-function checkedPath(text: string): string {
-  try {
-    return rulePath(text);
-  } catch (thrown) {
-    throw thrown instanceof PathError ? new ControlError(thrown.message, EXIT.usage) : thrown;
   }
 }

@@ -30,6 +30,25 @@ export async function checkFree(
   if (!has) checkUncovered(store.ledger.root, user, at);
 }
 
+/**
+ * The same before a user of these groups is made, whose home may be there from before.
+ * @param groups names, without the "@"
+ */
+export async function checkNewMember(
+  store: Pick<Store, "access" | "ledger">,
+  name: string,
+  groups: readonly string[],
+): Promise<void> {
+  for (const group of groups) {
+    const known = await store.access.groupByName(group);
+    const shares = known === undefined ? [] : await store.access.sharesWithGroup(known.id);
+    for (const { at } of shares) checkUncovered(store.ledger.root, { id: NOBODY, name }, at);
+  }
+}
+
+/** Of a user who is still to be made; the home is only looked at. */
+const NOBODY = 0;
+
 function checkUncovered(root: string, user: Member, path: string): void {
   const standing = standingIn(root, user, path);
   if (standing === "nothing") return;

@@ -62,7 +62,7 @@ export class FactorControl {
   async begin(name: string): Promise<NewFactor> {
     const { factors, host } = this.#options;
     const account = await this.#account(name);
-    if ((await this.status(name)) !== undefined) throw hasOne(name);
+    if ((await this.status(name)) !== undefined) throw hasFactor(name);
     const secret = newSecret();
     const shown = await readable(secret, name, host);
     return {
@@ -72,7 +72,7 @@ export class FactorControl {
         const step = code === null ? -1 : await factors.confirm(secret, code);
         if (step === undefined) return undefined;
         const codes = await factors.enrol(account.id, secret, step);
-        if (codes === undefined) throw hasOne(name);
+        if (codes === undefined) throw hasFactor(name);
         this.#record("totp-enroll", name);
         return codes;
       },
@@ -105,7 +105,8 @@ export class FactorControl {
   }
 }
 
-function hasOne(name: string): ControlError {
+/** The user is to remove it before another one is made. */
+export function hasFactor(name: string): ControlError {
   return new ControlError(`${name} has a second factor already: remove it first`);
 }
 

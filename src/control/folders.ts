@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { AccessMode } from "../access/modes.ts";
-import { folderPath, PathError, pathText } from "../access/paths.ts";
+import { folderPath, pathText } from "../access/paths.ts";
 import { isUserName, USER_NAME_RULE } from "../auth/names.ts";
 import { rescan } from "../quota/rescan.ts";
 import type { Store } from "../store/store.ts";
@@ -9,7 +9,7 @@ import { checkFree } from "./covering.ts";
 import { ControlError, EXIT } from "./errors.ts";
 import { deleteHome, emptyTrash, makeHome } from "./homes.ts";
 import { quoted } from "./quotas.ts";
-import { announceAccess, subjectNamed } from "./subjects.ts";
+import { announceAccess, checkedPath, subjectNamed } from "./subjects.ts";
 
 const POLL_MS = 50;
 
@@ -178,7 +178,7 @@ export class FolderControl {
   async share(given: string, { to, at, access }: ShareRequest): Promise<FolderWithShares> {
     const folder = await this.folder(given);
     const known = await subjectNamed(this.#store, to);
-    const path = checkedPath(at ?? `/${folder.name.slice(1)}`);
+    const path = checkedPath(folderPath, at ?? `/${folder.name.slice(1)}`);
     for (const user of known.users) {
       await checkFree(this.#store, user, { folderId: folder.id, at: path });
     }
@@ -192,8 +192,8 @@ export class FolderControl {
     return this.show(folder.name);
   }
 
-  /** @returns the groups by which the user has it all the same */
-  async unshare(given: string, to: string): Promise<readonly string[]> {
+  /** @returns the shares with groups by which the user has it all the same */
+  async unshare(given: string, to: string): Promise<readonly Share[]> {
     const folder = await this.folder(given);
     const known = await subjectNamed(this.#store, to);
     if (!(await this.#store.access.unshare(folder.id, known.subject))) {
@@ -205,7 +205,7 @@ export class FolderControl {
     this.#record("folder-unshare", folder.name, `with ${known.name}`);
     const { userId } = known.subject;
     const left = userId === null ? [] : await this.#store.access.sharesWith(userId);
-    return left.filter(({ folderId }) => folderId === folder.id).map((share) => share.to);
+    return left.filter(({ folderId }) => folderId === folder.id);
   }
 
   #record(kind: AuditKind, user: string, detail = ""): void {
@@ -221,14 +221,6 @@ export function folderName(given: string): string {
     `${quoted(given)} can't be a folder's name: ${USER_NAME_RULE}`,
     EXIT.usage,
   );
-}
-
-function checkedPath(text: string): string {
-  try {
-    return folderPath(text);
-  } catch (thrown) {
-    throw thrown instanceof PathError ? new ControlError(thrown.message, EXIT.usage) : thrown;
-  }
 }
 
 function describe({ quotaBytes, quotaFiles }: FolderChangeRequest): string {

@@ -77,6 +77,8 @@ export interface UserInfo extends LoginLimits {
   readonly origins: { readonly [F in keyof LoginLimits]?: readonly string[] };
   /** the next login by password has to set a new one */
   readonly passwordChange: boolean;
+  /** a second factor is set up */
+  readonly hasFactor: boolean;
 }
 
 export interface KeyInfo {

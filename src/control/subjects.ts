@@ -1,6 +1,8 @@
+import { PathError } from "../access/paths.ts";
 import type { Store } from "../store/store.ts";
 import type { Subject } from "../store/types.ts";
-import { ControlError } from "./errors.ts";
+import { ControlError, EXIT } from "./errors.ts";
+import { noGroup } from "./new-users.ts";
 import { quoted } from "./quotas.ts";
 
 /** Whom a share or rule is for, with all users that it concerns. */
@@ -28,10 +30,19 @@ export async function subjectNamed(store: Store, given: string): Promise<KnownSu
   }
   const group = await store.access.groupByName(given.slice(1));
   if (group === undefined) {
-    throw new ControlError(`no group ${quoted(given)}: \`moorage group list\` shows all`);
+    throw noGroup(given);
   }
   const users = await store.access.members(group.id);
   return { subject: { userId: null, groupId: group.id }, name: given, users };
+}
+
+/** @param read of access/paths.ts. @throws ControlError for what is no such path */
+export function checkedPath(read: (text: string) => string, text: string): string {
+  try {
+    return read(text);
+  } catch (thrown) {
+    throw thrown instanceof PathError ? new ControlError(thrown.message, EXIT.usage) : thrown;
+  }
 }
 
 /** Tells all servers that what these users may do has changed. */

@@ -6,6 +6,7 @@ import { rescan } from "../quota/rescan.ts";
 import type { Store } from "../store/store.ts";
 import type { Account, AuditKind, ChangeKind, LoginLimits, Role, UserKey } from "../store/types.ts";
 import type { NewUser, UserChange } from "../store/users.ts";
+import { checkNewMember } from "./covering.ts";
 import { ControlError, EXIT } from "./errors.ts";
 import { MAX_GROUPS_OF_A_USER } from "./groups.ts";
 import { deleteHome, emptyTrash, makeHome } from "./homes.ts";
@@ -135,6 +136,7 @@ export class UserControl {
     const passwordHash = password === undefined ? null : await this.#options.hash(password);
     const quotas = newQuotas(request, this.#options.quota);
     this.#store.ledger.requireHomes();
+    await checkNewMember(this.#store, name, groups);
     const hadHome = await makeHome(this.#options.root, name);
     const { passwordChange = false } = request;
     const user = { name, role, passwordHash, passwordChange, groups, ...quotas, ...limits };

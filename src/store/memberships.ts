@@ -26,7 +26,7 @@ export interface MembershipColumns extends LimitColumns {
   readonly quota_bytes: number | null;
 }
 
-/** What a user has of the own, and of groups. */
+/** What a user has of their own, and of groups. */
 export interface Standing extends LoginLimits {
   /** the limits without those of groups; the fields beside it are the ones in force */
   readonly own: LoginLimits;

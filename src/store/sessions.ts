@@ -18,7 +18,7 @@ export interface SessionRequest {
 /** How many logged-in sessions there may be, all processes of the instance together. */
 export interface AdmissionLimits {
   readonly maxSessions: number;
-  /** active and waiting ones, of a user who has no limit of the own or of a group */
+  /** active and waiting ones, of a user who has no limit of their own or of a group */
   readonly maxSessionsPerUser: number;
   /** how many may wait */
   readonly queue: number;

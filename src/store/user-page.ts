@@ -4,7 +4,7 @@ import { membershipsSql, type Standing, standingOf } from "./memberships.ts";
 import type { NodeStore } from "./nodes.ts";
 import type { LoginLimits, Role } from "./types.ts";
 
-/** A user as lists show it, with the limits of the own; quotas: null is no limit. */
+/** A user as lists show it, with limits of their own; quotas: null is no limit. */
 export interface ListedUser extends LoginLimits, Omit<Standing, "own" | keyof LoginLimits> {
   readonly id: number;
   readonly name: string;
@@ -27,6 +27,7 @@ export interface ListedUser extends LoginLimits, Omit<Standing, "own" | keyof Lo
   readonly effective: LoginLimits;
   /** the next login by password has to set a new one */
   readonly passwordChange: boolean;
+  readonly hasFactor: boolean;
 }
 
 export type UserOrder =
@@ -54,6 +55,7 @@ interface Row
       | "enabled"
       | "hasPassword"
       | "passwordChange"
+      | "hasFactor"
       | "quotaOwn"
       | "effective"
       | keyof Standing
@@ -64,6 +66,7 @@ interface Row
   readonly hasPassword: number;
   readonly quotaOwn: number;
   readonly passwordChange: number;
+  readonly hasFactor: number;
   /** as JSON */
   readonly memberships: string;
 }
@@ -91,6 +94,7 @@ const COLUMNS = `u.id, u.name, u.role, u.enabled, u.password_hash IS NOT NULL AS
   u.quota_bytes AS quotaBytes, u.quota_files AS quotaFiles, u.used_bytes AS usedBytes,
   u.used_files AS usedFiles, coalesce(s.sessions, 0) AS sessions, u.created_at AS createdAt,
   u.last_login_at AS lastLoginAt, u.quota_own AS quotaOwn, u.password_change AS passwordChange,
+  EXISTS (SELECT 1 FROM totp t WHERE t.user_id = u.id) AS hasFactor,
   ${LIMIT_COLUMNS.map((column) => `u.${column}`).join(", ")}, ${membershipsSql("u.id")} AS memberships`;
 
 function select({ order, descending }: Pick<UserPageRequest, "order" | "descending">): string {
@@ -118,6 +122,7 @@ function toListed(row: Row): ListedUser {
     enabled: row.enabled === 1,
     hasPassword: row.hasPassword === 1,
     passwordChange: row.passwordChange === 1,
+    hasFactor: row.hasFactor === 1,
     quotaOwn,
   };
   const effective = limitsOf(standing);

@@ -22,20 +22,21 @@ export function quotaStat(
   const used = (BigInt(usage.usedBytes) + BLOCK - 1n) / BLOCK;
   const blocks = usage.quotaBytes === null ? used + diskFree : BigInt(usage.quotaBytes) / BLOCK;
   const left = blocks > used ? blocks - used : 0n;
-  const bfree = left < diskFree ? left : diskFree;
+  const bavail = left < diskFree ? left : diskFree;
   const usedFiles = BigInt(usage.usedFiles);
   const files = usage.quotaFiles === null ? usedFiles + disk.ffree : BigInt(usage.quotaFiles);
   const filesLeft = files > usedFiles ? files - usedFiles : 0n;
-  const ffree = filesLeft < disk.ffree || disk.ffree === 0n ? filesLeft : disk.ffree;
+  const favail = filesLeft < disk.ffree || disk.ffree === 0n ? filesLeft : disk.ffree;
   return {
     bsize: Number(BLOCK),
     frsize: Number(BLOCK),
     blocks,
-    bfree,
-    bavail: bfree,
+    // What the disk lacks is not used: used is what has been stored, as the quota counts it.
+    bfree: left,
+    bavail,
     files,
-    ffree,
-    favail: ffree,
+    ffree: filesLeft,
+    favail,
     fsid: 0n,
     readOnly: false,
     namemax: NAME_MAX,

@@ -415,6 +415,7 @@ export function fakeUser(at: number): UserInfo {
     ...NO_LIMITS,
     effective: NO_LIMITS,
     passwordChange: false,
+    hasFactor: false,
     quotaOwn: true,
     quotaGroups: [],
     groups: [],

@@ -17,7 +17,7 @@ const io = {
 };
 const connection = {
   server: "ann@h:22",
-  remote: { name: "ann@h", home: "/", close: async () => {} },
+  remote: { name: "ann@h", home: "/", close: async () => {}, space: async () => undefined },
   run: (_job, { signal }) => {
     signal.addEventListener("abort", () => io.out("asked to stop\n"));
     io.out("under way\n");

@@ -9,6 +9,7 @@ import { expect, it } from "vitest";
 const LETS_TIME_PASS: Readonly<Record<string, string>> = {
   "integration/admin-soak.test.ts": "load: transfers and key presses that are not all at once",
   "integration/backup.test.ts": "a kill at any moment: what is asserted holds at each",
+  "integration/crash-folder.test.ts": "a kill at any moment: what is asserted holds at each",
   "integration/crash-mixed.test.ts": "a kill at any moment: what is asserted holds at each",
   "integration/crash.test.ts": "a kill at any moment: what is asserted holds at each",
   "integration/server-crash.test.ts": "a kill at any moment: what is asserted holds at each",

@@ -116,7 +116,7 @@ function refusedTable(io: Io, bans: readonly Ban[], imposed: readonly Penalty[])
 }
 
 function untilText(until: number | null): string {
-  return until === null ? "lifted" : dateText(until);
+  return until === null ? "no end" : dateText(until);
 }
 
 async function ban(context: CommandContext, given: string, options: BanOptions): Promise<void> {

@@ -4,11 +4,13 @@ import { pathText } from "../../access/paths.ts";
 import { ControlError, EXIT } from "../../control/errors.ts";
 import { type FolderWithShares, folderName } from "../../control/folders.ts";
 import { folderJson } from "../../control/views.ts";
+import type { Share } from "../../store/types.ts";
 import { dateText } from "../../text/figures.ts";
 import { oneLine } from "../../text/safe.ts";
 import { roundSize } from "../../text/units.ts";
 import { administer, administerNew, type CommandContext } from "../context.ts";
 import { fields, json, quotaText, table } from "../format.ts";
+import { confirmDeleting } from "../input.ts";
 import type { Io } from "../io.ts";
 import { type Limit, limitOf, maxFilesOption, quotaOption } from "../options.ts";
 
@@ -20,6 +22,11 @@ interface QuotaOptions {
 interface ShareOptions {
   readonly at?: string;
   readonly access: AccessMode;
+}
+
+interface RemoveOptions {
+  readonly deleteFiles?: boolean;
+  readonly yes?: boolean;
 }
 
 interface JsonOption {
@@ -74,8 +81,9 @@ function addMakingCommands(folder: Command, context: CommandContext): void {
     .command("remove")
     .argument("<name>")
     .description("take a folder from everybody and remove it; its files are kept")
-    .option("--delete-files", "delete its files, too")
-    .action((name: string, options: { deleteFiles?: boolean }) => remove(context, name, options));
+    .option("--delete-files", "delete its files, too; asks on a terminal")
+    .option("--yes", "don't ask")
+    .action((name: string, options: RemoveOptions) => remove(context, name, options));
 }
 
 function addSharingCommands(folder: Command, context: CommandContext): void {
@@ -189,8 +197,9 @@ async function set(context: CommandContext, name: string, options: QuotaOptions)
 async function remove(
   context: CommandContext,
   name: string,
-  options: { deleteFiles?: boolean },
+  options: RemoveOptions,
 ): Promise<void> {
+  if (options.deleteFiles) await confirmDeleting(context.io, `all files of ${bare(name)}`, options);
   const { filesDeleted } = await administer(
     context,
     ({ folders }) => folders.remove(name, options),
@@ -221,8 +230,12 @@ async function unshare(context: CommandContext, name: string, whom: string): Pro
   context.io.out(
     still.length === 0
       ? `${user} does not have ${bare(name)} any more.\n`
-      : `${user} has ${bare(name)} no more by a share of their own, but still by ${still.join(", ")}.\n`,
+      : `${user} still has ${bare(name)}, by ${still.map(groupText).join(", ")}.\n`,
   );
+}
+
+function groupText({ to, at, access }: Share): string {
+  return `${to} at ${oneLine(pathText(at))} with access ${access}`;
 }
 
 function bare(name: string): string {

@@ -25,7 +25,7 @@ Examples:
 `;
 
 const HOW =
-  "\nWhat a member has of the own counts first. Of several groups the most generous counts.";
+  "\nWhat a member has of their own counts first. Of several groups the most generous counts.";
 
 const NOTHING = "nothing to change: give --quota, --expires, --from, --auth or --max-sessions";
 

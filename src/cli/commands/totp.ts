@@ -1,6 +1,11 @@
 import { Argument, type Command } from "commander";
 import { ControlError, EXIT } from "../../control/errors.ts";
-import type { FactorControl, FactorStatus, NewFactor } from "../../control/factors.ts";
+import {
+  type FactorControl,
+  type FactorStatus,
+  hasFactor,
+  type NewFactor,
+} from "../../control/factors.ts";
 import { factorJson } from "../../control/views.ts";
 import { dateText } from "../../text/figures.ts";
 import { administer, type CommandContext } from "../context.ts";
@@ -66,6 +71,7 @@ async function enroll(
   name: string,
   options: TotpOptions,
 ): Promise<void> {
+  if ((await factors.status(name)) !== undefined) throw hasFactor(name);
   if (options.confirm && !io.stdin.isTTY) {
     throw new ControlError("no terminal to ask for a code: give --no-confirm", EXIT.usage);
   }

@@ -43,7 +43,10 @@ export function addImportCommand(user: Command, context: CommandContext): void {
     .argument("<file>", "CSV, in UTF-8")
     .description("add all users of a file, or none when something is wrong with one")
     .option("--dry-run", "check the file, and change nothing")
-    .option("--passwords <file>", "where to; default: FILE.passwords.csv beside it, - prints them")
+    .option(
+      "--passwords <file>",
+      "a new file for the passwords; default: NAME.passwords.csv beside NAME.csv; - prints them",
+    )
     .option("--json", "print JSON")
     .addHelpText("after", HELP)
     .action((file: string, options: ImportOptions) => importUsers(context, file, options));

@@ -9,7 +9,7 @@ import { userJson, userPageJson } from "../../control/views.ts";
 import type { Role } from "../../store/types.ts";
 import { type Administration, administer, administerNew, type CommandContext } from "../context.ts";
 import { json, paint, quotaText } from "../format.ts";
-import { askNewPassword, readPassword } from "../input.ts";
+import { askNewPassword, confirmDeleting, readPassword } from "../input.ts";
 import { addLimitOptions, givenLimits, type LimitOptions } from "../login-limits.ts";
 import { type Limit, limitOf, maxFilesOption, quotaOption, roleOption } from "../options.ts";
 import { addAccessCommand } from "./access.ts";
@@ -36,6 +36,12 @@ interface SetOptions extends LimitOptions {
   readonly role?: Role;
   readonly passwordChange?: "yes" | "no";
   readonly force?: boolean;
+}
+
+interface RemoveOptions {
+  readonly force?: boolean;
+  readonly deleteHome?: boolean;
+  readonly yes?: boolean;
 }
 
 interface PasswdOptions {
@@ -149,11 +155,10 @@ function addChangingCommands(user: Command, context: CommandContext): void {
     .command("remove")
     .argument("<name>")
     .description("end a user's sessions and remove the account; the home is kept")
-    .option("--delete-home", "delete the home, too")
+    .option("--delete-home", "delete the home, too; asks on a terminal")
+    .option("--yes", "don't ask")
     .addOption(force())
-    .action((name: string, options: { force?: boolean; deleteHome?: boolean }) =>
-      remove(context, name, options),
-    );
+    .action((name: string, options: RemoveOptions) => remove(context, name, options));
 }
 
 function changeOption(): Option {
@@ -296,8 +301,9 @@ async function newPassword({ io }: CommandContext, options: PasswdOptions): Prom
 async function remove(
   context: CommandContext,
   name: string,
-  options: { force?: boolean; deleteHome?: boolean },
+  options: RemoveOptions,
 ): Promise<void> {
+  if (options.deleteHome) await confirmDeleting(context.io, `all files of ${name}`, options);
   const { homeDeleted } = await administer(context, ({ users }) => users.remove(name, options), {
     settle: true,
   });

@@ -4,6 +4,7 @@ import { rescan } from "../../quota/rescan.ts";
 import type { Store } from "../../store/store.ts";
 import type { Account } from "../../store/types.ts";
 import type { NewUser } from "../../store/users.ts";
+import { checkNewMember } from "../covering.ts";
 import { ControlError } from "../errors.ts";
 import { dropEmptyHome, makeHome } from "../homes.ts";
 import { addingError, type DefaultQuota, describeNew, newQuotas } from "../new-users.ts";
@@ -70,8 +71,21 @@ export class UserImport {
       for (const group of wanted) {
         if (!groups.has(group)) faults.push({ line, text: `no group ${quoted(group)}` });
       }
+      const covered = await this.#covered(name, wanted);
+      if (covered !== undefined) faults.push({ line, text: covered });
     }
     return { rows: file.rows, faults: faults.sort((a, b) => (a.line ?? 0) - (b.line ?? 0)) };
+  }
+
+  /** What a folder of the groups would cover in a home that is there from before. */
+  async #covered(name: string, groups: readonly string[]): Promise<string | undefined> {
+    try {
+      await checkNewMember(this.#store, name, groups);
+      return undefined;
+    } catch (thrown) {
+      if (thrown instanceof ControlError) return thrown.message;
+      throw thrown;
+    }
   }
 
   /** @param rows as {@link check} found them, without a fault */

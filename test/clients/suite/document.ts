@@ -40,25 +40,4 @@ scripts/clients-from.sh make trixie /var/tmp/trixie
 CLIENTS_FROM=/var/tmp/trixie npm run test:clients
 scripts/clients-from.sh remove /var/tmp/trixie
 \`\`\`
-
-## Folders where files are only added or dropped
-
-What is let through by the modes \`add\` and \`drop\` (shared folders and rules of access), by what the
-clients were seen to do (test/integration: \`ruled-clients\`, \`folders\`):
-
-| | \`add\` | \`drop\` |
-| --- | --- | --- |
-| sftp \`put\`, scp, scp -O, rclone, \`moorage put\` | yes | yes; a name that is taken, by whomever, gets some letters more, and the client does not learn it |
-| the same name again | refused, also to who uploaded it | yes, kept beside the first |
-| directories (\`put -R\`, scp -r, scp -O -r, \`moorage put -r\`) | yes, with times and modes | no: nobody makes a directory there |
-| times and modes of the upload (-p) | yes | yes |
-| resumed uploads (\`reput\`) | in the session that began it | in the session that began it |
-| a name for the time being (\`.filepart\`, \`.partial\`, \`.part\`), then the real one | yes, where that is free | yes |
-| a file that is there is replaced | no; \`moorage put\` removes its part again | no: what is there stays |
-| downloads, listings, checksums | yes | nothing is there: listings are empty, and missing is what every name is |
-| free space (df, \`statvfs\`) | yes | not told; \`moorage put\` then does without |
-
-An upload that was cut goes on only while its session lasts: a client that connects anew starts over,
-in \`add\` under another name. Over sshfs \`mv\` into or out of a folder needs \`-o workaround=renamexdev\`,
-for a move from one quota to another is a copy; \`df\` tells of the folder that it is asked for.
 `;

@@ -74,7 +74,7 @@ describe("ban, penalties, unban, while no server runs", () => {
     expect(rows.sort()).toEqual([
       expect.stringMatching(/^192\.0\.2\.7 +ban +\d[-\d: ]+ cli:\S+ +two lines$/),
       expect.stringMatching(/^198\.51\.100\.1 +penalty +\d[-\d: ]+ server +failed logins$/),
-      expect.stringMatching(/^2001:db8::\/48 +ban +lifted +\d[-\d: ]+ cli:\S+$/),
+      expect.stringMatching(/^2001:db8::\/48 +ban +no end +\d[-\d: ]+ cli:\S+$/),
     ]);
     expect((await moorage(["unban", "2001:db8:0::/48"])).out).toBe(
       "2001:db8:0::/48 is not banned any more.\n",

@@ -14,6 +14,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { ControlError } from "../../../src/control/errors.ts";
+import { FolderControl } from "../../../src/control/folders.ts";
+import { GroupControl } from "../../../src/control/groups.ts";
+import { UserImport } from "../../../src/control/import/import.ts";
 import { type NewUserRequest, UserControl } from "../../../src/control/users.ts";
 import { openStore, type Store } from "../../../src/store/store.ts";
 import type { Account, UserKey } from "../../../src/store/types.ts";
@@ -133,6 +136,29 @@ describe("add", () => {
       expect(await store.users.count()).toBe(0);
     },
   );
+
+  test("a home kept from before has what a group's folder would cover: nobody is added", async () => {
+    const folders = new FolderControl({ store, root, actor: "cli:tester" });
+    const groups = new GroupControl({ store, actor: "cli:tester", quota: { default: null } });
+    await groups.add("staff");
+    await folders.add({ name: "p", quotaBytes: null, quotaFiles: null });
+    await folders.share("p", { to: "@staff", access: "full" });
+    mkdirSync(join(root, "homes", "ann", "p"), { recursive: true });
+    const refused = "ann has /p of their own, which the folder would cover";
+    await expect(add("ann", { groups: ["staff"] })).rejects.toThrow(refused);
+    const imports = new UserImport({
+      store,
+      root,
+      actor: "cli:tester",
+      rule: { passwordMinLength: 1, passwordStrength: 0 },
+      quota: { default: null, files: null },
+      hash: async () => "x",
+      concurrency: 1,
+    });
+    const { faults } = await imports.check("name,groups\nann,staff\n");
+    expect(faults).toEqual([{ line: 2, text: expect.stringContaining(refused) }]);
+    expect(await store.users.list()).toEqual([]);
+  });
 
   test("a home kept from before is counted before anybody can log in", async () => {
     mkdirSync(join(root, "homes/alice"), { recursive: true });

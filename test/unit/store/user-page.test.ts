@@ -102,6 +102,7 @@ test("a row has keys, sessions and what is stored", async () => {
     downloadRate: null,
     require: null,
     passwordChange: false,
+    hasFactor: false,
   };
   expect((await page()).rows).toEqual([expected]);
   expect(await store.userPages.one("ann")).toEqual(expected);
