@@ -1,8 +1,9 @@
-import { createCipheriv, createDecipheriv, randomBytes, randomUUID } from "node:crypto";
-import { link, mkdir, open, readFile, rm, stat } from "node:fs/promises";
+import { createCipheriv, createDecipheriv, randomBytes } from "node:crypto";
+import { mkdir, readFile, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { InstanceError } from "../errors.ts";
 import type { FactorStore } from "../store/factors.ts";
+import { exists, makeSecret } from "./secret-file.ts";
 
 const NAME = "keys/factor.key";
 const CIPHER = "aes-256-gcm";
@@ -81,34 +82,12 @@ export class FactorKey {
     return Buffer.from(line, "base64");
   }
 
-  /** Of two processes that do so at once the first one's key stays. */
   async #make(): Promise<void> {
     await mkdir(dirname(this.#file), { recursive: true, mode: 0o700 });
-    const fresh = `${this.#file}.${randomUUID()}.new`;
-    const handle = await open(fresh, "wx", 0o600);
-    try {
-      await handle.writeFile(`${randomBytes(KEY_BYTES).toString("base64")}\n`);
-      await handle.sync();
-      await link(fresh, this.#file);
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
-    } finally {
-      await handle.close();
-      await rm(fresh, { force: true });
-    }
+    await makeSecret(this.#file, `${randomBytes(KEY_BYTES).toString("base64")}\n`);
   }
 }
 
 function bound(userId: number): Buffer {
   return Buffer.from(`moorage totp ${userId}`);
-}
-
-async function exists(file: string): Promise<boolean> {
-  try {
-    await stat(file);
-    return true;
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "ENOENT") return false;
-    throw error;
-  }
 }

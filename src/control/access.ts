@@ -7,6 +7,9 @@ import type { AccessRule } from "../store/types.ts";
 import { ControlError, EXIT } from "./errors.ts";
 import { announceAccess, checkedPath, type KnownSubject, subjectNamed } from "./subjects.ts";
 
+/** Of a user or a group: each session of theirs has them in memory. */
+const MAX_RULES = 1_000;
+
 export interface AccessControlOptions {
   readonly store: Store;
   /** who acts, for the audit trail */
@@ -71,6 +74,10 @@ export class AccessControl {
   async set(name: string, path: string, access: AccessMode): Promise<void> {
     const known = await subjectNamed(this.#store, name);
     const checked = checkedPath(rulePath, path);
+    const rules = await this.#store.access.rulesOf(known.subject);
+    if (rules.length >= MAX_RULES && !rules.some((rule) => rule.path === checked)) {
+      throw new ControlError(`${known.name} has ${MAX_RULES} rules already: remove some`);
+    }
     await this.#store.access.setRule(known.subject, checked, access);
     await this.#announce(known, "access-set", `${access} at ${pathText(checked)}`);
   }

@@ -13,6 +13,10 @@ import { announceAccess, checkedPath, subjectNamed } from "./subjects.ts";
 
 const POLL_MS = 50;
 
+/** As many as a list of all, with whom they are shared, has room for. */
+const MAX_FOLDERS = 1_000;
+const MAX_SHARES = 1_000;
+
 /** What the administration of folders stands on. */
 export interface FolderControlOptions {
   readonly store: Store;
@@ -98,6 +102,9 @@ export class FolderControl {
   async add(request: NewFolderRequest): Promise<Folder> {
     const name = folderName(request.name);
     if ((await this.#store.folders.byName(name)) !== undefined) throw exists(name);
+    if ((await this.#store.folders.list()).length >= MAX_FOLDERS) {
+      throw new ControlError(`there are ${MAX_FOLDERS} folders already: remove some`);
+    }
     this.#store.ledger.requireHomes();
     const hadFiles = await makeHome(this.#options.root, name);
     const folder = await this.#store.folders.add({ ...request, name });
@@ -182,6 +189,7 @@ export class FolderControl {
     for (const user of known.users) {
       await checkFree(this.#store, user, { folderId: folder.id, at: path });
     }
+    await this.#checkShares(folder, known.name);
     await this.#store.access.share(folder.id, known.subject, path, access);
     await announceAccess(this.#store, known.users, this.#options.announced);
     this.#record(
@@ -190,6 +198,14 @@ export class FolderControl {
       `with ${known.name} at ${pathText(path)}, access ${access}`,
     );
     return this.show(folder.name);
+  }
+
+  async #checkShares({ id, name }: Folder, to: string): Promise<void> {
+    const shares = await this.#store.access.sharesOf(id);
+    if (shares.length < MAX_SHARES || shares.some((share) => share.to === to)) return;
+    throw new ControlError(
+      `${name.slice(1)} is shared ${MAX_SHARES} times already: share it with a group`,
+    );
   }
 
   /** @returns the shares with groups by which the user has it all the same */

@@ -1,7 +1,8 @@
 import { createHash, randomUUID } from "node:crypto";
-import { link, mkdir, open, readFile, rename, rm, stat } from "node:fs/promises";
+import { mkdir, readFile, rename, stat } from "node:fs/promises";
 import { join } from "node:path";
 import ssh2 from "ssh2";
+import { exists, makeSecret, writeNew } from "../auth/secret-file.ts";
 
 /** How a host key is shown to people: "SHA256:…" as ssh-keygen -l prints it. */
 export interface Fingerprint {
@@ -62,39 +63,11 @@ async function generate(type: KeyType): Promise<KeyPair> {
   throw new Error(`cannot make an ${type} host key`);
 }
 
-async function writeNew(file: string, text: string, mode: number): Promise<void> {
-  const handle = await open(file, "wx", mode);
-  try {
-    await handle.writeFile(text);
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
-}
-
-async function exists(file: string): Promise<boolean> {
-  try {
-    await stat(file);
-    return true;
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "ENOENT") return false;
-    throw error;
-  }
-}
-
 /** Makes `file` when it is missing. Of two processes that do so at once the first one's key stays. */
 async function ensure(file: string, type: KeyType): Promise<void> {
   if (await exists(file)) return;
   const pair = await generate(type);
-  const fresh = `${file}.${randomUUID()}.new`;
-  await writeNew(fresh, pair.private, 0o600);
-  try {
-    await link(fresh, file);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
-  } finally {
-    await rm(fresh, { force: true });
-  }
+  await makeSecret(file, pair.private);
 }
 
 async function ensurePublic(file: string, algorithm: string, blob: Buffer): Promise<void> {

@@ -9,16 +9,7 @@ import {
 } from "node:fs";
 import { FsError } from "../errors.ts";
 import type { Books, Inspected, Removed } from "./books.ts";
-import {
-  afresh,
-  checkChange,
-  checkMakeDirectory,
-  checkMove,
-  checkRemove,
-  moved,
-  rememberDirectory,
-  unseen,
-} from "./guard.ts";
+import { checkChange, checkMakeDirectory, checkMove, checkRemove } from "./guard.ts";
 import type { Places } from "./jail.ts";
 import {
   type ByteString,
@@ -30,6 +21,7 @@ import {
 import type { Place } from "./place.ts";
 import { inodeKey } from "./proc.ts";
 import { OWN_WAY, OWNER_WRITE, PERMISSIONS } from "./stat.ts";
+import { afresh, moved, rememberDirectory, unseen } from "./uploads.ts";
 import type { ContentWatch } from "./watch.ts";
 
 /** What the operations on directory entries need. */

@@ -4,17 +4,7 @@ import type { FileCharge, Inspected } from "./books.ts";
 import { descriptors } from "./descriptors.ts";
 import { checkWritable, type Home } from "./entries.ts";
 import { HomeFile } from "./file.ts";
-import {
-  afresh,
-  beginsAnew,
-  checkCreate,
-  checkOpen,
-  Guard,
-  isOwn,
-  remember,
-  told,
-  unseen,
-} from "./guard.ts";
+import { checkCreate, checkOpen, Guard, isOwn, told } from "./guard.ts";
 import type { OpenThings } from "./open-things.ts";
 import { access, inspectFound, openFound } from "./opening.ts";
 import { type ByteString, withoutSlash } from "./path.ts";
@@ -22,6 +12,7 @@ import type { Place } from "./place.ts";
 import { inodeKey } from "./proc.ts";
 import { PERMISSIONS } from "./stat.ts";
 import type { OpenFile, OpenFlags, Owner } from "./types.ts";
+import { afresh, beginsAnew, remember, unseen } from "./uploads.ts";
 
 const OPEN_ATTEMPTS = 16;
 

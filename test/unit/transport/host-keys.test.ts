@@ -50,6 +50,12 @@ describe("loadHostKeys", () => {
     });
   });
 
+  test("a directory that is open to all, as in a checkout, is closed when keys are made", async () => {
+    await chmod(directory, 0o755);
+    await loadHostKeys(directory);
+    expect((await stat(directory)).mode & 0o777).toBe(0o700);
+  });
+
   test("many that start at once end with one set", async () => {
     const sets = await Promise.all(Array.from({ length: 4 }, () => loadHostKeys(directory)));
     for (const set of sets) expect(set).toEqual(sets[0]);
