@@ -26,6 +26,9 @@ fails by the client's own fault: in the same run it failed with OpenSSH's server
 fails with this server and not with OpenSSH's fails the tests; so does every one about quotas and
 checksums, which OpenSSH's server doesn't have.
 
+What they do in folders where files are only added or dropped, and what not, is in
+[a team in ten minutes](team.md#folders-where-files-are-only-added-or-dropped).
+
 The large file is 1 GiB for every client in this table; an ordinary run of the tests uses 1 GiB with
 sftp and less with the others. To write the page anew:
 
