@@ -42,7 +42,8 @@ def resume_get(sftp, there, here):
     done = os.path.getsize(here)
     with sftp.open(there, "rb") as source, open(here, "ab") as target:
         source.seek(done)
-        source.prefetch(source.stat().st_size)
+        # No prefetch: paramiko thinks it is complete whenever the answers catch up with the thread
+        # that asks, and then asks for all that is left a second time.
         while chunk := source.read(1 << 20):
             target.write(chunk)
 
