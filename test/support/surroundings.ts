@@ -1,3 +1,5 @@
+import { expect } from "vitest";
+
 // What a person's shell gives to programs differs from one to the next: the tests and what they start
 // have it the same everywhere. Before each test file.
 
@@ -17,3 +19,14 @@ const FOR_TESTS = new Set(["MOORAGE_WRITE_CLIENTS", "MOORAGE_CLIENTS_LARGE", "MO
 for (const name of Object.keys(process.env)) {
   if (name.startsWith("MOORAGE_") && !FOR_TESTS.has(name)) delete process.env[name];
 }
+
+/**
+ * Contents of files are compared as wholes. By itself `toEqual` looks at them byte after byte, and
+ * takes seconds for a megabyte.
+ */
+expect.addEqualityTesters([
+  (a: unknown, b: unknown): boolean | undefined =>
+    a instanceof Uint8Array && b instanceof Uint8Array && a.constructor === b.constructor
+      ? Buffer.compare(a, b) === 0
+      : undefined,
+]);
