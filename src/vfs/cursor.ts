@@ -1,7 +1,8 @@
-import { closeSync, fstatSync } from "node:fs";
+import { fstatSync } from "node:fs";
 import { FsError, toFsError } from "../errors.ts";
 import { isLink, type Jail, locateIn, type Places } from "./jail.ts";
 import { Ladder } from "./ladder.ts";
+import { letGo } from "./let-go.ts";
 import { type ByteString, fromText, join, MAX_PATH_BYTES, type VirtualPath } from "./path.ts";
 import type { Place } from "./place.ts";
 import type { Mount } from "./tree.ts";
@@ -113,7 +114,7 @@ export class HomeCursor implements Cursor, Places {
     this.#closed = true;
     this.#options.onClose(this);
     this.#ladder.restart();
-    closeSync(this.#options.fd);
+    letGo(this.#options.fd);
   }
 
   /** What a link here leads to: what its text means depends on where it is, from the home on. */
@@ -155,7 +156,7 @@ export class HomeCursor implements Cursor, Places {
     try {
       this.#ladder.down(fd, climbs);
     } catch (thrown) {
-      closeSync(fd);
+      letGo(fd);
       throw thrown;
     }
   }

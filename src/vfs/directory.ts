@@ -1,14 +1,7 @@
-import {
-  closeSync,
-  type Dir,
-  type Dirent,
-  fstatSync,
-  lstatSync,
-  opendirSync,
-  type Stats,
-} from "node:fs";
+import { type Dir, type Dirent, fstatSync, lstatSync, opendirSync, type Stats } from "node:fs";
 import { FsError, toFsError } from "../errors.ts";
 import { type Guard, shownStat } from "./guard.ts";
+import { letGo, letGoOfListing } from "./let-go.ts";
 import { type ByteString, bytes, join, type VirtualPath } from "./path.ts";
 import { below, itself } from "./proc.ts";
 import { toFileStat } from "./stat.ts";
@@ -143,8 +136,8 @@ export class HomeDirectory implements OpenDirectory {
     if (this.#closed) return;
     this.#closed = true;
     this.#onClose(this);
-    this.#stream?.closeSync();
-    closeSync(this.#fd);
+    if (this.#stream) letGoOfListing(this.#stream);
+    letGo(this.#fd);
   }
 
   /** undefined at the end, null for a name that went away meanwhile. */

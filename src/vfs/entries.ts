@@ -93,11 +93,19 @@ function standing(place: Place): () => Inspected {
   };
 }
 
-/** What became of a file whose name is gone; undefined for what has no bytes to give back. */
-function aftermath(place: Place): Removed | undefined {
-  const stat = place.look();
-  if (!stat.isFile()) return undefined;
-  return { inode: inodeKey(stat), last: stat.nlink === 0n, size: Number(stat.size) };
+/**
+ * What became of a file whose name is gone; undefined for what has no bytes to give back. Where the
+ * disk doesn't answer, it is what was seen before, with a name less: the deed is done all the same.
+ */
+function aftermath(place: Place, before: BigIntStats): Removed | undefined {
+  if (!before.isFile()) return undefined;
+  const inode = inodeKey(before);
+  try {
+    const { nlink, size } = place.look();
+    return { inode, last: nlink === 0n, size: Number(size) };
+  } catch {
+    return { inode, last: before.nlink === 1n, size: Number(before.size) };
+  }
 }
 
 /** Lets nothing of this process keep the bytes of a file whose last name has gone. */
@@ -118,7 +126,7 @@ export function remove(home: Home, path: ByteString): Promise<void> {
     };
     await home.books.remove(place.mount.ground.id, place, take, () => {
       unlinkSync(place.host);
-      return aftermath(place);
+      return victim && aftermath(place, victim);
     });
     if (victim === undefined) return;
     hasGone(home, victim);
@@ -266,7 +274,7 @@ async function move(
   };
   await books.rename(source.mount.ground.id, source.path, target.path, inode, inspectVictim, () => {
     renameSync(source.host, target.host);
-    return isTaken ? aftermath(target) : undefined;
+    return replaced && aftermath(target, replaced);
   });
   if (replaced !== undefined) hasGone(home, replaced);
   await home.contents?.touched(before, source.existing);

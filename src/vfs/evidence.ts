@@ -1,9 +1,10 @@
-import { type BigIntStats, closeSync, fstatSync, lstatSync, openSync } from "node:fs";
+import { type BigIntStats, fstatSync, lstatSync, openSync } from "node:fs";
 import { toFsError } from "../errors.ts";
 import type { BookedFile, EntryChange, FileState, Inspected, Witness } from "./books.ts";
 import { openGround } from "./ground.ts";
 import { existingHome } from "./homes.ts";
 import { Jail } from "./jail.ts";
+import { letGo } from "./let-go.ts";
 import { type ByteString, bytes } from "./path.ts";
 import { below, DIRECTORY, inodeKey } from "./proc.ts";
 import { Tree } from "./tree.ts";
@@ -99,7 +100,7 @@ function standingAt(jail: Jail, home: string, { path, inside }: EntryChange): St
     const stat = lstatSync(below(directory, name), { bigint: true, throwIfNoEntry: false });
     return stat && standingOf(stat, inside);
   } finally {
-    closeSync(directory);
+    letGo(directory);
   }
 }
 

@@ -1,5 +1,4 @@
 import {
-  close,
   closeSync,
   constants,
   fchmodSync,
@@ -20,6 +19,7 @@ import type { FileCharge } from "./books.ts";
 import { stateOf } from "./evidence.ts";
 import { denied, type Guard, told } from "./guard.ts";
 import { INLINE_BYTES, inlineCalls } from "./inline.ts";
+import { letGo, letGoSlowly } from "./let-go.ts";
 import type { VirtualPath } from "./path.ts";
 import { itself } from "./proc.ts";
 import { type Disk, diskFull } from "./space.ts";
@@ -36,7 +36,6 @@ const STAT_BLOCK = 512;
 
 const truncateAsync = promisify(ftruncate);
 const syncAsync = promisify(fsync);
-const closeAsync = promisify(close);
 
 /** An open regular file in a home, charged to its user. */
 export class HomeFile implements OpenFile {
@@ -362,16 +361,17 @@ export class HomeFile implements OpenFile {
         this.#idle = resolve;
       });
     }
-    await this.#watch?.closing();
     let linked = true;
     try {
+      await this.#watch?.closing();
       linked = await this.#charge.settle();
     } catch (thrown) {
       throw toFsError(thrown);
     } finally {
       // The last close of a removed file frees its blocks, which may take a while.
-      if (linked) closeSync(this.#fd);
-      else await closeAsync(this.#fd);
+      if (!linked) await letGoSlowly(this.#fd);
+      else if (this.flags.write) closeSync(this.#fd);
+      else letGo(this.#fd);
     }
   }
 

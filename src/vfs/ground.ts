@@ -1,4 +1,5 @@
-import { closeSync, openSync, statSync } from "node:fs";
+import { openSync, statSync } from "node:fs";
+import { letGo } from "./let-go.ts";
 import { DIRECTORY } from "./proc.ts";
 import { Space } from "./space.ts";
 import type { Ground } from "./tree.ts";
@@ -14,5 +15,5 @@ export function openGround(
 ): Ground {
   const disk = space.disk(statSync(directory).dev, directory);
   const fd = openSync(directory, DIRECTORY);
-  return { id, name, fd, disk, close: () => closeSync(fd) };
+  return { id, name, fd, disk, close: () => letGo(fd) };
 }

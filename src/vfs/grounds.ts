@@ -1,5 +1,6 @@
-import { closeSync, fstatSync, lstatSync } from "node:fs";
+import { fstatSync, lstatSync } from "node:fs";
 import { openGround } from "./ground.ts";
+import { letGo } from "./let-go.ts";
 import { inodeKey } from "./proc.ts";
 import type { Space } from "./space.ts";
 import type { Ground } from "./tree.ts";
@@ -43,7 +44,7 @@ export class Grounds {
     shared.users -= 1;
     if (shared.users > 0) return;
     if (this.#shared.get(key) === shared) this.#shared.delete(key);
-    closeSync(shared.ground.fd);
+    letGo(shared.ground.fd);
   }
 }
 

@@ -1,4 +1,4 @@
-import { closeSync, fstatSync } from "node:fs";
+import { fstatSync } from "node:fs";
 import { FsError, InstanceError, toFsError } from "../errors.ts";
 import { changeAttributes } from "./attributes.ts";
 import type { Books } from "./books.ts";
@@ -10,6 +10,7 @@ import * as entries from "./entries.ts";
 import { checkAttributes, checkSpace, Guard, shownStat } from "./guard.ts";
 import { ownerOf } from "./homes.ts";
 import { diskOf, Jail, type Places, readLinkAt } from "./jail.ts";
+import { letGo } from "./let-go.ts";
 import { type Opener, openFile } from "./open-file.ts";
 import { OpenThings } from "./open-things.ts";
 import { type ByteString, components, normalize, ROOT, type VirtualPath } from "./path.ts";
@@ -117,7 +118,7 @@ class HomeFileSystem implements UserFileSystem, Opener {
         this.openThings.add(directory, DIRECTORY_DESCRIPTORS);
         return directory;
       } catch (thrown) {
-        closeSync(fd);
+        letGo(fd);
         throw thrown;
       }
     });

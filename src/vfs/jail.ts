@@ -1,5 +1,4 @@
 import {
-  closeSync,
   constants,
   fstatSync,
   lstatSync,
@@ -11,6 +10,7 @@ import {
 import { FsError, toFsError } from "../errors.ts";
 import { descriptors } from "./descriptors.ts";
 import { Ladder } from "./ladder.ts";
+import { letGo } from "./let-go.ts";
 import {
   type ByteString,
   bytes,
@@ -167,7 +167,7 @@ class Way {
     try {
       this.ladder.down(fd, false);
     } catch (thrown) {
-      closeSync(fd);
+      letGo(fd);
       throw thrown;
     }
     this.#mount = mount;

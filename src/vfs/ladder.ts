@@ -1,5 +1,6 @@
-import { closeSync, constants, fstatSync, openSync } from "node:fs";
+import { constants, fstatSync, openSync } from "node:fs";
 import { FsError } from "../errors.ts";
+import { letGo } from "./let-go.ts";
 import { inodeKey, itself, O_PATH } from "./proc.ts";
 
 /** Directories above the one where it stands that are kept open, unless it is said how many. */
@@ -71,13 +72,13 @@ export class Ladder {
     try {
       here.fd ??= parentOf(left.fd, here.key);
     } finally {
-      closeSync(left.fd);
+      letGo(left.fd);
     }
   }
 
   /** Goes back to where it began. */
   restart(): void {
-    for (const { fd } of this.#rungs.splice(1)) if (fd !== undefined) closeSync(fd);
+    for (const { fd } of this.#rungs.splice(1)) if (fd !== undefined) letGo(fd);
     this.#linked = 0;
   }
 
@@ -93,15 +94,20 @@ export class Ladder {
     const rung = this.#rungs[at];
     if (at < 1 || rung?.fd === undefined || !this.#rungs[at + 1]?.climbs) return;
     rung.key = inodeKey(fstatSync(rung.fd, { bigint: true }));
-    closeSync(rung.fd);
+    letGo(rung.fd);
     rung.fd = undefined;
   }
 }
 
 function parentOf(fd: number, key: string | undefined): number {
   const parent = openSync(`${itself(fd)}/..`, O_PATH | constants.O_DIRECTORY);
-  if (inodeKey(fstatSync(parent, { bigint: true })) === key) return parent;
-  closeSync(parent);
+  let isKept = false;
+  try {
+    isKept = inodeKey(fstatSync(parent, { bigint: true })) === key;
+  } finally {
+    if (!isKept) letGo(parent);
+  }
+  if (isKept) return parent;
   throw moved();
 }
 

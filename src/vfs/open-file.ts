@@ -1,10 +1,11 @@
-import { closeSync, constants, fstatSync, openSync, unlinkSync } from "node:fs";
+import { constants, fstatSync, openSync, unlinkSync } from "node:fs";
 import { FsError, toFsError } from "../errors.ts";
 import type { FileCharge, Inspected } from "./books.ts";
 import { descriptors } from "./descriptors.ts";
 import { checkWritable, type Home } from "./entries.ts";
 import { HomeFile } from "./file.ts";
 import { checkCreate, checkOpen, Guard, isOwn, told } from "./guard.ts";
+import { letGo } from "./let-go.ts";
 import type { OpenThings } from "./open-things.ts";
 import { access, inspectFound, openFound } from "./opening.ts";
 import { type ByteString, withoutSlash } from "./path.ts";
@@ -109,7 +110,7 @@ async function createAt(
       if (isTaken && (asked.isHidden || !flags.exclusive)) return undefined;
     } else if (!booked) {
       // Made, but not booked (the store failed): as if it had not been.
-      closeSync(fd);
+      letGo(fd);
       unlinkSync(host);
     }
     throw told(place, thrown);
@@ -135,7 +136,7 @@ async function openExisting(
     };
     charge = await opener.books.open(ground.id, place.path, inspect, flags.write);
   } finally {
-    if (charge === undefined) closeSync(fd);
+    if (charge === undefined) letGo(fd);
   }
   const file = await adopt(opener, fd, place, flags, charge, size);
   if (!flags.truncate || !flags.write) return file;

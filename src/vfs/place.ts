@@ -1,15 +1,6 @@
-import {
-  type BigIntStats,
-  close,
-  closeSync,
-  constants,
-  fstatSync,
-  lstatSync,
-  openSync,
-  type Stats,
-} from "node:fs";
-import { promisify } from "node:util";
+import { type BigIntStats, constants, fstatSync, lstatSync, openSync, type Stats } from "node:fs";
 import { FsError, toFsError } from "../errors.ts";
+import { letGo, letGoSlowly } from "./let-go.ts";
 import type { ByteString, VirtualPath } from "./path.ts";
 import { ANYTHING, below, inodeKey, itself, O_PATH } from "./proc.ts";
 import { type Mount, pathIn } from "./tree.ts";
@@ -19,8 +10,6 @@ const LONG_TO_FREE = 1024n * 1024n;
 
 /** A missing name is told without an exception, which costs more than the look. */
 export const QUIETLY = { throwIfNoEntry: false } as const;
-
-const closeAsync = promisify(close);
 
 /** What is known of a place besides its names. */
 export interface Seen {
@@ -163,7 +152,7 @@ export class Place {
   }
 
   close(): void {
-    for (const fd of this.#owned.splice(0)) closeSync(fd);
+    for (const fd of this.#owned.splice(0)) letGo(fd);
   }
 
   /**
@@ -178,14 +167,19 @@ export class Place {
     }
     this.#owned.splice(this.#owned.indexOf(target), 1);
     this.close();
-    return closeAsync(target);
+    return letGoSlowly(target);
   }
 
+  /** Of a disk that doesn't answer nothing is known: what was done here stays done. */
   #isLongToFree(): boolean {
-    const { size } = this.#last ?? this.look();
-    if (size <= LONG_TO_FREE) return false;
-    const stat = this.look();
-    return stat.isFile() && stat.nlink === 0n;
+    try {
+      const { size } = this.#last ?? this.look();
+      if (size <= LONG_TO_FREE) return false;
+      const stat = this.look();
+      return stat.isFile() && stat.nlink === 0n;
+    } catch {
+      return false;
+    }
   }
 
   #open(): number | undefined {
@@ -201,6 +195,6 @@ export class Place {
 
   #close(fd: number): void {
     this.#owned.splice(this.#owned.indexOf(fd), 1);
-    closeSync(fd);
+    letGo(fd);
   }
 }

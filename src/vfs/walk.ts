@@ -1,6 +1,5 @@
 import {
   type BigIntStats,
-  closeSync,
   type Dir,
   type Dirent,
   fstatSync,
@@ -9,6 +8,7 @@ import {
   openSync,
 } from "node:fs";
 import { Ladder } from "./ladder.ts";
+import { letGo, letGoOfListing } from "./let-go.ts";
 import { Descent } from "./names.ts";
 import { type ByteString, bytes } from "./path.ts";
 import { below, DIRECTORY, itself } from "./proc.ts";
@@ -90,7 +90,7 @@ export function* tour(
     }
   } finally {
     ladder.restart();
-    closeSync(root);
+    letGo(root);
   }
 }
 
@@ -132,7 +132,7 @@ function* entries(fd: number) {
       if (read % QUIET === 0) yield undefined;
     }
   } finally {
-    stream.closeSync();
+    letGoOfListing(stream);
   }
 }
 
