@@ -7,7 +7,7 @@ import type { Store } from "../store/store.ts";
 import type { AuditKind, Folder, Share } from "../store/types.ts";
 import { checkFree } from "./covering.ts";
 import { ControlError, EXIT } from "./errors.ts";
-import { deleteHome, emptyTrash, makeHome } from "./homes.ts";
+import { deleteHome, dropEmptyHome, makeHome } from "./homes.ts";
 import { quoted } from "./quotas.ts";
 import { announceAccess, checkedPath, subjectNamed } from "./subjects.ts";
 
@@ -106,13 +106,26 @@ export class FolderControl {
       throw new ControlError(`there are ${MAX_FOLDERS} folders already: remove some`);
     }
     this.#store.ledger.requireHomes();
-    const hadFiles = await makeHome(this.#options.root, name);
-    const folder = await this.#store.folders.add({ ...request, name });
+    await this.#insert({ ...request, name });
+    this.#record("folder-add", name, `quota ${request.quotaBytes ?? "none"}`);
+    return this.folder(name);
+  }
+
+  /** The folder with a place for its files, or neither. */
+  async #insert(request: NewFolderRequest): Promise<void> {
+    const { root } = this.#options;
+    const { name } = request;
+    const hadFiles = await makeHome(root, name);
+    let folder: Folder | undefined;
+    try {
+      folder = await this.#store.folders.add(request);
+    } catch (thrown) {
+      if (!hadFiles) await dropEmptyHome(root, name);
+      throw thrown;
+    }
     if (folder === undefined) throw exists(name);
     // Nobody has it yet, so nothing is stored meanwhile.
     if (hadFiles) await this.#takeOver(folder);
-    this.#record("folder-add", name, `quota ${request.quotaBytes ?? "none"}`);
-    return this.folder(name);
   }
 
   async #takeOver(folder: Folder): Promise<void> {
@@ -158,12 +171,14 @@ export class FolderControl {
       await this.unshare(folder.name, to);
     }
     await this.#closed(folder);
-    if (!(await this.#store.folders.remove(folder.id))) throw gone(folder.name);
-    this.#record("folder-remove", folder.name, deleteFiles ? "with its files" : "");
-    if (!deleteFiles) return { filesDeleted: false };
-    const filesDeleted = await deleteHome(this.#options.root, folder.name);
-    await emptyTrash(this.#options.root);
-    return { filesDeleted };
+    const forget = async (): Promise<void> => {
+      if (!(await this.#store.folders.remove(folder.id))) throw gone(folder.name);
+      this.#record("folder-remove", folder.name, deleteFiles ? "with its files" : "");
+    };
+    const { root } = this.#options;
+    if (deleteFiles) return { filesDeleted: await deleteHome(root, folder.name, forget) };
+    await forget();
+    return { filesDeleted: false };
   }
 
   /** Removing rows under an open file would leave the books and the disk unequal. */

@@ -30,22 +30,60 @@ export async function dropEmptyHome(root: string, name: string): Promise<void> {
   await rmdir(homeOf(root, name)).catch(() => undefined);
 }
 
+/** A home that is out of sight: nobody of its name, old or new, has it. */
+interface AsideHome {
+  putBack(): Promise<void>;
+  /** Rejects with ControlError, which says what is left. */
+  destroy(): Promise<void>;
+}
+
 /**
- * Deletes the home of a user who has no sessions any more, after taking it out of sight, so that a
- * new user of the name never meets the old files.
- * @returns false when there was none
+ * Deletes the home of one who has no sessions any more, together with what `forget` removes: first it
+ * is taken out of sight, so that a new user of the name never meets the old files. When `forget`
+ * rejects it is put back.
+ * @returns false when there was no home
  */
-export async function deleteHome(root: string, name: string): Promise<boolean> {
+export async function deleteHome(
+  root: string,
+  name: string,
+  forget: () => Promise<void>,
+): Promise<boolean> {
+  const home = await setAside(root, name);
+  try {
+    await forget();
+  } catch (thrown) {
+    await home?.putBack();
+    throw thrown;
+  }
+  await home?.destroy();
+  return home !== undefined;
+}
+
+/** undefined: there is none */
+async function setAside(root: string, name: string): Promise<AsideHome | undefined> {
+  const home = homeOf(root, name);
   const suffix = randomBytes(6).toString("hex");
   const trash = join(root, "homes", `${TRASH_PREFIX}${name}-${suffix}`);
   try {
-    await rename(homeOf(root, name), trash);
+    await rename(home, trash);
   } catch (thrown) {
-    if ((thrown as NodeJS.ErrnoException).code === "ENOENT") return false;
+    if ((thrown as NodeJS.ErrnoException).code === "ENOENT") return undefined;
     throw thrown;
   }
-  await removeTree(trash);
-  return true;
+  const destroy = async (): Promise<void> => {
+    await removeTree(trash);
+    await emptyTrash(root);
+  };
+  return {
+    putBack: () => rename(trash, home),
+    destroy: () => destroy().catch((thrown) => Promise.reject(leftBehind(name, thrown))),
+  };
+}
+
+function leftBehind(name: string, { code = "an error" }: NodeJS.ErrnoException): ControlError {
+  return new ControlError(
+    `${name} is removed, but not all the files are (${code}): the rest is deleted when the server starts`,
+  );
 }
 
 /** Deletes what an interrupted {@link deleteHome} left behind. */

@@ -5,11 +5,11 @@ import { type PasswordRule, refusePassword } from "../auth/password-rule.ts";
 import { rescan } from "../quota/rescan.ts";
 import type { Store } from "../store/store.ts";
 import type { Account, AuditKind, ChangeKind, LoginLimits, Role, UserKey } from "../store/types.ts";
-import type { NewUser, UserChange } from "../store/users.ts";
+import { type NewUser, type UserChange, UserExistsError } from "../store/users.ts";
 import { checkNewMember } from "./covering.ts";
 import { ControlError, EXIT } from "./errors.ts";
 import { MAX_GROUPS_OF_A_USER } from "./groups.ts";
-import { deleteHome, emptyTrash, makeHome } from "./homes.ts";
+import { deleteHome, dropEmptyHome, makeHome } from "./homes.ts";
 import { checkedLimits, describeLimits } from "./login-limits.ts";
 import {
   addingError,
@@ -137,12 +137,9 @@ export class UserControl {
     const quotas = newQuotas(request, this.#options.quota);
     this.#store.ledger.requireHomes();
     await checkNewMember(this.#store, name, groups);
-    const hadHome = await makeHome(this.#options.root, name);
-    const { passwordChange = false } = request;
-    const user = { name, role, passwordHash, passwordChange, groups, ...quotas, ...limits };
-    const added = await this.#insert(user);
-    if (hadHome) await this.#takeOver(added);
-    for (const key of request.keys ?? []) await this.#store.keys.add(added.id, key);
+    const { passwordChange = false, keys = [] } = request;
+    const user = { name, role, passwordHash, passwordChange, groups, keys, ...quotas, ...limits };
+    await this.#insert(user);
     this.#record("user-add", name, describeNew(request, limits));
     return this.account(name);
   }
@@ -161,24 +158,29 @@ export class UserControl {
     await (this.#options.rescan?.(account) ?? rescan(store, root, account));
   }
 
-  async #insert(user: NewUser): Promise<Account> {
+  /** The user with a home, or neither. Nobody may log in before old files are counted. */
+  async #insert(user: NewUser): Promise<void> {
+    const { root } = this.#options;
+    const hadHome = await makeHome(root, user.name);
     try {
-      return await this.#store.users.add(user);
+      const added = await this.#store.users.add({ ...user, enabled: !hadHome });
+      if (hadHome) await this.#takeOver(added);
     } catch (thrown) {
+      // The user of that name, if there is one by now, has it.
+      const isOurs = !hadHome && !(thrown instanceof UserExistsError);
+      if (isOurs) await dropEmptyHome(root, user.name);
       throw addingError(thrown);
     }
   }
 
-  /** Nobody may log in before the old files are counted. */
   async #takeOver(account: Account): Promise<void> {
-    await this.#store.users.setEnabled(account.id, false);
     try {
       await this.#rescan(account);
+      await this.#store.users.setEnabled(account.id, true);
     } catch (thrown) {
       await this.#store.users.remove(account.id);
       throw thrown;
     }
-    await this.#store.users.setEnabled(account.id, true);
   }
 
   async set(
@@ -242,12 +244,13 @@ export class UserControl {
     await this.#setDisabled(account, "remove", force);
     await this.#change("user-removed", account, name);
     await this.#sessionsEnded(account);
-    if (!(await this.#store.users.remove(account.id))) throw gone(name);
-    this.#record("user-remove", name, alsoHome ? "with its home" : "");
-    if (!alsoHome) return { homeDeleted: false };
-    const homeDeleted = await deleteHome(this.#options.root, name);
-    await emptyTrash(this.#options.root);
-    return { homeDeleted };
+    const forget = async (): Promise<void> => {
+      if (!(await this.#store.users.remove(account.id))) throw gone(name);
+      this.#record("user-remove", name, alsoHome ? "with its home" : "");
+    };
+    if (alsoHome) return { homeDeleted: await deleteHome(this.#options.root, name, forget) };
+    await forget();
+    return { homeDeleted: false };
   }
 
   /** Removing rows and files under an open session would leave its books and the disk unequal. */
@@ -267,10 +270,7 @@ export class UserControl {
 
   async addKeys(name: string, keys: readonly UserKey[]): Promise<readonly UserKey[]> {
     const account = await this.account(name);
-    const added: UserKey[] = [];
-    for (const key of keys) {
-      if (await this.#store.keys.add(account.id, key)) added.push(key);
-    }
+    const added = await this.#store.keys.addAll(account.id, keys);
     for (const key of added) this.#record("key-add", name, key.fingerprint);
     return added;
   }

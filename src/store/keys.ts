@@ -42,7 +42,12 @@ export class KeyStore {
 
   /** False when the user has that key already. Rejects when there is no such user. */
   async add(userId: number, key: UserKey): Promise<boolean> {
-    return this.#writes.run(() => addKey(this.#insert, userId, key));
+    return (await this.addAll(userId, [key])).length > 0;
+  }
+
+  /** All of them, or none. @returns those that the user did not have; rejects as {@link add} */
+  async addAll(userId: number, keys: readonly UserKey[]): Promise<UserKey[]> {
+    return this.#writes.run(() => keys.filter((key) => addKey(this.#insert, userId, key)));
   }
 
   async list(userId: number): Promise<UserKey[]> {
