@@ -103,7 +103,12 @@ class Restoring {
     this.#manifest = manifest;
     this.#reader = reader;
     this.#homes = new TreePlace(join(options.root, "homes"), { homes: true });
-    this.#keys = new TreePlace(join(options.root, "keys"), { homes: false });
+    try {
+      this.#keys = new TreePlace(join(options.root, "keys"), { homes: false });
+    } catch (thrown) {
+      this.#homes.close();
+      throw thrown;
+    }
   }
 
   async run(): Promise<Trailer> {

@@ -1,13 +1,6 @@
-import {
-  type BigIntStats,
-  closeSync,
-  constants,
-  fstatSync,
-  openSync,
-  readlinkSync,
-  readSync,
-} from "node:fs";
+import { type BigIntStats, constants, fstatSync, openSync, readlinkSync, readSync } from "node:fs";
 import { errorName, FsError } from "../errors.ts";
+import { letGo } from "../vfs/let-go.ts";
 import type { ByteString } from "../vfs/path.ts";
 import { inodeKey } from "../vfs/proc.ts";
 import { type Stop, tour } from "../vfs/walk.ts";
@@ -128,7 +121,7 @@ export class TreeCopy {
     try {
       await this.#opened(fd, name);
     } finally {
-      closeSync(fd);
+      letGo(fd);
     }
   }
 
@@ -139,12 +132,15 @@ export class TreeCopy {
     const first = key === undefined ? undefined : this.#linked.get(key);
     if (first !== undefined) return this.#entry({ type: "link", name, target: first }, stat);
     const size = Number(stat.size);
+    const { unread } = this.#toll.counts;
     await this.#writer.change(size < LARGE ? "loose" : densityOf(sampleOf(fd)));
     await this.#writer.add(
       { type: "file", name, size, ...kept(stat) },
       this.#content(fd, name, stat),
     );
-    if (key !== undefined) this.#remember(key, name);
+    // Its other names are read for themselves, and told, when this one could not be.
+    const isWhole = this.#toll.counts.unread === unread;
+    if (key !== undefined && isWhole) this.#remember(key, name);
     this.#onCopied(1, size);
   }
 
@@ -202,7 +198,7 @@ function fstatOf(directory: string | Buffer): BigIntStats {
   try {
     return fstatSync(fd, { bigint: true });
   } finally {
-    closeSync(fd);
+    letGo(fd);
   }
 }
 

@@ -13,6 +13,7 @@ import {
 } from "node:fs";
 import type { Stored } from "../store/snapshot.ts";
 import { Ladder } from "../vfs/ladder.ts";
+import { letGo } from "../vfs/let-go.ts";
 import type { ByteString } from "../vfs/path.ts";
 import { below, DIRECTORY, itself } from "../vfs/proc.ts";
 import { damaged } from "./errors.ts";
@@ -91,7 +92,7 @@ export class TreePlace {
 
   close(): void {
     this.#ladder.restart();
-    closeSync(this.#root);
+    letGo(this.#root);
   }
 
   async #make(path: readonly ByteString[], entry: Entry, content: AsyncIterable<Buffer>) {
@@ -121,14 +122,14 @@ export class TreePlace {
     try {
       for (const part of rest) {
         const next = openSync(below(fd, part), DIRECTORY);
-        closeSync(fd);
+        letGo(fd);
         fd = next;
       }
       const from = below(fd, name);
       if (!lstatSync(from).isFile()) throw damaged("a link in it leads to no file");
       linkSync(from, at);
     } finally {
-      closeSync(fd);
+      letGo(fd);
     }
   }
 
@@ -151,7 +152,7 @@ export class TreePlace {
       fchmodSync(own, mode);
       futimesSync(own, entry.mtime, entry.mtime);
     } finally {
-      closeSync(own);
+      letGo(own);
     }
   }
 

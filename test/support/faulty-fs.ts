@@ -147,7 +147,8 @@ function halved(name: string, args: unknown[]): unknown[] {
   const asked = copy[at];
   const data = copy[1];
   if (typeof asked === "number") copy[at] = Math.ceil(asked / 2);
-  else if (asked === undefined && Buffer.isBuffer(data)) copy[1] = firstHalf([data])[0];
+  else if (asked === undefined && Buffer.isBuffer(data))
+    copy[1] = data.subarray(0, Math.ceil(data.length / 2));
   else if (Array.isArray(asked)) copy[at] = firstHalf(asked as Buffer[]);
   return copy;
 }
