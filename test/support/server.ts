@@ -1,8 +1,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { fileURLToPath } from "node:url";
+import { join, resolve } from "node:path";
 import { pino } from "pino";
 import ssh2 from "ssh2";
 import { parsePublicKey } from "../../src/auth/keys.ts";
@@ -223,7 +222,8 @@ export interface SpawnedServer {
   kill(): Promise<void>;
 }
 
-export const PROGRAM = fileURLToPath(new URL("../../dist/src/moorage.cjs", import.meta.url));
+/** From the project's directory, where all that uses it is started. */
+export const PROGRAM = resolve("dist/src/moorage.cjs");
 
 export interface SpawnOptions {
   /** file descriptors it may have */

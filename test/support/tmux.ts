@@ -74,6 +74,11 @@ export class Tmux {
     return text.replace(/[ \t]+$/gm, "").replace(/\n+$/, "\n");
   }
 
+  /** The screen with its colours, as SGR sequences. */
+  captureColours(): Promise<string> {
+    return this.#run("capture-pane", "-e", "-p", "-t", "main");
+  }
+
   /** Modes of the terminal that a full-screen program changes, by tmux's names. */
   async modes(): Promise<{ alternate: boolean; mouse: boolean; cursor: boolean }> {
     const format = "#{alternate_on} #{mouse_any_flag} #{cursor_flag}";

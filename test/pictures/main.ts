@@ -1,0 +1,29 @@
+import { mkdirSync, writeFileSync } from "node:fs";
+import { tell } from "./story.ts";
+import { svg } from "./svg.ts";
+
+/** What the pages show: each view of a server at work, and the key that leads to it. */
+const PICTURES = [
+  { name: "overview", key: "1", title: "The admin screen: how the server is" },
+  { name: "users", key: "2", title: "The admin screen: users and their quotas" },
+  { name: "sessions", key: "5", title: "The admin screen: who is connected, and what is moving" },
+];
+
+const COLUMNS = 100;
+const ROWS = 30;
+/** Long enough for a few columns of the graphs. */
+const SECONDS = 25;
+
+const story = await tell(COLUMNS, ROWS, SECONDS);
+try {
+  mkdirSync("docs/pictures", { recursive: true });
+  for (const { name, key, title } of PICTURES) {
+    await story.tmux.press(key);
+    await story.tmux.waitFor((screen) => screen !== "");
+    const capture = await story.tmux.captureColours();
+    writeFileSync(`docs/pictures/${name}.svg`, svg(capture, COLUMNS, title));
+    console.log(`docs/pictures/${name}.svg`);
+  }
+} finally {
+  await story.end();
+}
