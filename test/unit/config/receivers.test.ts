@@ -94,7 +94,10 @@ describe("what is refused", () => {
     ['kinds = ["all"]\ncommand = ["/x"]', "receiver no. 1: name must be a name"],
     ['name = "A b"\nkinds = ["all"]\ncommand = ["/x"]', 'receiver "A b": name must be a name'],
     ['name = "a"\ncommand = ["/x"]', "kinds must say which events"],
-    ['name = "a"\nkinds = ["uploads"]\ncommand = ["/x"]', '"uploads" is none, did you mean upload?'],
+    [
+      'name = "a"\nkinds = ["uploads"]\ncommand = ["/x"]',
+      '"uploads" is none, did you mean upload?',
+    ],
     ['name = "a"\nkinds = ["all"]', "give either url or command"],
     [`name = "a"\nkinds = ["all"]\ncommand = ["/x"]\n${url}`, "give either url or command"],
     ['name = "a"\nkinds = ["all"]\ncommand = ["x"]', "command must begin with an absolute path"],

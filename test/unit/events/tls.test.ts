@@ -1,11 +1,12 @@
 import { execFileSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { createServer } from "node:https";
+import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, onTestFinished, test } from "vitest";
 import { Poster } from "../../../src/events/post.ts";
-import { listen, receiver, SECRET } from "./world.ts";
+import { receiver, SECRET } from "./world.ts";
 
 const root = mkdtempSync(join(tmpdir(), "moorage-events-tls-"));
 afterAll(() => rmSync(root, { recursive: true }));
@@ -27,7 +28,12 @@ async function attempt(host: string, caFile: string) {
     requests += 1;
     response.writeHead(204).end();
   });
-  const port = await listen(server);
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  onTestFinished(async () => {
+    server.closeAllConnections();
+    await new Promise((resolve) => server.close(resolve));
+  });
+  const { port } = server.address() as AddressInfo;
   const to = receiver({ url: `https://${host}:${port}/`, allow: ["127.0.0.1"], caFile });
   const resolve = async () => [{ address: "127.0.0.1", family: 4 }];
   const poster = new Poster(to, { root, env: { SECRET } }, resolve);
