@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { refusal } from "../events/addresses.ts";
+import { refuser } from "../events/addresses.ts";
 import { KIND_NAMES } from "../events/kinds.ts";
 import type { Receiver } from "../events/types.ts";
 import { isTable } from "./file.ts";
@@ -179,7 +179,7 @@ function aboutUrl(receiver: Receiver): string[] {
   const literal = /^[\d.]+$|^\[/.test(url.hostname)
     ? url.hostname.replace(/[[\]]/g, "")
     : undefined;
-  const why = literal === undefined ? undefined : refusal(literal, receiver);
+  const why = literal === undefined ? undefined : refuser(receiver)(literal);
   return why === undefined ? problems : [...problems, why];
 }
 

@@ -25,18 +25,21 @@ const KNOWN = SPECIAL.map(([what, texts]) => [what, new Networks(texts)] as cons
 const NAT64 = new Networks(["64:ff9b::/96"]);
 
 /**
- * Why nothing may be sent to an address; undefined: it may. Every notation of an address is the same
- * address, also IPv4 in IPv6.
+ * Tells why nothing may be sent to an address; undefined: it may. Every notation of an address is the
+ * same address, also IPv4 in IPv6.
  */
-export function refusal(address: string, { allow, url }: Receiver): string | undefined {
-  const name = parseNetwork(address)?.address;
-  if (name === undefined) return `${JSON.stringify(address)} is no address`;
-  if (new Networks(allow).has(name)) return undefined;
-  if (url.startsWith("http:")) {
-    return `${name} is not in \`allow\`, and http is only for what is: use https`;
-  }
-  const what = ownAddresses().has(name) ? "this machine" : specialty(behindNat(name));
-  return what === undefined ? undefined : `${name} is ${what}, and not in \`allow\``;
+export function refuser({ allow, url }: Pick<Receiver, "allow" | "url">) {
+  const allowed = new Networks(allow);
+  return (address: string): string | undefined => {
+    const name = parseNetwork(address)?.address;
+    if (name === undefined) return `${JSON.stringify(address)} is no address`;
+    if (allowed.has(name)) return undefined;
+    if (url.startsWith("http:")) {
+      return `${name} is not in \`allow\`, and http is only for what is: use https`;
+    }
+    const what = ownAddresses().has(name) ? "this machine" : specialty(behindNat(name));
+    return what === undefined ? undefined : `${name} is ${what}, and not in \`allow\``;
+  };
 }
 
 function specialty(address: string): string | undefined {

@@ -13,6 +13,8 @@ import { wants } from "./wants.ts";
 
 /** How often the audit trail and what waits are looked at, in milliseconds. */
 const LOOK_MS = 200;
+/** The same when that failed. */
+const FAILED_MS = 5_000;
 /** Audit records that one transaction makes events of. */
 const RECORDS_AT_ONCE = 200;
 /** How often it is looked what has waited too long, in milliseconds. */
@@ -64,12 +66,18 @@ export class Deliverer {
   /** Looks again and again, from now on. */
   start(): void {
     this.#isStarted = true;
+    this.#lookAfter(LOOK_MS);
+  }
+
+  #lookAfter(milliseconds: number): void {
     this.#timer = setTimeout(async () => {
+      let pause = LOOK_MS;
       await this.look().catch((error: unknown) => {
+        pause = FAILED_MS;
         this.#options.log.error({ error: errorName(error) }, "events not delivered");
       });
-      if (this.#timer !== undefined) this.start();
-    }, LOOK_MS);
+      if (this.#timer !== undefined) this.#lookAfter(pause);
+    }, milliseconds);
   }
 
   /** Makes events of what is new, and sees to it that what is due is under way. */
@@ -205,7 +213,7 @@ export class Deliverer {
 
   async #fill(): Promise<void> {
     for (const state of await this.#options.store.events.list()) {
-      await this.#lines.get(state.name)?.fill(state);
+      this.#lines.get(state.name)?.fill(state);
     }
   }
 

@@ -1,6 +1,6 @@
 import { type LookupAddress, lookup } from "node:dns";
 import { isIP, type LookupFunction } from "node:net";
-import { refusal } from "./addresses.ts";
+import { refuser } from "./addresses.ts";
 import type { Receiver } from "./types.ts";
 
 /** Nothing is sent there. */
@@ -23,13 +23,13 @@ function resolveByMachine(name: string): Promise<readonly LookupAddress[]> {
  * later leads nowhere.
  */
 export class Resolver {
-  readonly #receiver: Receiver;
+  readonly #refusal: (address: string) => string | undefined;
   readonly #resolve: Resolve;
   /** A lookup can't be ended, and takes a thread: there is one at a time. */
   #pending: Promise<readonly LookupAddress[]> | undefined;
 
   constructor(receiver: Receiver, resolve: Resolve = resolveByMachine) {
-    this.#receiver = receiver;
+    this.#refusal = refuser(receiver);
     this.#resolve = resolve;
   }
 
@@ -42,29 +42,29 @@ export class Resolver {
   /** For node:net. */
   readonly lookup: LookupFunction = (name, options, callback) => {
     this.#find(name).then(
-      (found) => {
-        if (options.all) callback(null, [found]);
-        else callback(null, found.address, found.family);
+      ([first, ...more]) => {
+        if (options.all) callback(null, [first, ...more]);
+        else callback(null, first.address, first.family);
       },
       (error: Error) => callback(error, ""),
     );
   };
 
-  async #find(name: string): Promise<LookupAddress> {
+  /** All that may be: when one of them can't be reached, node:net tries the next. */
+  async #find(name: string): Promise<[LookupAddress, ...LookupAddress[]]> {
     this.#pending ??= this.#resolve(name).finally(() => {
       this.#pending = undefined;
     });
     const found = await this.#pending;
-    const good = found.find(({ address }) => refusal(address, this.#receiver) === undefined);
-    if (good !== undefined) return good;
-    const [first] = found;
-    if (first === undefined) throw new RefusedAddress("the name has no address");
-    this.#check(first.address);
-    return first;
+    const isGood = ({ address }: LookupAddress) => this.#refusal(address) === undefined;
+    const [good, ...more] = found.filter(isGood);
+    if (good !== undefined) return [good, ...more];
+    const why = found.map(({ address }) => this.#refusal(address));
+    throw new RefusedAddress(why[0] ?? "the name has no address");
   }
 
   #check(address: string): void {
-    const why = refusal(address, this.#receiver);
+    const why = this.#refusal(address);
     if (why !== undefined) throw new RefusedAddress(why);
   }
 }

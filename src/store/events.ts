@@ -141,7 +141,7 @@ export class EventStore {
        dropped = dropped + ? WHERE name = ?`,
     );
     this.#succeeded = prepare(
-      `UPDATE event_receivers SET delivered = delivered + 1, failures = 0, next_at = 0,
+      `UPDATE event_receivers SET delivered = delivered + ?, failures = 0, next_at = 0,
        last_success_at = ? WHERE name = ?`,
     );
     this.#failed = prepare(
@@ -241,13 +241,13 @@ export class EventStore {
     return this.#due.all(receiver, now, limit);
   }
 
-  /** It arrived. */
-  async succeeded(id: number, at: number): Promise<void> {
+  /** They arrived. */
+  async succeeded(receiver: string, ids: readonly number[], at: number): Promise<void> {
     await this.#writes.run(() => {
-      const removed = this.#remove.get(id);
-      if (removed === undefined) return;
-      this.#account.run(-1, -removed.bytes, 0, removed.receiver);
-      this.#succeeded.run(at, removed.receiver);
+      const removed = ids.flatMap((id) => this.#remove.get(id) ?? []);
+      const bytes = removed.reduce((sum, one) => sum + one.bytes, 0);
+      this.#account.run(-removed.length, -bytes, 0, receiver);
+      this.#succeeded.run(ids.length, at, receiver);
     });
   }
 

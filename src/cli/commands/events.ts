@@ -1,7 +1,8 @@
 import type { Command } from "commander";
 import { loadConfig } from "../../config/load.ts";
-import { ControlError } from "../../control/errors.ts";
-import type { ReceiverInfo } from "../../control/event-protocol.ts";
+import { connectControl } from "../../control/client.ts";
+import { ControlError, EXIT } from "../../control/errors.ts";
+import type { ReceiverInfo, TestResult } from "../../control/event-protocol.ts";
 import { EventControl } from "../../control/events.ts";
 import { count, dateText } from "../../text/figures.ts";
 import { oneLine } from "../../text/safe.ts";
@@ -103,11 +104,38 @@ function failingText({ failures, lastError, nextAt }: ReceiverInfo): string {
 }
 
 async function test(context: CommandContext, name: string, options: JsonOption): Promise<void> {
-  const result = await withEvents(context, (events) => events.test(name));
+  const result =
+    (await testByServer(context, name)) ??
+    (await withEvents(context, (events) => events.test(name)));
   if (options.json) context.io.out(json(result));
   const took = `in ${result.durationMs} ms`;
   if (!result.ok) throw new ControlError(`${name} was not reached ${took}: ${result.text}`);
   if (!options.json) context.io.out(`${name} has it, ${took}: ${result.text}.\n`);
+}
+
+/** A server has its own user and environment, and so its secrets. undefined: none runs */
+async function testByServer(
+  { root }: CommandContext,
+  name: string,
+): Promise<TestResult | undefined> {
+  const control = await connectControl(root(), { actor: cliActor() }).catch(noServer);
+  if (control === undefined) return undefined;
+  try {
+    const known = await control.call("events.list", {});
+    if (known.some((info) => info.name === name && info.configured)) {
+      return await control.call("events.test", { name });
+    }
+    throw new ControlError(
+      `the server has no receiver ${oneLine(name)}: after a change of moorage.toml use \`moorage reload\``,
+    );
+  } finally {
+    control.close();
+  }
+}
+
+function noServer(thrown: unknown): undefined {
+  if (thrown instanceof ControlError && thrown.exitCode === EXIT.notRunning) return undefined;
+  throw thrown;
 }
 
 async function retry(

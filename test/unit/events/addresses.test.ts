@@ -1,7 +1,10 @@
 import { networkInterfaces } from "node:os";
 import { describe, expect, test } from "vitest";
-import { refusal } from "../../../src/events/addresses.ts";
+import { refuser } from "../../../src/events/addresses.ts";
+import type { Receiver } from "../../../src/events/types.ts";
 import { receiver } from "./world.ts";
+
+const refusal = (address: string, of: Receiver) => refuser(of)(address);
 
 const https = receiver({ url: "https://example.com/" });
 

@@ -108,6 +108,29 @@ test("what fails is tried again later with the same id, and nothing goes before 
   expect(log[1]).toContain("events arrive again");
 });
 
+test("of many that wait each arrives once, and what arrived before a failure is not sent again", async () => {
+  let isBroken = true;
+  const hook = await listener((response, { body }) => {
+    response.writeHead(isBroken && body.includes("/40") ? 500 : 204).end();
+  });
+  const { store, deliverer } = await world(to(hook));
+  const one = deliverer();
+  await one.look();
+  const paths = Array.from({ length: 100 }, (_, at) => `/${at}`);
+  for (const path of paths) store.audit.record({ kind: "upload", path });
+  await store.audit.flush();
+  await one.look();
+  await until(async () => (await stateOf(store))?.failures === 1);
+  expect(await stateOf(store)).toMatchObject({ delivered: 40, queued: 60 });
+  expect(bodies(hook).map(({ path }) => path)).toEqual(paths.slice(0, 41));
+  isBroken = false;
+  await store.events.retry("ci");
+  await one.look();
+  await until(async () => (await stateOf(store))?.queued === 0);
+  expect(bodies(hook).map(({ path }) => path)).toEqual([...paths.slice(0, 41), ...paths.slice(40)]);
+  expect(await stateOf(store)).toMatchObject({ delivered: 100, queuedBytes: 0, failures: 0 });
+});
+
 test("an event that its receiver does not take lets others go before it", async () => {
   const hook = await listener((response, { body }) => {
     response.writeHead(body.includes("/bad") ? 422 : 204).end();

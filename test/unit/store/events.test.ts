@@ -39,7 +39,7 @@ test("what has no room is dropped and counted, and leaves a gap in the numbers",
   const all = ["1", "2", "3", "4"].map((text) => event("a", text, most));
   expect(await store.events.take(0, 1, all)).toEqual(new Map([["a", 2]]));
   const [first] = await store.events.due("a", NOW, 1);
-  await store.events.succeeded(first?.id ?? 0, NOW);
+  await store.events.succeeded("a", [first?.id ?? 0], NOW);
   const small = { events: 10, bytes: 3 };
   const more = ["55", "666", "7"].map((text) => event("a", text, small));
   expect(await store.events.take(1, 2, more)).toEqual(new Map([["a", 2]]));
@@ -70,7 +70,7 @@ test("success and failure are noted; a refused event lets others go before it", 
   expect(await stateOf(store, "a")).toMatchObject(failing);
   const [second] = await store.events.due("a", NOW, 1);
   expect(second?.event).toBe("2");
-  await store.events.succeeded(second?.id ?? 0, NOW);
+  await store.events.succeeded("a", [second?.id ?? 0], NOW);
   const well = { failures: 0, nextAt: 0, delivered: 1, queued: 1, lastSuccessAt: NOW };
   expect(await stateOf(store, "a")).toMatchObject({ ...well, lastError: "answered 422" });
   expect(await store.events.due("a", NOW, 1)).toEqual([]);
