@@ -70,13 +70,18 @@ export class Line {
     }
   }
 
-  /** Begins nothing any more, and breaks off what is under way after so many milliseconds. */
+  /** Goes on for so many milliseconds while something is due, and breaks off what is under way then. */
   async close(patienceMs: number): Promise<void> {
-    this.#isClosed = true;
-    const patience = setTimeout(() => this.#abort.abort(), patienceMs);
+    const patience = setTimeout(() => this.#breakOff(), patienceMs);
     await this.#underWay;
     clearTimeout(patience);
+    this.#breakOff();
     this.#options.sender.close();
+  }
+
+  #breakOff(): void {
+    this.#isClosed = true;
+    this.#abort.abort();
   }
 }
 

@@ -227,18 +227,32 @@ describe("processes", () => {
     expect(hook.received).toHaveLength(2);
   });
 
-  test("with the server's end the last events leave, and what does not arrive is kept", async () => {
+  test("with the server's end the last events leave", async () => {
     const hook = await listener();
     const { store, deliverer } = await world(to(hook, { kinds: ["server"] }));
     const one = deliverer();
     one.start();
     await one.look();
-    store.audit.record({ kind: "server-stop" });
+    for (let times = 0; times < 50; times += 1) store.audit.record({ kind: "server-stop" });
     await store.audit.flush();
     await one.close();
-    expect(bodies(hook)).toMatchObject([{ kind: "server-stop" }]);
-    expect(await stateOf(store)).toMatchObject({ queued: 0, delivered: 1 });
+    expect(bodies(hook)).toHaveLength(50);
+    expect(await stateOf(store)).toMatchObject({ queued: 0, delivered: 50 });
   });
+});
+
+test("a server that ends breaks off what is not answered, and keeps it as if it had not been tried", async () => {
+  const hook = await listener(() => {});
+  const { store, deliverer } = await world(to(hook, { timeout: 60_000 }));
+  const one = deliverer();
+  one.start();
+  await one.look();
+  store.audit.record({ kind: "upload", path: "/a" });
+  await store.audit.flush();
+  await one.look();
+  await hook.got(1);
+  await one.close();
+  expect(await stateOf(store)).toMatchObject({ queued: 1, failures: 0, lastError: "" });
 });
 
 describe("settings", () => {
