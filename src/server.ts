@@ -77,7 +77,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   const address = await server.start(hostKeys);
   server.say("listening", { ...address });
   const { chores, door } = server;
-  if (options.supervisor === undefined) prune(chores, { ...options, config }, door.penalties);
+  if (options.supervisor === undefined) prune(chores, { ...options, ...parts }, door.penalties);
   lookAfter(chores, parts, () => server.recover());
   return {
     address,
@@ -388,6 +388,7 @@ class Server {
     supervisor?.close();
     if (supervisor === undefined) store.audit.record({ kind: "server-stop" });
     await store.audit.flush();
+    await this.#parts.events.close();
     this.say("stopped");
     return true;
   }

@@ -1,8 +1,10 @@
+import type { Config } from "../config/types.ts";
 import { instanceStatus } from "../control/nodes.ts";
 import { errorName } from "../errors.ts";
 import { openStore, type Store, schemaHere } from "../store/store.ts";
 import { VERSION } from "../version.ts";
 import { checkBooks } from "./books.ts";
+import { checkEvents } from "./events.ts";
 import { type Finding, Findings } from "./finding.ts";
 import { checkDatabase, checkHomes, checkKeys, checkSettings } from "./instance.ts";
 import { checkClock, checkDescriptors, checkDisks, checkNode, checkServer } from "./machine.ts";
@@ -44,6 +46,7 @@ export async function check(options: CheckOptions): Promise<Finding[]> {
   await look("disk", (to) => checkDisks(to, root, config));
   const whole = database?.damage.length === 0;
   const status = whole ? await look("server", (to) => server(to, options)) : undefined;
+  if (whole) await look("events", (to) => events(to, options, config));
   if (whole && options.homes) await look("books", (to) => books(to, options, database.homes));
   await look("descriptors", (to) => checkDescriptors(to, config, status?.pid ?? null));
   await look("node", (to) => checkNode(to));
@@ -55,6 +58,15 @@ async function server(findings: Findings, { root }: CheckOptions) {
   const status = await withStore(root, (store) => instanceStatus(store, VERSION, root), true);
   checkServer(findings, status, VERSION);
   return status;
+}
+
+async function events(
+  findings: Findings,
+  { root, env }: CheckOptions,
+  config: Config | undefined,
+): Promise<void> {
+  const states = await withStore(root, (store) => store.events.list(), true);
+  await checkEvents(findings, config, { root, env }, states);
 }
 
 async function books(

@@ -85,9 +85,13 @@ function keyLines(text: string): Map<string, number> {
       else if (inString === quote) inString = undefined;
     }
     if (wasInString) continue;
+    const repeated = /^\s*\[\[\s*([\w-]+)\s*\]\]/.exec(line)?.[1];
+    // Its keys have no line of their own: there may be several tables of that name.
+    if (repeated !== undefined) table = `${repeated}[].`;
     const header = /^\s*\[\s*([\w-]+(?:\.[\w-]+)*)\s*\]/.exec(line)?.[1];
     if (header !== undefined) table = `${header}.`;
-    const name = header ?? prefixed(table, /^\s*([\w-]+(?:\.[\w-]+)*)\s*=/.exec(line)?.[1]);
+    const name =
+      header ?? repeated ?? prefixed(table, /^\s*([\w-]+(?:\.[\w-]+)*)\s*=/.exec(line)?.[1]);
     if (name !== undefined && !found.has(name)) found.set(name, index + 1);
   }
   return found;

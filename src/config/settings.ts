@@ -13,6 +13,7 @@ import {
   text,
 } from "./kinds.ts";
 import { exactNetworks, list, networks } from "./lists.ts";
+import { receivers } from "./receivers.ts";
 import type { Config } from "./types.ts";
 
 /** One setting: everything that the file, the environment, flags, help and documentation need. */
@@ -221,6 +222,9 @@ export const SETTINGS: Settings = {
     keep: duration("90d", ["1h", "36500d"], "How long audit records are kept."),
     maxRecords: integer(1_000_000, [1000, 1_000_000_000], "How many audit records are kept."),
   },
+  events: {
+    receivers: receivers("Who is told of what happens; as JSON outside of the file."),
+  },
 };
 
 /** A setting with its place and its names. */
@@ -242,6 +246,9 @@ const SHORT_FLAGS: ReadonlyMap<string, string> = new Map([
   ["server.host", "--host"],
   ["server.port", "--port"],
 ]);
+
+/** In the file the receivers are the tables `[[events]]` themselves. */
+const WHOLE_SECTIONS: ReadonlySet<string> = new Set(["events.receivers"]);
 
 /** All settings in the order of the documentation. */
 export const ALL_SETTINGS: readonly NamedSetting[] = Object.entries(SETTINGS).flatMap(
@@ -269,7 +276,8 @@ export const FORMER_SETTINGS: ReadonlyMap<string, number> = new Map(
 );
 
 function namesOf(section: string, key: string) {
-  const name = `${section}.${snakeCase(key)}`;
+  const path = `${section}.${key}`;
+  const name = WHOLE_SECTIONS.has(path) ? section : `${section}.${snakeCase(key)}`;
   const variable = `MOORAGE_${name.replace(".", "_").toUpperCase()}`;
   return { name, variable, flag: `--${name.replace(/[._]/g, "-")}` };
 }

@@ -2,6 +2,7 @@ import type { AccessSettings } from "../auth/access.ts";
 import type { FactorSettings } from "../auth/factors.ts";
 import type { PenaltySettings } from "../auth/penalties.ts";
 import type { DigestSettings } from "../digests/types.ts";
+import type { Receiver } from "../events/types.ts";
 
 /** All settings, as the program uses them. Durations in milliseconds, sizes in bytes. */
 export interface Config {
@@ -90,5 +91,9 @@ export interface Config {
     /** how long audit records are kept */
     readonly keep: number;
     readonly maxRecords: number;
+  };
+  readonly events: {
+    /** who is told of what happens */
+    readonly receivers: readonly Receiver[];
   };
 }

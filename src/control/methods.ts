@@ -6,6 +6,7 @@ import type { AuditEvent, UserKey } from "../store/types.ts";
 import { oneLine } from "../text/safe.ts";
 import { BanControl } from "./bans.ts";
 import { ControlError } from "./errors.ts";
+import { EVENT_METHODS } from "./event-methods.ts";
 import { ACCESS_METHODS, FOLDER_METHODS } from "./folder-methods.ts";
 import { GROUP_METHODS } from "./group-methods.ts";
 import type { ControlHost } from "./host.ts";
@@ -76,6 +77,7 @@ export const METHODS: Methods = {
   ...GROUP_METHODS,
   ...FOLDER_METHODS,
   ...ACCESS_METHODS,
+  ...EVENT_METHODS,
   "keys.add": async ({ users }, { name, text }) => {
     const added = await users.addKeys(name, parseKeys(text));
     return { added: added.map(toKeyInfo) };

@@ -47,6 +47,15 @@ export interface InstanceStatus {
   readonly workers: readonly WorkerStatus[];
   /** as the server sees it; null: it does not run, or can't be asked */
   readonly disk: DiskInfo | null;
+  /** receivers of events that were not reached the last time */
+  readonly failingReceivers: readonly FailingReceiver[];
+}
+
+export interface FailingReceiver {
+  readonly name: string;
+  /** events that wait for it */
+  readonly queued: number;
+  readonly lastError: string;
 }
 
 /** @param version the asking program's, given when nothing runs */
@@ -63,6 +72,7 @@ export function notRunning(version: string): InstanceStatus {
     nodes: [],
     workers: [],
     disk: null,
+    failingReceivers: [],
   };
 }
 
@@ -101,7 +111,15 @@ export async function instanceStatus(
       rssBytes: residentBytes(worker.pid),
     })),
     disk,
+    failingReceivers: await failingReceivers(store),
   };
+}
+
+async function failingReceivers(store: Store): Promise<FailingReceiver[]> {
+  const all = await store.events.list();
+  return all
+    .filter(({ failures, active }) => failures > 0 && active === 1)
+    .map(({ name, queued, lastError }) => ({ name, queued, lastError }));
 }
 
 /** What a server tells of itself; undefined when it doesn't answer in time. */

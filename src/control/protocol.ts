@@ -3,10 +3,12 @@ import type { TransferView } from "../session/audited-file.ts";
 import type { Ban } from "../store/bans.ts";
 import type { AuditKind, AuditRecord, LoginLimits, Role } from "../store/types.ts";
 import type { BanRequest, BanResult } from "./bans.ts";
+import type { EventMethods } from "./event-protocol.ts";
 import type { AccessMethods, FolderInfo, FolderMethods } from "./folder-protocol.ts";
 import type { GroupInfo, GroupMethods } from "./group-protocol.ts";
 import type { DiskInfo, LoopDelay, Overview, Sample } from "./overview.ts";
 
+export type { ReceiverInfo } from "./event-protocol.ts";
 export type {
   AccessView,
   CountingRule,
@@ -177,7 +179,7 @@ export interface UserChange extends Partial<LoginLimits> {
 }
 
 /** Method → what it takes and gives. */
-export interface ControlMethods extends GroupMethods, FolderMethods, AccessMethods {
+export interface ControlMethods extends GroupMethods, FolderMethods, AccessMethods, EventMethods {
   overview: { params: Record<string, never>; result: Overview };
   "users.page": { params: UserQuery; result: UserPage };
   "users.show": {

@@ -46,9 +46,10 @@ export function lookAfter(chores: Chores, parts: Parts, recoverAll: () => Promis
 /** What one process of a server does for all of them. */
 export function prune(
   chores: Chores,
-  { config, store, log }: PartsOptions,
+  { config, store, log, events }: PartsOptions & Pick<Parts, "events">,
   penalties: Penalties,
 ): void {
+  events.start();
   let told = 0;
   chores.every(PRUNE_MS, "audit not pruned", () => {
     const lost = store.audit.lost - told;

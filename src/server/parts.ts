@@ -4,6 +4,7 @@ import { Factors } from "../auth/factors.ts";
 import type { EffectiveSetting } from "../config/load.ts";
 import type { Config } from "../config/types.ts";
 import { LiveSettings } from "../control/settings.ts";
+import { Deliverer } from "../events/deliverer.ts";
 import { Ledger } from "../quota/ledger.ts";
 import { lookAtMarks } from "../quota/marks.ts";
 import { Rates } from "../rates/rates.ts";
@@ -48,6 +49,8 @@ export interface Parts {
   lookAtQuotas(): Promise<void>;
   readonly factorKey: FactorKey;
   readonly factors: Factors;
+  /** tells others of events: in one process of a server it is started */
+  readonly events: Deliverer;
 }
 
 export function makeParts(options: PartsOptions): Parts {
@@ -73,6 +76,13 @@ export function makeParts(options: PartsOptions): Parts {
       lookAtMarks(ledger, store.quotaMarks, (crossing) => quotaCrossed(store.audit, crossing)),
     factorKey,
     factors: new Factors({ store, key: factorKey, settings: config.login }),
+    events: new Deliverer({
+      root,
+      store,
+      log,
+      env: process.env,
+      receivers: () => config.events.receivers,
+    }),
   };
 }
 

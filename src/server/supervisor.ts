@@ -46,7 +46,7 @@ export async function startSupervisor(options: SupervisorOptions): Promise<Servi
   const supervisor = new Supervisor({ ...options, config }, parts, hostKeys);
   const address = await supervisor.start();
   options.log.info({ ...address, workers: options.workers }, "listening");
-  prune(supervisor.chores, { ...options, config }, supervisor.door.penalties);
+  prune(supervisor.chores, { ...options, ...parts }, supervisor.door.penalties);
   lookAfter(supervisor.chores, parts, () => supervisor.recover());
   return {
     address,
@@ -344,6 +344,7 @@ class Supervisor {
     this.door.refused.flush();
     store.audit.record({ kind: "server-stop" });
     await store.audit.flush();
+    await this.#parts.events.close();
     log.info("stopped");
     return clean;
   }

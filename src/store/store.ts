@@ -9,6 +9,7 @@ import { Belongings, refuseOrphans, refuseUnfinished } from "./belongings.ts";
 import { ChangeStore } from "./changes.ts";
 import { type Connection, newestSchema, openDatabase } from "./database.ts";
 import { DigestStore } from "./digests.ts";
+import { EventStore } from "./events.ts";
 import { FactorStore } from "./factors.ts";
 import { FolderStore } from "./folders.ts";
 import { GroupStore } from "./groups.ts";
@@ -41,6 +42,7 @@ export class Store {
   readonly sessions: SessionStore;
   readonly changes: ChangeStore;
   readonly audit: AuditStore;
+  readonly events: EventStore;
   readonly ledger: LedgerStore;
   readonly leases: LeaseStore;
   readonly digests: DigestStore;
@@ -70,6 +72,7 @@ export class Store {
     this.userPages = new UserPageStore(connection, this.nodes);
     this.sessions = new SessionStore(connection, writes, this.nodes, nodeId);
     this.audit = new AuditStore(connection, writes);
+    this.events = new EventStore(connection, writes, this.nodes, nodeId);
     this.ledger = new LedgerStore(connection, writes, this.leases, nodeId);
     this.digests = new DigestStore(connection, writes, nodeId);
     this.penalties = new PenaltyStore(connection, writes);

@@ -158,6 +158,7 @@ export const AUDIT_KINDS = [
   "access-remove",
   "totp-enroll",
   "totp-remove",
+  "events-drop",
   "rescan",
   "reload",
   "server-start",

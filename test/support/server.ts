@@ -95,6 +95,7 @@ function testConfig(root: string, change: ConfigChange = {}): Config {
     log: section("log"),
     digests: section("digests"),
     audit: section("audit"),
+    events: section("events"),
   };
 }
 

@@ -6,6 +6,7 @@ import { addBanCommands } from "./bans.ts";
 import { addCheckCommand } from "./check.ts";
 import { addCompletionCommand } from "./completion.ts";
 import { addConfigCommands } from "./config.ts";
+import { addEventCommands } from "./events.ts";
 import { addFolderCommands } from "./folder.ts";
 import { addGroupCommands } from "./group.ts";
 import { addLogsCommand } from "./logs.ts";
@@ -27,6 +28,7 @@ export function addServerCommands(program: Command, context: CommandContext): vo
   addSessionCommands(program, context);
   addBanCommands(program, context);
   addLogsCommand(program, context);
+  addEventCommands(program, context);
   addConfigCommands(program, context);
   addUserCommands(program, context);
   addFolderCommands(program, context);

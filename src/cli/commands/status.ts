@@ -7,6 +7,8 @@ import {
   notRunning,
   stopServers,
 } from "../../control/nodes.ts";
+import { count } from "../../text/figures.ts";
+import { oneLine } from "../../text/safe.ts";
 import { parseDuration, roundSize, UnitError } from "../../text/units.ts";
 import { VERSION } from "../../version.ts";
 import { type CommandContext, withStore } from "../context.ts";
@@ -76,7 +78,7 @@ function statusText({ io, root }: CommandContext, found: InstanceStatus): string
     node.version,
   ]);
   const waiting = found.waiting > 0 ? `${found.waiting} logins wait for a free place.\n` : "";
-  const texts = [waiting, workersText(found), diskText(io, found)].join("");
+  const texts = [waiting, workersText(found), diskText(io, found), eventsText(io, found)].join("");
   return `${paint(io, "green", "Running.")}\n${table(io, columns, rows)}${texts}`;
 }
 
@@ -94,6 +96,14 @@ function diskText(io: Io, { disk }: InstanceStatus): string {
   if (!disk?.full) return "";
   const text = `The disk is full: new data is refused (${roundSize(disk.freeBytes)} of ${roundSize(disk.totalBytes)} free).`;
   return `${paint(io, "red", text)}\n`;
+}
+
+function eventsText(io: Io, { failingReceivers }: InstanceStatus): string {
+  const lines = failingReceivers.map(({ name, queued, lastError }) => {
+    const text = `Receiver of events ${name} fails: ${oneLine(lastError)}; ${count(queued, "event")} waiting.`;
+    return `${paint(io, "red", text)}\n`;
+  });
+  return lines.join("");
 }
 
 function uptimeText(seconds: number): string {

@@ -49,6 +49,37 @@ test("settings that are wrong, host keys that others can read or that are none",
   ]);
 });
 
+test("receivers of events that can't be told, and one that fails", async () => {
+  const instance = await instanceOf();
+  const { root, store } = instance;
+  const receivers = ["none", "short", "open"].map(
+    (name) =>
+      `[[events]]\nname = "${name}"\nkinds = ["all"]\nurl = "https://x.example"\nsecret_file = "${name}"\n`,
+  );
+  const command = `[[events]]\nname = "run"\nkinds = ["all"]\ncommand = ["/nowhere/x"]\n`;
+  writeFileSync(join(root, "moorage.toml"), receivers.join("") + command);
+  writeFileSync(join(root, "short"), "c2hvcnQ=", { mode: 0o600 });
+  writeFileSync(join(root, "open"), Buffer.alloc(32).toString("base64"));
+  chmodSync(join(root, "open"), 0o644);
+  await store.events.claim();
+  await store.events.setReceivers(["run"], Date.now());
+  const most = { events: 1, bytes: 100 };
+  const event = { receiver: "run", at: Date.now(), event: "{}", most };
+  await store.events.take(0, 1, [event, event]);
+  const [waiting] = await store.events.due("run", Date.now(), 1);
+  if (waiting === undefined) throw new Error("nothing waits");
+  await store.events.failed(waiting, { at: 1, error: "no answer", nextAt: 1, eventNextAt: 1 });
+  const found = (await faults(instance)).filter((text) => text.startsWith("events"));
+  expect(found).toEqual([
+    expect.stringMatching(/^events error: none: .* can't be read \(ENOENT\)$/),
+    expect.stringMatching(/^events error: short: short must have 1 to 4 lines/),
+    "events warning: open: others can read open",
+    "events error: run: /nowhere/x can't be run (ENOENT)",
+    "events warning: run fails: no answer; 1 event waiting",
+    "events warning: run: 1 event never arrived",
+  ]);
+});
+
 test("host keys that are gone are missed where there were some", async () => {
   const instance = await instanceOf();
   rmSync(join(instance.root, "keys"), { recursive: true });

@@ -147,7 +147,7 @@ describe("problems", () => {
 
   test.each([
     ["limits = 3", "moorage.toml:1 (limits): is a table; write [limits]"],
-    ["[[limits]]\nqueue = 1", "moorage.toml (limits): is a table; write [limits]"],
+    ["[[limits]]\nqueue = 1", "moorage.toml:1 (limits): is a table; write [limits]"],
     ["[limit]", "moorage.toml:1 (limit): unknown setting; did you mean limits?"],
     [
       "[server]\nmax_sessions = 1",
