@@ -77,7 +77,9 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   const address = await server.start(hostKeys);
   server.say("listening", { ...address });
   const { chores, door } = server;
-  if (options.supervisor === undefined) prune(chores, { ...options, config }, door.penalties);
+  const control = () => server.controlFor("metrics");
+  if (options.supervisor === undefined)
+    prune(chores, { ...options, config }, door.penalties, control);
   lookAfter(chores, parts, () => server.recover());
   return {
     address,
@@ -385,7 +387,7 @@ class Server {
     this.#loopDelay.close();
     await this.#controlSocket?.close();
     await this.#control?.close();
-    supervisor?.close();
+    supervisor?.close(store.nodeId);
     if (supervisor === undefined) store.audit.record({ kind: "server-stop" });
     await store.audit.flush();
     this.say("stopped");

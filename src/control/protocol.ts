@@ -5,6 +5,7 @@ import type { AuditKind, AuditRecord, LoginLimits, Role } from "../store/types.t
 import type { BanRequest, BanResult } from "./bans.ts";
 import type { AccessMethods, FolderInfo, FolderMethods } from "./folder-protocol.ts";
 import type { GroupInfo, GroupMethods } from "./group-protocol.ts";
+import type { MetricsMethods } from "./metrics-protocol.ts";
 import type { DiskInfo, LoopDelay, Overview, Sample } from "./overview.ts";
 
 export type {
@@ -15,6 +16,7 @@ export type {
   ShareInfo,
 } from "./folder-protocol.ts";
 export type { GroupInfo, GroupView } from "./group-protocol.ts";
+export type { Health } from "./metrics-protocol.ts";
 export type {
   Ban,
   BanRequest,
@@ -177,7 +179,7 @@ export interface UserChange extends Partial<LoginLimits> {
 }
 
 /** Method → what it takes and gives. */
-export interface ControlMethods extends GroupMethods, FolderMethods, AccessMethods {
+export interface ControlMethods extends GroupMethods, FolderMethods, AccessMethods, MetricsMethods {
   overview: { params: Record<string, never>; result: Overview };
   "users.page": { params: UserQuery; result: UserPage };
   "users.show": {

@@ -46,7 +46,8 @@ export async function startSupervisor(options: SupervisorOptions): Promise<Servi
   const supervisor = new Supervisor({ ...options, config }, parts, hostKeys);
   const address = await supervisor.start();
   options.log.info({ ...address, workers: options.workers }, "listening");
-  prune(supervisor.chores, { ...options, config }, supervisor.door.penalties);
+  const control = () => supervisor.controlFor("metrics");
+  prune(supervisor.chores, { ...options, config }, supervisor.door.penalties, control);
   lookAfter(supervisor.chores, parts, () => supervisor.recover());
   return {
     address,
@@ -209,6 +210,7 @@ class Supervisor {
       counts: () => this.#counts(),
       memory: () => this.#memory(),
       loopDelay: () => this.#loopDelay(),
+      serving: () => this.#crew.serving.filter((worker) => worker.answers).length,
       sessions: async () => [],
       kick: () => false,
       endTransfer: () => false,

@@ -10,6 +10,7 @@ import { ChangeStore } from "./changes.ts";
 import { type Connection, newestSchema, openDatabase } from "./database.ts";
 import { DigestStore } from "./digests.ts";
 import { FactorStore } from "./factors.ts";
+import { FigureStore } from "./figures.ts";
 import { FolderStore } from "./folders.ts";
 import { GroupStore } from "./groups.ts";
 import { KeyStore } from "./keys.ts";
@@ -48,6 +49,7 @@ export class Store {
   readonly bans: BanStore;
   readonly quotaMarks: QuotaMarkStore;
   readonly factors: FactorStore;
+  readonly figures: FigureStore;
   readonly belongings: Belongings;
   /** room that is kept for the database */
   readonly reserve: Reserve;
@@ -76,6 +78,7 @@ export class Store {
     this.bans = new BanStore(connection, writes);
     this.quotaMarks = new QuotaMarkStore(connection, writes);
     this.factors = new FactorStore(connection, writes);
+    this.figures = new FigureStore(connection, writes);
     this.belongings = new Belongings(connection, writes, this.ledger.root);
   }
 

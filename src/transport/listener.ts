@@ -4,6 +4,7 @@ import type { Access } from "../auth/access.ts";
 import { type Penalties, refusalText } from "../auth/penalties.ts";
 import type { Config } from "../config/types.ts";
 import { errorName } from "../errors.ts";
+import { tally } from "../tally.ts";
 import { IDENT } from "./ident.ts";
 import { Refusals } from "./refusals.ts";
 import type { RefusedAddresses } from "./refused-addresses.ts";
@@ -81,6 +82,7 @@ export class Listener {
   }
 
   async #accept(socket: Socket): Promise<void> {
+    tally.count("connections");
     const text = await this.#refusalOf(socket);
     if (text !== undefined) {
       this.#refusals.refuse(socket, text);
@@ -92,6 +94,7 @@ export class Listener {
     }
     const address = socket.remoteAddress;
     if (!this.#strangers.hasRoom(address)) {
+      tally.count("refused room");
       this.#refusals.refuseByLine(socket, FULL);
       return;
     }
@@ -123,10 +126,13 @@ export class Listener {
     const [asked] = await Promise.allSettled([access.refuses(address), waiting]);
     if (asked.status === "rejected") throw asked.reason;
     if (asked.value !== undefined) {
+      tally.count("refused address");
       refused.add(address, asked.value.why);
       return asked.value.refusal;
     }
     const wait = await waiting;
-    return wait > 0 ? refusalText(wait) : undefined;
+    if (wait === 0) return undefined;
+    tally.count("refused penalty");
+    return refusalText(wait);
   }
 }

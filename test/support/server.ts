@@ -95,6 +95,7 @@ function testConfig(root: string, change: ConfigChange = {}): Config {
     transport: section("transport"),
     log: section("log"),
     digests: section("digests"),
+    metrics: section("metrics"),
     audit: section("audit"),
   };
 }

@@ -9,6 +9,7 @@ import { addConfigCommands } from "./config.ts";
 import { addFolderCommands } from "./folder.ts";
 import { addGroupCommands } from "./group.ts";
 import { addLogsCommand } from "./logs.ts";
+import { addMetricsCommand } from "./metrics.ts";
 import { addReloadCommand } from "./reload.ts";
 import { addRestartCommand } from "./restart.ts";
 import { addRestoreCommand } from "./restore.ts";
@@ -24,6 +25,7 @@ export function addServerCommands(program: Command, context: CommandContext): vo
   addStatusCommands(program, context);
   addRestartCommand(program, context);
   addReloadCommand(program, context);
+  addMetricsCommand(program, context);
   addSessionCommands(program, context);
   addBanCommands(program, context);
   addLogsCommand(program, context);
