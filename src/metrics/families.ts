@@ -126,7 +126,7 @@ export const LOOKED_UP = {
   diskSize: gauge("moorage_disk_size_bytes", "The size of the disk.", {
     directory: ["homes", "db"],
   }),
-  diskFull: gauge("moorage_disk_full", "1 while new data is refused for want of room."),
+  diskFull: gauge("moorage_disk_full", "Whether new data is refused for want of room: 1, or 0."),
   penalties: gauge("moorage_penalties", "Addresses that are refused now for failed logins."),
   bans: gauge("moorage_bans", "Addresses and networks that are banned now."),
   unreached: gauge(
