@@ -216,10 +216,11 @@ class Server {
   }
 
   #listen(connections: Connections): Promise<Address> {
-    const { config, log } = this.#options;
+    const { config, log, socket } = this.#options;
     this.#listener = new Listener({
       config,
       log,
+      socket,
       ...this.door,
       maxRefused: () => this.#parts.descriptors.maxRefused,
       receive: (socket, join) => connections.receive(socket, join),

@@ -3,6 +3,8 @@ import type { ListenOptions } from "node:net";
 
 /** Connections at once; more are closed at once. */
 const MOST_CONNECTIONS = 16;
+/** Those that wait until they are accepted or closed. */
+const BACKLOG = 128;
 /** Bytes of a request's headers. */
 const MOST_HEADERS = 4 * 1024;
 /** How long a request may take to come, its answer to be read, and a connection to be idle, in milliseconds. */
@@ -61,7 +63,7 @@ export class MetricsEndpoint {
   listen(where: ListenOptions): Promise<number> {
     return new Promise((resolve, reject) => {
       this.#server.once("error", reject);
-      this.#server.listen({ ...where, backlog: MOST_CONNECTIONS }, () => {
+      this.#server.listen({ ...where, backlog: BACKLOG }, () => {
         this.#server.removeListener("error", reject);
         // As a last resort: an error of a listening socket must not end the sessions of everybody.
         this.#server.on("error", () => {});

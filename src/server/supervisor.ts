@@ -107,6 +107,7 @@ class Supervisor {
       ...this.door,
       maxRefused: () => parts.descriptors.maxRefused,
       paused: true,
+      socket: options.socket,
       receive: (...connection) => this.#handover.receive(...connection),
     });
     this.#watcher = new ChangeWatcher(

@@ -75,6 +75,8 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   check: [
     "config",
     "control/nodes",
+    "control/secrets",
+    "control/server-user",
     "quota/rescan",
     "session/fitted-limits",
     "store",
@@ -135,6 +137,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     "server",
     "shell",
     "store",
+    "transport/listening-socket",
     "vfs/evidence",
     "workers",
   ],

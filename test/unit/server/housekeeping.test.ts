@@ -11,7 +11,12 @@ test("quotas that are not users' own follow groups and settings, though a comman
   const nobody = (): never => {
     throw new Error("nobody asks for control");
   };
-  prune({ every, atEnd() {} } as unknown as Chores, { config, store } as never, {} as never, nobody);
+  prune(
+    { every, atEnd() {} } as unknown as Chores,
+    { config, store } as never,
+    {} as never,
+    nobody,
+  );
   const group = await store.groups.add("one", { quota: { hasQuota: true, quotaBytes: 5 } });
   const inherited = { quotaOwn: false, quotaBytes: 10 };
   await store.users.add(newUser("ann", { ...inherited, groups: ["one"] }));
