@@ -77,7 +77,9 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   const address = await server.start(hostKeys);
   server.say("listening", { ...address });
   const { chores, door } = server;
-  if (options.supervisor === undefined) prune(chores, { ...options, ...parts }, door.penalties);
+  const control = () => server.controlFor("metrics");
+  if (options.supervisor === undefined)
+    prune(chores, { ...options, ...parts }, door.penalties, control);
   lookAfter(chores, parts, () => server.recover());
   return {
     address,
@@ -214,10 +216,11 @@ class Server {
   }
 
   #listen(connections: Connections): Promise<Address> {
-    const { config, log } = this.#options;
+    const { config, log, socket } = this.#options;
     this.#listener = new Listener({
       config,
       log,
+      socket,
       ...this.door,
       maxRefused: () => this.#parts.descriptors.maxRefused,
       receive: (socket, join) => connections.receive(socket, join),
@@ -385,7 +388,7 @@ class Server {
     this.#loopDelay.close();
     await this.#controlSocket?.close();
     await this.#control?.close();
-    supervisor?.close();
+    supervisor?.close(store.nodeId);
     if (supervisor === undefined) store.audit.record({ kind: "server-stop" });
     await store.audit.flush();
     await this.#parts.events.close();

@@ -1,5 +1,6 @@
 import { randomBytes } from "node:crypto";
 import argon2 from "argon2";
+import { tally } from "../tally.ts";
 import { isUnambiguous } from "../text/utf8.ts";
 import { HashLine, NotWanted, type Origin } from "./hash-line.ts";
 
@@ -166,9 +167,18 @@ export class Passwords {
     return possible && cost.m <= m && cost.t <= t && cost.p <= p;
   }
 
+  async #wait(asker: Asker): Promise<void> {
+    tally.level("queue passwords", 1);
+    try {
+      await this.#line.wait(asker);
+    } finally {
+      tally.level("queue passwords", -1);
+    }
+  }
+
   /** Runs `work` when one of the places is free. */
   async #inTurn<T>(asker: Asker, work: () => Promise<T>): Promise<T> {
-    if (this.#running >= this.#concurrency) await this.#line.wait(asker);
+    if (this.#running >= this.#concurrency) await this.#wait(asker);
     else this.#running += 1;
     try {
       if ((await asker.wanted?.()) === false) throw new NotWanted();

@@ -6,7 +6,7 @@ import { VERSION } from "../version.ts";
 import { checkBooks } from "./books.ts";
 import { checkEvents } from "./events.ts";
 import { type Finding, Findings } from "./finding.ts";
-import { checkDatabase, checkHomes, checkKeys, checkSettings } from "./instance.ts";
+import { checkDatabase, checkHomes, checkKeys, checkSecrets, checkSettings } from "./instance.ts";
 import { checkClock, checkDescriptors, checkDisks, checkNode, checkServer } from "./machine.ts";
 
 export interface CheckOptions {
@@ -42,6 +42,7 @@ export async function check(options: CheckOptions): Promise<Finding[]> {
   const config = await look("settings", (to) => checkSettings(to, root, env));
   const database = await look("database", (to) => checkDatabase(to, root, schemaHere()));
   await look("keys", (to) => checkKeys(to, root, database?.instance.keyed ?? true));
+  await look("secrets", (to) => checkSecrets(to, root, config));
   if (database !== undefined) await look("homes", (to) => checkHomes(to, root, database));
   await look("disk", (to) => checkDisks(to, root, config));
   const whole = database?.damage.length === 0;

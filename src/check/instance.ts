@@ -3,6 +3,8 @@ import { join } from "node:path";
 import { ConfigError } from "../config/errors.ts";
 import { readSettings, toConfig } from "../config/load.ts";
 import type { Config } from "../config/types.ts";
+import { type Owner, openSecrets } from "../control/secrets.ts";
+import { ownerFor, serverIdentity } from "../control/server-user.ts";
 import { InstanceError } from "../errors.ts";
 import { MARK, refuseUnfinished } from "../store/belongings.ts";
 import { type Inspection, inspectDatabase } from "../store/inspection.ts";
@@ -12,7 +14,6 @@ import { type Findings, some } from "./finding.ts";
 
 const RESTORE = "restore it from a backup (`moorage restore`)";
 const HOST_KEY = /^ssh_host_\w+_key$/;
-const OTHERS = 0o077;
 
 /** The settings in force; undefined when there are none that could be. */
 export function checkSettings(
@@ -70,6 +71,21 @@ function checkContent(findings: Findings, { damage, orphans, schema, homes }: In
   findings.ok(`whole, schema ${schema}, ${count(homes.length, "home")}`);
 }
 
+/** Whether others can read, or own, what a server would refuse to start with. */
+export function checkSecrets(findings: Findings, root: string, config: Config | undefined): void {
+  const db = statSync(join(root, "db"), { throwIfNoEntry: false });
+  if (db === undefined) return;
+  let owner: Owner = { uid: db.uid, name: `${db.uid}`, alone: false };
+  try {
+    const identity = config && serverIdentity(config.server);
+    if (identity !== undefined) owner = ownerFor(identity);
+  } catch (thrown) {
+    findings.error((thrown as Error).message, "put server.user right");
+  }
+  for (const { text, todo } of openSecrets(root, owner)) findings.error(text, todo);
+  if (findings.all.length === 0) findings.ok("keys/ and db/ are the server's user's alone");
+}
+
 /** @param keyed whether the instance has had host keys */
 export function checkKeys(findings: Findings, root: string, keyed: boolean): void {
   const directory = join(root, "keys");
@@ -79,11 +95,7 @@ export function checkKeys(findings: Findings, root: string, keyed: boolean): voi
     missingKeys(findings, keyed);
     return;
   }
-  const owner = statSync(join(root, "db")).uid;
-  if ((statSync(directory).mode & OTHERS) !== 0) {
-    findings.warning("keys/ can be entered by others", "chmod 700 keys");
-  }
-  for (const name of names) checkKey(findings, join(directory, name), name, owner);
+  for (const name of names) checkKey(findings, join(directory, name), name);
   if (findings.all.length === 0) findings.ok(count(names.length, "host key"));
 }
 
@@ -92,14 +104,10 @@ function missingKeys(findings: Findings, keyed: boolean): void {
   else findings.ok("no host keys yet: the first start makes them");
 }
 
-function checkKey(findings: Findings, path: string, name: string, owner: number): void {
+function checkKey(findings: Findings, path: string, name: string): void {
   const stat = statSync(path, { throwIfNoEntry: false });
   if (stat === undefined) findings.error(`keys/${name} leads nowhere`, "restore it");
-  else if ((stat.mode & OTHERS) !== 0) {
-    findings.error(`keys/${name} can be read by others`, `chmod 600 keys/${name}`);
-  } else if (stat.uid !== owner) {
-    findings.error(`keys/${name} belongs to another user than db/`, `chown it to uid ${owner}`);
-  } else if (!/^-----BEGIN /.test(readStart(path))) {
+  else if (!/^-----BEGIN /.test(readStart(path))) {
     findings.error(`keys/${name} is no private key`, "restore it from a backup");
   }
 }

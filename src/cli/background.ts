@@ -5,6 +5,7 @@ import { createInterface } from "node:readline";
 import type { Readable } from "node:stream";
 import { fileURLToPath } from "node:url";
 import { ControlError, EXIT } from "../control/errors.ts";
+import { asUser, type Identity } from "../control/server-user.ts";
 import type { Io } from "./io.ts";
 
 /** Tells `serve` that it is the process in the background; not for people. */
@@ -34,6 +35,8 @@ export interface Start {
   /** below the root */
   readonly logFile: string;
   readonly env: Io["env"];
+  /** whose the log file is, when it is made now; absent: this process's user */
+  readonly identity?: Identity | undefined;
 }
 
 /**
@@ -81,9 +84,10 @@ export async function startInBackground(io: Io, start: Start): Promise<number> {
   throw new ControlError(`the server ended as it started: see ${join(start.root, start.logFile)}`);
 }
 
-function openLog({ root, logFile }: Start): number {
+function openLog({ root, logFile, identity }: Start): number {
+  const open = () => openSync(join(root, logFile), "a", 0o600);
   try {
-    return openSync(join(root, logFile), "a", 0o600);
+    return identity === undefined ? open() : asUser(identity, open);
   } catch (thrown) {
     const { code } = thrown as NodeJS.ErrnoException;
     const where = dirname(join(root, logFile));

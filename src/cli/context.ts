@@ -9,6 +9,7 @@ import { FactorControl } from "../control/factors.ts";
 import { FolderControl } from "../control/folders.ts";
 import { GroupControl } from "../control/groups.ts";
 import { instanceExists, prepareInstance, requireInstance } from "../control/instance.ts";
+import { asInstanceOwner } from "../control/server-user.ts";
 import { UserControl } from "../control/users.ts";
 import { recover } from "../quota/recover.ts";
 import { type OpenOptions, openStore, type Store } from "../store/store.ts";
@@ -49,32 +50,33 @@ export async function administer<T>(
 ): Promise<T> {
   const root = rootOf();
   const config = loadConfig({ root, env: io.env });
-  if (create) prepareInstance(root);
-  return withStore(
-    root,
-    async (store) => {
-      const evidence = new Evidence(store.ledger);
-      store.ledger.setWitness(evidence);
-      store.leases.onDead(() => recover(store, evidence));
-      if (settle) await recover(store, evidence);
-      const passwords = new Passwords(config.auth);
-      const by = { store, root, actor: cliActor() };
-      const hash = (password: string) => passwords.hash(password);
-      const key = new FactorKey(root, store.factors);
-      const factors = new Factors({ store, key, settings: config.login });
-      return use({
-        store,
-        config,
-        hash,
-        users: new UserControl({ ...by, rule: config.auth, quota: config.quota, hash }),
-        groups: new GroupControl({ ...by, quota: config.quota }),
-        folders: new FolderControl(by),
-        access: new AccessControl(by),
-        factors: new FactorControl({ ...by, factors, host: hostname() }),
-      });
-    },
-    { create },
-  );
+  // Asked before root acts as the owner.
+  const actor = cliActor();
+  const settled = async (store: Store): Promise<T> => {
+    const evidence = new Evidence(store.ledger);
+    store.ledger.setWitness(evidence);
+    store.leases.onDead(() => recover(store, evidence));
+    if (settle) await recover(store, evidence);
+    const passwords = new Passwords(config.auth);
+    const by = { store, root, actor };
+    const hash = (password: string) => passwords.hash(password);
+    const key = new FactorKey(root, store.factors);
+    const factors = new Factors({ store, key, settings: config.login });
+    return use({
+      store,
+      config,
+      hash,
+      users: new UserControl({ ...by, rule: config.auth, quota: config.quota, hash }),
+      groups: new GroupControl({ ...by, quota: config.quota }),
+      folders: new FolderControl(by),
+      access: new AccessControl(by),
+      factors: new FactorControl({ ...by, factors, host: hostname() }),
+    });
+  };
+  return asInstanceOwner(root, async () => {
+    if (create) prepareInstance(root);
+    return withStore(root, settled, { create });
+  });
 }
 
 /** The same for what may be the first thing that is made: makes an instance, and says so. */

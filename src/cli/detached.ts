@@ -1,5 +1,11 @@
 import { readSettings, toConfig } from "../config/load.ts";
 import { prepareInstance } from "../control/instance.ts";
+import {
+  asUser,
+  type Identity,
+  refuseStrangersFiles,
+  serverIdentity,
+} from "../control/server-user.ts";
 import { BACKGROUND_LOG, startInBackground } from "./background.ts";
 import type { Io } from "./io.ts";
 
@@ -18,13 +24,23 @@ export async function startDetached(
   args: readonly string[],
 ): Promise<number> {
   const flags = Object.fromEntries(args.map(split));
-  const { log } = toConfig(readSettings({ root, env, flags }));
-  prepareInstance(root);
-  if (log.file !== "") return startInBackground(io, { root, args, env, logFile: log.file });
+  const { log, server } = toConfig(readSettings({ root, env, flags }));
+  const identity = serverIdentity(server);
+  if (identity !== undefined) refuseStrangersFiles(root, identity);
+  prepare(root, identity);
+  if (log.file !== "") {
+    return startInBackground(io, { root, args, env, identity, logFile: log.file });
+  }
   // There is no terminal to log to.
   const others = args.filter((arg) => split(arg)[0] !== LOG_FLAG);
   const all = [...others, `${LOG_FLAG}=${BACKGROUND_LOG}`];
-  return startInBackground(io, { root, args: all, env, logFile: BACKGROUND_LOG });
+  return startInBackground(io, { root, args: all, env, identity, logFile: BACKGROUND_LOG });
+}
+
+/** What is made is the server's user's. */
+function prepare(root: string, identity: Identity | undefined): void {
+  if (identity === undefined) prepareInstance(root);
+  else asUser(identity, () => prepareInstance(root));
 }
 
 function split(arg: string): [flag: string, value: string] {

@@ -19,7 +19,8 @@ const SQLITE: readonly [RegExp, string][] = [
 
 const LISTEN: Readonly<Record<string, string>> = {
   EADDRINUSE: "the port is in use: stop what uses it, or give another --port",
-  EACCES: "not allowed: ports below 1024 need privileges; give another --port",
+  EACCES:
+    "not allowed: ports below 1024 need privileges; start it as root with server.user, or give another --port",
   EADDRNOTAVAIL: "this machine has no such address: give another --host",
   ENOTFOUND: "no such host name: give another --host",
   EAI_AGAIN: "the host name can't be looked up now: give an address as --host",

@@ -8,6 +8,7 @@ import {
   parseSize,
   UnitError,
 } from "../text/units.ts";
+import { parseMetricsAddress } from "./listen.ts";
 import type { Setting } from "./settings.ts";
 
 /** The bounds in a setting's kind are parsed from the same notation users write. */
@@ -145,4 +146,13 @@ export function flag(value: boolean, description: string): Setting<boolean> {
     schema: z.union([z.boolean(), word], { error: kind }),
     format: String,
   };
+}
+
+/** Where figures are served; empty for nowhere. */
+export function metricsAddress(description: string): Setting<string> {
+  const kind =
+    "an address with a port, or a path of a socket below the instance that ends in .sock";
+  const known = (text: string) => text === "" || parseMetricsAddress(text) !== undefined;
+  const schema = z.string({ error: kind }).refine(known, { error: kind });
+  return { kind, default: "", description, schema, format: (v) => v };
 }

@@ -2,6 +2,7 @@ import { ConfigError } from "./errors.ts";
 import { FileProblem, isTable, readSettingsFile } from "./file.ts";
 import { nearest } from "./nearest.ts";
 import { ALL_SETTINGS, FIXED, FORMER_SETTINGS, type NamedSetting } from "./settings.ts";
+import { problemsTogether } from "./together.ts";
 import type { Config } from "./types.ts";
 
 export interface ConfigSources {
@@ -63,6 +64,7 @@ export function readSettings({ root, env, flags = {} }: ConfigSources): Effectiv
     if (parsed.success) effective.set(named, { named, value: parsed.data, origin: place });
     else problems.push(`${place}: must be ${problemOf(named, value, parsed.error.issues)}`);
   }
+  problems.push(...problemsTogether(effective.values()));
   if (problems.length > 0) throw new ConfigError(problems);
   return [...effective.values()];
 }

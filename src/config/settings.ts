@@ -7,6 +7,7 @@ import {
   integer,
   integerOrAuto,
   integerOrNone,
+  metricsAddress,
   rateOrNone,
   size,
   sizeOrNone,
@@ -27,6 +28,9 @@ export interface Setting<T = unknown> {
   /** the value as one would write it */
   format(value: T): string;
 }
+
+/** Of users and groups, or empty. */
+const ACCOUNT = /^(?:[A-Za-z_][\w.-]{0,31}\$?)?$/;
 
 /** What the program works with like settings, but nobody has had a reason to change. */
 export const FIXED = {
@@ -67,6 +71,15 @@ export const SETTINGS: Settings = {
     banner: text("", "Text that clients show before login; empty for none.", {
       pattern: /^[\s\S]{0,4096}$/,
       kind: "a text of at most 4096 characters",
+    }),
+    user: text(
+      "",
+      "The user that a server started by root becomes, once it listens; empty: it stays who started it.",
+      { pattern: ACCOUNT, kind: "the name of a user of this machine" },
+    ),
+    group: text("", "The group then; empty for that user's own.", {
+      pattern: ACCOUNT,
+      kind: "the name of a group of this machine",
     }),
   },
   limits: {
@@ -216,6 +229,16 @@ export const SETTINGS: Settings = {
       ["md5", "sha256"],
       DIGEST_ALGORITHMS,
       "Checksums computed along with an upload, so that they are known at its end; after it, where the upload is faster than the hashing. Empty for none.",
+    ),
+  },
+  metrics: {
+    listen: metricsAddress(
+      "Where Prometheus reads how the server is, such as `127.0.0.1:9422` or `db/metrics.sock`; empty for nowhere.",
+    ),
+    public: flag(false, "Whether `listen` may be an address that other machines reach."),
+    users: flag(
+      false,
+      "Whether there are series for each user, with their names: for the 1000 with the most bytes.",
     ),
   },
   audit: {

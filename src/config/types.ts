@@ -14,6 +14,10 @@ export interface Config {
     readonly workers: number;
     /** text shown before login; empty: none */
     readonly banner: string;
+    /** whom the server becomes once it listens; empty: it stays who started it */
+    readonly user: string;
+    /** empty: the user's own */
+    readonly group: string;
   };
   readonly limits: {
     /** logged-in sessions at once, all processes of the instance together */
@@ -87,6 +91,14 @@ export interface Config {
     readonly format: "auto" | "json" | "pretty";
   };
   readonly digests: DigestSettings;
+  readonly metrics: {
+    /** an address, or a socket below the instance; empty: nothing is served */
+    readonly listen: string;
+    /** also where other machines may reach it */
+    readonly public: boolean;
+    /** series for each user */
+    readonly users: boolean;
+  };
   readonly audit: {
     /** how long audit records are kept */
     readonly keep: number;

@@ -63,6 +63,8 @@ export interface ControlHost {
   memory(): number;
   /** of the process that serves of this server and has the longest */
   loopDelay(): LoopDelay;
+  /** how many workers serve and answer; absent: this process serves itself */
+  serving?(): number;
   sessions(): Promise<readonly LiveSession[]>;
   /** False when the session is not in this process. */
   kick(id: number, text: string): boolean;

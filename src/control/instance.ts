@@ -1,4 +1,4 @@
-import { accessSync, constants, mkdirSync, statSync } from "node:fs";
+import { accessSync, chmodSync, constants, mkdirSync, statSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { refuseUnfinished } from "../store/belongings.ts";
 import { ControlError } from "./errors.ts";
@@ -43,8 +43,11 @@ export function requireInstance(root: string): void {
  */
 export function prepareInstance(root: string): void {
   makeWritable(root, undefined);
-  const made = instanceExists(root) ? ["keys", "db"] : ["keys", "homes", "db"];
+  const isNew = !instanceExists(root);
+  const made = isNew ? ["keys", "homes", "db"] : ["keys", "db"];
   for (const name of made) makeWritable(join(root, name), 0o700);
+  // Those of a checkout are open to all.
+  if (isNew) for (const name of ["keys", "db"]) closeToOthers(join(root, name));
 }
 
 function makeWritable(directory: string, mode: number | undefined): void {
@@ -56,6 +59,15 @@ function makeWritable(directory: string, mode: number | undefined): void {
     throw new ControlError(
       `can't write in ${directory}: ${REASONS[code] ?? code}; give it to the user that runs this, or another --root`,
     );
+  }
+}
+
+/** One that is another user's stays: a server refuses it, and says so. */
+function closeToOthers(directory: string): void {
+  try {
+    chmodSync(directory, 0o700);
+  } catch (thrown) {
+    if ((thrown as NodeJS.ErrnoException).code !== "EPERM") throw thrown;
   }
 }
 

@@ -10,6 +10,7 @@ import { EVENT_METHODS } from "./event-methods.ts";
 import { ACCESS_METHODS, FOLDER_METHODS } from "./folder-methods.ts";
 import { GROUP_METHODS } from "./group-methods.ts";
 import type { ControlHost } from "./host.ts";
+import { METRICS_METHODS } from "./metrics-methods.ts";
 import type { KeyInfo, Method, Params, Result, SessionInfo, UserInfo } from "./protocol.ts";
 import { type ControlService, toUserInfo } from "./service.ts";
 import { queryLog } from "./tail.ts";
@@ -78,6 +79,7 @@ export const METHODS: Methods = {
   ...FOLDER_METHODS,
   ...ACCESS_METHODS,
   ...EVENT_METHODS,
+  ...METRICS_METHODS,
   "keys.add": async ({ users }, { name, text }) => {
     const added = await users.addKeys(name, parseKeys(text));
     return { added: added.map(toKeyInfo) };

@@ -66,6 +66,9 @@ const logQuery = z.strictObject({
 
 const METHODS: { readonly [M in Method]: z.ZodType<Params<M>> } = {
   overview: none,
+  metrics: none,
+  "metrics.own": none,
+  health: none,
   "users.page": userQuery,
   "users.show": who,
   "users.add": z.strictObject({

@@ -6,6 +6,7 @@ import type { BanRequest, BanResult } from "./bans.ts";
 import type { EventMethods } from "./event-protocol.ts";
 import type { AccessMethods, FolderInfo, FolderMethods } from "./folder-protocol.ts";
 import type { GroupInfo, GroupMethods } from "./group-protocol.ts";
+import type { MetricsMethods } from "./metrics-protocol.ts";
 import type { DiskInfo, LoopDelay, Overview, Sample } from "./overview.ts";
 
 export type { ReceiverInfo } from "./event-protocol.ts";
@@ -17,6 +18,7 @@ export type {
   ShareInfo,
 } from "./folder-protocol.ts";
 export type { GroupInfo, GroupView } from "./group-protocol.ts";
+export type { Health } from "./metrics-protocol.ts";
 export type {
   Ban,
   BanRequest,
@@ -179,7 +181,12 @@ export interface UserChange extends Partial<LoginLimits> {
 }
 
 /** Method → what it takes and gives. */
-export interface ControlMethods extends GroupMethods, FolderMethods, AccessMethods, EventMethods {
+export interface ControlMethods
+  extends GroupMethods,
+    FolderMethods,
+    AccessMethods,
+    EventMethods,
+    MetricsMethods {
   overview: { params: Record<string, never>; result: Overview };
   "users.page": { params: UserQuery; result: UserPage };
   "users.show": {

@@ -10,6 +10,7 @@ import { FolderControl } from "./folders.ts";
 import { groupInfo } from "./group-methods.ts";
 import type { GroupInfo } from "./group-protocol.ts";
 import type { ControlHost } from "./host.ts";
+import { Metrics } from "./metrics.ts";
 import { Peers } from "./peers.ts";
 import type {
   Overview,
@@ -40,6 +41,7 @@ type None = Record<string, never>;
 export class ControlService {
   readonly host: ControlHost;
   readonly tail: AuditTail;
+  readonly metrics: Metrics;
   readonly feeds: {
     readonly overview: StateFeeds<None, Overview>;
     readonly sessions: StateFeeds<None, readonly SessionInfo[]>;
@@ -65,6 +67,7 @@ export class ControlService {
     const state = <P, E>(compute: (params: P) => Promise<E>, everyMs: number): StateFeeds<P, E> =>
       new StateFeeds((params) => new StateFeed(() => compute(params), everyMs, onError));
     this.#peers = new Peers(host.root);
+    this.metrics = new Metrics(host);
     this.tail = new AuditTail(host.store.audit, onError);
     this.#samples = new Samples(
       () => host.counts(),

@@ -8,6 +8,8 @@ const NEED_RESTART: ReadonlySet<string> = new Set([
   "server.host",
   "server.port",
   "server.workers",
+  "server.user",
+  "server.group",
   "limits.memory",
   "log.file",
   "log.format",

@@ -1,5 +1,6 @@
 import { Worker } from "node:worker_threads";
 import { FsError, toFsError } from "../errors.ts";
+import { tally } from "../tally.ts";
 import type { DigestAlgorithm } from "./types.ts";
 
 /** Bytes hashed before another user's task may come first. */
@@ -124,6 +125,7 @@ export class Pool {
     own.push(entry);
     this.#users.set(task.user, own);
     this.#entries.set(task, entry);
+    tally.level("queue checksums", 1);
     this.wake();
   }
 
@@ -221,7 +223,7 @@ export class Pool {
 
   #drop(entry: Entry): void {
     const { task } = entry;
-    this.#entries.delete(task);
+    if (this.#entries.delete(task)) tally.level("queue checksums", -1);
     const own = this.#users.get(task.user)?.filter((one) => one !== entry) ?? [];
     if (own.length === 0) this.#users.delete(task.user);
     else this.#users.set(task.user, own);

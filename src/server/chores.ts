@@ -6,6 +6,7 @@ export class Chores {
   readonly #log: Logger;
   readonly #timers: NodeJS.Timeout[] = [];
   readonly #running = new Set<Promise<void>>();
+  readonly #closing: (() => Promise<void>)[] = [];
 
   constructor(log: Logger) {
     this.#log = log;
@@ -33,9 +34,15 @@ export class Chores {
     this.#timers.push(timer);
   }
 
+  /** To be called when the chores are over. */
+  atEnd(close: () => Promise<void>): void {
+    this.#closing.push(close);
+  }
+
   /** Begins no chore any more; resolves when those under way are done. */
   async stop(): Promise<void> {
     for (const timer of this.#timers) clearInterval(timer);
     await Promise.all(this.#running);
+    await Promise.all(this.#closing.map((close) => close()));
   }
 }

@@ -1,10 +1,12 @@
 import { join } from "node:path";
 import type { Penalties } from "../auth/penalties.ts";
+import type { Control } from "../control/protocol.ts";
 import { errorName } from "../errors.ts";
 import { recover } from "../quota/recover.ts";
 import { type HostKey, loadHostKeys } from "../transport/host-keys.ts";
 import type { Chores } from "./chores.ts";
 import { LOOK_MS } from "./disk-watch.ts";
+import { Monitoring } from "./monitoring.ts";
 import type { Parts, PartsOptions } from "./parts.ts";
 
 /** How often the journals of processes that died are looked for, in milliseconds. */
@@ -14,6 +16,9 @@ const PRUNE_MS = 60 * 1_000;
 
 /** How long the database may not know what is in the books of homes that are held, in milliseconds. */
 const FOLD_MS = 1_000;
+
+/** How soon a changed address is served, or a taken one tried again, in milliseconds. */
+const MONITORING_MS = 1_000;
 
 /** What comes before anybody is served. Rejects when a host key or that of second factors can't be used. */
 export async function settleIn(options: PartsOptions, parts: Parts): Promise<HostKey[]> {
@@ -46,10 +51,15 @@ export function lookAfter(chores: Chores, parts: Parts, recoverAll: () => Promis
 /** What one process of a server does for all of them. */
 export function prune(
   chores: Chores,
-  { config, store, log, events }: PartsOptions & Pick<Parts, "events">,
+  { root, config, store, log, events }: PartsOptions & Pick<Parts, "events">,
   penalties: Penalties,
+  control: () => Control,
 ): void {
   events.start();
+  const monitoring = new Monitoring({ root, config, log, control });
+  void monitoring.look();
+  chores.every(MONITORING_MS, "metrics not served", () => monitoring.look());
+  chores.atEnd(() => monitoring.close());
   let told = 0;
   chores.every(PRUNE_MS, "audit not pruned", () => {
     const lost = store.audit.lost - told;

@@ -10,6 +10,7 @@ import { lookAtMarks } from "../quota/marks.ts";
 import { Rates } from "../rates/rates.ts";
 import { descriptorLimit, withFittedLimits } from "../session/fitted-limits.ts";
 import type { Store } from "../store/store.ts";
+import type { ListeningSocket } from "../transport/listening-socket.ts";
 import { Evidence } from "../vfs/evidence.ts";
 import { Space } from "../vfs/space.ts";
 import type { SupervisorLine } from "../workers/line.ts";
@@ -28,6 +29,8 @@ export interface PartsOptions {
   readonly workers?: number;
   /** the settings as their sources have them now; without it a reload changes nothing */
   readonly readSettings?: () => readonly EffectiveSetting[];
+  /** listens already; without it what the settings say is listened on */
+  readonly socket?: ListeningSocket | undefined;
   /** gives this process its connections; without it the process listens itself */
   readonly supervisor?: SupervisorLine;
 }

@@ -46,7 +46,8 @@ export async function startSupervisor(options: SupervisorOptions): Promise<Servi
   const supervisor = new Supervisor({ ...options, config }, parts, hostKeys);
   const address = await supervisor.start();
   options.log.info({ ...address, workers: options.workers }, "listening");
-  prune(supervisor.chores, { ...options, ...parts }, supervisor.door.penalties);
+  const control = () => supervisor.controlFor("metrics");
+  prune(supervisor.chores, { ...options, ...parts }, supervisor.door.penalties, control);
   lookAfter(supervisor.chores, parts, () => supervisor.recover());
   return {
     address,
@@ -106,6 +107,7 @@ class Supervisor {
       ...this.door,
       maxRefused: () => parts.descriptors.maxRefused,
       paused: true,
+      socket: options.socket,
       receive: (...connection) => this.#handover.receive(...connection),
     });
     this.#watcher = new ChangeWatcher(
@@ -209,6 +211,7 @@ class Supervisor {
       counts: () => this.#counts(),
       memory: () => this.#memory(),
       loopDelay: () => this.#loopDelay(),
+      serving: () => this.#crew.serving.filter((worker) => worker.answers).length,
       sessions: async () => [],
       kick: () => false,
       endTransfer: () => false,

@@ -1,5 +1,6 @@
 import { FsError } from "../errors.ts";
 import type { AuditEvent } from "../store/types.ts";
+import { type Direction, tally } from "../tally.ts";
 import { rateText } from "../text/figures.ts";
 import { display, type VirtualPath } from "../vfs/path.ts";
 import type { FileStat, OpenFile, OpenFlags, StatChange } from "../vfs/types.ts";
@@ -37,10 +38,12 @@ export class AuditedFile implements OpenFile {
   readonly #refused = (error: unknown): void => this.#owner.refused(error, this);
   readonly #didRead = (bytes: number): void => {
     this.bytesRead += bytes;
+    tally.count("bytes download", bytes);
     this.#owner.traffic.bytesOut += bytes;
   };
   readonly #didWrite = (bytes: number): void => {
     this.bytesWritten += bytes;
+    tally.count("bytes upload", bytes);
     this.#owner.traffic.bytesIn += bytes;
   };
   /** absent until a rate is in force */
@@ -59,6 +62,12 @@ export class AuditedFile implements OpenFile {
     this.id = id;
     this.inner = inner;
     this.#owner = owner;
+    tally.level(`transfers ${this.#direction}`, 1);
+  }
+
+  /** as it was opened for */
+  get #direction(): Direction {
+    return this.inner.flags.write ? "upload" : "download";
   }
 
   get path(): VirtualPath {
@@ -171,12 +180,14 @@ export class AuditedFile implements OpenFile {
     if (this.#recorded) return;
     this.#recorded = true;
     this.#owner.forget(this);
+    tally.level(`transfers ${this.#direction}`, -1);
     const { create, truncate, write } = this.flags;
     const durationMs = performance.now() - this.#opened;
     const path = display(this.recorded);
     const transfer = (kind: "upload" | "download", bytes: number): FileEvent => {
       const rate = rateText((bytes * 1000) / Math.max(1, durationMs));
       const text = detail === undefined ? rate : `${rate}, ${detail}`;
+      tally.count(`files ${kind} ${detail === undefined ? "done" : "unfinished"}`);
       return { kind, path, bytes, durationMs, detail: text };
     };
     if (this.bytesWritten > 0 || (write && (create || truncate))) {

@@ -2,6 +2,7 @@ import { ENDED, hasExpired } from "../auth/login-limits.ts";
 import { errorName } from "../errors.ts";
 import type { MemoryBudget, UserMemory } from "../memory/budget.ts";
 import type { Account, AuditEvent, Change } from "../store/types.ts";
+import { tally } from "../tally.ts";
 import { Turn } from "../turn.ts";
 import { Refusal } from "./admission.ts";
 import { AuditedFileSystem } from "./audited.ts";
@@ -157,6 +158,7 @@ export class Sessions {
     const fields = { session: session.id, user: session.account.name, remote: peer.remote };
     log.info({ ...fields, method: login.method, client: peer.client }, "login");
     this.#options.counts.logins += 1;
+    tally.count(`logins ${login.method} accepted`);
     this.#options.onChange?.();
     peer.gone.addEventListener(
       "abort",
@@ -192,6 +194,7 @@ export class Sessions {
   #recordRefusal({ login, peer }: Entry, detail: string): void {
     const user = login.account.name;
     this.#options.counts.refusals += 1;
+    tally.count(`logins ${login.method} refused`);
     this.#record({ kind: "refused-session", user, remote: peer.remote, detail });
     this.#options.log.warn({ user, remote: peer.remote, reason: detail }, "login refused");
   }

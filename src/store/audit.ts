@@ -1,5 +1,6 @@
 import { setImmediate } from "node:timers/promises";
 import type { Statement } from "better-sqlite3";
+import { tally } from "../tally.ts";
 import type { Connection } from "./database.ts";
 import type { AuditEvent, AuditKind, AuditRecord } from "./types.ts";
 import type { Writes } from "./writes.ts";
@@ -149,6 +150,7 @@ export class AuditStore {
   record(event: AuditEvent): void {
     if (this.#queue.length >= MAX_QUEUED) {
       this.#lost += 1;
+      tally.count("lostRecords");
       return;
     }
     this.#queue.push({ at: Date.now(), event: bounded(event) });

@@ -11,6 +11,7 @@ import { type Connection, newestSchema, openDatabase } from "./database.ts";
 import { DigestStore } from "./digests.ts";
 import { EventStore } from "./events.ts";
 import { FactorStore } from "./factors.ts";
+import { FigureStore } from "./figures.ts";
 import { FolderStore } from "./folders.ts";
 import { GroupStore } from "./groups.ts";
 import { KeyStore } from "./keys.ts";
@@ -50,6 +51,7 @@ export class Store {
   readonly bans: BanStore;
   readonly quotaMarks: QuotaMarkStore;
   readonly factors: FactorStore;
+  readonly figures: FigureStore;
   readonly belongings: Belongings;
   /** room that is kept for the database */
   readonly reserve: Reserve;
@@ -79,6 +81,7 @@ export class Store {
     this.bans = new BanStore(connection, writes);
     this.quotaMarks = new QuotaMarkStore(connection, writes);
     this.factors = new FactorStore(connection, writes);
+    this.figures = new FigureStore(connection, writes);
     this.belongings = new Belongings(connection, writes, this.ledger.root);
   }
 

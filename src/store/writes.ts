@@ -1,5 +1,6 @@
 import { setTimeout as sleep, setImmediate as turn } from "node:timers/promises";
 import type { Statement } from "better-sqlite3";
+import { tally } from "../tally.ts";
 import type { Connection } from "./database.ts";
 
 /** How long a write waits for the lock that another process holds, in milliseconds. */
@@ -81,6 +82,7 @@ export class Writes {
       const attempt = (): boolean => this.#attempt(act, options, resolve, reject);
       if (this.#line.length === 0 && attempt()) return;
       if (patienceMs === 0) return reject(new DatabaseBusy());
+      tally.level("queue store", 1);
       this.#line.push({ attempt, reject, until: performance.now() + patienceMs });
       this.#serving ??= this.#serve().finally(() => {
         this.#serving = undefined;
@@ -99,6 +101,7 @@ export class Writes {
       resolve(this.#transact(act, options));
     } catch (thrown) {
       if (thrown instanceof DatabaseBusy) return false;
+      countFailure(thrown);
       reject(thrown);
     }
     return true;
@@ -108,8 +111,12 @@ export class Writes {
     for (;;) {
       try {
         this.#lock();
+        const begun = performance.now();
         const result = act();
+        const written = performance.now();
         this.#commit.run();
+        tally.measure("write", written - begun);
+        tally.measure("commit", performance.now() - written);
         booked?.(result);
         return result;
       } catch (thrown) {
@@ -149,6 +156,7 @@ export class Writes {
       if (first === undefined) return true;
       if (!first.attempt()) return false;
       this.#line.shift();
+      tally.level("queue store", -1);
     }
     return true;
   }
@@ -157,7 +165,20 @@ export class Writes {
     const late = this.#line.filter(({ until }) => until <= now);
     if (late.length === 0) return;
     this.#line.splice(0, this.#line.length, ...this.#line.filter(({ until }) => until > now));
-    for (const { reject } of late) reject(new DatabaseBusy());
+    tally.level("queue store", -late.length);
+    for (const { reject } of late) {
+      tally.count("failedWrites busy");
+      reject(new DatabaseBusy());
+    }
+  }
+}
+
+/** What `act` itself throws is no failure of the database. */
+function countFailure(thrown: unknown): void {
+  const { code } = thrown as { code?: unknown };
+  if (isDiskFull(thrown)) tally.count("failedWrites full");
+  else if (typeof code === "string" && /^SQLITE_(?!CONSTRAINT)/.test(code)) {
+    tally.count("failedWrites error");
   }
 }
 

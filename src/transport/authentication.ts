@@ -17,6 +17,7 @@ import type { Login } from "../session/session.ts";
 import { forgetAborted, type Protocol } from "../ssh/internals.ts";
 import { DisconnectReason } from "../ssh/send.ts";
 import type { Account } from "../store/types.ts";
+import { type LoginWay, tally } from "../tally.ts";
 import type { FailedLogins } from "./failed-logins.ts";
 import {
   CHANGE_PROMPTS,
@@ -347,6 +348,7 @@ export class Authentication {
   #note({ username, method }: AuthContext, reason?: string): string {
     const { failedLogins, remote, log } = this.#options;
     const user = printable(username, MAX_NAME);
+    tally.count(`logins ${method as LoginWay} failed`);
     failedLogins.add(user, remote, reason === undefined ? method : `${method}, ${reason}`);
     log.info({ user, remote, method, ...(reason !== undefined && { reason }) }, "login failed");
     return user;
@@ -382,6 +384,7 @@ export class Authentication {
     }
     const { disconnect, excuse, log, remote } = this.#options;
     if (error instanceof HashQueueFull) {
+      tally.count("refused passwords");
       // Others may have filled the queue to get this address refused.
       excuse();
       disconnect(DisconnectReason.tooManyConnections, "Too many logins at once: try again later");

@@ -1,15 +1,16 @@
-import { createServer, type Server as NetServer, type Socket } from "node:net";
+import type { Socket } from "node:net";
 import type { Logger } from "pino";
 import type { Access } from "../auth/access.ts";
 import { type Penalties, refusalText } from "../auth/penalties.ts";
 import type { Config } from "../config/types.ts";
 import { errorName } from "../errors.ts";
+import { tally } from "../tally.ts";
 import { IDENT } from "./ident.ts";
+import { type Address, ListeningSocket } from "./listening-socket.ts";
 import { Refusals } from "./refusals.ts";
 import type { RefusedAddresses } from "./refused-addresses.ts";
 import { type LocalPlace, type Stranger, Strangers } from "./strangers.ts";
 
-const BACKLOG = 511;
 const FULL = "Not allowed at this time";
 
 export interface ListenerOptions {
@@ -22,14 +23,13 @@ export interface ListenerOptions {
   readonly maxRefused: () => number;
   /** true: nothing is read from the sockets that `receive` gets */
   readonly paused?: boolean;
+  /** one that listens already; without it what the settings say is listened on */
+  readonly socket?: ListeningSocket | undefined;
   /** Takes a connection that may stay. @param join gives it its place among the strangers */
   readonly receive: (socket: Socket, join: (stranger: Stranger) => LocalPlace) => void;
 }
 
-export interface Address {
-  readonly host: string;
-  readonly port: number;
-}
+export type { Address };
 
 /** "192.0.2.1:22", "[2001:db8::1]:22" */
 export function addressText({ host, port }: Address): string {
@@ -39,7 +39,7 @@ export function addressText({ host, port }: Address): string {
 /** Accepts TCP connections, and refuses those that there is no room for or that have to wait. */
 export class Listener {
   readonly #options: ListenerOptions;
-  readonly #net: NetServer;
+  #socket: ListeningSocket | undefined;
   readonly #strangers: Strangers;
   readonly #refusals: Refusals;
 
@@ -51,47 +51,40 @@ export class Listener {
       places: () => limits.maxUnauthenticated,
       waiting: () => auth.hashQueue + auth.hashConcurrency,
     });
-    const pauseOnConnect = options.paused ?? false;
-    const accept = (socket: Socket) => void this.#accept(socket);
-    this.#net = createServer({ noDelay: true, pauseOnConnect }, accept);
-    this.#net.on("error", (error) => {
-      // A failed start rejects listen() and is told there.
-      if (!this.#net.listening) return;
-      options.log.error({ error: (error as NodeJS.ErrnoException).code }, "listener failed");
-    });
   }
 
   /** Rejects with the system's error when the address can't be listened on. */
-  listen(): Promise<Address> {
-    const { host, port } = this.#options.config.server;
-    return new Promise((resolve, reject) => {
-      this.#net.once("error", reject);
-      this.#net.listen({ host, port, backlog: BACKLOG }, () => {
-        this.#net.removeListener("error", reject);
-        const bound = this.#net.address();
-        if (bound === null || typeof bound === "string") reject(new Error("not listening"));
-        else resolve({ host: bound.address, port: bound.port });
-      });
-    });
+  async listen(): Promise<Address> {
+    const { config, paused = false, log } = this.#options;
+    const { host, port } = config.server;
+    const socket = this.#options.socket ?? (await ListeningSocket.open({ host, port, paused }));
+    this.#socket = socket;
+    socket.take(
+      (one) => void this.#accept(one),
+      (error) => log.error({ error: errorName(error) }, "listener failed"),
+    );
+    return socket.address;
   }
 
   /** No new connections; those there are go on. */
   stopAccepting(): void {
-    this.#net.close();
+    this.#socket?.close();
   }
 
   async #accept(socket: Socket): Promise<void> {
+    tally.count("connections");
     const text = await this.#refusalOf(socket);
     if (text !== undefined) {
       this.#refusals.refuse(socket, text);
       return;
     }
-    if (socket.destroyed || !this.#net.listening) {
+    if (socket.destroyed || !this.#socket?.listening) {
       socket.destroy();
       return;
     }
     const address = socket.remoteAddress;
     if (!this.#strangers.hasRoom(address)) {
+      tally.count("refused room");
       this.#refusals.refuseByLine(socket, FULL);
       return;
     }
@@ -123,10 +116,13 @@ export class Listener {
     const [asked] = await Promise.allSettled([access.refuses(address), waiting]);
     if (asked.status === "rejected") throw asked.reason;
     if (asked.value !== undefined) {
+      tally.count("refused address");
       refused.add(address, asked.value.why);
       return asked.value.refusal;
     }
     const wait = await waiting;
-    return wait > 0 ? refusalText(wait) : undefined;
+    if (wait === 0) return undefined;
+    tally.count("refused penalty");
+    return refusalText(wait);
   }
 }

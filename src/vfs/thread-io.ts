@@ -1,5 +1,6 @@
 import { read, writev } from "node:fs";
 import { FsError } from "../errors.ts";
+import { tally } from "../tally.ts";
 import { after } from "./slices.ts";
 
 /**
@@ -13,18 +14,20 @@ export function readFully(
   length: number,
   position: number,
 ): Promise<number> {
-  return new Promise((resolve, reject) => {
-    let done = 0;
-    const step = (): void => {
-      read(fd, target, offset + done, length - done, position + done, (error, count) => {
-        if (error !== null) return reject(error);
-        done += count;
-        if (count > 0 && done < length) step();
-        else resolve(done);
-      });
-    };
-    step();
-  });
+  return counted(
+    new Promise((resolve, reject) => {
+      let done = 0;
+      const step = (): void => {
+        read(fd, target, offset + done, length - done, position + done, (error, count) => {
+          if (error !== null) return reject(error);
+          done += count;
+          if (count > 0 && done < length) step();
+          else resolve(done);
+        });
+      };
+      step();
+    }),
+  );
 }
 
 /** Writes all of `slices` (in sum `length` bytes) by the thread pool. Rejects with the system's errors. */
@@ -34,15 +37,25 @@ export function writeFully(
   length: number,
   position: number,
 ): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const step = (rest: readonly Buffer[], left: number): void => {
-      writev(fd, rest, position + length - left, (error, count) => {
-        if (error !== null) reject(error);
-        else if (count === left) resolve();
-        else if (count === 0) reject(new FsError("EIO"));
-        else step(after(rest, count), left - count);
-      });
-    };
-    step(slices, length);
-  });
+  return counted(
+    new Promise((resolve, reject) => {
+      const step = (rest: readonly Buffer[], left: number): void => {
+        writev(fd, rest, position + length - left, (error, count) => {
+          if (error !== null) reject(error);
+          else if (count === left) resolve();
+          else if (count === 0) reject(new FsError("EIO"));
+          else step(after(rest, count), left - count);
+        });
+      };
+      step(slices, length);
+    }),
+  );
+}
+
+/** As long as it is under way, it is one of the pieces that threads have to do. */
+function counted<T>(work: Promise<T>): Promise<T> {
+  tally.level("queue files", 1);
+  const done = (): void => tally.level("queue files", -1);
+  work.then(done, done);
+  return work;
 }

@@ -1,5 +1,6 @@
 import { Socket } from "node:net";
 import type { Shares, Wants } from "../rates/share-keeper.ts";
+import { tally } from "../tally.ts";
 import type { Endpoint } from "../transport/endpoint.ts";
 import type { Stranger, StrangersPlace } from "../transport/strangers.ts";
 import {
@@ -85,8 +86,10 @@ export class SupervisorLine {
     this.#say({ kind: "leaving" });
   }
 
-  close(): void {
+  /** It ends. @param node its row in `nodes` */
+  close(node: string): void {
     clearInterval(this.#reports);
+    this.#say({ kind: "counted", node, totals: tally.figures.totals });
   }
 
   want(wants: Wants): void {

@@ -1,6 +1,7 @@
 import type { ServerCounts } from "../control/host.ts";
 import type { LoopDelay } from "../control/protocol.ts";
 import type { Shares, Wants } from "../rates/share-keeper.ts";
+import type { Totals } from "../tally.ts";
 import type { Address } from "../transport/listener.ts";
 
 /** Changes with the messages: a supervisor outlives the program that started it. */
@@ -70,6 +71,8 @@ export type FromWorker =
   | ({ readonly kind: "report" } & Report)
   /** what it wants of rates */
   | ({ readonly kind: "wants" } & Wants)
+  /** it ends, and counted so much; `node` is its row in `nodes` */
+  | { readonly kind: "counted"; readonly node: string; readonly totals: Totals }
   /** it was told to stop by somebody else: no more connections */
   | { readonly kind: "leaving" }
   /** an administrator who is connected to this worker stops the server */

@@ -1,5 +1,6 @@
 import { type ChildProcess, fork } from "node:child_process";
 import type { Socket } from "node:net";
+import { tally } from "../tally.ts";
 import {
   type FromWorker,
   NO_COUNTS,
@@ -146,6 +147,7 @@ export class WorkerProcess {
       this.#handlers.ready(this);
     } else if (message.kind === "failed") this.#reason = message.text;
     else if (message.kind === "leaving") this.#isLeaving = true;
+    else if (message.kind === "counted") tally.absorb(message.node, message.totals);
     else if (message.kind === "report") {
       this.#report = message;
     } else this.#handlers.said(this, message);

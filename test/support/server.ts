@@ -94,6 +94,7 @@ function testConfig(root: string, change: ConfigChange = {}): Config {
     transport: section("transport"),
     log: section("log"),
     digests: section("digests"),
+    metrics: section("metrics"),
     audit: section("audit"),
     events: section("events"),
   };

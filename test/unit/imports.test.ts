@@ -6,7 +6,16 @@ import { describe, expect, it } from "vitest";
 // The rooms of docs/architecture.md and who may know whom. What isn't listed is refused.
 
 /** The ground: contracts and pure functions. Every room may know them. */
-const GROUND = new Set(["channel", "errors", "processes", "processors", "text", "turn", "version"]);
+const GROUND = new Set([
+  "channel",
+  "errors",
+  "processes",
+  "processors",
+  "tally",
+  "text",
+  "turn",
+  "version",
+]);
 
 /** What the ground knows of itself, besides `text`. */
 const GROUND_KNOWS: Readonly<Record<string, readonly string[]>> = { errors: ["text"] };
@@ -23,6 +32,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   store: ["access/modes", "vfs/books"],
   quota: ["store", "vfs"],
   auth: ["store"],
+  metrics: [],
   digests: ["store/digests", "vfs/types", "vfs/watch"],
   events: ["auth/addresses", "store"],
   config: [
@@ -66,6 +76,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     "auth",
     "config",
     "events",
+    "metrics/text",
     "quota",
     "session/audited-file",
     "store",
@@ -76,6 +87,8 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     "config",
     "control/nodes",
     "events",
+    "control/secrets",
+    "control/server-user",
     "quota/rescan",
     "session/fitted-limits",
     "store",
@@ -112,6 +125,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     "digests",
     "events",
     "memory",
+    "metrics/endpoint",
     "quota",
     "rates",
     "screens",
@@ -136,6 +150,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     "server",
     "shell",
     "store",
+    "transport/listening-socket",
     "vfs/evidence",
     "workers",
   ],
@@ -164,6 +179,7 @@ const KEPT_TO: Readonly<Record<string, readonly string[]>> = {
   pino: ["src/log.ts"],
   "pino-pretty": ["src/log.ts"],
   "ssh-config": ["src/client/"],
+  "prom-client": ["src/metrics/text.ts"],
 };
 
 /** Packages whose types may be used everywhere. */

@@ -10,6 +10,7 @@ import { addEventCommands } from "./events.ts";
 import { addFolderCommands } from "./folder.ts";
 import { addGroupCommands } from "./group.ts";
 import { addLogsCommand } from "./logs.ts";
+import { addMetricsCommand } from "./metrics.ts";
 import { addReloadCommand } from "./reload.ts";
 import { addRestartCommand } from "./restart.ts";
 import { addRestoreCommand } from "./restore.ts";
@@ -25,6 +26,7 @@ export function addServerCommands(program: Command, context: CommandContext): vo
   addStatusCommands(program, context);
   addRestartCommand(program, context);
   addReloadCommand(program, context);
+  addMetricsCommand(program, context);
   addSessionCommands(program, context);
   addBanCommands(program, context);
   addLogsCommand(program, context);

@@ -127,6 +127,8 @@ function readProcess(pid: number, file: string): string {
   try {
     return readFileSync(`/proc/${pid}/${file}`, "utf8");
   } catch {
-    throw new ControlError(`can't look at the server (pid ${pid}): run this as the server's user`);
+    throw new ControlError(
+      `can't look at the server (pid ${pid}): run this as who started it, which is root where server.user is set`,
+    );
   }
 }

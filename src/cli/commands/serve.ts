@@ -21,6 +21,7 @@ import { BACKGROUND_FLAG } from "../background.ts";
 import type { CommandContext } from "../context.ts";
 import { startDetached } from "../detached.ts";
 import { paint } from "../format.ts";
+import { listenFirst } from "../listen-first.ts";
 import { PidFile } from "../pid-file.ts";
 import { startError } from "../report.ts";
 import { endByForce, keepRunning, openLog } from "../server-process.ts";
@@ -94,6 +95,7 @@ async function serve(
   const root = context.root();
   const read = () => readSettings({ root, env: context.io.env, flags });
   const config = toConfig(read());
+  const socket = await listenFirst(root, config, workersOf(config) > 1);
   prepareInstance(root);
   const stop = stopSignal();
   let server: Serving | undefined;
@@ -107,7 +109,7 @@ async function serve(
       const program = workerProgram(root, context.io.env, flags);
       server = await unlessStopped(
         stop,
-        start({ root, config, store, log, readSettings: read }, program),
+        start({ root, config, store, log, socket, readSettings: read }, program),
       );
       if (server === undefined) return;
       await announce(context, server, config, store);

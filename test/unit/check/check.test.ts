@@ -43,9 +43,9 @@ test("settings that are wrong, host keys that others can read or that are none",
   chmodSync(join(instance.root, "keys"), 0o755);
   expect(await faults(instance)).toEqual([
     "settings error: moorage.toml:2 (limits.qeue): unknown setting; did you mean limits.queue?",
-    "keys warning: keys/ can be entered by others",
     "keys error: keys/ssh_host_ed25519_key is no private key",
-    "keys error: keys/ssh_host_rsa_key can be read by others",
+    "secrets error: keys/ can be entered by others",
+    "secrets error: keys/ssh_host_rsa_key can be read by others",
   ]);
 });
 

@@ -40,7 +40,14 @@ describe("values", () => {
     for (const { section, key, setting } of ALL_SETTINGS) {
       expect((config[section] as Record<string, unknown>)[key]).toEqual(setting.default);
     }
-    expect(config.server).toEqual({ host: "0.0.0.0", port: 2222, workers: 0, banner: "" });
+    expect(config.server).toEqual({
+      host: "0.0.0.0",
+      port: 2222,
+      workers: 0,
+      banner: "",
+      user: "",
+      group: "",
+    });
     expect(config.limits.maxSessions).toBe(256);
     expect(config.limits.maxSessionsPerUser).toBe(16);
     expect(config.limits.loginGrace).toBe(120_000);

@@ -5,11 +5,19 @@ import { newUser, temporaryStore } from "../store/instance.ts";
 
 test("quotas that are not users' own follow groups and settings, though a command was killed", async () => {
   const { store } = await temporaryStore();
-  const config = { quota: { default: 10 } };
+  const config = { quota: { default: 10 }, metrics: { listen: "" } };
   const chores = new Map<string, () => Promise<unknown>>();
   const every: Chores["every"] = (_, failure, work) => void chores.set(failure, work);
   const events = { start: () => {} };
-  prune({ every } as Chores, { config, store, events } as never, {} as never);
+  const nobody = (): never => {
+    throw new Error("nobody asks for control");
+  };
+  prune(
+    { every, atEnd() {} } as unknown as Chores,
+    { config, store, events } as never,
+    {} as never,
+    nobody,
+  );
   const group = await store.groups.add("one", { quota: { hasQuota: true, quotaBytes: 5 } });
   const inherited = { quotaOwn: false, quotaBytes: 10 };
   await store.users.add(newUser("ann", { ...inherited, groups: ["one"] }));
