@@ -2,7 +2,8 @@ import { EventEmitter } from "node:events";
 import { pino } from "pino";
 import type { AuthContext } from "ssh2";
 import { describe, expect, test, vi } from "vitest";
-import type { LoginDecision } from "../../../src/auth/authenticator.ts";
+import type { KeyDecision, LoginDecision } from "../../../src/auth/authenticator.ts";
+import { REFUSED } from "../../../src/auth/login-limits.ts";
 import { HashQueueFull } from "../../../src/auth/passwords.ts";
 import type { Account } from "../../../src/store/types.ts";
 import {
@@ -46,12 +47,18 @@ test("somebody fills the queue of password checks: who finds it full is not char
   ]);
 });
 
+/** What a limit is for a key: a reason in words. */
+function keyDecision(decision: LoginDecision): KeyDecision {
+  const limit = "limit" in decision ? decision.limit : undefined;
+  return limit === undefined ? {} : { reason: REFUSED[limit] };
+}
+
 /** An attempt that the authenticator decides so, and all that came of it. */
 async function attempted(method: "password" | "publickey", decision: LoginDecision) {
   const steps: string[] = [];
   const noted: string[] = [];
   const authentication = new Authentication({
-    authenticator: { logIn: async () => decision, findKey: async () => decision },
+    authenticator: { logIn: async () => decision, findKey: async () => keyDecision(decision) },
     factors: NO_FACTORS,
     penalties: { wait: async () => 0, add: async (...all: string[]) => void steps.push(`${all}`) },
     failedLogins: { add: (...all: string[]) => void noted.push(all.join("; ")) },
