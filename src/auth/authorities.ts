@@ -47,8 +47,9 @@ export class Authorities {
       const grant = grantOf(certificate, name, now);
       return (await this.isRevoked(grant)) ? { refusal: "the certificate is revoked" } : { grant };
     } catch (error) {
-      if (error instanceof BlobError) return { refusal: error.message };
-      throw error;
+      if (!(error instanceof BlobError)) throw error;
+      const isOurs = error.message.startsWith("the ");
+      return { refusal: isOurs ? error.message : "the certificate is damaged" };
     }
   }
 

@@ -58,7 +58,7 @@ export class KeyReview {
 
   /** Ends what has gone on to the end of its key or certificate. @param now ms since the epoch */
   endExpired(now: number): void {
-    for (const entry of this.#options.entries) {
+    for (const entry of [...this.#options.entries]) {
       if (entry.grant !== undefined && hasExpired(entry.grant, now)) {
         this.#options.end(entry, KEY_ENDED.expired);
       }

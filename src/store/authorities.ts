@@ -77,7 +77,7 @@ export class AuthorityStore {
       `INSERT INTO authorities (fingerprint, algorithm, blob, comment, created_at)
        VALUES (?, ?, ?, ?, ?) ON CONFLICT (fingerprint) DO NOTHING`,
     );
-    this.#all = connection.prepare("SELECT * FROM authorities ORDER BY created_at, fingerprint");
+    this.#all = connection.prepare("SELECT * FROM authorities ORDER BY created_at, rowid");
     this.#one = connection.prepare("SELECT * FROM authorities WHERE fingerprint = ?");
     this.#remove = connection.prepare("DELETE FROM authorities WHERE fingerprint = ?");
     this.#revoke = connection.prepare(

@@ -1,27 +1,38 @@
 import { execFile } from "node:child_process";
 import { promisify } from "node:util";
-import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from "vitest";
 import { parsePublicKey, parsePublicKeys } from "../../src/auth/keys.ts";
 import { AuthorityControl } from "../../src/control/authorities.ts";
+import { openStore, type Store } from "../../src/store/store.ts";
 import { type Identity, startAgent } from "../support/agent.ts";
 import { Desk } from "../support/desk.ts";
 import { startTestServer, type TestServer } from "../support/server.ts";
 import { makeSigner, type Signer, TOUCHED, VERIFIED } from "../support/signer.ts";
-import { type CommandResult, command, OPENSSH_OPTIONS } from "../support/ssh-client.ts";
+import {
+  type CommandResult,
+  command,
+  OPENSSH_OPTIONS,
+  startMaster,
+} from "../support/ssh-client.ts";
 
 const run = promisify(execFile);
 const HELLO = ["pwd"];
+/** For a busy machine. */
+const PATIENCE = { timeout: 20_000 };
 const GREETING = "Remote working directory: /";
 
 let server: TestServer;
 let desk: Desk;
+/** As on the command line: beside the server. */
+let beside: Store;
 let authorities: AuthorityControl;
 
 beforeAll(async () => {
   desk = new Desk();
   server = await startTestServer({ users: [{ name: "ann" }, { name: "bob" }] });
   desk.target = server;
-  authorities = new AuthorityControl({ store: server.store, actor: "test" });
+  beside = await openStore(server.root, "command", "test");
+  authorities = new AuthorityControl({ store: beside, actor: "test" });
   for (const type of ["ed25519", "rsa"]) await keygen("-t", type, "-f", desk.path(`ca-${type}`));
   for (const name of ["ca-ed25519", "ca-rsa"]) {
     await authorities.add(desk.read(`${name}.pub`).toString());
@@ -29,6 +40,7 @@ beforeAll(async () => {
 });
 
 afterAll(async () => {
+  await beside.close();
   await server.stop();
   desk.clear();
 });
@@ -155,6 +167,68 @@ describe("keys of FIDO tokens, here in software", () => {
     expect(await agentLogin({ blob, signer })).toBe(true);
     expect(await agentLogin({ blob, signer, options: { flags: 0 } })).toBe(false);
   });
+});
+
+/** A connection of stock `ssh` that is let in. */
+async function connected(key: string, options: readonly string[] = []) {
+  const ids = async () => (await server.store.sessions.list()).map(({ id }) => id);
+  const before = Math.max(0, ...(await ids()));
+  const master = startMaster(server, { key, options });
+  await vi.waitFor(
+    async () => expect(Math.max(0, ...(await ids()))).toBeGreaterThan(before),
+    PATIENCE,
+  );
+  return master;
+}
+
+describe("attack: somebody stays when the right to come in is gone", () => {
+  test.each([
+    ["revoked", async () => void (await authorities.revoke({ id: "stays" }))],
+    [
+      "removed",
+      async () => {
+        const { fingerprint } = parsePublicKey(desk.read("ca-rsa.pub").toString());
+        await authorities.remove(fingerprint);
+      },
+    ],
+  ])("the certificate's session ends when it, or its authority, is %s", async (what, end) => {
+    const key = desk.path(`stays-${what}`);
+    await keygen("-t", "ed25519", "-f", key);
+    const id = what === "revoked" ? "stays" : "stays otherwise";
+    await keygen("-s", desk.path("ca-rsa"), "-I", id, "-n", "ann", `${key}.pub`);
+    const master = await connected(key);
+    await end();
+    const { code, stderr } = await master.result;
+    expect(code).not.toBe(0);
+    expect(stderr).toContain(`has been ${what}`);
+    expect(await login("ann", [], key)).toBe(false);
+  });
+
+  test("the key's session ends when the key's time, which is set meanwhile, is over", async () => {
+    const key = desk.path("short");
+    await keygen("-t", "ed25519", "-f", key);
+    const line = desk.read("short.pub").toString();
+    await server.control.addKeys("ann", parsePublicKeys(line));
+    const master = await connected(key);
+    const soon = new Date(Date.now() + 1_500).toISOString().slice(0, 19);
+    const options = `expiry-time="${soon.replace(/\D/g, "")}Z"`;
+    await server.control.addKeys("ann", parsePublicKeys(`${options} ${line}`));
+    expect((await master.result).stderr).toContain("has expired");
+  });
+});
+
+test("no-pty: commands, and no terminal", async () => {
+  const key = desk.path("plain");
+  await keygen("-t", "ed25519", "-f", key);
+  const line = desk.read("plain.pub").toString();
+  const echo = async (options: string, ...flags: readonly string[]) => {
+    await server.control.addKeys("ann", parsePublicKeys(`${options} ${line}`));
+    const place = ["-p", `${server.port}`, "-i", key, ...flags, "ann@127.0.0.1", "echo here"];
+    return command("ssh", [...OPENSSH_OPTIONS, ...place]);
+  };
+  expect(await echo("restrict")).toMatchObject({ code: 0, stdout: "here\n", stderr: "" });
+  expect((await echo("restrict", "-tt")).stderr).toContain("PTY allocation request failed");
+  expect(await echo("restrict,pty", "-tt")).toMatchObject({ code: 0, stdout: "here\r\n" });
 });
 
 test("key options: from and an end", async () => {
