@@ -159,6 +159,23 @@ describe("keys of FIDO tokens, here in software", () => {
     expect(await tokenLogin(signer, TOUCHED | VERIFIED)).toBe(true);
   });
 
+  test("the server says that it takes them (server-sig-algs, RFC 8308)", async () => {
+    const place = ["-p", `${server.port}`, "-o", "BatchMode=yes", "ann@127.0.0.1", "true"];
+    const loud = ["-o", "LogLevel=DEBUG1", ...OPENSSH_OPTIONS, "-i", "/dev/null", ...place];
+    const { stderr } = await command("ssh", loud);
+    const [, names = ""] = /server-sig-algs=<([^>]*)>/.exec(stderr) ?? [];
+    expect(names.split(",")).toEqual([
+      "ssh-ed25519",
+      "ecdsa-sha2-nistp256",
+      "ecdsa-sha2-nistp384",
+      "ecdsa-sha2-nistp521",
+      "sk-ssh-ed25519@openssh.com",
+      "sk-ecdsa-sha2-nistp256@openssh.com",
+      "rsa-sha2-512",
+      "rsa-sha2-256",
+    ]);
+  });
+
   test("a certificate of one lets in", async () => {
     const signer = makeSigner("sk-ed25519");
     const file = desk.file("sk.pub", `${signer.line}\n`);
