@@ -140,6 +140,7 @@ class Server {
       digestsOf: (account) => this.#digests.forUser(account.id),
       loggedIn: (account) => this.#authenticator.loggedIn(account),
       refuses: (address) => this.door.access.refuses(address),
+      regrant: (...key) => this.#authenticator.regrant(...key),
       limits: config.limits,
       memory: new ProcessMemory(config.limits.memory),
       counts: this.#counts,

@@ -2,8 +2,11 @@ import { timingSafeEqual } from "node:crypto";
 import { errorName } from "../errors.ts";
 import type { Store } from "../store/store.ts";
 import type { Account } from "../store/types.ts";
-import { fingerprint } from "./keys.ts";
-import { type LimitReached, mayLogIn } from "./login-limits.ts";
+import { Authorities } from "./authorities.ts";
+import { isCertificateName } from "./certificate.ts";
+import { fingerprint } from "./key-blob.ts";
+import { grantOfKey, KEY_REFUSED, type KeyGrant, objectionTo, type Regrant } from "./key-grant.ts";
+import { type LimitReached, mayLogIn, REFUSED } from "./login-limits.ts";
 import { isUserName } from "./names.ts";
 import type { Asker, Passwords } from "./passwords.ts";
 
@@ -20,7 +23,12 @@ export type LoginDecision =
   | { readonly account: Account }
   | { readonly account?: undefined; readonly limit?: LimitReached };
 
-const WRONG: LoginDecision = {};
+/** The same of a key or certificate; the reason for logs is in words. */
+export type KeyDecision =
+  | { readonly account: Account; readonly grant: KeyGrant }
+  | { readonly account?: undefined; readonly reason?: string };
+
+const WRONG: { readonly account?: undefined } = {};
 
 /** Whether limits let an account in that has proven itself. */
 type Limits = (account: Account) => "yes" | LimitReached;
@@ -35,7 +43,8 @@ function keyType(algorithm: string): string {
 
 /** Decides who a client is. Unknown, disabled and wrong cost the same and get the same answer. */
 export class Authenticator {
-  readonly #store: Pick<Store, "users" | "keys">;
+  readonly #store: Pick<Store, "users" | "keys" | "authorities">;
+  readonly #authorities: Authorities;
   readonly #passwords: Passwords;
   readonly #log: AuthLog | undefined;
   readonly #now: () => number;
@@ -43,12 +52,13 @@ export class Authenticator {
 
   /** @param now milliseconds since the epoch */
   constructor(
-    store: Pick<Store, "users" | "keys">,
+    store: Pick<Store, "users" | "keys" | "authorities">,
     passwords: Passwords,
     log?: AuthLog,
     now: () => number = Date.now,
   ) {
     this.#store = store;
+    this.#authorities = new Authorities(store.authorities);
     this.#passwords = passwords;
     this.#log = log;
     this.#now = now;
@@ -116,34 +126,35 @@ export class Authenticator {
   /**
    * What was proven a while ago, once more: the account may have been disabled, limited, or given
    * another password meanwhile.
-   * @param proof the password, or the fingerprint of the key
+   * @param proof the password, or what the key grants
    */
   async confirm(
     proof: {
       readonly account: Account;
-      readonly key: string | undefined;
+      readonly grant: KeyGrant | undefined;
       readonly password: string | undefined;
     },
     address: string | undefined,
   ): Promise<LoginDecision> {
-    const { account, key, password = "" } = proof;
+    const { account, grant, password = "" } = proof;
     const now = await this.#store.users.byId(account.id);
     if (!now?.enabled) return WRONG;
-    const method = key === undefined ? "password" : "key";
+    const method = grant === undefined ? "password" : "key";
     const limit = mayLogIn(now, { address, method, now: this.#now() });
     if (limit !== "yes") return { limit };
     const holds =
-      key === undefined
+      grant === undefined
         ? now.passwordHash === account.passwordHash ||
           (await this.#passwords.verify(now.passwordHash, password))
-        : (await this.#store.keys.find(now.id, key)) !== undefined;
+        : (await this.regrant(now.id, grant, address)).grant !== undefined;
     return holds ? { account: now } : WRONG;
   }
 
   /**
-   * The account that may log in with this key; the caller verifies the signature.
-   * @param algorithm the key's type or a signature algorithm of it
-   * @param blob the public key in the encoding of RFC 4253 section 6.6
+   * The account that may log in with this key or certificate, and how; the caller verifies the
+   * signature, and what the grant wants of it.
+   * @param algorithm the key's type or a signature algorithm of it, as the request names it
+   * @param blob the public key in the encoding of RFC 4253 section 6.6, or the certificate
    * @param address of the client, without a port
    */
   async findKey(
@@ -151,15 +162,53 @@ export class Authenticator {
     algorithm: string,
     blob: Buffer,
     address: string | undefined,
-  ): Promise<LoginDecision> {
+  ): Promise<KeyDecision> {
     const account = await this.#enabled(name);
-    const key = await this.#store.keys.find(account?.id ?? NOBODY, fingerprint(blob));
+    const found = isCertificateName(algorithm)
+      ? await this.#authorities.judge(name, algorithm, blob, this.#now())
+      : await this.#plainKey(account, algorithm, blob);
     if (account === undefined) return WRONG;
-    const limit = mayLogIn(account, { address, method: "key", now: this.#now() });
-    if (key === undefined) return WRONG;
-    if (key.algorithm !== keyType(algorithm) || key.blob.length !== blob.length) return WRONG;
-    if (!timingSafeEqual(key.blob, blob)) return WRONG;
-    return limit === "yes" ? { account } : { limit };
+    const now = this.#now();
+    const limit = mayLogIn(account, { address, method: "key", now });
+    const { grant } = found;
+    if (grant === undefined) return found.refusal === undefined ? WRONG : { reason: found.refusal };
+    if (limit !== "yes") return { reason: REFUSED[limit] };
+    const objection = objectionTo(grant, address, now);
+    return objection === undefined ? { account, grant } : { reason: KEY_REFUSED[objection] };
+  }
+
+  async #plainKey(
+    account: Account | undefined,
+    algorithm: string,
+    blob: Buffer,
+  ): Promise<{ readonly grant?: KeyGrant; readonly refusal?: string }> {
+    const sha256 = fingerprint(blob);
+    const key = await this.#store.keys.find(account?.id ?? NOBODY, sha256);
+    const isRevoked = await this.#store.authorities.isRevoked(sha256);
+    if (key === undefined || key.algorithm !== keyType(algorithm)) return {};
+    if (key.blob.length !== blob.length || !timingSafeEqual(key.blob, blob)) return {};
+    if (isRevoked) return { refusal: KEY_REFUSED.revoked };
+    return { grant: grantOfKey(blob, key.options) };
+  }
+
+  /**
+   * What a key that let in lets do by now: options, authorities and revocations may be others. Without
+   * a grant it would let in no more.
+   * @param userId the account's
+   * @param address of the client, without a port
+   */
+  async regrant(userId: number, grant: KeyGrant, address: string | undefined): Promise<Regrant> {
+    const against = await this.#authorities.objection(grant);
+    if (against !== undefined) return { objection: against };
+    const by = grant.certificate === undefined ? await this.#grantOf(userId, grant.key) : grant;
+    if (by === undefined) return { objection: "key" };
+    const objection = objectionTo(by, address, this.#now());
+    return objection === undefined ? { grant: by } : { objection };
+  }
+
+  async #grantOf(userId: number, sha256: string): Promise<KeyGrant | undefined> {
+    const key = await this.#store.keys.find(userId, sha256);
+    return key && grantOfKey(key.blob, key.options);
   }
 
   /** Notes the time of a completed login. */

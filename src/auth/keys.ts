@@ -1,9 +1,13 @@
-import { createHash, createPublicKey, type KeyObject } from "node:crypto";
-import ssh2 from "ssh2";
 import type { UserKey } from "../store/types.ts";
 import { masked } from "../text/safe.ts";
+import { BlobError } from "./blob.ts";
+import { isCertificateName } from "./certificate.ts";
+import { fingerprint, KEY_TYPES, parseKeyBlob } from "./key-blob.ts";
+import { checkForKey, KeyOptionError, takeOptions } from "./key-options.ts";
 
-/** A text that is not a public key a user may log in with. The message never quotes the text. */
+export { fingerprint };
+
+/** A text that is not a public key a user may log in with. The message never quotes the key. */
 export class PublicKeyError extends Error {
   constructor(text: string) {
     super(text);
@@ -11,80 +15,44 @@ export class PublicKeyError extends Error {
   }
 }
 
-const MIN_RSA_BITS = 2048;
-/** OpenSSH's own maximum (SSHBUF_MAX_BIGNUM). */
-const MAX_RSA_BITS = 16384;
-const MAX_EXPONENT = 2n ** 64n;
 const MAX_LINE = 16 * 1024;
 /** Characters; it is a label for people, and nothing is decided by it. */
 const MAX_COMMENT = 200;
-
-/** The length of a key's blob where the type fixes it (RFC 5656 section 3.1, RFC 8709 section 4). */
-const BLOB_BYTES: ReadonlyMap<string, number | undefined> = new Map([
-  ["ssh-ed25519", 51],
-  ["ecdsa-sha2-nistp256", 104],
-  ["ecdsa-sha2-nistp384", 136],
-  ["ecdsa-sha2-nistp521", 172],
-  ["ssh-rsa", undefined],
-]);
 
 /** PEM, PuTTY, and "openssh-key-v1" as an OpenSSH private key's base64 begins. */
 const PRIVATE_KEY = /(BEGIN|END) .*PRIVATE KEY|PuTTY-User-Key-File|b3BlbnNzaC1rZXktdjE/;
 const TYPE_LATER = /[\s,](ssh-(rsa|dss|ed25519)|ecdsa-sha2-|sk-(ssh|ecdsa)-)/;
 const BASE64 = /^[A-Za-z0-9+/]+={0,2}$/;
 
-/** "SHA256:…" as ssh-keygen -l prints it. */
-export function fingerprint(blob: Buffer): string {
-  return `SHA256:${createHash("sha256").update(blob).digest("base64").replace(/=+$/, "")}`;
-}
-
-/** Why a line that doesn't begin with a type we take is refused. */
+/** Why a line that doesn't begin with a type we take, or options, is refused. */
 function refusal(type: string, line: string): string {
   if (type === "ssh-dss") return "ssh-dss keys are too weak: use ed25519, ecdsa or rsa";
-  if (type.includes("-cert-v0")) return "certificates are not supported: give the plain public key";
-  if (/^sk-(ssh|ecdsa)-/.test(type)) return "security key (sk-) keys are not supported yet";
+  if (isCertificateName(type)) {
+    return "certificates are no keys: add its authority with `moorage ca add`, or give the plain key";
+  }
   if (line.startsWith("---- BEGIN") || line.startsWith("-----BEGIN")) {
     return "not in OpenSSH's one-line format: convert it with ssh-keygen -i";
-  }
-  if (TYPE_LATER.test(line)) {
-    return 'text before the key type: authorized_keys options (command="…" and others) are not supported, remove them';
   }
   return "not a public key: expected a line like 'ssh-ed25519 AAAA… comment'";
 }
 
-function toKeyObject(type: string, base64: string, blob: Buffer): KeyObject | undefined {
-  try {
-    const parsed = ssh2.utils.parseKey(`${type} ${base64}`);
-    // The parser skips what follows the key and the curve's name; encoding it again shows both.
-    if (parsed instanceof Error || !parsed.getPublicSSH().equals(blob)) return undefined;
-    return createPublicKey(parsed.getPublicPEM());
-  } catch {
-    return undefined;
-  }
-}
-
-function checkRsa(key: KeyObject, blob: Buffer): void {
-  const { modulusLength = 0, publicExponent = 0n } = key.asymmetricKeyDetails ?? {};
-  if (modulusLength < MIN_RSA_BITS) {
-    throw new PublicKeyError(`the rsa key is too short: at least ${MIN_RSA_BITS} bits are needed`);
-  }
-  if (modulusLength > MAX_RSA_BITS) {
-    throw new PublicKeyError(`the rsa key is too long: at most ${MAX_RSA_BITS} bits`);
-  }
-  const mpint = (bits: number) => 4 + Math.floor(bits / 8) + 1;
-  const length = 4 + "ssh-rsa".length + mpint(publicExponent.toString(2).length);
-  const odd = publicExponent % 2n === 1n && publicExponent >= 3n && publicExponent < MAX_EXPONENT;
-  // A number with needless leading zeros is the same key, but would never match a client's.
-  if (!odd || blob.length !== length + mpint(modulusLength)) {
-    throw new PublicKeyError("the rsa key is damaged");
-  }
-}
-
-/** One line: type, base64, comment (sshd(8), AUTHORIZED_KEYS FILE FORMAT, without options). */
+/** One line: options, type, base64, comment (sshd(8), AUTHORIZED_KEYS FILE FORMAT). */
 function parseLine(line: string): UserKey {
   if (line.length > MAX_LINE) throw new PublicKeyError("not a public key: the line is too long");
+  const [type = ""] = line.split(/\s/, 1);
+  if (KEY_TYPES.has(type)) return parseKey(line);
+  if (isCertificateName(type) || !TYPE_LATER.test(line)) {
+    throw new PublicKeyError(refusal(type, line));
+  }
+  const { options, rest } = takeOptions(line);
+  const key = parseKey(rest);
+  checkForKey(options, KEY_TYPES.get(key.algorithm)?.isToken === true);
+  return { ...key, options };
+}
+
+function parseKey(line: string): UserKey {
   const [, type = "", base64 = "", comment = ""] = /^(\S+)\s*(\S*)\s*(.*)$/s.exec(line) ?? [];
-  if (!BLOB_BYTES.has(type)) throw new PublicKeyError(refusal(type, line));
+  if (!KEY_TYPES.has(type)) throw new PublicKeyError(refusal(type, line));
   const blob = Buffer.from(base64, "base64");
   if (
     !BASE64.test(base64) ||
@@ -92,12 +60,9 @@ function parseLine(line: string): UserKey {
   ) {
     throw new PublicKeyError("the key is damaged: its base64 part is not whole");
   }
-  const length = BLOB_BYTES.get(type);
-  const key = toKeyObject(type, base64, blob);
-  if (key === undefined || (length !== undefined && blob.length !== length)) {
-    throw new PublicKeyError("the key is damaged: it does not hold what its type says");
+  if (parseKeyBlob(blob).name !== type) {
+    throw new PublicKeyError("the key is damaged: it is of another type than the line says");
   }
-  if (type === "ssh-rsa") checkRsa(key, blob);
   return {
     fingerprint: fingerprint(blob),
     algorithm: type,
@@ -107,9 +72,27 @@ function parseLine(line: string): UserKey {
   };
 }
 
+function explained(error: unknown): unknown {
+  if (error instanceof KeyOptionError) return new PublicKeyError(error.message);
+  if (!(error instanceof BlobError)) return error;
+  const text = error.message.startsWith("it ")
+    ? `the key is damaged: ${error.message}`
+    : error.message;
+  return new PublicKeyError(text);
+}
+
+/** One that is there twice counts once; with other options it would not be clear which count. */
+function addTo(keys: UserKey[], key: UserKey): void {
+  const same = keys.find(({ fingerprint: other }) => other === key.fingerprint);
+  if (same !== undefined && same.options?.text !== key.options?.text) {
+    throw new PublicKeyError("the key is there already, with other options");
+  }
+  keys.push(key);
+}
+
 /**
- * The public keys in a text of one-line OpenSSH keys (a .pub or authorized_keys file); empty lines
- * and # comments are skipped. Throws {@link PublicKeyError}, also when there is none.
+ * The public keys in a text of one-line OpenSSH keys (a .pub or authorized_keys file), with options
+ * in front of them; empty lines and # comments are skipped. Throws {@link PublicKeyError}, also when there is none.
  */
 export function parsePublicKeys(text: string): UserKey[] {
   if (PRIVATE_KEY.test(text)) {
@@ -123,8 +106,9 @@ export function parsePublicKeys(text: string): UserKey[] {
     const line = raw.trim();
     if (line === "" || line.startsWith("#")) continue;
     try {
-      keys.push(parseLine(line));
-    } catch (error) {
+      addTo(keys, parseLine(line));
+    } catch (thrown) {
+      const error = explained(thrown);
       if (lines.length === 1 || !(error instanceof PublicKeyError)) throw error;
       throw new PublicKeyError(`line ${index + 1}: ${error.message}`);
     }

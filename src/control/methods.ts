@@ -5,6 +5,7 @@ import type { StoredSession } from "../store/sessions.ts";
 import type { AuditEvent, UserKey } from "../store/types.ts";
 import { oneLine } from "../text/safe.ts";
 import { BanControl } from "./bans.ts";
+import { AUTHORITY_METHODS } from "./ca-methods.ts";
 import { ControlError } from "./errors.ts";
 import { EVENT_METHODS } from "./event-methods.ts";
 import { ACCESS_METHODS, FOLDER_METHODS } from "./folder-methods.ts";
@@ -80,6 +81,7 @@ export const METHODS: Methods = {
   ...ACCESS_METHODS,
   ...EVENT_METHODS,
   ...METRICS_METHODS,
+  ...AUTHORITY_METHODS,
   "keys.add": async ({ users }, { name, text }) => {
     const added = await users.addKeys(name, parseKeys(text));
     return { added: added.map(toKeyInfo) };
@@ -136,8 +138,9 @@ function parseKeys(text: string): UserKey[] {
   }
 }
 
-function toKeyInfo({ fingerprint, algorithm, comment, createdAt }: UserKey): KeyInfo {
-  return { fingerprint, algorithm, comment, createdAt };
+function toKeyInfo({ fingerprint, algorithm, comment, createdAt, options }: UserKey): KeyInfo {
+  const { text = "", expiresAt = null } = options ?? {};
+  return { fingerprint, algorithm, comment, createdAt, options: text, expiresAt };
 }
 
 /** Ends a session, or a login that waits, wherever it is. */

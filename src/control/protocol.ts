@@ -3,12 +3,14 @@ import type { TransferView } from "../session/audited-file.ts";
 import type { Ban } from "../store/bans.ts";
 import type { AuditKind, AuditRecord, LoginLimits, Role } from "../store/types.ts";
 import type { BanRequest, BanResult } from "./bans.ts";
+import type { AuthorityMethods } from "./ca-protocol.ts";
 import type { EventMethods } from "./event-protocol.ts";
 import type { AccessMethods, FolderInfo, FolderMethods } from "./folder-protocol.ts";
 import type { GroupInfo, GroupMethods } from "./group-protocol.ts";
 import type { MetricsMethods } from "./metrics-protocol.ts";
 import type { DiskInfo, LoopDelay, Overview, Sample } from "./overview.ts";
 
+export type { AuthorityInfo, RevocationInfo, RevocationRequest } from "./ca-protocol.ts";
 export type { ReceiverInfo } from "./event-protocol.ts";
 export type {
   AccessView,
@@ -90,6 +92,10 @@ export interface KeyInfo {
   readonly algorithm: string;
   readonly comment: string;
   readonly createdAt: number;
+  /** as in front of the key's line; empty: none */
+  readonly options: string;
+  /** from then on it lets nobody in; null: never */
+  readonly expiresAt: number | null;
 }
 
 export type UserSort =
@@ -185,6 +191,7 @@ export interface ControlMethods
   extends GroupMethods,
     FolderMethods,
     AccessMethods,
+    AuthorityMethods,
     EventMethods,
     MetricsMethods {
   overview: { params: Record<string, never>; result: Overview };
@@ -229,7 +236,10 @@ export interface ControlMethods
     result: { readonly ended: readonly number[] };
   };
   "users.rescan": { params: { readonly name: string }; result: UserInfo };
-  /** @param text what `ssh-keygen` wrote into a .pub file */
+  /**
+   * `added` are also those that were there with other options.
+   * @param text what `ssh-keygen` wrote into a .pub file, perhaps with options in front
+   */
   "keys.add": {
     params: { readonly name: string; readonly text: string };
     result: { readonly added: readonly KeyInfo[] };

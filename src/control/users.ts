@@ -20,6 +20,7 @@ import {
   noGroup,
 } from "./new-users.ts";
 import { quoted } from "./quotas.ts";
+import { UserKeys } from "./user-keys.ts";
 
 const POLL_MS = 50;
 
@@ -95,10 +96,12 @@ export async function checkPassword(
 export class UserControl {
   readonly #options: UserControlOptions;
   readonly #store: Store;
+  readonly #keys: UserKeys;
 
   constructor(options: UserControlOptions) {
     this.#options = options;
     this.#store = options.store;
+    this.#keys = new UserKeys(options);
   }
 
   /** With the usage as it is now. */
@@ -132,6 +135,7 @@ export class UserControl {
     await this.checkNew(name);
     await this.#requireGroups(groups);
     const limits = checkedLimits(request);
+    await this.#keys.check(request.keys ?? []);
     if (password !== undefined) await checkPassword(name, password, this.#options.rule);
     const passwordHash = password === undefined ? null : await this.#options.hash(password);
     const quotas = newQuotas(request, this.#options.quota);
@@ -268,11 +272,9 @@ export class UserControl {
     }
   }
 
+  /** Those that are new, or have other options than before. */
   async addKeys(name: string, keys: readonly UserKey[]): Promise<readonly UserKey[]> {
-    const account = await this.account(name);
-    const added = await this.#store.keys.addAll(account.id, keys);
-    for (const key of added) this.#record("key-add", name, key.fingerprint);
-    return added;
+    return this.#keys.add(await this.account(name), keys);
   }
 
   async listKeys(name: string): Promise<readonly UserKey[]> {
@@ -281,14 +283,7 @@ export class UserControl {
 
   /** @param fingerprint "SHA256:…"; the prefix may be left out */
   async removeKey(name: string, fingerprint: string): Promise<void> {
-    const account = await this.account(name);
-    const full = fingerprint.startsWith("SHA256:") ? fingerprint : `SHA256:${fingerprint}`;
-    if (!(await this.#store.keys.remove(account.id, full))) {
-      throw new ControlError(
-        `${name} has no key ${quoted(fingerprint)}: \`moorage user key list ${name}\` shows all`,
-      );
-    }
-    await this.#announce("key-removed", "key-remove", account, full);
+    return this.#keys.remove(await this.account(name), fingerprint);
   }
 
   /** Counts the user's home again: for files put there by other means. */
@@ -351,7 +346,7 @@ export class UserControl {
     account: Account,
     detail = "",
   ): Promise<void> {
-    await this.#change(change, account, change === "key-removed" ? detail : "");
+    await this.#change(change, account, "");
     this.#record(audit, account.name, detail);
   }
 

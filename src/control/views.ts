@@ -161,11 +161,6 @@ function percentUsed({ usedBytes, quotaBytes }: Counted): number | null {
   return Math.round((usedBytes / quotaBytes) * 1000) / 10;
 }
 
-/** A public key as `user key list --json` prints it. */
-export function keyJson({ fingerprint, algorithm, comment, createdAt }: UserKey) {
-  return { fingerprint, algorithm, comment, createdAt: isoTime(createdAt) };
-}
-
 /** A session as `sessions --json` prints it: others script against these names. */
 export function sessionJson({ idle, since, transfers, ...session }: SessionInfo) {
   return {

@@ -1,5 +1,7 @@
+import type { CertificateGrant, KeyGrant } from "../auth/key-grant.ts";
 import { ENDED, loginMethod, mayLogIn } from "../auth/login-limits.ts";
 import type { Account, Change, LoginLimits } from "../store/types.ts";
+import { oneLine } from "../text/safe.ts";
 import type { Login, Peer, Session } from "./session.ts";
 
 /** A login that was correct, from before it is let in until its connection is gone. */
@@ -11,6 +13,8 @@ export interface Entry {
   session?: Session;
   /** the user's, as they were when this login was last held against them */
   limits: Pick<LoginLimits, "expiresAt" | "uploadRate" | "downloadRate">;
+  /** what its key allows by now; undefined: it began without one */
+  grant: KeyGrant | undefined;
   /** why a limit ended it, for the audit trail */
   limit?: string;
 }
@@ -35,11 +39,22 @@ export function endingText(kind: Change["kind"]): string | undefined {
   }
 }
 
+/** Whether it began with that key of the user's, and not with a certificate of the key. */
+export function isByKey({ login }: Entry, fingerprint: string): boolean {
+  return login.key === fingerprint && login.grant?.certificate === undefined;
+}
+
 /** For the audit trail. */
-export function howLoggedIn({ method, key, factor, mustEnrol }: Login): string {
-  const first = key === undefined ? method : `${method} ${key}`;
+export function howLoggedIn({ method, key, grant, factor, mustEnrol }: Login): string {
+  const certificate = grant?.certificate;
+  const by = certificate === undefined ? "" : ` ${certificateText(certificate)}`;
+  const first = key === undefined ? method : `${method} ${key}${by}`;
   if (mustEnrol) return `${first}, to enrol only`;
   return factor === undefined ? first : `${first} and ${FACTORS[factor]}`;
+}
+
+function certificateText({ authority, serial, id }: CertificateGrant): string {
+  return `by certificate ${JSON.stringify(oneLine(id))} (serial ${serial}) of ${authority}`;
 }
 
 const FACTORS = { totp: "a code", recovery: "a recovery code" } as const;

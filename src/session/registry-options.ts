@@ -1,4 +1,5 @@
 import type { Logger } from "pino";
+import type { KeyGrant, Regrant } from "../auth/key-grant.ts";
 import type { Digests } from "../digests/types.ts";
 import type { ProcessMemory } from "../memory/process-memory.ts";
 import type { Rates } from "../rates/rates.ts";
@@ -34,6 +35,12 @@ export interface RegistryOptions {
   readonly loggedIn: (account: Login["account"]) => Promise<void>;
   /** undefined: the address may have sessions */
   readonly refuses: (address: string | undefined) => Promise<Unwelcome | undefined>;
+  /** what the key of a login allows by now, at that address; absent: what it did */
+  readonly regrant?: (
+    userId: number,
+    grant: KeyGrant,
+    address: string | undefined,
+  ) => Promise<Regrant>;
   /** asked again and again, so that they can change */
   readonly limits: {
     /** milliseconds; 0: never */

@@ -7,7 +7,8 @@ import { Turn } from "../turn.ts";
 import { Refusal } from "./admission.ts";
 import { AuditedFileSystem } from "./audited.ts";
 import type { FileEvent } from "./audited-file.ts";
-import { dismiss, type Entry, endingText, howLoggedIn, limitText } from "./entry.ts";
+import { dismiss, type Entry, endingText, howLoggedIn, isByKey, limitText } from "./entry.ts";
+import { KeyReview } from "./key-review.ts";
 import type { RegistryOptions } from "./registry-options.ts";
 import { Reloads } from "./reloads.ts";
 import { type Login, type Peer, Session, type SessionView } from "./session.ts";
@@ -33,6 +34,7 @@ export class Sessions {
   /** users whose limits were changed, until their logins have been held against them */
   readonly #unreviewed = new Set<number>();
   readonly #reloads: Reloads;
+  readonly #keys: KeyReview;
   readonly #now: () => number;
   readonly #tick: NodeJS.Timeout;
   #lastTick = performance.now();
@@ -46,6 +48,12 @@ export class Sessions {
       () => this.#open().map(({ account, files }) => ({ userId: account.id, files })),
       (error) => options.log.error({ error: errorName(error) }, "folders and access not read"),
     );
+    this.#keys = new KeyReview({
+      entries: this.#entries,
+      regrant: options.regrant ?? (async (_, grant) => ({ grant })),
+      end: (entry, text) => this.#endLimited(entry, text),
+      onError: (error) => options.log.error({ error: errorName(error) }, "keys not looked at"),
+    });
     const { idleTimeout } = options.limits;
     const interval = idleTimeout > 0 ? Math.min(TICK_MS, Math.ceil(idleTimeout / 4)) : TICK_MS;
     this.#tick = setInterval(() => this.#look(), interval);
@@ -76,12 +84,14 @@ export class Sessions {
    */
   async open(login: Login, peer: Peer): Promise<Session> {
     if (this.#deadline !== undefined) throw new Refusal(STOPPING);
-    const entry: Entry = { login, peer, limits: login.account };
+    const entry: Entry = { login, peer, limits: login.account, grant: login.grant };
     this.#entries.add(entry);
     try {
       // From here on a review finds it, too: between the two no change of who may come is missed.
       const unwelcome = await this.#options.refuses(peer.address);
       if (unwelcome !== undefined) throw new Refusal(unwelcome.refusal);
+      const ended = entry.grant && (await this.#keys.refresh(entry));
+      if (ended !== undefined) throw new Refusal(ended);
       return await this.#admit(entry);
     } catch (error) {
       this.#entries.delete(entry);
@@ -223,6 +233,7 @@ export class Sessions {
     this.#endExpired();
     void this.#review();
     void this.#reloads.run();
+    void this.#keys.run();
   }
 
   /** By the clock on the wall at every look, so that it may also be set, or the machine sleep. */
@@ -231,6 +242,7 @@ export class Sessions {
     for (const entry of [...this.#entries]) {
       if (hasExpired(entry.limits, now)) this.#endLimited(entry, ENDED.expired);
     }
+    this.#keys.endExpired(now);
   }
 
   /** Never rejects: who can't be looked up is looked up again a little later. */
@@ -278,11 +290,12 @@ export class Sessions {
     }
     const isSet = kind === "user-set" || kind === "group-set";
     if (isSet) await this.#review();
+    if (kind === "keys") return this.#keys.changed();
     if (isSet || kind === "access") return this.#reloads.changed(userId);
     const text = endingText(kind);
     if (text === undefined) return;
     for (const entry of this.#of(userId)) {
-      if (kind === "key-removed" && entry.login.key !== detail) continue;
+      if (kind === "key-removed" && !isByKey(entry, detail)) continue;
       dismiss(entry, text);
     }
   }

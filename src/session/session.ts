@@ -1,3 +1,4 @@
+import type { KeyGrant } from "../auth/key-grant.ts";
 import type { ByteChannel } from "../channel.ts";
 import type { Digests } from "../digests/types.ts";
 import { FsError } from "../errors.ts";
@@ -12,6 +13,8 @@ export interface Login {
   readonly account: Account;
   readonly method: "password" | "keyboard-interactive" | "publickey";
   readonly key: string | undefined;
+  /** what the key or certificate allows */
+  readonly grant?: KeyGrant | undefined;
   /** what proved the second factor; absent: there is none */
   readonly factor?: "totp" | "recovery" | undefined;
   /** the account needs a second factor and has none: nothing else can be done than to enrol */
@@ -87,6 +90,8 @@ export class Session {
   readonly key: string | undefined;
   /** it may do nothing else than enrol a second factor */
   readonly mustEnrol: boolean;
+  /** whether new channels may have a terminal: options of its key may say no */
+  terminals: boolean;
   readonly files: AuditedFileSystem;
   /** computes this user's checksums */
   readonly digests: Digests;
@@ -111,6 +116,7 @@ export class Session {
     this.method = options.login.method;
     this.key = options.login.key;
     this.mustEnrol = options.login.mustEnrol ?? false;
+    this.terminals = options.login.grant?.pty ?? true;
     this.files = options.files;
     this.digests = options.digests;
     this.turn = options.turn;

@@ -38,12 +38,17 @@ export const ALGORITHMS = {
   compress: ["none"],
 } as const;
 
-/** Signature algorithms a client's key may use (server-sig-algs, RFC 8308 section 3.1). */
+/**
+ * Signature algorithms a client's key may use (server-sig-algs, RFC 8308 section 3.1). Those of
+ * certificates are of the keys in them, and go without saying, as OpenSSH does it.
+ */
 export const SIGNATURE_ALGORITHMS = [
   "ssh-ed25519",
   "ecdsa-sha2-nistp256",
   "ecdsa-sha2-nistp384",
   "ecdsa-sha2-nistp521",
+  "sk-ssh-ed25519@openssh.com",
+  "sk-ecdsa-sha2-nistp256@openssh.com",
   "rsa-sha2-512",
   "rsa-sha2-256",
 ] as const;

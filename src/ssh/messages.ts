@@ -1,5 +1,6 @@
 import { Fields, MalformedMessage } from "./fields.ts";
 import type { Protocol } from "./internals.ts";
+import { LoginRequests, MSG_USERAUTH_REQUEST } from "./login-requests.ts";
 import { sendUnimplemented } from "./send.ts";
 
 /** Message numbers (RFC 4250 section 4.1.2) that this server reads itself. */
@@ -20,15 +21,6 @@ const UNDERSTOOD = numbers([1, 4], [20, 20], [80, 82], [90, 100]);
 /** SERVICE_REQUEST, EXT_INFO, USERAUTH_REQUEST, USERAUTH_INFO_RESPONSE. */
 const UNDERSTOOD_BEFORE_LOGIN = numbers([5, 5], [7, 7], [50, 50], [61, 61]);
 
-/** The methods that ssh2's server knows (USERAUTH_REQUEST in its lib/server.js). */
-const METHODS_KNOWN: ReadonlySet<string> = new Set([
-  "none",
-  "password",
-  "publickey",
-  "keyboard-interactive",
-  "hostbased",
-]);
-
 const AUTHENTICATION_SERVICE = "ssh-userauth";
 
 export type MessageReader = (fields: Fields) => void;
@@ -47,6 +39,7 @@ export interface MessageEvents {
 export class Messages {
   readonly #protocol: Protocol;
   readonly #events: MessageEvents;
+  readonly #requests: LoginRequests;
   #readers: ReadonlyMap<number, MessageReader> = new Map();
   #bytes = 0;
 
@@ -57,7 +50,7 @@ export class Messages {
     const pass = protocol._onPayload;
     protocol._onPayload = (payload) => this.#received(payload, pass);
     acceptServiceAgain(protocol);
-    refuseUnknownMethods(protocol);
+    this.#requests = new LoginRequests(protocol);
   }
 
   /** Of all messages so far but those of key exchanges. */
@@ -89,6 +82,7 @@ export class Messages {
       sendUnimplemented(this.#protocol);
       return undefined;
     }
+    if (type === MSG_USERAUTH_REQUEST) this.#requests.received(payload);
     return pass(payload);
   }
 
@@ -125,17 +119,5 @@ function acceptServiceAgain(protocol: Protocol): void {
     }
     isAccepted = service === AUTHENTICATION_SERVICE;
     begin(self, service);
-  };
-}
-
-/**
- * ssh2 disconnects a client that asks for a method it doesn't know, such as gssapi-with-mic. As
- * "none" it gets FAILURE with the list of those there are (RFC 4252 section 5.1).
- */
-function refuseUnknownMethods(protocol: Protocol): void {
-  const handlers = protocol._handlers;
-  const ask = handlers.USERAUTH_REQUEST;
-  handlers.USERAUTH_REQUEST = (self, user, service, method, data) => {
-    ask(self, user, service, METHODS_KNOWN.has(method) ? method : "none", data);
   };
 }

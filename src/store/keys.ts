@@ -1,6 +1,6 @@
 import type { Statement } from "better-sqlite3";
 import type { Connection } from "./database.ts";
-import type { UserKey } from "./types.ts";
+import type { KeyOptions, UserKey } from "./types.ts";
 import type { Writes } from "./writes.ts";
 
 interface KeyRow {
@@ -9,11 +9,24 @@ interface KeyRow {
   readonly blob: Buffer;
   readonly comment: string;
   readonly created_at: number;
+  /** JSON */
+  readonly options: string | null;
 }
 
 function toKey(row: KeyRow): UserKey {
-  const { fingerprint, algorithm, blob, comment, created_at: createdAt } = row;
-  return { fingerprint, algorithm, blob, comment, createdAt };
+  const { fingerprint, algorithm, blob, comment, created_at: createdAt, options } = row;
+  const key = { fingerprint, algorithm, blob, comment, createdAt };
+  return options === null ? key : { ...key, options: JSON.parse(options) as KeyOptions };
+}
+
+function optionsValue({ options }: UserKey): string | null {
+  return options === undefined ? null : JSON.stringify(options);
+}
+
+/** What became of keys that were given to a user. */
+export interface PutKeys {
+  readonly added: readonly UserKey[];
+  readonly changed: readonly UserKey[];
 }
 
 /** The public keys users log in with. */
@@ -22,6 +35,7 @@ export class KeyStore {
   readonly #insert: Statement;
   readonly #ofUser: Statement<[number], KeyRow>;
   readonly #one: Statement<[number, string], KeyRow>;
+  readonly #setOptions: Statement;
   readonly #remove: Statement;
   readonly #counts: Statement<[], { user_id: number; keys: number }>;
 
@@ -32,6 +46,10 @@ export class KeyStore {
       "SELECT * FROM user_keys WHERE user_id = ? ORDER BY created_at, fingerprint",
     );
     this.#one = connection.prepare("SELECT * FROM user_keys WHERE user_id = ? AND fingerprint = ?");
+    this.#setOptions = connection.prepare(
+      `UPDATE user_keys SET options = @options
+       WHERE user_id = @userId AND fingerprint = @fingerprint AND options IS NOT @options`,
+    );
     this.#remove = connection.prepare(
       "DELETE FROM user_keys WHERE user_id = ? AND fingerprint = ?",
     );
@@ -42,12 +60,24 @@ export class KeyStore {
 
   /** False when the user has that key already. Rejects when there is no such user. */
   async add(userId: number, key: UserKey): Promise<boolean> {
-    return (await this.addAll(userId, [key])).length > 0;
+    return this.#writes.run(() => addKey(this.#insert, userId, key));
   }
 
-  /** All of them, or none. @returns those that the user did not have; rejects as {@link add} */
-  async addAll(userId: number, keys: readonly UserKey[]): Promise<UserKey[]> {
-    return this.#writes.run(() => keys.filter((key) => addKey(this.#insert, userId, key)));
+  /**
+   * All of them, or none: a key that the user has gets the options that it comes with now. Rejects
+   * as {@link add}.
+   */
+  async put(userId: number, keys: readonly UserKey[]): Promise<PutKeys> {
+    return this.#writes.run(() => {
+      const added = keys.filter((key) => addKey(this.#insert, userId, key));
+      return { added, changed: keys.filter((key) => this.#changeOptions(userId, key)) };
+    });
+  }
+
+  /** False when it has these, or is not there. */
+  #changeOptions(userId: number, key: UserKey): boolean {
+    const { fingerprint } = key;
+    return this.#setOptions.run({ userId, fingerprint, options: optionsValue(key) }).changes > 0;
   }
 
   async list(userId: number): Promise<UserKey[]> {
@@ -74,13 +104,14 @@ export class KeyStore {
 /** For {@link addKey}. */
 export function prepareKeyInsert(connection: Connection): Statement {
   return connection.prepare(
-    `INSERT INTO user_keys (user_id, fingerprint, algorithm, blob, comment, created_at)
-     VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (user_id, fingerprint) DO NOTHING`,
+    `INSERT INTO user_keys (user_id, fingerprint, algorithm, blob, comment, created_at, options)
+     VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (user_id, fingerprint) DO NOTHING`,
   );
 }
 
 /** In a transaction. False when the user has that key already. */
 export function addKey(insert: Statement, userId: number, key: UserKey): boolean {
   const { fingerprint, algorithm, blob, comment, createdAt } = key;
-  return insert.run(userId, fingerprint, algorithm, blob, comment, createdAt).changes > 0;
+  const options = optionsValue(key);
+  return insert.run(userId, fingerprint, algorithm, blob, comment, createdAt, options).changes > 0;
 }

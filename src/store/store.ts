@@ -4,6 +4,7 @@ import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { AccessStore } from "./access.ts";
 import { AuditStore } from "./audit.ts";
+import { AuthorityStore } from "./authorities.ts";
 import { BanStore } from "./bans.ts";
 import { Belongings, refuseOrphans, refuseUnfinished } from "./belongings.ts";
 import { ChangeStore } from "./changes.ts";
@@ -37,6 +38,7 @@ export class Store {
   readonly groups: GroupStore;
   readonly userPages: UserPageStore;
   readonly keys: KeyStore;
+  readonly authorities: AuthorityStore;
   readonly folders: FolderStore;
   readonly access: AccessStore;
   readonly nodes: NodeStore;
@@ -69,6 +71,7 @@ export class Store {
     this.users = new UserStore(connection, writes, this.leases);
     this.groups = new GroupStore(connection, writes, this.leases, this.users);
     this.keys = new KeyStore(connection, writes);
+    this.authorities = new AuthorityStore(connection, writes);
     this.folders = new FolderStore(connection, writes, this.leases);
     this.access = new AccessStore(connection, writes);
     this.userPages = new UserPageStore(connection, this.nodes);

@@ -103,6 +103,22 @@ export interface OwnedRule extends AccessRule {
   readonly of: string;
 }
 
+/** What stands in front of a user's key, and what it says (sshd(8), AUTHORIZED_KEYS FILE FORMAT). */
+export interface KeyOptions {
+  /** as it was given, for people */
+  readonly text: string;
+  /** addresses and networks that logins may come from; null: any */
+  readonly from: readonly string[] | null;
+  /** from then on it lets nobody in, and its sessions end; milliseconds since the epoch */
+  readonly expiresAt: number | null;
+  /** whether its sessions may have a terminal */
+  readonly pty: boolean;
+  /** a security key has to be touched */
+  readonly touch: boolean;
+  /** a security key has to know who touches it */
+  readonly verify: boolean;
+}
+
 export interface UserKey {
   /** "SHA256:…" as ssh-keygen -l prints it */
   readonly fingerprint: string;
@@ -111,6 +127,8 @@ export interface UserKey {
   readonly blob: Buffer;
   readonly comment: string;
   readonly createdAt: number;
+  /** absent: it has none */
+  readonly options?: KeyOptions;
 }
 
 /** In the order in which people are offered them. */
@@ -149,6 +167,10 @@ export const AUDIT_KINDS = [
   "group-leave",
   "key-add",
   "key-remove",
+  "ca-add",
+  "ca-remove",
+  "ca-revoke",
+  "ca-unrevoke",
   "folder-add",
   "folder-set",
   "folder-remove",
@@ -191,7 +213,8 @@ export interface AuditRecord extends AuditEvent {
  * What other processes of the instance must notice at once. Where it says how, `detail` is of
  * "key-removed" the fingerprint, of "kick" the session and what its user is told, of
  * "transfer-end" session and transfer, of "ban" the network, of "stop" the milliseconds that transfers may still take.
- * "group-set" concerns every user: limits or quotas of a group's members are others.
+ * "group-set" concerns every user: limits or quotas of a group's members are others. So does "keys":
+ * options of keys, authorities or revocations are others.
  */
 export type ChangeKind =
   | "user-disabled"
@@ -199,6 +222,7 @@ export type ChangeKind =
   | "user-set"
   | "group-set"
   | "key-removed"
+  | "keys"
   | "access"
   | "password-set"
   | "squeeze"

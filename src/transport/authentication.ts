@@ -8,8 +8,6 @@ import type {
 import { ONE_MACHINE, ONE_SITE, sourceOf } from "../auth/addresses.ts";
 import type { Authenticator } from "../auth/authenticator.ts";
 import type { Factors } from "../auth/factors.ts";
-import { fingerprint } from "../auth/keys.ts";
-import type { LimitReached } from "../auth/login-limits.ts";
 import { type Asker, HashQueueFull, NotWanted } from "../auth/passwords.ts";
 import { type Penalties, refusalText } from "../auth/penalties.ts";
 import { errorName } from "../errors.ts";
@@ -39,7 +37,7 @@ import {
   WRONG_CODE,
 } from "./login-steps.ts";
 import { printable } from "./printable.ts";
-import { isSigned } from "./signature.ts";
+import { signatureFault } from "./signature.ts";
 import { NO_PLACE, type StrangersPlace } from "./strangers.ts";
 
 const METHODS: ("publickey" | "password" | "keyboard-interactive")[] = [
@@ -205,32 +203,25 @@ export class Authentication {
     const decision = await authenticator.logIn(username, password, address, this.#asker);
     const { account } = decision;
     if (account === undefined) return this.#failed(context, limitReason(decision.limit));
-    return this.#first(context, { account, method, key: undefined, password }, code);
+    return this.#first(context, { account, method, grant: undefined, password }, code);
   }
 
   async #publicKey(context: PublicKeyAuthContext): Promise<void> {
-    const { key, hashAlgo } = context;
-    const sha1 = key.algo === "ssh-rsa" && hashAlgo === undefined;
-    if (sha1 || !Buffer.isBuffer(key.data)) return this.#reject(context);
+    const { key } = context;
+    // An RSA key that signs with SHA-1 is asked for by the key's own type.
+    if (key.algo === "ssh-rsa" || !Buffer.isBuffer(key.data)) return this.#reject(context);
     const { authenticator, address } = this.#options;
     const decision = await authenticator.findKey(context.username, key.algo, key.data, address);
     const { account } = decision;
-    if (account === undefined) return this.#rejectKey(context, decision.limit);
+    if (account === undefined) return this.#rejectKey(context, decision.reason);
     if (context.signature === undefined) {
-      // RFC 8332 section 3.2: PK_OK repeats the signature algorithm, not the key's type.
-      if (hashAlgo !== undefined)
-        key.algo = hashAlgo === "sha512" ? "rsa-sha2-512" : "rsa-sha2-256";
       context.accept();
       return;
     }
-    if (!isSigned(context, hashAlgo)) return this.#failed(context);
-    const method = "publickey";
-    return this.#first(context, {
-      account,
-      method,
-      key: fingerprint(key.data),
-      password: undefined,
-    });
+    const { grant } = decision;
+    const fault = signatureFault(context, grant);
+    if (fault !== undefined) return this.#failed(context, fault === "wrong" ? undefined : fault);
+    return this.#first(context, { account, method: "publickey", grant, password: undefined });
   }
 
   /** A password or key is right. @param code that came along with the password */
@@ -324,9 +315,10 @@ export class Authentication {
       remaining.need = await factors.need(account);
       if (nextStep(remaining) !== "none") return this.#failed(context, NEEDS_CODE);
     }
-    const { method, key } = proof;
+    const { method, grant } = proof;
     const { factor, need } = remaining;
-    if (await proven({ account, method, key, factor, mustEnrol: need === "enrol" })) {
+    const key = grant?.key;
+    if (await proven({ account, method, key, grant, factor, mustEnrol: need === "enrol" })) {
       context.accept();
     }
   }
@@ -336,11 +328,11 @@ export class Authentication {
   }
 
   /**
-   * One that lets nobody in. Where a limit refuses it, that is noted but costs nothing, as with any
-   * other key: who counts on what a key costs could tell by it whose it is.
+   * One that lets nobody in. Where there is a reason besides that it is nobody's, that is noted but
+   * costs nothing, as with any other key: who counts on what a key costs could tell by it whose it is.
    */
-  #rejectKey(context: AuthContext, limit: LimitReached | undefined): void {
-    if (limit !== undefined) this.#note(context, limitReason(limit));
+  #rejectKey(context: AuthContext, reason: string | undefined): void {
+    if (reason !== undefined) this.#note(context, reason);
     this.#reject(context);
   }
 

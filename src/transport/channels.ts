@@ -127,7 +127,10 @@ export class Channels {
       this.#session.memory.user.give(channel.takeWindow());
       this.#open.delete(ours);
     });
-    const program = new Program((request) => this.#start(channel, request));
+    const program = new Program(
+      (request) => this.#start(channel, request),
+      () => this.#session.terminals,
+    );
     this.#open.set(ours, { channel, program });
     const taken = readsWide(protocol) ? Math.max(FULL_DATA, packetSize) : FULL_DATA;
     protocol.channelOpenConfirm(theirs, ours, granted, taken);

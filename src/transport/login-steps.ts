@@ -1,4 +1,5 @@
 import type { FactorNeed } from "../auth/factors.ts";
+import type { KeyGrant } from "../auth/key-grant.ts";
 import { type LimitReached, REFUSED } from "../auth/login-limits.ts";
 import { waitText } from "../auth/penalties.ts";
 import type { Login } from "../session/session.ts";
@@ -49,8 +50,8 @@ export function codeInstruction(milliseconds: number): string {
 export interface Proof {
   readonly account: Account;
   readonly method: Login["method"];
-  /** fingerprint of the key */
-  readonly key: string | undefined;
+  /** what the key lets the login do */
+  readonly grant: KeyGrant | undefined;
   /** the one in force: a new one takes its place */
   readonly password: string | undefined;
 }

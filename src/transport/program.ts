@@ -19,12 +19,14 @@ type PlainTerminal = Omit<Terminal, "colour">;
  */
 export class Program {
   readonly #start: Start;
+  readonly #mayHaveTerminal: () => boolean;
   #terminal: PlainTerminal | undefined;
   #colour = true;
   #running: Running | undefined;
 
-  constructor(start: Start) {
+  constructor(start: Start, mayHaveTerminal: () => boolean) {
     this.#start = start;
+    this.#mayHaveTerminal = mayHaveTerminal;
   }
 
   get isRunning(): boolean {
@@ -56,8 +58,7 @@ export class Program {
         // rclone treats a refused env as fatal, OpenSSH warns about a refused pty.
         return this.#environment(fields.text(), fields.text());
       case "pty-req":
-        this.#terminal = { term: fields.text(), columns: fields.u32(), rows: fields.u32() };
-        return true;
+        return this.#askTerminal(fields);
       case "subsystem":
         return this.#run({ type, name: fields.text() });
       case "exec":
@@ -70,6 +71,12 @@ export class Program {
       default:
         return false;
     }
+  }
+
+  #askTerminal(fields: Fields): boolean {
+    if (!this.#mayHaveTerminal()) return false;
+    this.#terminal = { term: fields.text(), columns: fields.u32(), rows: fields.u32() };
+    return true;
   }
 
   #environment(name: string, value: string): boolean {

@@ -392,7 +392,8 @@ const METHODS = new Proxy(IMPLEMENTED, {
 
 function fakeKey(text: string): KeyInfo {
   const [algorithm = "", body = "", comment = ""] = text.trim().split(" ");
-  return { fingerprint: `SHA256:${body.slice(0, 43)}`, algorithm, comment, createdAt: FAKE_NOW };
+  const fingerprint = `SHA256:${body.slice(0, 43)}`;
+  return { fingerprint, algorithm, comment, createdAt: FAKE_NOW, options: "", expiresAt: null };
 }
 
 /** Names in order: user00000 …; every 50th an admin, every 33rd disabled, quotas filled anyhow. */

@@ -3,6 +3,7 @@ import type { CommandContext } from "../context.ts";
 import { addAdminCommand } from "./admin.ts";
 import { addBackupCommand } from "./backup.ts";
 import { addBanCommands } from "./bans.ts";
+import { addCaCommands } from "./ca.ts";
 import { addCheckCommand } from "./check.ts";
 import { addCompletionCommand } from "./completion.ts";
 import { addConfigCommands } from "./config.ts";
@@ -33,6 +34,7 @@ export function addServerCommands(program: Command, context: CommandContext): vo
   addEventCommands(program, context);
   addConfigCommands(program, context);
   addUserCommands(program, context);
+  addCaCommands(program, context);
   addFolderCommands(program, context);
   addGroupCommands(program, context);
   addUsageCommand(program, context);

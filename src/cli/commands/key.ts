@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import type { Command } from "commander";
 import { PublicKeyError, parsePublicKeys } from "../../auth/keys.ts";
 import { ControlError } from "../../control/errors.ts";
-import { keyJson } from "../../control/views.ts";
+import { keyJson } from "../../control/key-views.ts";
 import type { UserKey } from "../../store/types.ts";
 import { dateText } from "../../text/figures.ts";
 import { visible } from "../../text/safe.ts";
@@ -11,13 +11,19 @@ import { json, table } from "../format.ts";
 
 const MAX_FILE_BYTES = 1024 * 1024;
 
+const OPTIONS = `
+Options in front of a key, as in authorized_keys: from="192.0.2.0/24", expiry-time="20271231",
+restrict, no-pty, pty, no-touch-required, verify-required and more. What is not honoured is refused.
+`;
+
 export function addKeyCommands(user: Command, context: CommandContext): void {
   const key = user.command("key").description("manage the public keys a user logs in with");
   key
     .command("add")
     .argument("<name>")
-    .argument("<file>", "OpenSSH public key file (.pub), one key a line")
-    .description("let a key in")
+    .argument("<file>", "OpenSSH public key file (.pub), one key a line, perhaps with options")
+    .description("let a key in, or give it other options")
+    .addHelpText("after", OPTIONS)
     .action((name: string, file: string) => add(context, name, file));
   key
     .command("list")
@@ -33,13 +39,18 @@ export function addKeyCommands(user: Command, context: CommandContext): void {
     .action((name: string, fingerprint: string) => remove(context, name, fingerprint));
 }
 
-/** The public keys in a file; never quotes it, for it might be a private key. */
+/** The public keys in a file. */
 export function readKeyFile(file: string): UserKey[] {
+  return readKeys(file, parsePublicKeys);
+}
+
+/** What is read from a file of keys; never quotes it, for it might be a private key. */
+export function readKeys<T>(file: string, parse: (text: string) => T): T {
   const shown = visible(file);
   try {
     const bytes = readFileSync(file);
     if (bytes.length > MAX_FILE_BYTES) throw new ControlError(`${shown} is too large for a key`);
-    return parsePublicKeys(bytes.toString("utf8"));
+    return parse(bytes.toString("utf8"));
   } catch (thrown) {
     if (thrown instanceof PublicKeyError) throw new ControlError(`${shown}: ${thrown.message}`);
     const { code } = thrown as NodeJS.ErrnoException;
@@ -50,9 +61,13 @@ export function readKeyFile(file: string): UserKey[] {
 
 async function add(context: CommandContext, name: string, file: string): Promise<void> {
   const keys = readKeyFile(file);
-  const added = await administer(context, ({ users }) => users.addKeys(name, keys));
+  const [before, taken] = await administer(context, async ({ users }) => {
+    const there = await users.listKeys(name);
+    return [there.map(({ fingerprint }) => fingerprint), await users.addKeys(name, keys)];
+  });
   for (const key of keys) {
-    const verb = added.includes(key) ? "Added" : "Was there already:";
+    const added = before.includes(key.fingerprint) ? "Changed the options of" : "Added";
+    const verb = taken.includes(key) ? added : "Was there already:";
     context.io.out(`${verb} ${key.fingerprint}\n`);
   }
 }
@@ -75,12 +90,14 @@ async function list(
     { title: "FINGERPRINT" },
     { title: "TYPE" },
     { title: "ADDED" },
+    { title: "OPTIONS" },
     { title: "COMMENT" },
   ];
   const rows = keys.map((key) => [
     key.fingerprint,
     key.algorithm,
     dateText(key.createdAt),
+    key.options?.text ?? "",
     key.comment,
   ]);
   context.io.out(table(context.io, columns, rows));

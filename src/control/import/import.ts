@@ -64,12 +64,16 @@ export class UserImport {
     const file = readRows(text);
     const groups = new Set((await this.#store.groups.list()).map(({ name }) => name));
     const faults: Fault[] = [...file.faults];
-    for (const { line, name, groups: wanted } of file.rows) {
+    for (const { line, name, keys, groups: wanted } of file.rows) {
       if ((await this.#store.users.byName(name)) !== undefined) {
         faults.push({ line, text: `user ${name} exists already` });
       }
       for (const group of wanted) {
         if (!groups.has(group)) faults.push({ line, text: `no group ${quoted(group)}` });
+      }
+      for (const { fingerprint } of keys) {
+        const isRevoked = await this.#store.authorities.isRevoked(fingerprint);
+        if (isRevoked) faults.push({ line, text: `the key ${fingerprint} is revoked` });
       }
       const covered = await this.#covered(name, wanted);
       if (covered !== undefined) faults.push({ line, text: covered });

@@ -13,7 +13,14 @@ const SIZES = [
 
 const KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJ3WgqvvDJtGn5qEuxNDzUDWyz0ZlSfZxl alice@laptop";
 
-const A_KEY = { fingerprint: "", algorithm: "ssh-ed25519", comment: "ann", createdAt: FAKE_NOW };
+const A_KEY = {
+  fingerprint: "",
+  algorithm: "ssh-ed25519",
+  comment: "ann",
+  createdAt: FAKE_NOW,
+  options: "",
+  expiresAt: null,
+};
 
 beforeAll(() => {
   process.env.TZ = "UTC";
@@ -63,6 +70,8 @@ function control(): FakeControl {
       algorithm: "ssh-ed25519",
       comment: "alice@laptop",
       createdAt: FAKE_NOW,
+      options: "",
+      expiresAt: null,
     },
   ]);
   return fake;

@@ -1,8 +1,9 @@
 import argon2 from "argon2";
 import { afterEach, describe, expect, test, vi } from "vitest";
 import { Authenticator } from "../../../src/auth/authenticator.ts";
+import { grantOfKey } from "../../../src/auth/key-grant.ts";
 import { fingerprint } from "../../../src/auth/keys.ts";
-import type { LimitReached } from "../../../src/auth/login-limits.ts";
+import { type LimitReached, REFUSED } from "../../../src/auth/login-limits.ts";
 import { HashQueueFull, type PasswordOptions, Passwords } from "../../../src/auth/passwords.ts";
 import type { Store } from "../../../src/store/store.ts";
 import type { LoginLimits, UserKey } from "../../../src/store/types.ts";
@@ -164,9 +165,11 @@ test("a user's key gives the account, by its type and by its signature algorithm
   await store.keys.add(ann.id, key(2, "ssh-rsa"));
   const find = (algorithm: string, blob: Buffer) =>
     authenticator.findKey("ann", algorithm, blob, HERE);
-  expect(await find("ssh-ed25519", key(1).blob)).toEqual({ account: ann });
+  const grant = grantOfKey(key(1).blob);
+  expect(await find("ssh-ed25519", key(1).blob)).toEqual({ account: ann, grant });
   for (const algorithm of ["ssh-rsa", "rsa-sha2-256", "rsa-sha2-512"]) {
-    expect(await find(algorithm, key(2).blob)).toEqual({ account: ann });
+    const rsa = grantOfKey(key(2).blob);
+    expect(await find(algorithm, key(2).blob)).toEqual({ account: ann, grant: rsa });
   }
 });
 
@@ -279,7 +282,7 @@ describe("a user's limits", () => {
     await store.users.set(ann.id, limits);
     const { blob } = key(1);
     const found = await authenticator.findKey("ann", "ssh-ed25519", blob, ELSEWHERE);
-    expect(found).toEqual({ limit });
+    expect(found).toEqual({ reason: REFUSED[limit] });
     expect(await authenticator.findKey("ann", "ssh-ed25519", key(2).blob, HERE)).toEqual({});
   });
 

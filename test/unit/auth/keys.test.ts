@@ -109,12 +109,12 @@ test.each([
 
 test.each([
   ["ssh-dss AAAAB3NzaC1kc3M= x", "ssh-dss"],
-  ["sk-ssh-ed25519@openssh.com AAAA x", "not supported yet"],
-  ["sk-ecdsa-sha2-nistp256@openssh.com AAAA x", "not supported yet"],
+  ["sk-ssh-ed25519@openssh.com AAAA x", "damaged"],
+  ["sk-ecdsa-sha2-nistp256@openssh.com AAAA x", "damaged"],
   ["ssh-ed25519-cert-v01@openssh.com AAAA x", "certificates"],
-  [`command="rm -rf /" ${ED25519}`, "options"],
-  [`no-pty,from="10.*" ${ED25519}`, "options"],
-  [`host.example ${ED25519}`, "options"],
+  [`command="rm -rf /" ${ED25519}`, "option command"],
+  [`no-pty,from="10.*" ${ED25519}`, "option from"],
+  [`host.example ${ED25519}`, "option host.example"],
   ["---- BEGIN SSH2 PUBLIC KEY ----\nAAAA\n---- END SSH2 PUBLIC KEY ----", "ssh-keygen -i"],
   ["-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----", "ssh-keygen -i"],
   ["ssh-ed448 AAAA", "not a public key"],

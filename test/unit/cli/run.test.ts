@@ -378,6 +378,12 @@ describe("users", () => {
         algorithm: "ssh-ed25519",
         comment: "me@example",
         createdAt: expect.stringMatching(/^\d{4}-.*Z$/),
+        options: "",
+        from: null,
+        expiresAt: null,
+        terminal: true,
+        touchRequired: null,
+        verifyRequired: null,
       },
     ]);
     expect((await moorage(`user key add alice ${root}/key.pub`)).out).toContain("already");

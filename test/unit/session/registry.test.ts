@@ -1,5 +1,6 @@
 import { pino } from "pino";
 import { describe, expect, onTestFinished, test, vi } from "vitest";
+import type { KeyGrant, Regrant } from "../../../src/auth/key-grant.ts";
 import type { Digests } from "../../../src/digests/types.ts";
 import { MemoryBudget } from "../../../src/memory/budget.ts";
 import { Rates } from "../../../src/rates/rates.ts";
@@ -73,7 +74,14 @@ const USER_SET: Change = { id: 1, kind: "user-set", userId: ANN.id, detail: "" }
 /** Sessions over a store that has one account, as `account` says it is now. */
 function limited(account: Account) {
   const recorded: unknown[] = [];
-  const state = { account, now: 1_000, recorded, waits: false, isBroken: false };
+  const state = {
+    account,
+    now: 1_000,
+    recorded,
+    waits: false,
+    isBroken: false,
+    regrant: async (_: number, grant: KeyGrant): Promise<Regrant> => ({ grant }),
+  };
   const byId = async (id: number) => {
     if (state.isBroken) throw new Error("database is locked");
     return id === ANN.id ? state.account : undefined;
@@ -95,6 +103,7 @@ function limited(account: Account) {
     digestsOf: () => ({}) as Digests,
     loggedIn: async () => {},
     refuses: async () => undefined,
+    regrant: (id: number, grant: KeyGrant) => state.regrant(id, grant),
     memory: { budget: new MemoryBudget(2 ** 30), close() {} },
     rates: new Rates(),
     limits: { idleTimeout: 0 },
@@ -197,6 +206,72 @@ describe("a user's limits", () => {
     state.isBroken = false;
     await vi.advanceTimersByTimeAsync(1_000);
     expect(one.told).toHaveLength(1);
+  });
+});
+
+describe("a session that began with a certificate", () => {
+  const grant: KeyGrant = {
+    key: "SHA256:key",
+    from: null,
+    expiresAt: 5_000,
+    pty: false,
+    touch: true,
+    verify: false,
+    certificate: { authority: "SHA256:ca", serial: 7n, id: "laptop" },
+  };
+  const BY_CERTIFICATE: Login = { account: ANN, method: "publickey", key: grant.key, grant };
+  const KEYS_CHANGED: Change = { id: 1, kind: "keys", userId: 0, detail: "" };
+  const REVOKED = "The key or certificate you logged in with has been revoked";
+
+  test("attack: it expires while the session is open: the session ends, and no other", async () => {
+    vi.useFakeTimers();
+    const { sessions, state } = limited(ANN);
+    const [certified, password] = [client(), client()];
+    const session = await sessions.open(BY_CERTIFICATE, certified.peer);
+    await sessions.open(by("password"), password.peer);
+    expect(session.terminals).toBe(false);
+    state.now = 4_999;
+    await vi.advanceTimersByTimeAsync(1_000);
+    expect(certified.told).toEqual([]);
+    state.now = 5_000;
+    await vi.advanceTimersByTimeAsync(1_000);
+    const text = "The key or certificate you logged in with has expired";
+    expect(certified.told).toEqual([text]);
+    expect(password.told).toEqual([]);
+    expect(state.recorded).toContainEqual(
+      expect.objectContaining({ kind: "logout", detail: text }),
+    );
+  });
+
+  test("attack: it is revoked while the session is open: the session ends at once", async () => {
+    const { sessions, state } = limited(ANN);
+    const [certified, password] = [client(), client()];
+    await sessions.open(BY_CERTIFICATE, certified.peer);
+    await sessions.open(by("password"), password.peer);
+    state.regrant = async () => ({ objection: "revoked" });
+    await sessions.apply(KEYS_CHANGED);
+    expect(certified.told).toEqual([REVOKED]);
+    expect(password.told).toEqual([]);
+  });
+
+  test("attack: it is revoked between its proof and the session: nobody is let in", async () => {
+    const { sessions, state } = limited(ANN);
+    const one = client();
+    state.regrant = async () => ({ objection: "revoked" });
+    await expect(sessions.open(BY_CERTIFICATE, one.peer)).rejects.toThrow(REVOKED);
+    expect(sessions.count).toBe(0);
+  });
+
+  test("it goes on when the key alone is removed from the user's", async () => {
+    const { sessions } = limited(ANN);
+    const [certified, plain] = [client(), client()];
+    await sessions.open(BY_CERTIFICATE, certified.peer);
+    const { certificate: _, ...more } = grant;
+    const key = { ...more, certificate: undefined };
+    await sessions.open({ ...BY_CERTIFICATE, grant: key }, plain.peer);
+    await sessions.apply({ id: 1, kind: "key-removed", userId: ANN.id, detail: grant.key });
+    expect(certified.told).toEqual([]);
+    expect(plain.told).toHaveLength(1);
   });
 });
 

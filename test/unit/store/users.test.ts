@@ -156,7 +156,9 @@ test("removing an account takes its keys, sessions and journal along, and nobody
   const database = rawDatabase(root);
   const node = addDeadNode(database);
   for (const { id } of [ann, bob]) {
-    database.prepare("INSERT INTO user_keys VALUES (?, 'SHA256:x', 't', x'00', '', 1)").run(id);
+    database
+      .prepare("INSERT INTO user_keys VALUES (?, 'SHA256:x', 't', x'00', '', 1, NULL)")
+      .run(id);
     database
       .prepare(
         "INSERT INTO open_files (node_id, user_id, inode, number, path, charged) VALUES (?,?,?,1,?,?)",

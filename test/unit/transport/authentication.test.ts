@@ -2,13 +2,17 @@ import { EventEmitter } from "node:events";
 import { pino } from "pino";
 import type { AuthContext } from "ssh2";
 import { describe, expect, test, vi } from "vitest";
-import type { LoginDecision } from "../../../src/auth/authenticator.ts";
+import type { KeyDecision, LoginDecision } from "../../../src/auth/authenticator.ts";
+import { grantOfKey } from "../../../src/auth/key-grant.ts";
+import { REFUSED } from "../../../src/auth/login-limits.ts";
 import { HashQueueFull } from "../../../src/auth/passwords.ts";
+import type { Login } from "../../../src/session/session.ts";
 import type { Account } from "../../../src/store/types.ts";
 import {
   Authentication,
   type AuthenticationOptions,
 } from "../../../src/transport/authentication.ts";
+import { certificateType, makeCertificate, makeSigner, TOUCHED } from "../../support/signer.ts";
 
 const NO_FACTORS = {
   split: async (_user: string, password: string) => ({ password }),
@@ -46,12 +50,18 @@ test("somebody fills the queue of password checks: who finds it full is not char
   ]);
 });
 
+/** What a limit is for a key: a reason in words. */
+function keyDecision(decision: LoginDecision): KeyDecision {
+  const limit = "limit" in decision ? decision.limit : undefined;
+  return limit === undefined ? {} : { reason: REFUSED[limit] };
+}
+
 /** An attempt that the authenticator decides so, and all that came of it. */
 async function attempted(method: "password" | "publickey", decision: LoginDecision) {
   const steps: string[] = [];
   const noted: string[] = [];
   const authentication = new Authentication({
-    authenticator: { logIn: async () => decision, findKey: async () => decision },
+    authenticator: { logIn: async () => decision, findKey: async () => keyDecision(decision) },
     factors: NO_FACTORS,
     penalties: { wait: async () => 0, add: async (...all: string[]) => void steps.push(`${all}`) },
     failedLogins: { add: (...all: string[]) => void noted.push(all.join("; ")) },
@@ -113,6 +123,65 @@ describe("attack: somebody has what lets a user in, but not from there, not so, 
     expect(noted).toEqual(["ann; 192.0.2.1:4711; publickey, not by this method"]);
     expect((await attempted("password", {})).noted).toEqual(["ann; 192.0.2.1:4711; password"]);
     expect((await attempted("publickey", {})).noted).toEqual([]);
+  });
+});
+
+describe("a key that is right", () => {
+  const account = { id: 1, name: "ann", passwordHash: null, passwordChange: false } as Account;
+  const signer = makeSigner("sk-ed25519");
+  const ca = makeSigner("ed25519");
+  const data = Buffer.from("what is signed");
+  const certificate = {
+    algo: certificateType(signer.type),
+    data: makeCertificate({ key: signer, authority: ca }),
+  };
+  const plain = { algo: signer.type, data: signer.blob };
+  const grant = grantOfKey(signer.blob);
+
+  /** What comes of a request with it, where the account needs that. */
+  async function sent(key: typeof plain, flags: number, need: "none" | "code") {
+    const steps: string[] = [];
+    const authentication = new Authentication({
+      authenticator: { findKey: async () => ({ account, grant }) },
+      factors: { need: async () => need },
+      penalties: { add: async () => void steps.push("charged") },
+      failedLogins: { add: (_user: string, _at: string, detail: string) => steps.push(detail) },
+      log: pino({ level: "silent" }),
+      tries: 6,
+      place: { wait: () => {}, back: () => true },
+      excuse: () => {},
+      answered: () => void steps.push("answered"),
+      proven: async (login: Login) => {
+        expect(login).toMatchObject({ method: "publickey", key: signer.fingerprint, grant });
+        return true;
+      },
+    } as unknown as AuthenticationOptions);
+    const context = Object.assign(new EventEmitter(), {
+      ...{ method: "publickey", username: "ann", key, blob: data },
+      signature: signer.sign(data, { flags }),
+      reject: (left: string[], partial?: boolean) =>
+        void steps.push(`${partial ? "partial" : "reject"} ${left}`),
+      accept: () => void steps.push("accept"),
+    });
+    authentication.handle(context as unknown as AuthContext);
+    await vi.waitFor(() => expect(steps).toContain("answered"));
+    return steps.filter((step) => step !== "answered");
+  }
+
+  test.each([
+    ["a plain one", plain],
+    ["a certificate, which counts as one", certificate],
+  ])("lets in, or goes on with a code: %s", async (_, key) => {
+    expect(await sent(key, TOUCHED, "none")).toEqual(["accept"]);
+    expect(await sent(key, TOUCHED, "code")).toEqual(["partial keyboard-interactive"]);
+  });
+
+  test.each([plain, certificate])("attack: a token that nobody touched: %#", async (key) => {
+    expect(await sent(key, 0, "none")).toEqual([
+      "publickey, the key was not touched",
+      "charged",
+      "reject publickey,password,keyboard-interactive",
+    ]);
   });
 });
 

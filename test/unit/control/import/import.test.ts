@@ -45,6 +45,20 @@ async function checked(...lines: string[]): Promise<readonly ImportRow[]> {
 
 const LINES = ["name,groups,key,quota", "ann,staff,,", `bob,,${KEY},`, "cid,staff,,1000"];
 
+test("keys come with their options, and revoked ones are refused", async () => {
+  const limited = `"from=""192.0.2.0/24"" ${KEY}"`;
+  await users.add(await checked("name,key", `bob,${limited}`), noting);
+  const bob = await desk.store.users.byName("bob");
+  const [key] = await desk.store.keys.list(bob?.id ?? 0);
+  expect(key?.options).toMatchObject({ from: ["192.0.2.0/24"] });
+  const fingerprint = key?.fingerprint ?? "";
+  const what = { kind: "key", authority: "", subject: fingerprint } as const;
+  const by = { reason: "", actor: "test", createdAt: 1 };
+  await desk.store.authorities.revoke({ ...what, ...by }, 10);
+  const { faults } = await users.check(`name,key\ncid,${KEY}`);
+  expect(faults).toEqual([{ line: 2, text: `the key ${fingerprint} is revoked` }]);
+});
+
 test("users are added with groups, quotas, keys and passwords of their own", async () => {
   await users.add(await checked(...LINES), noting);
   const all = await desk.store.users.list();
