@@ -56,6 +56,10 @@ export function prune(
     if (lost > 0) log.error({ lost }, "audit records lost: the database could not be written");
     return store.audit.prune(config.audit.keep, config.audit.maxRecords);
   });
+  chores.every(RECOVER_MS, "audit of processes that died not recorded", async () => {
+    const nodes = await store.nodes.list();
+    store.audit.recoverHeld(new Set(nodes.flatMap(({ id, alive }) => (alive ? [id] : []))));
+  });
   chores.every(PRUNE_MS, "penalties not pruned", () => penalties.prune());
   // Also what a command that was killed left undone, and what another default of the settings means.
   chores.every(PRUNE_MS, "quotas of groups not looked at", () =>

@@ -69,7 +69,7 @@ export class Store {
     this.access = new AccessStore(connection, writes);
     this.userPages = new UserPageStore(connection, this.nodes);
     this.sessions = new SessionStore(connection, writes, this.nodes, nodeId);
-    this.audit = new AuditStore(connection, writes);
+    this.audit = new AuditStore(connection, writes, nodeId);
     this.ledger = new LedgerStore(connection, writes, this.leases, nodeId);
     this.digests = new DigestStore(connection, writes, nodeId);
     this.penalties = new PenaltyStore(connection, writes);
