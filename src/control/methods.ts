@@ -4,6 +4,7 @@ import { PublicKeyError, parsePublicKeys } from "../auth/keys.ts";
 import type { StoredSession } from "../store/sessions.ts";
 import type { AuditEvent, UserKey } from "../store/types.ts";
 import { oneLine } from "../text/safe.ts";
+import { AUDIT_METHODS } from "./audit-methods.ts";
 import { BanControl } from "./bans.ts";
 import { ControlError } from "./errors.ts";
 import { ACCESS_METHODS, FOLDER_METHODS } from "./folder-methods.ts";
@@ -76,6 +77,7 @@ export const METHODS: Methods = {
   ...GROUP_METHODS,
   ...FOLDER_METHODS,
   ...ACCESS_METHODS,
+  ...AUDIT_METHODS,
   "keys.add": async ({ users }, { name, text }) => {
     const added = await users.addKeys(name, parseKeys(text));
     return { added: added.map(toKeyInfo) };

@@ -2,6 +2,7 @@ import type { FailedLogins, Penalty } from "../auth/penalties.ts";
 import type { TransferView } from "../session/audited-file.ts";
 import type { Ban } from "../store/bans.ts";
 import type { AuditKind, AuditRecord, LoginLimits, Role } from "../store/types.ts";
+import type { AuditMethods } from "./audit-protocol.ts";
 import type { BanRequest, BanResult } from "./bans.ts";
 import type { AccessMethods, FolderInfo, FolderMethods } from "./folder-protocol.ts";
 import type { GroupInfo, GroupMethods } from "./group-protocol.ts";
@@ -177,7 +178,7 @@ export interface UserChange extends Partial<LoginLimits> {
 }
 
 /** Method → what it takes and gives. */
-export interface ControlMethods extends GroupMethods, FolderMethods, AccessMethods {
+export interface ControlMethods extends GroupMethods, FolderMethods, AccessMethods, AuditMethods {
   overview: { params: Record<string, never>; result: Overview };
   "users.page": { params: UserQuery; result: UserPage };
   "users.show": {

@@ -6,6 +6,7 @@ import { type HostKey, loadHostKeys } from "../transport/host-keys.ts";
 import type { Chores } from "./chores.ts";
 import { LOOK_MS } from "./disk-watch.ts";
 import type { Parts, PartsOptions } from "./parts.ts";
+import { passOnTrail } from "./trail.ts";
 
 /** How often the journals of processes that died are looked for, in milliseconds. */
 const RECOVER_MS = 5_000;
@@ -44,11 +45,9 @@ export function lookAfter(chores: Chores, parts: Parts, recoverAll: () => Promis
 }
 
 /** What one process of a server does for all of them. */
-export function prune(
-  chores: Chores,
-  { config, store, log }: PartsOptions,
-  penalties: Penalties,
-): void {
+export function prune(chores: Chores, options: PartsOptions, penalties: Penalties): void {
+  const { config, store, log } = options;
+  passOnTrail(chores, options);
   let told = 0;
   chores.every(PRUNE_MS, "audit not pruned", () => {
     const lost = store.audit.lost - told;

@@ -4,6 +4,7 @@ import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { AccessStore } from "./access.ts";
 import { AuditStore } from "./audit.ts";
+import { AuditOutputs } from "./audit-outputs.ts";
 import { BanStore } from "./bans.ts";
 import { Belongings, refuseOrphans, refuseUnfinished } from "./belongings.ts";
 import { ChangeStore } from "./changes.ts";
@@ -41,6 +42,7 @@ export class Store {
   readonly sessions: SessionStore;
   readonly changes: ChangeStore;
   readonly audit: AuditStore;
+  readonly auditOutputs: AuditOutputs;
   readonly ledger: LedgerStore;
   readonly leases: LeaseStore;
   readonly digests: DigestStore;
@@ -70,6 +72,7 @@ export class Store {
     this.userPages = new UserPageStore(connection, this.nodes);
     this.sessions = new SessionStore(connection, writes, this.nodes, nodeId);
     this.audit = new AuditStore(connection, writes, nodeId);
+    this.auditOutputs = new AuditOutputs(connection, writes, nodeId);
     this.ledger = new LedgerStore(connection, writes, this.leases, nodeId);
     this.digests = new DigestStore(connection, writes, nodeId);
     this.penalties = new PenaltyStore(connection, writes);
