@@ -66,9 +66,9 @@ async function showNewest(
   const isGrouped = isText ? options.each !== true : options.grouped === true;
   const { lines, next } = await newest(store, filter, options.lines, isGrouped);
   const note = next === undefined ? undefined : await newestOf(store, filter, lines);
-  // What is for programs stays free of it.
+  // What is for programs stays free of it; who reads JSON can ask for one more than they want.
   if (note !== undefined && isText) io.out(`${paint(io, "dim", note)}\n`);
-  else if (note !== undefined) io.err(`${note}\n`);
+  else if (note !== undefined && options.csv) io.err(`${note}\n`);
   if (isText) io.out(lines.map((line) => `${logLine(io, line)}\n`).join(""));
   else if (options.csv) io.out(CSV_HEADER + lines.map(({ record }) => csvLine(record)).join(""));
   else io.out(json(lines.map((line) => (isGrouped ? lineJson(line) : recordJson(line.record)))));
