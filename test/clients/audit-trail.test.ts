@@ -133,7 +133,9 @@ test("our own client: one record, and its name with its version", async () => {
   const put = [process.execPath, PROGRAM, "put", ...options, file, "ann@127.0.0.1:own"];
   expect(await command("env", [...home, ...put])).toMatchObject({ code: 0 });
   const records = (await told()).filter(({ kind }) => kind !== "download");
-  expect(records).toMatchObject([{ kind: "upload", path: "/own", bytes: SIZE, size: SIZE, expected: SIZE }]);
+  expect(records).toMatchObject([
+    { kind: "upload", path: "/own", bytes: SIZE, size: SIZE, expected: SIZE },
+  ]);
   expect(await clientOfLastLogin()).toContain(`SSH-2.0-Moorage_${VERSION}`);
 });
 
