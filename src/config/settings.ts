@@ -31,6 +31,8 @@ export interface Setting<T = unknown> {
 
 /** Of users and groups, or empty. */
 const ACCOUNT = /^(?:[A-Za-z_][\w.-]{0,31}\$?)?$/;
+const SYSLOG =
+  /^(?:local|(?:udp|tcp):(?:\[[0-9a-fA-F:.]{2,45}\]|[A-Za-z0-9._-]{1,253}):(?:[1-9]\d{0,3}|[1-5]\d{4}|6[0-4]\d{3}|65[0-4]\d{2}|655[0-2]\d|6553[0-5]))?$/;
 
 /** What the program works with like settings, but nobody has had a reason to change. */
 export const FIXED = {
@@ -244,6 +246,26 @@ export const SETTINGS: Settings = {
   audit: {
     keep: duration("90d", ["1h", "36500d"], "How long audit records are kept."),
     maxRecords: integer(1_000_000, [1000, 1_000_000_000], "How many audit records are kept."),
+    files: text(
+      "",
+      "Directory below the instance, such as `audit`, where the trail is also written to files; empty for none.",
+      {
+        pattern:
+          /^(?![/~])(?!(?:db|homes|keys)(?:\/|$))(?!(?:[\s\S]*\/)?\.{1,2}(?:\/|$))[^\0]{0,1024}$/,
+        kind: "a directory below the instance, not absolute, without `..`, and not in db, homes or keys",
+      },
+    ),
+    fileSize: size("16MiB", ["64KiB", "1TiB"], "Such a file is set aside when it is so large."),
+    fileAge: duration("7d", ["0", "3650d"], "And when it is so old; 0 for never."),
+    fileKeep: integer(10, [1, 1_000], "How many are kept that were set aside."),
+    syslog: text(
+      "",
+      "Collector that the trail is told to: `local` for the machine's own syslog or journal, `udp:HOST:PORT`, `tcp:HOST:PORT`; empty for none.",
+      {
+        pattern: SYSLOG,
+        kind: "local, udp:HOST:PORT, tcp:HOST:PORT, or empty",
+      },
+    ),
   },
   events: {
     receivers: receivers("Who is told of what happens; as JSON outside of the file."),

@@ -103,6 +103,14 @@ export interface Config {
     /** how long audit records are kept */
     readonly keep: number;
     readonly maxRecords: number;
+    /** directory below the instance for log files; empty: none */
+    readonly files: string;
+    /** bytes, and milliseconds (0: never), after which a file is set aside; how many of those stay */
+    readonly fileSize: number;
+    readonly fileAge: number;
+    readonly fileKeep: number;
+    /** "local", "udp:HOST:PORT", "tcp:HOST:PORT"; empty: none */
+    readonly syslog: string;
   };
   readonly events: {
     /** who is told of what happens */

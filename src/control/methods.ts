@@ -4,6 +4,7 @@ import { PublicKeyError, parsePublicKeys } from "../auth/keys.ts";
 import type { StoredSession } from "../store/sessions.ts";
 import type { AuditEvent, UserKey } from "../store/types.ts";
 import { oneLine } from "../text/safe.ts";
+import { AUDIT_METHODS } from "./audit-methods.ts";
 import { BanControl } from "./bans.ts";
 import { AUTHORITY_METHODS } from "./ca-methods.ts";
 import { ControlError } from "./errors.ts";
@@ -82,6 +83,7 @@ export const METHODS: Methods = {
   ...EVENT_METHODS,
   ...METRICS_METHODS,
   ...AUTHORITY_METHODS,
+  ...AUDIT_METHODS,
   "keys.add": async ({ users }, { name, text }) => {
     const added = await users.addKeys(name, parseKeys(text));
     return { added: added.map(toKeyInfo) };

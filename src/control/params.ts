@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { ACCESS_MODES } from "../access/modes.ts";
 import { MAX_FROM } from "../auth/login-limits-text.ts";
+import { AUDIT_GROUPS } from "../store/audit-groups.ts";
 import { AUDIT_KINDS, LOGIN_FACTORS, LOGIN_METHODS } from "../store/types.ts";
 import { MAX_BAN_MS } from "./bans.ts";
 import { MAX_GROUPS_OF_A_USER } from "./groups.ts";
@@ -63,6 +64,20 @@ const logQuery = z.strictObject({
   afterId: whole.exactOptional(),
   limit: z.int().min(0).max(MAX_RECORDS).exactOptional(),
 });
+
+const logFilter = {
+  user: name.exactOptional(),
+  actor: z.string().max(MAX_TEXT).exactOptional(),
+  kinds: z.array(kind).max(AUDIT_KINDS.length).exactOptional(),
+  groups: z.array(z.enum(AUDIT_GROUPS)).max(AUDIT_GROUPS.length).exactOptional(),
+  address: z.string().max(MAX_TEXT).exactOptional(),
+  path: z.string().min(1).max(MAX_TEXT).exactOptional(),
+  text: z.string().min(1).max(MAX_TEXT).exactOptional(),
+  session: whole.exactOptional(),
+  batch: whole.exactOptional(),
+  since: z.number().exactOptional(),
+  until: z.number().exactOptional(),
+};
 
 const METHODS: { readonly [M in Method]: z.ZodType<Params<M>> } = {
   overview: none,
@@ -151,6 +166,13 @@ const METHODS: { readonly [M in Method]: z.ZodType<Params<M>> } = {
   "events.retry": z.strictObject({ name: name.exactOptional() }),
   "events.drop": who,
   "log.query": logQuery,
+  "log.page": z.strictObject({
+    ...logFilter,
+    limit: z.int().min(0).max(MAX_ROWS).exactOptional(),
+    before: z.strictObject({ at: z.number(), id: whole }).exactOptional(),
+    grouped: flag,
+  }),
+  "log.count": z.strictObject(logFilter),
   hostKeys: none,
   settings: none,
   reload: none,

@@ -2,6 +2,7 @@ import type { FailedLogins, Penalty } from "../auth/penalties.ts";
 import type { TransferView } from "../session/audited-file.ts";
 import type { Ban } from "../store/bans.ts";
 import type { AuditKind, AuditRecord, LoginLimits, Role } from "../store/types.ts";
+import type { AuditMethods } from "./audit-protocol.ts";
 import type { BanRequest, BanResult } from "./bans.ts";
 import type { AuthorityMethods } from "./ca-protocol.ts";
 import type { EventMethods } from "./event-protocol.ts";
@@ -191,6 +192,7 @@ export interface ControlMethods
   extends GroupMethods,
     FolderMethods,
     AccessMethods,
+    AuditMethods,
     AuthorityMethods,
     EventMethods,
     MetricsMethods {

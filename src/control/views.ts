@@ -1,5 +1,6 @@
 import type { Rule } from "../access/access.ts";
 import { pathText } from "../access/paths.ts";
+import type { AuditLine } from "../store/audit-pages.ts";
 import type { Group } from "../store/groups.ts";
 import { limitsOf } from "../store/login-limits.ts";
 import type { Account, AuditRecord, LoginLimits, UserKey } from "../store/types.ts";
@@ -186,6 +187,16 @@ export function penaltyJson({ address, reason, since, until }: Penalty) {
 /** A record of the audit trail as `logs --json` prints it. */
 export function recordJson({ at, ...record }: AuditRecord) {
   return { at: isoTime(at), ...record };
+}
+
+/** As `logs --json --grouped` prints a line: `all` is of the records that it stands for. */
+export function lineJson({ record, all }: AuditLine) {
+  if (all === undefined) return recordJson(record);
+  const { records, bytes, since, until } = all;
+  return {
+    ...recordJson(record),
+    all: { records, bytes, since: isoTime(since), until: isoTime(until) },
+  };
 }
 
 function isoTime(at: number): string {

@@ -8,6 +8,7 @@ import type { Chores } from "./chores.ts";
 import { LOOK_MS } from "./disk-watch.ts";
 import { Monitoring } from "./monitoring.ts";
 import type { Parts, PartsOptions } from "./parts.ts";
+import { passOnTrail } from "./trail.ts";
 
 /** How often the journals of processes that died are looked for, in milliseconds. */
 const RECOVER_MS = 5_000;
@@ -51,21 +52,27 @@ export function lookAfter(chores: Chores, parts: Parts, recoverAll: () => Promis
 /** What one process of a server does for all of them. */
 export function prune(
   chores: Chores,
-  { root, config, store, log, events }: PartsOptions & Pick<Parts, "events">,
+  options: PartsOptions & Pick<Parts, "events">,
   penalties: Penalties,
   control: () => Control,
 ): void {
+  const { root, config, store, log, events } = options;
   events.start();
   const monitoring = new Monitoring({ root, config, log, control });
   void monitoring.look();
   chores.every(MONITORING_MS, "metrics not served", () => monitoring.look());
   chores.atEnd(() => monitoring.close());
+  passOnTrail(chores, options);
   let told = 0;
   chores.every(PRUNE_MS, "audit not pruned", () => {
     const lost = store.audit.lost - told;
     told += lost;
     if (lost > 0) log.error({ lost }, "audit records lost: the database could not be written");
     return store.audit.prune(config.audit.keep, config.audit.maxRecords);
+  });
+  chores.every(RECOVER_MS, "audit of processes that died not recorded", async () => {
+    const nodes = await store.nodes.list();
+    store.audit.recoverHeld(new Set(nodes.flatMap(({ id, alive }) => (alive ? [id] : []))));
   });
   chores.every(PRUNE_MS, "penalties not pruned", () => penalties.prune());
   // Also what a command that was killed left undone, and what another default of the settings means.

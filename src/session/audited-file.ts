@@ -21,7 +21,18 @@ export interface TransferView {
 }
 
 /** An event without who and where, which the session adds. */
-export type FileEvent = Pick<AuditEvent, "kind" | "path" | "bytes" | "durationMs" | "detail">;
+export type FileEvent = Pick<
+  AuditEvent,
+  | "kind"
+  | "path"
+  | "bytes"
+  | "durationMs"
+  | "detail"
+  | "size"
+  | "expected"
+  | "unfinished"
+  | "temporaryPath"
+>;
 
 /** How much of the newest second counts in the speed shown. */
 const RATE_WEIGHT = 0.5;
@@ -57,6 +68,9 @@ export class AuditedFile implements OpenFile {
   #examined = false;
   #ended: FsError | undefined;
   #abandoned = false;
+  /** the end of what was written, when it is known where that was */
+  #reached = 0;
+  #expected: number | undefined;
 
   constructor(id: number, inner: OpenFile, owner: AuditedFileSystem) {
     this.id = id;
@@ -121,11 +135,14 @@ export class AuditedFile implements OpenFile {
     const { upload } = this.#owner.pace;
     if (upload.isLimited && length > 0) {
       const paced = this.#pacing().write(upload, slices, [length, position], this.#didWrite);
-      paced.catch(this.#refused);
+      paced.then(() => this.reaches(position + length), this.#refused);
       return paced;
     }
     const done = this.inner.write(slices, length, position);
-    done.then(() => this.#didWrite(length), this.#refused);
+    done.then(() => {
+      this.#didWrite(length);
+      this.reaches(position + length);
+    }, this.#refused);
     return done;
   }
 
@@ -162,6 +179,16 @@ export class AuditedFile implements OpenFile {
     return this.inner.duplicate();
   }
 
+  /** What the client says the file will have when it is complete, in bytes. */
+  expect(size: number): void {
+    this.#expected = size;
+  }
+
+  /** Something was written up to there. */
+  reaches(end: number): void {
+    if (end > this.#reached) this.#reached = end;
+  }
+
   abandon(): void {
     this.#abandoned = true;
   }
@@ -175,8 +202,8 @@ export class AuditedFile implements OpenFile {
     }
   }
 
-  /** Writes the transfer to the audit trail, once. */
-  record(detail?: string): void {
+  /** Writes the transfer to the audit trail, once. @param end why it ended before its time */
+  record(end?: string): void {
     if (this.#recorded) return;
     this.#recorded = true;
     this.#owner.forget(this);
@@ -185,10 +212,23 @@ export class AuditedFile implements OpenFile {
     const durationMs = performance.now() - this.#opened;
     const path = display(this.recorded);
     const transfer = (kind: "upload" | "download", bytes: number): FileEvent => {
+      const isUpload = kind === "upload";
+      const extent = isUpload ? this.#extent() : undefined;
+      const isShort = extent?.expected !== undefined && extent.size < extent.expected;
+      const unfinished = end !== undefined || isShort;
+      const why = unfinished ? unfinishedText(end ?? UNFINISHED, extent) : undefined;
       const rate = rateText((bytes * 1000) / Math.max(1, durationMs));
-      const text = detail === undefined ? rate : `${rate}, ${detail}`;
-      tally.count(`files ${kind} ${detail === undefined ? "done" : "unfinished"}`);
-      return { kind, path, bytes, durationMs, detail: text };
+      tally.count(`files ${kind} ${unfinished ? "unfinished" : "done"}`);
+      const detail = why === undefined ? rate : `${rate}, ${why}`;
+      return {
+        kind,
+        path,
+        bytes,
+        durationMs,
+        detail,
+        ...extent,
+        ...(unfinished && { unfinished }),
+      };
     };
     if (this.bytesWritten > 0 || (write && (create || truncate))) {
       this.#owner.record(transfer("upload", this.bytesWritten));
@@ -196,6 +236,15 @@ export class AuditedFile implements OpenFile {
     if (this.bytesRead > 0 || !(write || this.#examined)) {
       this.#owner.record(transfer("download", this.bytesRead));
     }
+  }
+
+  /** How far the file goes, as far as its session knows. */
+  #extent(): { readonly size: number; readonly expected?: number } {
+    const { append, truncate } = this.flags;
+    const before = truncate ? 0 : (this.sizeAtFirst ?? 0);
+    const written = append ? before + this.bytesWritten : this.#reached;
+    const expected = this.#expected === undefined ? {} : { expected: this.#expected };
+    return { size: Math.max(before, written), ...expected };
   }
 
   /** Bytes in both directions since the last call, which is made about once a second. */
@@ -225,6 +274,16 @@ export class AuditedFile implements OpenFile {
       bytesPerSecond: Math.round(this.#rate),
     };
   }
+}
+
+/** "unfinished: 3145728 of 10485760 bytes" */
+function unfinishedText(
+  why: string,
+  extent: { readonly size: number; readonly expected?: number } | undefined,
+): string {
+  if (extent === undefined) return why;
+  const { size, expected } = extent;
+  return `${why}: ${expected === undefined ? `${size} bytes there` : `${size} of ${expected} bytes`}`;
 }
 
 function ignore(): void {}

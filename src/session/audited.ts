@@ -14,6 +14,7 @@ import type {
   UserFileSystem,
 } from "../vfs/types.ts";
 import { AuditedFile, type FileEvent, type TransferView, UNFINISHED } from "./audited-file.ts";
+import { RenamedUploads, type UploadRecorder } from "./renamed-uploads.ts";
 
 /** Bytes of file content that clients sent and received. */
 export interface Traffic {
@@ -40,6 +41,7 @@ export class AuditedFileSystem implements UserFileSystem {
   readonly traffic: Traffic;
   /** how fast the files of a session move */
   pace: SessionPace = UNPACED;
+  readonly #uploads: RenamedUploads;
   /** called once it is closed */
   onClosed: (() => void) | undefined;
   #lastId = 0;
@@ -48,15 +50,20 @@ export class AuditedFileSystem implements UserFileSystem {
   /** undefined: this is the whole home */
   readonly #cursor: { readonly at: Cursor; readonly of: AuditedFileSystem } | undefined;
 
-  /** @param traffic counts what goes through, shared by all sessions of the process */
+  /**
+   * @param recorder the audit trail; a function, or one that can't hold, records at once
+   * @param traffic counts what goes through, shared by all sessions of the process
+   */
   constructor(
     inner: UserFileSystem,
-    record: (event: FileEvent) => void,
+    recorder: UploadRecorder | ((event: FileEvent) => void),
     traffic: Traffic = { bytesIn: 0, bytesOut: 0 },
     cursor?: { readonly at: Cursor; readonly of: AuditedFileSystem },
   ) {
     this.#inner = inner;
-    this.#record = record;
+    const trail = typeof recorder === "function" ? { record: recorder } : recorder;
+    this.#uploads = cursor === undefined ? new RenamedUploads(trail) : cursor.of.#uploads;
+    this.#record = (event) => this.#uploads.record(event);
     this.traffic = traffic;
     this.#cursor = cursor;
   }
@@ -182,9 +189,10 @@ export class AuditedFileSystem implements UserFileSystem {
     return this.#noted(this.#shown(path), this.#inner.removeDirectory(path), { kind: "rmdir" });
   }
 
-  rename(from: ByteString, to: ByteString, replace: boolean): Promise<void> {
-    const event = { kind: "rename", detail: `to ${this.#shown(to)}` } as const;
-    return this.#noted(this.#shown(from), this.#inner.rename(from, to, replace), event);
+  async rename(from: ByteString, to: ByteString, replace: boolean): Promise<void> {
+    const [before, after] = [this.#shown(from), this.#shown(to)];
+    await this.#noted(before, this.#inner.rename(from, to, replace));
+    this.#uploads.renamed(before, after);
   }
 
   readLink(path: ByteString): Promise<ByteString> {
@@ -224,8 +232,13 @@ export class AuditedFileSystem implements UserFileSystem {
   ): Promise<number> {
     const from = source instanceof AuditedFile ? source.inner : source;
     const to = target instanceof AuditedFile ? target.inner : target;
+    let reached = targetPosition;
     const progress = (bytes: number): void => {
-      if (target instanceof AuditedFile) target.bytesWritten += bytes;
+      if (target instanceof AuditedFile) {
+        target.bytesWritten += bytes;
+        reached += bytes;
+        target.reaches(reached);
+      }
       for (const file of [source, target]) {
         if (file instanceof AuditedFile && file.ended !== undefined) throw file.ended;
       }
@@ -261,6 +274,7 @@ export class AuditedFileSystem implements UserFileSystem {
       await this.#inner.close();
     } finally {
       for (const file of [...this.#files]) file.record(UNFINISHED);
+      this.#uploads.close();
       this.onClosed?.();
     }
   }

@@ -8,6 +8,7 @@ import { Refusal } from "./admission.ts";
 import { AuditedFileSystem } from "./audited.ts";
 import type { FileEvent } from "./audited-file.ts";
 import { dismiss, type Entry, endingText, howLoggedIn, isByKey, limitText } from "./entry.ts";
+import { heldUpload } from "./held-upload.ts";
 import { KeyReview } from "./key-review.ts";
 import type { RegistryOptions } from "./registry-options.ts";
 import { Reloads } from "./reloads.ts";
@@ -126,9 +127,12 @@ export class Sessions {
   async #start(id: number, entry: Entry): Promise<Session> {
     const { login, peer } = entry;
     const { log, openHome, digestsOf, loggedIn, store, counts } = this.#options;
-    const record = (event: FileEvent): void => this.#record(session.event(event));
+    const trail = {
+      record: (event: FileEvent) => this.#record(session.event(event)),
+      hold: (event: FileEvent) => heldUpload(store.audit, session, event),
+    };
     const { changes } = this.#reloads;
-    const files = new AuditedFileSystem(await openHome(login.account), record, counts);
+    const files = new AuditedFileSystem(await openHome(login.account), trail, counts);
     files.pace = this.#options.rates.session(login.account.id, entry.limits);
     const session = new Session({
       id,

@@ -2,7 +2,6 @@ import { encodeText } from "../shell/text.ts";
 import type { AuditRecord } from "../store/types.ts";
 import { humanSize } from "../text/units.ts";
 import { type FileStat, S_IFMT, S_IFREG, type UserFileSystem } from "../vfs/types.ts";
-import { UNFINISHED } from "./audited-file.ts";
 
 /** Lines shown at most. */
 const SHOWN = 10;
@@ -42,10 +41,10 @@ async function unfinished(
 ): Promise<Unfinished[]> {
   const seen = new Set<string>();
   const found: Unfinished[] = [];
-  for (const { path = "", at, detail = "" } of uploads) {
+  for (const { path = "", at, unfinished: isUnfinished = false } of uploads) {
     if (seen.has(path)) continue;
     seen.add(path);
-    if (!detail.endsWith(UNFINISHED)) continue;
+    if (!isUnfinished) continue;
     const stat = await fs.lstat(encodeText(path)).catch(() => undefined);
     if (stat !== undefined && (stat.mode & S_IFMT) === S_IFREG) found.push({ path, at, stat });
   }

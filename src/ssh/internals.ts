@@ -69,6 +69,8 @@ interface MessageHandlers {
 }
 
 export interface Protocol {
+  /** the other end's first line, once it came */
+  readonly _remoteIdentRaw?: Buffer | undefined;
   readonly _server: boolean;
   readonly _packetRW: { readonly write: PacketWriter };
   readonly _cipher: Cipher;

@@ -1,6 +1,11 @@
 import { setImmediate } from "node:timers/promises";
 import type { Statement } from "better-sqlite3";
 import { tally } from "../tally.ts";
+import { AuditBatches } from "./audit-batches.ts";
+import type { AuditFilter } from "./audit-filter.ts";
+import { type Held, type HeldEvent, HeldTable } from "./audit-held.ts";
+import { type AuditPage, type AuditPageQuery, AuditPages } from "./audit-pages.ts";
+import { type AuditRow, bounded, INSERT_AUDIT, toRecord, toValues } from "./audit-rows.ts";
 import type { Connection } from "./database.ts";
 import type { AuditEvent, AuditKind, AuditRecord } from "./types.ts";
 import type { Writes } from "./writes.ts";
@@ -29,60 +34,30 @@ const PRUNE_CHUNK = 1_000;
 /** What is removed at once of a kind that has as many as another one. */
 const EQUAL_CHUNK = 50;
 
-/** Paths may have 4096 bytes, and each may be shown as four characters. */
-const MAX_TEXT = 1_024;
-
-interface AuditRow {
-  readonly id: number;
-  readonly at: number;
-  readonly kind: AuditKind;
-  readonly user: string;
-  readonly actor: string;
-  readonly remote: string;
-  readonly session: number | null;
-  readonly path: string;
-  readonly bytes: number | null;
-  readonly duration_ms: number | null;
-  readonly detail: string;
-}
-
 interface KindCount {
   readonly kind: AuditKind;
   readonly records: number;
 }
 
-function toRecord(row: AuditRow): AuditRecord {
-  return {
-    id: row.id,
-    at: row.at,
-    kind: row.kind,
-    ...(row.user !== "" && { user: row.user }),
-    ...(row.actor !== "" && { actor: row.actor }),
-    ...(row.remote !== "" && { remote: row.remote }),
-    ...(row.session !== null && { session: row.session }),
-    ...(row.path !== "" && { path: row.path }),
-    ...(row.bytes !== null && { bytes: row.bytes }),
-    ...(row.duration_ms !== null && { durationMs: row.duration_ms }),
-    ...(row.detail !== "" && { detail: row.detail }),
-  };
+interface Queued {
+  readonly at: number;
+  readonly event: AuditEvent;
+  /** the row that held it, until now */
+  readonly heldRow?: number;
 }
 
-function bounded(event: AuditEvent): AuditEvent {
-  const { path, detail } = event;
-  const long = (path?.length ?? 0) > MAX_TEXT || (detail?.length ?? 0) > MAX_TEXT;
-  if (!long) return event;
-  return {
-    ...event,
-    ...(path !== undefined && { path: shortened(path) }),
-    ...(detail !== undefined && { detail: shortened(detail) }),
-  };
+interface Written {
+  /** from the queue */
+  readonly written: number;
+  /** with their rows */
+  readonly held: readonly (readonly [Held, number])[];
 }
 
-/** The beginning and the end, where a path has its name. */
-function shortened(text: string): string {
-  if (text.length <= MAX_TEXT) return text;
-  const half = MAX_TEXT / 2;
-  return `${text.slice(0, half - 1)}…${text.slice(-half)}`;
+/** What is left of a record that is removed. */
+interface Gone {
+  readonly kind: AuditKind;
+  readonly batch: number | null;
+  readonly lead: number;
 }
 
 /** The query's SQL and its parameters. */
@@ -109,36 +84,47 @@ export class AuditStore {
   readonly #insert: Statement;
   readonly #count: Statement<[AuditKind, number]>;
   readonly #counts: Statement<[], KindCount>;
-  readonly #expired: Statement<[number], AuditKind>;
-  readonly #surplus: Statement<[AuditKind, number], AuditKind>;
-  readonly #queue: { at: number; event: AuditEvent }[] = [];
+  readonly #expired: Statement<[number], Gone>;
+  readonly #surplus: Statement<[AuditKind, number], Gone>;
+  readonly #newLead: Statement<[number]>;
+  readonly #lastId: Statement<[], number>;
+  readonly #held: HeldTable;
+  readonly #pages: AuditPages;
+  readonly #batches = new AuditBatches();
+  readonly #queue: Queued[] = [];
+  /** what is held and the database doesn't know of */
+  readonly #unwritten = new Set<Held>();
   #timer: NodeJS.Timeout | undefined;
   #lost = 0;
 
-  constructor(connection: Connection, writes: Writes) {
+  /** @param nodeId of this process: what it holds when it dies is recorded by others */
+  constructor(connection: Connection, writes: Writes, nodeId: string) {
     this.#connection = connection;
     this.#writes = writes;
-    this.#insert = connection.prepare(
-      `INSERT INTO audit (at, kind, user, actor, remote, session, path, bytes, duration_ms, detail)
-       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-    );
+    this.#held = new HeldTable(connection, nodeId);
+    this.#pages = new AuditPages(connection);
+    this.#insert = connection.prepare(INSERT_AUDIT);
+    this.#lastId = connection
+      .prepare<[], number>("SELECT seq FROM sqlite_sequence WHERE name = 'audit'")
+      .pluck();
     this.#count = connection.prepare(
       `INSERT INTO audit_counts VALUES (?, ?)
        ON CONFLICT (kind) DO UPDATE SET records = records + excluded.records`,
     );
     this.#counts = connection.prepare("SELECT kind, records FROM audit_counts WHERE records > 0");
-    this.#expired = connection
-      .prepare<[number], AuditKind>(
-        `DELETE FROM audit WHERE id IN
-         (SELECT id FROM audit WHERE at < ? ORDER BY at LIMIT ${PRUNE_CHUNK}) RETURNING kind`,
-      )
-      .pluck();
-    this.#surplus = connection
-      .prepare<[AuditKind, number], AuditKind>(
-        `DELETE FROM audit WHERE id IN
-         (SELECT id FROM audit WHERE kind = ? ORDER BY at, id LIMIT ?) RETURNING kind`,
-      )
-      .pluck();
+    this.#expired = connection.prepare<[number], Gone>(
+      `DELETE FROM audit WHERE id IN
+       (SELECT id FROM audit WHERE at < ? ORDER BY at LIMIT ${PRUNE_CHUNK})
+       RETURNING kind, batch, lead`,
+    );
+    this.#surplus = connection.prepare<[AuditKind, number], Gone>(
+      `DELETE FROM audit WHERE id IN
+       (SELECT id FROM audit WHERE kind = ? ORDER BY at, id LIMIT ?) RETURNING kind, batch, lead`,
+    );
+    this.#newLead = connection.prepare(
+      `UPDATE audit SET lead = 1 WHERE id =
+       (SELECT id FROM audit WHERE batch = ? ORDER BY at, id LIMIT 1)`,
+    );
   }
 
   /** Records that could not be kept because the database refused writes for long. */
@@ -148,12 +134,44 @@ export class AuditStore {
 
   /** Queues a record. It is written within 100 ms, at 500 queued ones, at a query and at close. */
   record(event: AuditEvent): void {
+    this.#add({ at: Date.now(), event: bounded(event) });
+  }
+
+  /**
+   * Takes an event whose record is decided soon: settle it with `settle`. When the process dies
+   * before, {@link recoverHeld} records it as it was given here.
+   */
+  hold(event: AuditEvent): HeldEvent {
+    const held: Held = { at: Date.now(), event: bounded(event) };
+    if (this.#unwritten.size < MAX_QUEUED) this.#unwritten.add(held);
+    this.#later();
+    let isSettled = false;
+    return {
+      settle: (final) => {
+        if (isSettled) return;
+        isSettled = true;
+        this.#unwritten.delete(held);
+        const row = held.rowId === undefined ? {} : { heldRow: held.rowId };
+        this.#add({ at: held.at, event: bounded(final), ...row });
+      },
+    };
+  }
+
+  /** Records what processes held that are not among the living. @param living ids of nodes */
+  recoverHeld(living: ReadonlySet<string>): void {
+    const queued = new Set(this.#queue.map(({ heldRow }) => heldRow));
+    for (const { at, event, rowId } of this.#held.leftBy(living)) {
+      if (rowId !== undefined && !queued.has(rowId)) this.#add({ at, event, heldRow: rowId });
+    }
+  }
+
+  #add(queued: Queued): void {
     if (this.#queue.length >= MAX_QUEUED) {
       this.#lost += 1;
       tally.count("lostRecords");
       return;
     }
-    this.#queue.push({ at: Date.now(), event: bounded(event) });
+    this.#queue.push(queued);
     // Exactly at the mark: while the database refuses writes only the timer tries again.
     if (this.#queue.length === FLUSH_AT) void this.flush(0);
     if (this.#queue.length > 0) this.#later();
@@ -170,9 +188,14 @@ export class AuditStore {
   async flush(patienceMs?: number): Promise<void> {
     clearTimeout(this.#timer);
     this.#timer = undefined;
-    if (this.#queue.length === 0) return;
-    const booked = (written: number): void => {
+    if (this.#queue.length === 0 && this.#unwritten.size === 0) return;
+    const booked = ({ written, held }: Written): void => {
       this.#queue.splice(0, written);
+      this.#batches.commit();
+      for (const [one, rowId] of held) {
+        one.rowId = rowId;
+        this.#unwritten.delete(one);
+      }
     };
     try {
       const wait = patienceMs === undefined ? {} : { patienceMs };
@@ -182,27 +205,22 @@ export class AuditStore {
     }
   }
 
-  /** @returns the number of records */
-  #write(): number {
-    for (const { at, event } of this.#queue) {
-      this.#insert.run(
-        at,
-        event.kind,
-        event.user ?? "",
-        event.actor ?? "",
-        event.remote ?? "",
-        event.session ?? null,
-        event.path ?? "",
-        event.bytes ?? null,
-        event.durationMs === undefined ? null : Math.round(event.durationMs),
-        event.detail ?? "",
-      );
+  #write(): Written {
+    this.#batches.begin();
+    const kinds: AuditKind[] = [];
+    let id = this.#lastId.get() ?? 0;
+    for (const { at, event, heldRow } of this.#queue) {
+      // Another process took this one for dead and recorded what it held.
+      if (heldRow !== undefined && !this.#held.remove(heldRow)) continue;
+      id += 1;
+      const batch = this.#batches.of(id, at, event);
+      const isLead = batch === undefined || batch === id;
+      this.#insert.run(id, ...toValues(at, event), batch ?? null, isLead ? 1 : 0);
+      kinds.push(event.kind);
     }
-    this.#counted(
-      this.#queue.map(({ event }) => event.kind),
-      1,
-    );
-    return this.#queue.length;
+    this.#counted(kinds, 1);
+    const held = [...this.#unwritten].map((one) => [one, this.#held.insert(one)] as const);
+    return { written: this.#queue.length, held };
   }
 
   /** Keeps the numbers of records by kind true, in the transaction that adds or removes them. */
@@ -226,6 +244,26 @@ export class AuditStore {
   }
 
   /**
+   * A page of what fits, newest first, read in many small steps. Sees what {@link query} sees.
+   * What is older than `next` has the pages after it, whatever is recorded meanwhile.
+   */
+  async page(query: AuditPageQuery = {}): Promise<AuditPage> {
+    await this.flush(QUERY_PATIENCE_MS);
+    return this.#pages.page(query);
+  }
+
+  /** How many records fit. Without a filter, or of kinds alone, that is known at once. */
+  async count(filter: AuditFilter = {}): Promise<number> {
+    await this.flush(QUERY_PATIENCE_MS);
+    const { kinds, ...more } = filter;
+    if (Object.values(more).some((value) => value !== undefined)) return this.#pages.count(filter);
+    return this.#counts
+      .all()
+      .filter(({ kind }) => kinds === undefined || kinds.includes(kind))
+      .reduce((sum, { records }) => sum + records, 0);
+  }
+
+  /**
    * Removes records older than `keepMs` milliseconds, then the oldest of whichever kind has most
    * until there are `maxRecords`: a flood of one kind can't push out the others. In small
    * transactions with pauses between. Resolves to the number removed.
@@ -237,7 +275,7 @@ export class AuditStore {
   }
 
   /** Of the most frequent kind so many that it stays that, or is like the next. */
-  #removeSurplus(maxRecords: number): AuditKind[] {
+  #removeSurplus(maxRecords: number): Gone[] {
     const counts = this.#counts.all().sort((a, b) => b.records - a.records);
     const [first, second] = counts;
     const surplus = counts.reduce((sum, { records }) => sum + records, 0) - maxRecords;
@@ -247,16 +285,20 @@ export class AuditStore {
   }
 
   /** Repeats a step, which tells what it removed, until it removes nothing. */
-  async #inSteps(remove: () => AuditKind[]): Promise<number> {
+  async #inSteps(remove: () => Gone[]): Promise<number> {
     let removed = 0;
     while (this.#connection.open) {
-      const kinds = await this.#writes.run(() => {
-        const gone = remove();
-        this.#counted(gone, -1);
-        return gone;
+      const gone = await this.#writes.run(() => {
+        const those = remove();
+        const kinds = those.map(({ kind }) => kind);
+        this.#counted(kinds, -1);
+        for (const { batch, lead } of those) {
+          if (batch !== null && lead === 1) this.#newLead.run(batch);
+        }
+        return those;
       });
-      if (kinds.length === 0) break;
-      removed += kinds.length;
+      if (gone.length === 0) break;
+      removed += gone.length;
       await setImmediate();
     }
     return removed;

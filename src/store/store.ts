@@ -4,6 +4,7 @@ import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { AccessStore } from "./access.ts";
 import { AuditStore } from "./audit.ts";
+import { AuditOutputs } from "./audit-outputs.ts";
 import { AuthorityStore } from "./authorities.ts";
 import { BanStore } from "./bans.ts";
 import { Belongings, refuseOrphans, refuseUnfinished } from "./belongings.ts";
@@ -46,6 +47,7 @@ export class Store {
   readonly changes: ChangeStore;
   readonly audit: AuditStore;
   readonly events: EventStore;
+  readonly auditOutputs: AuditOutputs;
   readonly ledger: LedgerStore;
   readonly leases: LeaseStore;
   readonly digests: DigestStore;
@@ -76,7 +78,8 @@ export class Store {
     this.access = new AccessStore(connection, writes);
     this.userPages = new UserPageStore(connection, this.nodes);
     this.sessions = new SessionStore(connection, writes, this.nodes, nodeId);
-    this.audit = new AuditStore(connection, writes);
+    this.audit = new AuditStore(connection, writes, nodeId);
+    this.auditOutputs = new AuditOutputs(connection, writes, nodeId);
     this.events = new EventStore(connection, writes, this.nodes, nodeId);
     this.ledger = new LedgerStore(connection, writes, this.leases, nodeId);
     this.digests = new DigestStore(connection, writes, nodeId);

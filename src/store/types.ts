@@ -202,11 +202,21 @@ export interface AuditEvent {
   readonly bytes?: number;
   readonly durationMs?: number;
   readonly detail?: string;
+  /** of an upload: bytes of the file at its end, with what was there before */
+  readonly size?: number;
+  /** bytes that the client said the file would have */
+  readonly expected?: number;
+  /** a transfer that broke off */
+  readonly unfinished?: boolean;
+  /** what an upload was called before the client gave it the name that is its `path` */
+  readonly temporaryPath?: string;
 }
 
 export interface AuditRecord extends AuditEvent {
   readonly id: number;
   readonly at: number;
+  /** the same of records that are shown as one line: the id of the first */
+  readonly batch?: number;
 }
 
 /**

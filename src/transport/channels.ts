@@ -174,5 +174,5 @@ function dropExtended({ channel }: Open, fields: Fields): void {
 
 /** Others say they take large packets and don't: only our own client is known to. */
 function takesWide(ident: string): boolean {
-  return /^SSH-2\.0-Moorage\b/.test(ident);
+  return /^SSH-2\.0-Moorage(?:[_ ]|$)/.test(ident);
 }

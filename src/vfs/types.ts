@@ -108,6 +108,8 @@ export interface OpenFile {
    * closes. Throws FsError.
    */
   duplicate?(): number;
+  /** The client said how many bytes the file will have when it is complete. */
+  expect?(size: number): void;
   /** It will be closed by somebody else than the client: its transfer broke off. */
   abandon?(): void;
   /** Resolves when everything is settled. Calling it again does nothing. */

@@ -1,100 +1,135 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { type Command, InvalidArgumentError, Option } from "commander";
-import { queryLog } from "../../control/tail.ts";
-import { recordJson } from "../../control/views.ts";
+import { lineJson, recordJson } from "../../control/views.ts";
+import { type AuditFilter, fitting } from "../../store/audit-filter.ts";
+import type { AuditLine, AuditPage, AuditPlace } from "../../store/audit-pages.ts";
 import type { Store } from "../../store/store.ts";
-import type { AuditKind, AuditRecord } from "../../store/types.ts";
-import { AUDIT_KINDS } from "../../store/types.ts";
-import { dateText } from "../../text/figures.ts";
-import { safeJson, visible } from "../../text/safe.ts";
-import { parseDuration, UnitError } from "../../text/units.ts";
+import type { AuditRecord } from "../../store/types.ts";
+import { safeJson } from "../../text/safe.ts";
 import { type CommandContext, withStore } from "../context.ts";
 import { json, paint } from "../format.ts";
-import type { Io } from "../io.ts";
+import { addFilterOptions, type FilterOptions, filterOf } from "./logs-filter.ts";
+import { CSV_HEADER, csvLine, grouped, logLine } from "./logs-text.ts";
 
 const POLL_MS = 200;
-/** Read at once while following. */
+/** Read at once. */
 const CHUNK = 1_000;
 const MAX_RECORDS = 10_000;
 
-interface LogsOptions {
+interface LogsOptions extends FilterOptions {
   readonly follow?: boolean;
-  readonly user?: string;
-  readonly kind?: AuditKind;
-  readonly since?: number;
+  /** infinite: all of them */
   readonly lines: number;
+  readonly each?: boolean;
+  readonly grouped?: boolean;
   readonly json?: boolean;
+  readonly csv?: boolean;
 }
 
 export function addLogsCommand(program: Command, context: CommandContext): void {
-  program
+  const command = program
     .command("logs")
     .description("show the audit trail, also while no server runs")
-    .option("-f, --follow", "go on with what is recorded from now on, until Ctrl-C")
-    .option("--user <name>", "only what concerns this user")
-    .addOption(new Option("--kind <kind>", "only this kind").choices(AUDIT_KINDS))
-    .addOption(sinceOption())
+    .option("-f, --follow", "go on with what is recorded from now on, until Ctrl-C");
+  addFilterOptions(command)
     .addOption(linesOption())
-    .option("--json", "print JSON; with --follow one record a line")
+    .option("--each", "each record a line, also of many files in a row")
+    .option("--grouped", "with --json: many files in a row are one element")
+    .addOption(new Option("--csv", "print CSV (RFC 4180), each record a line").conflicts("follow"))
+    .addOption(new Option("--json", "print JSON; with --follow one record a line").conflicts("csv"))
     .action((options: LogsOptions) => logs(context, options));
 }
 
-function sinceOption(): Option {
-  return new Option(
-    "--since <time>",
-    "not older than that: 1h, 7d, or a time such as 2026-01-31T12:00",
-  ).argParser((text) => {
-    try {
-      return Date.now() - parseDuration(text);
-    } catch (thrown) {
-      if (!(thrown instanceof UnitError)) throw thrown;
-    }
-    const at = /^\d{4}-\d\d/.test(text) ? Date.parse(text) : Number.NaN;
-    if (!Number.isNaN(at)) return at;
-    throw new InvalidArgumentError("Give a time such as 1h, 7d or 2026-01-31T12:00.");
-  });
-}
-
 function linesOption(): Option {
-  return new Option("-n, --lines <n>", "the newest so many").default(100).argParser((text) => {
+  const option = new Option("-n, --lines <n>", "the newest so many, or `all`");
+  return option.default(100).argParser((text) => {
     const count = Number(text);
+    if (text === "all") return Number.POSITIVE_INFINITY;
     if (/^\d+$/.test(text) && count <= MAX_RECORDS) return count;
-    throw new InvalidArgumentError(`Give a whole number up to ${MAX_RECORDS}.`);
+    throw new InvalidArgumentError(`Give a whole number up to ${MAX_RECORDS}, or all.`);
   });
 }
 
 async function logs(context: CommandContext, options: LogsOptions): Promise<void> {
-  const { io } = context;
-  const show = async (store: Store): Promise<void> => {
-    const { user, kind, since, lines } = options;
-    const filter = {
-      ...(user !== undefined && { user }),
-      ...(kind !== undefined && { kind }),
-    };
-    const [newest] = await store.audit.query({ limit: 1 });
-    const query = { ...filter, ...(since !== undefined && { since }), limit: lines };
-    const records = await queryLog(store.audit, query);
-    if (!options.follow) {
-      io.out(options.json ? json(records.map(recordJson)) : text(io, records));
-      return;
-    }
-    const last = newest?.id ?? 0;
-    const write = (some: readonly AuditRecord[]) =>
-      io.out(options.json ? jsonLines(some) : text(io, some));
-    write(records.filter(({ id }) => id <= last));
-    await follow(store, last, filter, write, () => io.unread?.() ?? false);
-  };
+  const show = (store: Store): Promise<void> =>
+    options.follow ? showAndFollow(context, store, options) : showNewest(context, store, options);
   await withStore(context.root(), show, { withoutHomes: true });
+}
+
+async function showNewest(
+  { io }: CommandContext,
+  store: Store,
+  options: LogsOptions,
+): Promise<void> {
+  const filter = filterOf(options);
+  const isText = options.json !== true && options.csv !== true;
+  const isGrouped = isText ? options.each !== true : options.grouped === true;
+  const { lines, next } = await newest(store, filter, options.lines, isGrouped);
+  const note = next === undefined ? undefined : await newestOf(store, filter, lines);
+  // What is for programs stays free of it; who reads JSON can ask for one more than they want.
+  if (note !== undefined && isText) io.out(`${paint(io, "dim", note)}\n`);
+  else if (note !== undefined && options.csv) io.err(`${note}\n`);
+  if (isText) io.out(lines.map((line) => `${logLine(io, line)}\n`).join(""));
+  else if (options.csv) io.out(CSV_HEADER + lines.map(({ record }) => csvLine(record)).join(""));
+  else io.out(json(lines.map((line) => (isGrouped ? lineJson(line) : recordJson(line.record)))));
+}
+
+/** "newest 100 of 14,312" */
+async function newestOf(
+  store: Store,
+  filter: AuditFilter,
+  lines: readonly AuditLine[],
+): Promise<string> {
+  const shown = lines.reduce((sum, { all }) => sum + (all?.records ?? 1), 0);
+  return `newest ${grouped(shown)} of ${grouped(await store.audit.count(filter))}`;
+}
+
+/** Oldest first. */
+async function newest(
+  store: Store,
+  filter: AuditFilter,
+  most: number,
+  isGrouped: boolean,
+): Promise<AuditPage> {
+  const lines: AuditLine[] = [];
+  let before: AuditPlace | undefined;
+  do {
+    const limit = Math.min(most - lines.length, CHUNK);
+    const query = { ...filter, limit, grouped: isGrouped, ...(before && { before }) };
+    const page = await store.audit.page(query);
+    for (const line of page.lines) lines.push(line);
+    before = page.next;
+  } while (before !== undefined && lines.length < most);
+  return { lines: lines.reverse(), ...(before && { next: before }) };
+}
+
+async function showAndFollow(
+  { io }: CommandContext,
+  store: Store,
+  options: LogsOptions,
+): Promise<void> {
+  const filter = filterOf(options);
+  const last = (await store.audit.query({ limit: 1 }))[0]?.id ?? 0;
+  const { lines } = await newest(store, filter, options.lines, false);
+  const show = options.json
+    ? (record: AuditRecord) => `${safeJson(recordJson(record))}\n`
+    : (record: AuditRecord) => `${logLine(io, { record })}\n`;
+  const write = (records: readonly AuditRecord[]): void => {
+    if (records.length > 0) io.out(records.map(show).join(""));
+  };
+  write(lines.map(({ record }) => record).filter(({ id }) => id <= last));
+  await follow(store, last, filter, write, () => io.unread?.() ?? false);
 }
 
 /** Until the process is asked to end, or nobody reads any more. */
 async function follow(
   store: Store,
   from: number,
-  filter: { readonly user?: string; readonly kind?: AuditKind },
+  filter: AuditFilter,
   write: (records: readonly AuditRecord[]) => void,
   unread: () => boolean,
 ): Promise<void> {
+  const fits = fitting(filter);
   let ended = false;
   let last = from;
   const end = (): void => {
@@ -103,9 +138,9 @@ async function follow(
   process.once("SIGINT", end).once("SIGTERM", end);
   try {
     while (!ended && !unread()) {
-      const records = await store.audit.query({ ...filter, afterId: last, limit: CHUNK });
+      const records = await store.audit.query({ afterId: last, limit: CHUNK });
       last = records.at(-1)?.id ?? last;
-      if (records.length > 0) write(records);
+      write(records.filter(fits));
       while (!ended && !unread() && records.length < CHUNK && !store.changes.poll()) {
         await sleep(POLL_MS);
       }
@@ -113,39 +148,4 @@ async function follow(
   } finally {
     process.off("SIGINT", end).off("SIGTERM", end);
   }
-}
-
-function jsonLines(records: readonly AuditRecord[]): string {
-  return records.map((record) => `${safeJson(recordJson(record))}\n`).join("");
-}
-
-const RED: ReadonlySet<AuditKind> = new Set([
-  "login-failed",
-  "penalty",
-  "refused-address",
-  "refused-session",
-  "refused-quota",
-]);
-
-/** One line a record: when, what, whom it concerns, where, and the rest. */
-function text(io: Io, records: readonly AuditRecord[]): string {
-  return records.map((record) => `${line(io, record)}\n`).join("");
-}
-
-function line(io: Io, record: AuditRecord): string {
-  const { at, kind, user, actor, remote, session, path, bytes, detail } = record;
-  const what = kind.padEnd(15);
-  const parts = [
-    user,
-    remote === undefined ? undefined : `from ${remote}`,
-    session === undefined ? undefined : `session ${session}`,
-    path,
-    bytes === undefined ? undefined : `${bytes} bytes`,
-    detail,
-    actor === undefined ? undefined : `by ${actor}`,
-  ];
-  const rest = parts.filter((part) => part !== undefined && part !== "").join("  ");
-  const seconds = new Date(at).toISOString().slice(17, 19);
-  const shown = RED.has(kind) ? paint(io, "red", what) : what;
-  return `${dateText(at)}:${seconds}  ${shown}  ${visible(rest)}`.trimEnd();
 }

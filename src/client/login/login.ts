@@ -9,6 +9,7 @@ import ssh2, {
 import { type ConnectionError, isBeforeHandshake } from "../../ssh/errors.ts";
 import { checkSsh2 } from "../../ssh/self-check.ts";
 import { visible } from "../../text/safe.ts";
+import { VERSION } from "../../version.ts";
 import { LoginError } from "../errors.ts";
 import { Line } from "../remote/line.ts";
 import { ClientConnection } from "../remote/remote.ts";
@@ -23,7 +24,7 @@ import { openSocket, SOCKET_ERRORS } from "./socket.ts";
 const STEP_MS = 30_000;
 
 /** "SSH-2.0-" and this: our server grants wide packets to clients that it knows to take them. */
-const IDENT = "Moorage";
+const IDENT = `Moorage_${VERSION}`;
 
 const PASSWORD_TRIES = 3;
 

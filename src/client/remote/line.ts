@@ -85,6 +85,12 @@ export class Line {
     return readsWide(protocolOf(this.#client));
   }
 
+  /** True when the server says that it is ours. */
+  get isMoorage(): boolean {
+    const ident = String(protocolOf(this.#client)._remoteIdentRaw ?? "");
+    return /^SSH-2\.0-Moorage(?:[_ ]|$)/.test(ident);
+  }
+
   get #socket(): Socket {
     return socketOf(this.#client);
   }

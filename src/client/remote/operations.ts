@@ -35,8 +35,12 @@ export class Operations {
   maxRead = PLAIN_DATA;
   maxWrite = PLAIN_DATA;
 
-  constructor(channel: SftpClientChannel) {
+  /** to tell the server with OPEN how large a file will be: others may make it so large */
+  readonly tellsSize: boolean;
+
+  constructor(channel: SftpClientChannel, tellsSize = false) {
     this.channel = channel;
+    this.tellsSize = tellsSize;
   }
 
   has(extension: string): boolean {
@@ -63,11 +67,14 @@ export class Operations {
     this.maxWrite = bounded(write);
   }
 
-  open(path: string, flags: number, mode?: number): Promise<RemoteHandle> {
+  /** @param size bytes that the file will have, for a server that wants to know */
+  open(path: string, flags: number, mode?: number, size = 0): Promise<RemoteHandle> {
     return this.#handle(PacketType.OPEN, path, (writer) => {
+      const told = this.tellsSize && size > 0;
       writer.u32(flags);
-      if (mode === undefined) writer.u32(0);
-      else writer.u32(AttrFlag.PERMISSIONS).u32(mode);
+      writer.u32((told ? AttrFlag.SIZE : 0) | (mode === undefined ? 0 : AttrFlag.PERMISSIONS));
+      if (told) writer.u64(size);
+      if (mode !== undefined) writer.u32(mode);
     });
   }
 

@@ -208,7 +208,7 @@ export class ClientConnection implements Remote {
       if (this.#line === line && !line.gone) this.#reason = reason;
     };
     const attach = (channel: ByteChannel): Operations =>
-      new Operations(new SftpClientChannel(channel, lost));
+      new Operations(new SftpClientChannel(channel, lost), line.isMoorage);
     const operations = await line.subsystem("sftp", INIT, attach);
     this.home = await operations.start();
     this.#operations = operations;

@@ -198,7 +198,7 @@ async function openAt(
   // Written down before the file is made: if the answer is lost, the journal still knows its name.
   if (instead !== undefined) progress.save(0);
   const flags = WRITE | CREAT | (start.offset === 0 ? fresh : 0);
-  const handle = await operations.open(path, flags, mode).catch((error: unknown) => {
+  const handle = await operations.open(path, flags, mode, state.size).catch((error: unknown) => {
     if (instead !== undefined && !isLost(error)) progress.drop();
     throw error;
   });

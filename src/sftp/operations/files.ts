@@ -21,15 +21,17 @@ export function toOpenFlags(bits: number): OpenFlags {
 
 /**
  * OPEN (section 6.3). Of the attributes only the permissions of a file that gets created count:
- * WinSCP sends the whole size, sshfs a type and permissions of 0 with every plain open.
+ * WinSCP sends the whole size, sshfs a type and permissions of 0 with every plain open. The size is
+ * what is told of an upload that breaks off.
  */
 export const open: Operation = async ({ fs, handles }, id, request) => {
   const path = request.path();
   const flags = toOpenFlags(request.u32());
-  const { permissions } = readAttrs(request);
+  const { permissions, size } = readAttrs(request);
   handles.reserve();
   const mode = permissions === undefined ? undefined : permissions & 0o777;
   const file = await fs.open(path, flags, mode);
+  if (size !== undefined && size > 0 && flags.write) file.expect?.(size);
   return handleReply(
     id,
     handles.add({ kind: "file", file, expectedEnd: file.sizeAtFirst ?? UNKNOWN_END }),

@@ -167,6 +167,7 @@ class Receiver {
       made = stat === undefined;
       await this.#checkRoom(path, entry.size, stat?.size ?? 0);
       file = await this.#call.fs.open(path, KEEPING, entry.mode | OWNER_WRITE);
+      file.expect?.(entry.size);
     } catch (thrown) {
       await this.#fail(thrown, shown);
       return;

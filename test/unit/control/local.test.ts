@@ -368,3 +368,32 @@ describe("whatever is asked", () => {
     expect(events).toBe(0);
   });
 });
+
+describe("pages of the audit trail", () => {
+  test("lines with a place where the next page begins, by all filters", async () => {
+    const of = { kind: "upload", user: "ann", remote: "192.0.2.9:1", session: 1 } as const;
+    for (let n = 0; n < 5; n += 1) desk.store.audit.record({ ...of, path: `/d/${n}`, bytes: 2 });
+    desk.store.audit.record({ kind: "ban", actor: "me", detail: "192.0.2.7" });
+    const first = await control.call("log.page", { grouped: true, limit: 1 });
+    expect(first).toMatchObject({ lines: [{ record: { kind: "ban" } }] });
+    const before = first.next;
+    if (before === undefined) throw new Error("there is another page");
+    const second = await control.call("log.page", { grouped: true, limit: 1, before });
+    expect(second.lines).toMatchObject([
+      { record: { path: "/d/0", batch: 1 }, all: { records: 5, bytes: 10 } },
+    ]);
+    const opened = await control.call("log.page", { batch: 1 });
+    expect(opened.lines).toHaveLength(5);
+    const filters = { groups: ["transfers"], address: "192.0.2.0/24", path: "/d/*" } as const;
+    expect(await control.call("log.count", filters)).toEqual({ records: 5 });
+    expect((await control.call("log.page", { groups: ["security"] })).lines).toHaveLength(1);
+  });
+
+  test.each([
+    [{ limit: 501 }, /limit/],
+    [{ path: "x".repeat(1_001) }, /path/],
+    [{ address: "nowhere" }, /no address or network/],
+  ])("attack: %j is refused", async (params, reason) => {
+    await expect(control.call("log.page", params)).rejects.toThrow(reason);
+  });
+});

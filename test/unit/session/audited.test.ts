@@ -148,3 +148,27 @@ describe("AuditedFileSystem", () => {
     expect(events[0]?.path).toBe("/a\\x1b[2J");
   });
 });
+
+test("an upload that breaks off says how far it came, of how much", async () => {
+  const file = await fs.open(fromText("/a"), PUT, 0o644);
+  file.expect?.(100);
+  await file.write([Buffer.alloc(30)], 30, 0);
+  await fs.close();
+  expect(events[0]).toMatchObject({ bytes: 30, size: 30, expected: 100, unfinished: true });
+  expect(events[0]?.detail).toMatch(/, unfinished: 30 of 100 bytes$/);
+});
+
+test("one that goes on counts what was there, and is unfinished when it is closed too early", async () => {
+  await put("/a", 40);
+  const again = await fs.open(fromText("/a"), WRITE);
+  again.expect?.(100);
+  await again.write([Buffer.alloc(10)], 10, 40);
+  await again.close();
+  expect(events[1]).toMatchObject({ bytes: 10, size: 50, expected: 100, unfinished: true });
+  const last = await fs.open(fromText("/a"), APPEND);
+  last.expect?.(100);
+  await last.write([Buffer.alloc(50)], 50, 0);
+  await last.close();
+  expect(events[2]).toMatchObject({ bytes: 50, size: 100, expected: 100 });
+  expect(events[2]).not.toHaveProperty("unfinished");
+});

@@ -33,7 +33,7 @@ test("keeps every field, and leaves out what was not given", async () => {
   store.audit.record(full);
   store.audit.record({ kind: "server-start" });
   const [second, first] = await store.audit.query();
-  expect(first).toEqual({ ...full, id: 1, at: expect.any(Number) });
+  expect(first).toEqual({ ...full, id: 1, batch: 1, at: expect.any(Number) });
   expect(second).toEqual({ kind: "server-start", id: 2, at: expect.any(Number) });
 });
 
@@ -195,4 +195,33 @@ test("texts that a client can make very long are kept as their beginning and end
     expect(text?.length).toBe(1024);
     expect(text).toMatch(/^(to )?\/beginx+…x+end$/);
   }
+});
+
+test("what is held becomes one record, as what it turned out to be", async () => {
+  const { root, store } = await temporaryStore();
+  const soon = store.audit.hold({ kind: "upload", path: "/a.part" });
+  soon.settle({ kind: "upload", path: "/a" });
+  const later = store.audit.hold({ kind: "upload", path: "/b.part" });
+  await store.audit.flush();
+  const rows = rawDatabase(root).prepare("SELECT count(*) FROM audit_held").pluck();
+  expect(rows.get()).toBe(1);
+  expect(await store.audit.query()).toMatchObject([{ path: "/a" }]);
+  later.settle({ kind: "upload", path: "/b" });
+  later.settle({ kind: "upload", path: "/c" });
+  expect(await store.audit.query()).toMatchObject([{ path: "/b" }, { path: "/a" }]);
+  expect(rows.get()).toBe(0);
+});
+
+test("what a process held when it died is recorded once, by whoever comes first", async () => {
+  const { root, store } = await temporaryStore();
+  const other = await storeAt(root);
+  store.audit.hold({ kind: "upload", path: "/a.part" });
+  await store.audit.flush();
+  other.audit.recoverHeld(new Set([store.nodeId, other.nodeId]));
+  expect(await other.audit.query()).toEqual([]);
+  const third = await storeAt(root);
+  for (const one of [other, third]) one.audit.recoverHeld(new Set([other.nodeId]));
+  await Promise.all([other.audit.flush(), third.audit.flush()]);
+  expect(await other.audit.query()).toMatchObject([{ kind: "upload", path: "/a.part" }]);
+  expect(await other.audit.count()).toBe(1);
 });

@@ -1,0 +1,32 @@
+import { join } from "node:path";
+import { LogFiles } from "../trail/files.ts";
+import { type Outlet, OutletFeed } from "../trail/outlet.ts";
+import { syslogOutlet } from "../trail/syslog.ts";
+import type { Chores } from "./chores.ts";
+import type { PartsOptions } from "./parts.ts";
+
+/** How late a record may come to files and collectors, in milliseconds. */
+const FEED_MS = 500;
+
+/** Writes the audit trail to files and tells it to a collector, as the settings are at the time. */
+export function passOnTrail(chores: Chores, { root, config, store }: PartsOptions): void {
+  const { audit } = config;
+  const limits = () => ({ size: audit.fileSize, age: audit.fileAge, keep: audit.fileKeep });
+  const outputs: readonly [string, () => string, (place: string) => Outlet][] = [
+    ["files", () => audit.files, (place) => new LogFiles(join(root, place), limits)],
+    ["syslog", () => audit.syslog, syslogOutlet],
+  ];
+  for (const [name, setting, make] of outputs) {
+    let place = "";
+    let feed: OutletFeed | undefined;
+    chores.every(FEED_MS, `audit not passed on to ${name}`, async () => {
+      if (setting() !== place) {
+        feed?.close();
+        place = setting();
+        feed = place === "" ? undefined : new OutletFeed(name, store, make(place));
+      }
+      if (feed === undefined) await store.auditOutputs.forget(name);
+      else await feed.feed();
+    });
+  }
+}
