@@ -34,10 +34,9 @@ export function testEvent(id: string, actor: string): MoorageEvent {
   return { version: EVENT_VERSION, id, time, kind: "test", actor };
 }
 
-/** The detail of a transfer is its rate, and behind a comma why it did not come to its end. */
-function kindOf({ kind, detail }: AuditRecord): EventKind {
+function kindOf({ kind, unfinished }: AuditRecord): EventKind {
   if (kind !== "upload" && kind !== "download") return kind;
-  return detail?.includes(",") ? `${kind}-unfinished` : kind;
+  return unfinished ? `${kind}-unfinished` : kind;
 }
 
 /** The trail has folders and groups in the place of a user, with an "@". */

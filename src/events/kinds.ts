@@ -1,3 +1,4 @@
+import { AUDIT_GROUPS, kindsOf as auditKindsOf } from "../store/audit-groups.ts";
 import { AUDIT_KINDS, type AuditKind } from "../store/types.ts";
 
 /** What an event can be of: the kinds of the audit trail, and what the trail has in its details. */
@@ -8,28 +9,33 @@ export const EVENT_KINDS: readonly EventKind[] = AUDIT_KINDS.flatMap((kind) =>
   kind === "upload" || kind === "download" ? [kind, `${kind}-unfinished` as const] : [kind],
 );
 
-/** Several kinds by one name. */
-export const EVENT_GROUPS: Readonly<Record<string, RegExp>> = {
+/** Groups that only events have. */
+const OWN_GROUPS: Readonly<Record<string, RegExp>> = {
   all: /^/,
-  transfers: /^(upload|download)(-unfinished)?$/,
-  files: /^(upload|remove|rename|mkdir|rmdir|link)$/,
-  logins: /^(login|login-failed|logout|refused-session|session-kick)$/,
-  security:
-    /^(login-failed|refused-session|refused-address|penalty|penalty-lifted|ban|ban-lifted)$/,
   quota: /^(refused-quota|quota-warning)$/,
-  users: /^(user|group|key|totp)-/,
+  users: /^(user|group|key|ca|totp)-/,
   folders: /^(folder|access)-/,
-  admin:
-    /^((user|group|key|totp|folder|access|events)-.*|ban|ban-lifted|penalty-lifted|session-kick|transfer-end|rescan|reload)$/,
   server: /^(server-start|server-stop|reload)$/,
 };
 
+const auditGroups = new Map<string, ReadonlySet<string>>(
+  AUDIT_GROUPS.map((group) => [group, new Set(auditKindsOf(group))]),
+);
+
+/** Several kinds by one name: those of the audit trail, and some more. */
+export const EVENT_GROUPS: readonly string[] = [...auditGroups.keys(), ...Object.keys(OWN_GROUPS)];
+
+function isIn(kind: EventKind, group: string): boolean {
+  const recorded = kind.replace(/-unfinished$/, "");
+  return auditGroups.get(group)?.has(recorded) ?? OWN_GROUPS[group]?.test(kind) ?? false;
+}
+
 /** Everything that `kinds` of a receiver may name. */
-export const KIND_NAMES: readonly string[] = [...Object.keys(EVENT_GROUPS), ...EVENT_KINDS];
+export const KIND_NAMES: readonly string[] = [...EVENT_GROUPS, ...EVENT_KINDS];
 
 /** @param names kinds and groups of them */
 export function kindsOf(names: readonly string[]): ReadonlySet<EventKind> {
   const wanted = (kind: EventKind): boolean =>
-    names.some((name) => name === kind || (EVENT_GROUPS[name]?.test(kind) ?? false));
+    names.some((name) => name === kind || isIn(kind, name));
   return new Set(EVENT_KINDS.filter(wanted));
 }
