@@ -15,6 +15,7 @@ import type { Stored } from "../store/snapshot.ts";
 import { Ladder } from "../vfs/ladder.ts";
 import type { ByteString } from "../vfs/path.ts";
 import { below, DIRECTORY, itself } from "../vfs/proc.ts";
+import { counts } from "../vfs/trash-names.ts";
 import { damaged } from "./errors.ts";
 import { partsOf } from "./names.ts";
 import type { Entry } from "./tar.ts";
@@ -155,13 +156,14 @@ export class TreePlace {
     }
   }
 
-  #count([home = ""]: readonly string[], { type, size }: Entry): void {
+  #count([home = "", ...rest]: readonly string[], { type, size }: Entry): void {
     const name = Buffer.from(home, "latin1").toString("utf8");
     const stored = this.#stored.get(name);
     if (stored === undefined) {
       this.#stored.set(name, { bytes: 0, files: 0 });
       return;
     }
+    if (!counts(rest, 1n)) return;
     stored.files += 1;
     if (type === "file") stored.bytes += size;
   }

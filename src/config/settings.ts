@@ -3,6 +3,7 @@ import { DIGEST_ALGORITHMS } from "../digests/types.ts";
 import {
   choice,
   duration,
+  durationOrOff,
   flag,
   integer,
   integerOrAuto,
@@ -215,6 +216,12 @@ export const SETTINGS: Settings = {
       ["md5", "sha256"],
       DIGEST_ALGORITHMS,
       "Checksums computed along with an upload, so that they are known at its end; after it, where the upload is faster than the hashing. Empty for none.",
+    ),
+  },
+  trash: {
+    keep: durationOrOff(
+      ["1h", "3650d"],
+      "How long removed and overwritten files stay restorable; `off`: they are not kept.",
     ),
   },
   audit: {

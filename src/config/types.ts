@@ -86,6 +86,10 @@ export interface Config {
     readonly format: "auto" | "json" | "pretty";
   };
   readonly digests: DigestSettings;
+  readonly trash: {
+    /** how long removed files stay restorable, in milliseconds; 0: not at all */
+    readonly keep: number;
+  };
   readonly audit: {
     /** how long audit records are kept */
     readonly keep: number;

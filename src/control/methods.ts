@@ -12,6 +12,7 @@ import type { ControlHost } from "./host.ts";
 import type { KeyInfo, Method, Params, Result, SessionInfo, UserInfo } from "./protocol.ts";
 import { type ControlService, toUserInfo } from "./service.ts";
 import { queryLog } from "./tail.ts";
+import { TRASH_METHODS } from "./trash-methods.ts";
 import type { UserControl } from "./users.ts";
 
 /** How long the end of a session is waited for. */
@@ -76,6 +77,7 @@ export const METHODS: Methods = {
   ...GROUP_METHODS,
   ...FOLDER_METHODS,
   ...ACCESS_METHODS,
+  ...TRASH_METHODS,
   "keys.add": async ({ users }, { name, text }) => {
     const added = await users.addKeys(name, parseKeys(text));
     return { added: added.map(toKeyInfo) };

@@ -3,9 +3,11 @@ import type { Penalties } from "../auth/penalties.ts";
 import { errorName } from "../errors.ts";
 import { recover } from "../quota/recover.ts";
 import { type HostKey, loadHostKeys } from "../transport/host-keys.ts";
+import type { Books } from "../vfs/books.ts";
 import type { Chores } from "./chores.ts";
 import { LOOK_MS } from "./disk-watch.ts";
 import type { Parts, PartsOptions } from "./parts.ts";
+import { EXPIRE_MS, TrashExpiry } from "./trash-expiry.ts";
 
 /** How often the journals of processes that died are looked for, in milliseconds. */
 const RECOVER_MS = 5_000;
@@ -46,8 +48,9 @@ export function lookAfter(chores: Chores, parts: Parts, recoverAll: () => Promis
 /** What one process of a server does for all of them. */
 export function prune(
   chores: Chores,
-  { config, store, log }: PartsOptions,
+  { root, config, store, log }: PartsOptions,
   penalties: Penalties,
+  books: Books,
 ): void {
   let told = 0;
   chores.every(PRUNE_MS, "audit not pruned", () => {
@@ -61,5 +64,7 @@ export function prune(
   chores.every(PRUNE_MS, "quotas of groups not looked at", () =>
     store.groups.inheritAll(config.quota.default),
   );
+  const trash = new TrashExpiry({ root, store, books, log, keep: () => config.trash.keep });
+  chores.every(EXPIRE_MS, "trash not looked at", () => trash.run());
   chores.every(PRUNE_MS, "bans not pruned", () => store.bans.prune(Date.now()));
 }

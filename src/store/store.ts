@@ -20,6 +20,7 @@ import { PenaltyStore } from "./penalties.ts";
 import { QuotaMarkStore } from "./quota-marks.ts";
 import { Reserve } from "./reserve.ts";
 import { SessionStore } from "./sessions.ts";
+import { TrashStore } from "./trash.ts";
 import { UserPageStore } from "./user-page.ts";
 import { UserStore } from "./users.ts";
 import { isDiskFull, Writes } from "./writes.ts";
@@ -48,6 +49,7 @@ export class Store {
   readonly bans: BanStore;
   readonly quotaMarks: QuotaMarkStore;
   readonly factors: FactorStore;
+  readonly trash: TrashStore;
   readonly belongings: Belongings;
   /** room that is kept for the database */
   readonly reserve: Reserve;
@@ -76,6 +78,7 @@ export class Store {
     this.bans = new BanStore(connection, writes);
     this.quotaMarks = new QuotaMarkStore(connection, writes);
     this.factors = new FactorStore(connection, writes);
+    this.trash = new TrashStore(connection);
     this.belongings = new Belongings(connection, writes, this.ledger.root);
   }
 

@@ -1,4 +1,4 @@
-import { type BigIntStats, closeSync, fstatSync, lstatSync, openSync } from "node:fs";
+import { type BigIntStats, closeSync, fstatSync, lstatSync, openSync, unlinkSync } from "node:fs";
 import { toFsError } from "../errors.ts";
 import type { BookedFile, EntryChange, FileState, Inspected, Witness } from "./books.ts";
 import { openGround } from "./ground.ts";
@@ -6,6 +6,7 @@ import { existingHome } from "./homes.ts";
 import { Jail } from "./jail.ts";
 import { type ByteString, bytes } from "./path.ts";
 import { below, DIRECTORY, inodeKey } from "./proc.ts";
+import { dropOrigin } from "./trash.ts";
 import { Tree } from "./tree.ts";
 import { type Found, walk } from "./walk.ts";
 
@@ -40,6 +41,10 @@ export class Evidence implements Witness {
     return this.#inHome(userName, (jail, home) => standingAt(jail, home, change));
   }
 
+  undo({ kept }: EntryChange, userName: string): void {
+    if (kept !== undefined) this.#inHome(userName, (jail) => dropTwin(jail, bytes(kept)));
+  }
+
   /** What became of a file that was open, by its path, or where that fails by a search. */
   outcome(file: BookedFile): FileState {
     const gone: FileState = { size: 0, linked: false };
@@ -55,7 +60,8 @@ export class Evidence implements Witness {
     this.#homes.requireHomes();
     const home = existingHome(this.#homes.root, userName);
     if (home === undefined) return undefined;
-    const jail = new Jail(new Tree(openGround({ id: NOBODYS, name: userName }, home)));
+    const ground = openGround({ id: NOBODYS, name: userName }, home);
+    const jail = new Jail(new Tree(ground, { hidesTrash: false }));
     try {
       return act(jail, home);
     } finally {
@@ -66,6 +72,18 @@ export class Evidence implements Witness {
   #searched({ userName, inode }: BookedFile): FileState | undefined {
     const home = existingHome(this.#homes.root, userName);
     return search(home, inode, ({ stat }) => ({ size: Number(stat.size), linked: true }));
+  }
+}
+
+/** A file was to be kept by another name, and has both. */
+function dropTwin(jail: Jail, path: ByteString): void {
+  const place = jail.locate(path, false);
+  try {
+    if ((place.seen?.nlink ?? 0) < 2) return;
+    unlinkSync(place.host);
+    dropOrigin(place.parent, place.name);
+  } finally {
+    place.close();
   }
 }
 

@@ -22,6 +22,15 @@ export const QUIETLY = { throwIfNoEntry: false } as const;
 
 const closeAsync = promisify(close);
 
+/**
+ * Closes what may have been removed, off the event loop where that can take a while.
+ * @param size that it had, in bytes
+ */
+export async function closeFreed(fd: number, size: number): Promise<void> {
+  if (size > LONG_TO_FREE) await closeAsync(fd);
+  else closeSync(fd);
+}
+
 /** What is known of a place besides its names. */
 export interface Seen {
   /** what stood at the name a moment ago, null: nothing; without it, nobody has looked */

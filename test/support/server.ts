@@ -95,6 +95,7 @@ function testConfig(root: string, change: ConfigChange = {}): Config {
     transport: section("transport"),
     log: section("log"),
     digests: section("digests"),
+    trash: section("trash"),
     audit: section("audit"),
   };
 }

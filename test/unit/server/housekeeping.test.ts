@@ -8,7 +8,7 @@ test("quotas that are not users' own follow groups and settings, though a comman
   const config = { quota: { default: 10 } };
   const chores = new Map<string, () => Promise<unknown>>();
   const every: Chores["every"] = (_, failure, work) => void chores.set(failure, work);
-  prune({ every } as Chores, { config, store } as never, {} as never);
+  prune({ every } as Chores, { config, store } as never, {} as never, {} as never);
   const group = await store.groups.add("one", { quota: { hasQuota: true, quotaBytes: 5 } });
   const inherited = { quotaOwn: false, quotaBytes: 10 };
   await store.users.add(newUser("ann", { ...inherited, groups: ["one"] }));
