@@ -51,7 +51,7 @@ export class TreeTrash implements UserTrash {
           if (looked % FILES_PER_TURN === 0) await turn();
           // The folder may be taken away meanwhile.
           if (!this.#tree.has(mount)) return;
-          const kept = keptAt(trash, id);
+          const kept = this.#keptAt(trash, id);
           const path = kept && treePathOf(mount, kept);
           if (kept === undefined || path === undefined || !this.#mayRead(path)) continue;
           yield { id, path, removedAt: kept.removedAt, size: kept.size };
@@ -110,7 +110,7 @@ export class TreeTrash implements UserTrash {
       const trash = openTrash(mount.ground.fd);
       if (trash === undefined) continue;
       try {
-        const kept = keptAt(trash, id);
+        const kept = this.#keptAt(trash, id);
         if (kept !== undefined) return await act(trash, mount, kept);
       } catch (thrown) {
         throw toFsError(thrown);
@@ -119,6 +119,12 @@ export class TreeTrash implements UserTrash {
       }
     }
     throw new FsError("ENOENT", "that is not in the trash any more");
+  }
+
+  /** A file of which nobody knows where it was may be one that rules hide. */
+  #keptAt(trash: number, id: ByteString): Kept | undefined {
+    const kept = keptAt(trash, id);
+    return kept?.path === undefined && !this.#tree.isPlain ? undefined : kept;
   }
 
   /** Names are seen where files are. */

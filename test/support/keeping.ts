@@ -112,8 +112,10 @@ export class KeepingDesk {
     expect(store).toBeDefined();
   }
 
-  async close(): Promise<void> {
+  /** @param between is done when all homes are closed */
+  async close(between: () => Promise<void> = async () => {}): Promise<void> {
     for (const home of this.#opened) await home.close();
+    await between();
     await this.instance.close();
   }
 }
