@@ -116,9 +116,7 @@ export interface Remote {
    * Runs a command of the server's shell with nothing to read; bytes one a char, of a long output the
    * beginning. Absent: there is no shell. Rejects with RemoteError when it can't be run in time.
    */
-  run?(
-    command: string,
-  ): Promise<{
+  run?(command: string): Promise<{
     readonly code: number | undefined;
     readonly stdout: string;
     readonly stderr: string;
