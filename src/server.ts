@@ -21,7 +21,7 @@ import { type Door, makeDoor } from "./server/door.ts";
 import { lookAfter, prune, settleIn } from "./server/housekeeping.ts";
 import { makeParts, type Parts, type PartsOptions } from "./server/parts.ts";
 import type { Serving } from "./server/serving.ts";
-import { openTree } from "./server/trees.ts";
+import { openBare, openTree } from "./server/trees.ts";
 import { Admission } from "./session/admission.ts";
 import { Commands } from "./session/commands.ts";
 import { Sessions, STOPPING } from "./session/registry.ts";
@@ -284,6 +284,7 @@ class Server {
       kick: (id, text) => this.sessions.kick(id, text),
       endTransfer: (session, transfer) => this.sessions.endTransfer(session, transfer),
       hash: (password) => this.#passwords.hash(password),
+      openBare: (home) => openBare(this.#options, this.#parts, this.#digests, home),
       rescan: (account, onProgress) => rescan(store, root, account, onProgress),
       applyChanges: () => this.#watcher.check(),
       settings: () => this.#parts.settings.list(),

@@ -5,7 +5,7 @@ import {
   type LoginMethod,
 } from "../store/types.ts";
 import { dateText } from "../text/figures.ts";
-import { formatRate, parseDuration, parseRate, UnitError } from "../text/units.ts";
+import { formatDuration, formatRate, parseDuration, parseRate, UnitError } from "../text/units.ts";
 import { parseNetwork, sourceOf } from "./addresses.ts";
 
 /** So many addresses and networks a user's list may have. */
@@ -145,6 +145,35 @@ export function parseTransferRate(text: string): number | null {
 }
 
 /**
+ * How long removed files stay: "30d" or "off"; or "none" for what the settings say.
+ * @returns milliseconds, 0: not at all
+ * @throws LimitError for anything else
+ */
+export function parseTrashKeep(text: string): number | null {
+  const plain = text.trim().toLowerCase();
+  if (plain === "none") return null;
+  if (plain === "off") return 0;
+  try {
+    const keep = parseDuration(plain);
+    if (isTrashKeep(keep)) return keep;
+  } catch (thrown) {
+    if (!(thrown instanceof UnitError)) throw thrown;
+  }
+  throw new LimitError("give a time from 1h to 3650d such as 30d, off, or none");
+}
+
+const HOUR_MS = 3_600_000;
+
+/** Whether removed files may be kept so long, in milliseconds. */
+export function isTrashKeep(keep: number): boolean {
+  return Number.isSafeInteger(keep) && keep >= HOUR_MS && keep <= 3650 * 24 * HOUR_MS;
+}
+
+export function trashKeepText(keep: number): string {
+  return keep === 0 ? "off" : formatDuration(keep);
+}
+
+/**
  * "totp", or "none" for what the settings say.
  * @throws LimitError for anything else
  */
@@ -157,9 +186,11 @@ export function parseRequire(text: string): readonly LoginFactor[] | null {
 
 /** The limits that are set, each with its value, for people. @param now milliseconds since the epoch */
 export function limitTexts(
-  { expiresAt, from, auth, maxSessions, uploadRate, downloadRate, require }: LoginLimits,
+  limits: LoginLimits,
   now: number,
 ): readonly (readonly [string, string])[] {
+  const { expiresAt, from, auth, maxSessions, uploadRate, downloadRate, trashKeep, require } =
+    limits;
   const expired = expiresAt !== null && now >= expiresAt ? " (has expired)" : "";
   return [
     ...(expiresAt === null ? [] : [["Expires", `${expiryText(expiresAt)}${expired}`] as const]),
@@ -168,6 +199,7 @@ export function limitTexts(
     ...(maxSessions === null ? [] : [["Max sessions", `${maxSessions}`] as const]),
     ...(uploadRate === null ? [] : [["Upload rate", formatRate(uploadRate)] as const]),
     ...(downloadRate === null ? [] : [["Download rate", formatRate(downloadRate)] as const]),
+    ...(trashKeep === null ? [] : [["Trash keeps", trashKeepText(trashKeep)] as const]),
     ...(require === null ? [] : [["Logins need", require.join(", ")] as const]),
   ];
 }

@@ -16,6 +16,7 @@ import { Ladder } from "../vfs/ladder.ts";
 import { letGo } from "../vfs/let-go.ts";
 import type { ByteString } from "../vfs/path.ts";
 import { below, DIRECTORY, itself } from "../vfs/proc.ts";
+import { counts } from "../vfs/trash-names.ts";
 import { damaged } from "./errors.ts";
 import { partsOf } from "./names.ts";
 import type { Entry } from "./tar.ts";
@@ -156,13 +157,14 @@ export class TreePlace {
     }
   }
 
-  #count([home = ""]: readonly string[], { type, size }: Entry): void {
+  #count([home = "", ...rest]: readonly string[], { type, size }: Entry): void {
     const name = Buffer.from(home, "latin1").toString("utf8");
     const stored = this.#stored.get(name);
     if (stored === undefined) {
       this.#stored.set(name, { bytes: 0, files: 0 });
       return;
     }
+    if (!counts(rest, 1n)) return;
     stored.files += 1;
     if (type === "file") stored.bytes += size;
   }

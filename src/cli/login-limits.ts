@@ -7,6 +7,7 @@ import {
   parseMaxSessions,
   parseRequire,
   parseTransferRate,
+  parseTrashKeep,
 } from "../auth/login-limits-text.ts";
 import type { LoginFactor, LoginLimits, LoginMethod } from "../store/types.ts";
 
@@ -23,6 +24,7 @@ export interface LimitOptions {
   readonly maxSessions?: Given<number>;
   readonly uploadRate?: Given<number>;
   readonly downloadRate?: Given<number>;
+  readonly trashKeep?: Given<number> | undefined;
   readonly require?: Given<readonly LoginFactor[]>;
 }
 
@@ -45,9 +47,15 @@ export function addLimitOptions(command: Command): Command {
       limit("--upload-rate <rate>", "of all sessions together: 10MB/s, `none`", parseTransferRate),
     )
     .addOption(limit("--download-rate <rate>", "the same of downloads, `none`", parseTransferRate))
+    .addOption(trashKeepOption())
     .addOption(
       limit("--require <factor>", "a code at each login: `totp`, `none`: as for all", parseRequire),
     );
+}
+
+export function trashKeepOption(): Option {
+  const description = "removed files stay: 30d, `off`, `none`: as for all";
+  return limit("--trash-keep <time>", description, parseTrashKeep);
 }
 
 function limit(flags: string, description: string, parse: (text: string) => unknown): Option {
@@ -66,7 +74,8 @@ function sentence(text: string): string {
 }
 
 export function givenLimits(options: LimitOptions): Partial<LoginLimits> {
-  const { expires, from, auth, maxSessions, uploadRate, downloadRate, require } = options;
+  const { expires, from, auth, maxSessions, uploadRate, downloadRate, trashKeep, require } =
+    options;
   return {
     ...(expires !== undefined && { expiresAt: orNull(expires) }),
     ...(from !== undefined && { from: orNull(from) }),
@@ -74,6 +83,7 @@ export function givenLimits(options: LimitOptions): Partial<LoginLimits> {
     ...(maxSessions !== undefined && { maxSessions: orNull(maxSessions) }),
     ...(uploadRate !== undefined && { uploadRate: orNull(uploadRate) }),
     ...(downloadRate !== undefined && { downloadRate: orNull(downloadRate) }),
+    ...(trashKeep !== undefined && { trashKeep: orNull(trashKeep) }),
     ...(require !== undefined && { require: orNull(require) }),
   };
 }

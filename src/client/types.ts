@@ -112,6 +112,15 @@ export interface Remote {
     length?: number,
     options?: HashOptions,
   ): Promise<string | undefined>;
+  /**
+   * Runs a command of the server's shell with nothing to read; bytes one a char, of a long output the
+   * beginning. Absent: there is no shell. Rejects with RemoteError when it can't be run in time.
+   */
+  run?(command: string): Promise<{
+    readonly code: number | undefined;
+    readonly stdout: string;
+    readonly stderr: string;
+  }>;
   /** which hashes the server can give, best first; empty: none */
   hashes(): Promise<readonly HashName[]>;
   close(): Promise<void>;

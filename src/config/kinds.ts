@@ -112,6 +112,20 @@ export function duration(value: string, bounds: Bounds, description: string): Se
   return { kind, default: parseDuration(value), description, schema, format: formatDuration };
 }
 
+/** `off` is 0. */
+export function durationOrOff(bounds: Bounds, description: string): Setting<number> {
+  const { schema } = duration(bounds[0], bounds, description);
+  const kind = `off or a duration such as 12h or 30d, from ${bounds[0]} to ${bounds[1]}`;
+  const off = z.literal("off").transform(() => 0);
+  return {
+    kind,
+    default: 0,
+    description,
+    schema: z.union([off, schema], { error: kind }),
+    format: (v) => (v === 0 ? "off" : formatDuration(v)),
+  };
+}
+
 export function orNone(schema: z.ZodType<number>, kind: string): z.ZodType<number | null> {
   const none = z.literal("none").transform(() => null);
   return z.union([none, schema], { error: kind });

@@ -3,6 +3,7 @@ import { DIGEST_ALGORITHMS } from "../digests/types.ts";
 import {
   choice,
   duration,
+  durationOrOff,
   flag,
   integer,
   integerOrAuto,
@@ -241,6 +242,12 @@ export const SETTINGS: Settings = {
     users: flag(
       false,
       "Whether there are series for each user, with their names: for the 1000 with the most bytes.",
+    ),
+  },
+  trash: {
+    keep: durationOrOff(
+      ["1h", "3650d"],
+      "How long removed and overwritten files stay restorable; `off`: they are not kept.",
     ),
   },
   audit: {

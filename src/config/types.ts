@@ -99,6 +99,10 @@ export interface Config {
     /** series for each user */
     readonly users: boolean;
   };
+  readonly trash: {
+    /** how long removed files stay restorable, in milliseconds; 0: not at all */
+    readonly keep: number;
+  };
   readonly audit: {
     /** how long audit records are kept */
     readonly keep: number;

@@ -5,21 +5,23 @@ import { FolderControl, type FolderWithShares } from "./folders.ts";
 import type { Caller } from "./methods.ts";
 import { explanationJson, ruleJson } from "./views.ts";
 
-type MethodsOf<T extends { readonly [M in keyof T]: { params: unknown; result: unknown } }> = {
-  readonly [M in keyof T]: (caller: Caller, params: T[M]["params"]) => Promise<T[M]["result"]>;
-};
+export type MethodsOf<T extends { readonly [M in keyof T]: { params: unknown; result: unknown } }> =
+  {
+    readonly [M in keyof T]: (caller: Caller, params: T[M]["params"]) => Promise<T[M]["result"]>;
+  };
 
 /** The administrators' use-cases that concern shared folders. */
 export const FOLDER_METHODS: MethodsOf<FolderMethods> = {
   "folders.list": async (caller) => (await foldersOf(caller).list()).map(folderInfo),
   "folders.show": async (caller, { name }) => folderInfo(await foldersOf(caller).show(name)),
-  "folders.add": async (caller, { name, quotaBytes, quotaFiles }) => {
+  "folders.add": async (caller, { name, quotaBytes, quotaFiles, trashKeep }) => {
     const { quota } = caller.host.config;
     const added = await foldersOf(caller).add({
       name,
       quotaBytes: quotaBytes === undefined ? quota.default : quotaBytes,
       quotaFiles: quotaFiles === undefined ? quota.files : quotaFiles,
     });
+    if (trashKeep !== undefined) await foldersOf(caller).set(name, { trashKeep });
     return changed(caller, added.name);
   },
   "folders.set": async (caller, { name, ...change }) => {
@@ -86,12 +88,14 @@ async function accessView(caller: Caller, name: string): Promise<AccessView> {
 /** A folder as control tells of it. */
 export function folderInfo({ folder, shares }: FolderWithShares): FolderInfo {
   const { name, quotaBytes, quotaFiles, usedBytes, usedFiles: files, createdAt } = folder;
+  const { trashKeep } = folder;
   return {
     name: name.slice(1),
     quotaBytes,
     quotaFiles,
     usedBytes,
     files,
+    trashKeep,
     createdAt,
     shares: shares.map(({ to, at, access }) => ({ to, at: pathText(at), access })),
   };

@@ -19,6 +19,8 @@ export interface FolderInfo {
   readonly quotaFiles: number | null;
   readonly usedBytes: number;
   readonly files: number;
+  /** how long removed files stay, in milliseconds; 0: not at all, null: as the settings say */
+  readonly trashKeep: number | null;
   readonly createdAt: number;
   /** by whom it is shared with */
   readonly shares: readonly ShareInfo[];
@@ -30,6 +32,8 @@ export interface FolderQuota {
   readonly name: string;
   readonly quotaBytes?: number | null;
   readonly quotaFiles?: number | null;
+  /** milliseconds, 0: nothing is kept, null: as the settings say */
+  readonly trashKeep?: number | null;
 }
 
 export interface FolderShareRequest {

@@ -8,6 +8,7 @@ import type { AuditKind, Folder, Share } from "../store/types.ts";
 import { checkFree } from "./covering.ts";
 import { ControlError, EXIT } from "./errors.ts";
 import { deleteHome, dropEmptyHome, makeHome } from "./homes.ts";
+import { checkedTrash, describeLimits } from "./login-limits.ts";
 import { quoted } from "./quotas.ts";
 import { announceAccess, checkedPath, subjectNamed } from "./subjects.ts";
 
@@ -36,6 +37,8 @@ export interface FolderControlOptions {
 export interface FolderChangeRequest {
   readonly quotaBytes?: number | null;
   readonly quotaFiles?: number | null;
+  /** milliseconds; null is what the settings say */
+  readonly trashKeep?: number | null;
 }
 
 export interface NewFolderRequest {
@@ -144,9 +147,19 @@ export class FolderControl {
 
   async set(given: string, change: FolderChangeRequest): Promise<Folder> {
     const { id, name } = await this.folder(given);
+    if (change.trashKeep !== undefined) checkedTrash(change.trashKeep);
     if ((await this.#store.folders.set(id, change)) === undefined) throw gone(name);
+    if (change.trashKeep !== undefined) await this.#announceKeep(id);
     this.#record("folder-set", name, describe(change));
     return this.folder(name);
+  }
+
+  /** Those who have it take up how long it keeps what is removed. */
+  async #announceKeep(id: number): Promise<void> {
+    for (const { to } of await this.#store.access.sharesOf(id)) {
+      const { users } = await subjectNamed(this.#store, to);
+      await announceAccess(this.#store, users, this.#options.announced);
+    }
   }
 
   /** Counts the folder again: for files put there by other means. */
@@ -254,10 +267,11 @@ export function folderName(given: string): string {
   );
 }
 
-function describe({ quotaBytes, quotaFiles }: FolderChangeRequest): string {
+function describe({ quotaBytes, quotaFiles, trashKeep }: FolderChangeRequest): string {
   const parts = [
     quotaBytes !== undefined && `quota ${quotaBytes ?? "none"}`,
     quotaFiles !== undefined && `max files ${quotaFiles ?? "none"}`,
+    ...describeLimits(trashKeep === undefined ? {} : { trashKeep }),
   ];
   return parts.filter((part) => part !== false).join(", ");
 }

@@ -2,6 +2,7 @@ import type { Logger } from "pino";
 import type { Config } from "../config/types.ts";
 import type { Store } from "../store/store.ts";
 import type { Account } from "../store/types.ts";
+import type { UserFileSystem } from "../vfs/types.ts";
 import type {
   FailedLogins,
   HostKeyInfo,
@@ -72,6 +73,8 @@ export interface ControlHost {
   endTransfer(session: number, transfer: number): boolean;
   /** a password to an argon2 PHC string */
   hash(password: string): Promise<string>;
+  /** Opens a home or folder alone, with no rules. */
+  openBare(home: { readonly id: number; readonly name: string }): Promise<UserFileSystem>;
   rescan(
     account: Account,
     onProgress: (files: number, bytes: number) => void,

@@ -1,10 +1,12 @@
 import {
+  isTrashKeep,
   LAST_EXPIRY,
   LEAST_RATE,
   LimitError,
   MAX_USER_SESSIONS,
   MOST_RATE,
   networkNames,
+  trashKeepText,
 } from "../auth/login-limits-text.ts";
 import {
   LOGIN_FACTORS,
@@ -21,7 +23,8 @@ import { ControlError, EXIT } from "./errors.ts";
  * @throws ControlError when one is none
  */
 export function checkedLimits(limits: Partial<LoginLimits>): Partial<LoginLimits> {
-  const { expiresAt, from, auth, maxSessions, uploadRate, downloadRate, require } = limits;
+  const { expiresAt, from, auth, maxSessions, uploadRate, downloadRate, trashKeep, require } =
+    limits;
   return {
     ...(expiresAt !== undefined && { expiresAt: checkedExpiry(expiresAt) }),
     ...(from !== undefined && { from: checkedFrom(from) }),
@@ -29,6 +32,7 @@ export function checkedLimits(limits: Partial<LoginLimits>): Partial<LoginLimits
     ...(maxSessions !== undefined && { maxSessions: checkedSessions(maxSessions) }),
     ...(uploadRate !== undefined && { uploadRate: checkedRate(uploadRate) }),
     ...(downloadRate !== undefined && { downloadRate: checkedRate(downloadRate) }),
+    ...(trashKeep !== undefined && { trashKeep: checkedTrash(trashKeep) }),
     ...(require !== undefined && { require: checkedFactors(require) }),
   };
 }
@@ -65,6 +69,12 @@ function checkedRate(rate: number | null): number | null {
   throw wrong(`a rate is from ${formatRate(LEAST_RATE)} to ${formatRate(MOST_RATE)}`);
 }
 
+/** @throws ControlError when removed files can't be kept so long */
+export function checkedTrash(keep: number | null): number | null {
+  if (keep === null || keep === 0 || isTrashKeep(keep)) return keep;
+  throw wrong("the trash keeps files from 1h to 3650d, or not at all");
+}
+
 function checkedFactors(factors: readonly LoginFactor[] | null): readonly LoginFactor[] | null {
   if (factors === null) return null;
   const known = LOGIN_FACTORS.filter((factor) => factors.includes(factor));
@@ -78,7 +88,8 @@ function wrong(text: string): ControlError {
 
 /** The limits that are given, for the audit trail. */
 export function describeLimits(limits: Partial<LoginLimits>): string[] {
-  const { expiresAt, from, auth, maxSessions, uploadRate, downloadRate, require } = limits;
+  const { expiresAt, from, auth, maxSessions, uploadRate, downloadRate, trashKeep, require } =
+    limits;
   const ends = typeof expiresAt === "number" ? new Date(expiresAt).toISOString() : "none";
   const parts = [
     expiresAt !== undefined && `expires ${ends}`,
@@ -87,6 +98,7 @@ export function describeLimits(limits: Partial<LoginLimits>): string[] {
     maxSessions !== undefined && `max sessions ${maxSessions ?? "none"}`,
     uploadRate !== undefined && `upload rate ${rateOrNone(uploadRate)}`,
     downloadRate !== undefined && `download rate ${rateOrNone(downloadRate)}`,
+    trashKeep !== undefined && `trash ${trashKeep === null ? "none" : trashKeepText(trashKeep)}`,
     require !== undefined && `require ${require?.join(" ") ?? "none"}`,
   ];
   return parts.filter((part) => part !== false);

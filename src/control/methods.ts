@@ -16,6 +16,7 @@ import { METRICS_METHODS } from "./metrics-methods.ts";
 import type { KeyInfo, Method, Params, Result, SessionInfo, UserInfo } from "./protocol.ts";
 import { type ControlService, toUserInfo } from "./service.ts";
 import { queryLog } from "./tail.ts";
+import { TRASH_METHODS } from "./trash-methods.ts";
 import type { UserControl } from "./users.ts";
 
 /** How long the end of a session is waited for. */
@@ -84,6 +85,7 @@ export const METHODS: Methods = {
   ...METRICS_METHODS,
   ...AUTHORITY_METHODS,
   ...AUDIT_METHODS,
+  ...TRASH_METHODS,
   "keys.add": async ({ users }, { name, text }) => {
     const added = await users.addKeys(name, parseKeys(text));
     return { added: added.map(toKeyInfo) };

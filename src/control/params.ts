@@ -6,6 +6,7 @@ import { AUDIT_KINDS, LOGIN_FACTORS, LOGIN_METHODS } from "../store/types.ts";
 import { MAX_BAN_MS } from "./bans.ts";
 import { MAX_GROUPS_OF_A_USER } from "./groups.ts";
 import type { Method, Params, Topic, TopicParams } from "./protocol.ts";
+import { MAX_TRASH_PAGE } from "./trash-protocol.ts";
 
 /** Longest text of a key file, in characters. */
 const MAX_KEYS = 200_000;
@@ -35,14 +36,21 @@ const loginLimits = {
   maxSessions: whole.nullable().exactOptional(),
   uploadRate: whole.nullable().exactOptional(),
   downloadRate: whole.nullable().exactOptional(),
+  trashKeep: whole.nullable().exactOptional(),
   require: z.array(z.enum(LOGIN_FACTORS)).max(LOGIN_FACTORS.length).nullable().exactOptional(),
 };
 const group = z.strictObject({ name, quotaBytes: quotaOrDefault, ...loginLimits });
 const members = z.strictObject({ name, users: z.array(name).max(MAX_NAMES) });
-const folder = z.strictObject({ name, quotaBytes: quota, quotaFiles: quota });
+const folder = z.strictObject({
+  name,
+  quotaBytes: quota,
+  quotaFiles: quota,
+  trashKeep: loginLimits.trashKeep,
+});
 /** A user, or a group with an "@". */
 const subject = z.string().max(65);
 const path = z.string().max(MAX_TEXT);
+const trashId = z.string().max(32);
 const access = z.enum(ACCESS_MODES);
 const kicking = { disable: flag, force: flag, reason: z.string().max(MAX_TEXT).exactOptional() };
 
@@ -127,6 +135,21 @@ const METHODS: { readonly [M in Method]: z.ZodType<Params<M>> } = {
   "folders.remove": z.strictObject({ name, deleteFiles: flag }),
   "folders.rescan": who,
   "folders.share": z.strictObject({ name, to: subject, at: path.exactOptional(), access }),
+  "trash.list": z.strictObject({
+    name: subject,
+    after: trashId.exactOptional(),
+    limit: z.int().min(1).max(MAX_TRASH_PAGE).exactOptional(),
+  }),
+  "trash.restore": z.strictObject({
+    name: subject,
+    what: path,
+    to: path.exactOptional(),
+    force: flag,
+  }),
+  "trash.empty": z.strictObject({
+    name: subject,
+    ids: z.array(trashId).max(MAX_TRASH_PAGE).exactOptional(),
+  }),
   "folders.unshare": z.strictObject({ name, to: subject }),
   "access.list": z.strictObject({ name: subject }),
   "access.set": z.strictObject({ name: subject, path, access }),

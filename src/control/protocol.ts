@@ -10,6 +10,7 @@ import type { AccessMethods, FolderInfo, FolderMethods } from "./folder-protocol
 import type { GroupInfo, GroupMethods } from "./group-protocol.ts";
 import type { MetricsMethods } from "./metrics-protocol.ts";
 import type { DiskInfo, LoopDelay, Overview, Sample } from "./overview.ts";
+import type { TrashMethods } from "./trash-protocol.ts";
 
 export type { AuthorityInfo, RevocationInfo, RevocationRequest } from "./ca-protocol.ts";
 export type { ReceiverInfo } from "./event-protocol.ts";
@@ -195,7 +196,8 @@ export interface ControlMethods
     AuditMethods,
     AuthorityMethods,
     EventMethods,
-    MetricsMethods {
+    MetricsMethods,
+    TrashMethods {
   overview: { params: Record<string, never>; result: Overview };
   "users.page": { params: UserQuery; result: UserPage };
   "users.show": {

@@ -4,6 +4,7 @@ import type { AuditLine } from "../store/audit-pages.ts";
 import type { Group } from "../store/groups.ts";
 import { limitsOf } from "../store/login-limits.ts";
 import type { Account, AuditRecord, LoginLimits, UserKey } from "../store/types.ts";
+import type { TrashedFile } from "../vfs/types.ts";
 import type { Explanation } from "./access.ts";
 import type { FactorStatus } from "./factors.ts";
 import type { FolderWithShares } from "./folders.ts";
@@ -35,6 +36,8 @@ export interface UserJson {
   /** bytes a second; null: no limit of the user's own */
   readonly uploadRate: number | null;
   readonly downloadRate: number | null;
+  /** milliseconds that removed files stay, 0: not at all; null: what the settings say */
+  readonly trashKeep: number | null;
   /** "totp": a code at each login; null: what the settings say */
   readonly require: readonly string[] | null;
   /** the next login by password has to set a new one */
@@ -50,7 +53,14 @@ export interface UserJson {
 /** The limits of logins as `--json` prints them. */
 export type LimitsJson = Pick<
   UserJson,
-  "from" | "auth" | "maxSessions" | "expiresAt" | "uploadRate" | "downloadRate" | "require"
+  | "from"
+  | "auth"
+  | "maxSessions"
+  | "expiresAt"
+  | "uploadRate"
+  | "downloadRate"
+  | "trashKeep"
+  | "require"
 >;
 
 /** A group as `--json` prints it: others script against these names. */
@@ -212,9 +222,15 @@ export function folderJson({ folder, shares }: FolderWithShares) {
     usedBytes,
     files: usedFiles,
     quotaFiles,
+    trashKeep: folder.trashKeep,
     createdAt: isoTime(createdAt),
     shares: shares.map(({ to, at, access }) => ({ to, at: pathText(at), access })),
   };
+}
+
+/** A file in the trash as `trash NAME list --json` prints it. */
+export function trashedJson({ id, path, removedAt, size }: TrashedFile) {
+  return { id, path: pathText(path), removedAt: isoTime(removedAt), size };
 }
 
 /** A rule as `user access --json` prints it. */

@@ -130,6 +130,11 @@ export class Book implements Usage {
     this.#handle(inode, row)[1].frozen = false;
   }
 
+  /** What each open file is charged, by inode. */
+  held(): Map<string, number> {
+    return new Map([...this.#files].map(([inode, file]) => [inode, most(file)]));
+  }
+
   /** Handles that are charged beyond their need. */
   slack(): number[] {
     const rows: number[] = [];

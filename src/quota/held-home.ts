@@ -1,7 +1,7 @@
 import type { JournalFile } from "../store/journal-file.ts";
 import type { Fold, OpenBook } from "../store/leases.ts";
 import type { JournalKey, LedgerStore, OpenedRow } from "../store/ledger.ts";
-import type { FileState, Inspected, Removed, Usage } from "../vfs/books.ts";
+import type { BookView, FileState, Inspected, Removed, Usage } from "../vfs/books.ts";
 import { Book } from "./book.ts";
 import { carriedOut, type IntentEvent, type JournalEvent } from "./journal.ts";
 
@@ -19,6 +19,7 @@ type Plain =
   | "freeze"
   | "thaw"
   | "slackHere"
+  | "held"
   | "settle"
   | "remove"
   | "rename";
@@ -169,6 +170,10 @@ export class HeldHome implements HomeBooks {
     return this.#book.slack();
   }
 
+  async held(): Promise<Map<string, number>> {
+    return this.#book.held();
+  }
+
   async settle({ inode, row }: JournalKey, inspect: () => FileState): Promise<void> {
     const state = inspect();
     const tracked = this.#book.isTracked(inode);
@@ -187,11 +192,11 @@ export class HeldHome implements HomeBooks {
   async remove(
     _userId: number,
     path: Buffer,
-    inspect: () => Inspected,
+    inspect: (book: BookView) => Inspected,
     perform: () => Removed | undefined,
     inside?: string,
   ): Promise<void> {
-    const victim = inspect();
+    const victim = inspect(this.#book);
     this.#change({ kind: "remove", path: path.toString("latin1"), inside, victim }, perform);
   }
 
@@ -200,12 +205,14 @@ export class HeldHome implements HomeBooks {
     source: Buffer,
     target: Buffer,
     moved: string,
-    inspect: () => Inspected | undefined,
+    inspect: (book: BookView) => Inspected | undefined,
     perform: () => Removed | undefined,
+    keptAs?: Buffer,
   ): Promise<void> {
     const [path, from] = [target.toString("latin1"), source.toString("latin1")];
-    const victim = inspect();
-    this.#change({ kind: "rename", path, from, moved, victim }, perform);
+    const victim = inspect(this.#book);
+    const kept = keptAs === undefined ? {} : { kept: keptAs.toString("latin1") };
+    this.#change({ kind: "rename", path, from, moved, victim, ...kept }, perform);
   }
 
   #change(intent: IntentEvent, perform: () => Removed | undefined): void {

@@ -11,6 +11,8 @@ export interface IntentEvent {
   readonly file?: boolean;
   readonly from?: string;
   readonly moved?: string;
+  /** rename: the name that what stood at `path` has from then on */
+  readonly kept?: string;
   readonly victim?: Inspected | undefined;
 }
 
@@ -92,11 +94,12 @@ function apply(
 /** Books what was done. */
 export function carriedOut(
   book: Book,
-  { kind, path, from, victim }: IntentEvent,
+  { kind, path, from, kept, victim }: IntentEvent,
   { inode, removed }: { readonly inode?: string; readonly removed?: Removed | undefined },
 ): void {
   if (kind === "create") book.add(0, 1);
   if (inode !== undefined) book.open(inode, path, ANY_ROW, 0, true);
+  if (kept !== undefined) book.follow(path, kept);
   if (from !== undefined) book.follow(from, path);
   if (victim !== undefined) book.removed(removed);
 }
@@ -104,7 +107,9 @@ export function carriedOut(
 /** The process died before it wrote what came of its last intent. */
 function resolve(book: Book, user: string, intent: IntentEvent, witness: Witness): void {
   const change = toChange(intent);
-  if (!witness.happened(change, user)) return;
+  const isDone = witness.happened(change, user);
+  if (!isDone) witness.undo(change, user);
+  if (!isDone) return;
   const { victim } = intent;
   // What was written to a new file since is its size.
   const standing = intent.file === true ? witness.standing(change, user) : undefined;
@@ -112,11 +117,12 @@ function resolve(book: Book, user: string, intent: IntentEvent, witness: Witness
   carriedOut(book, intent, { removed: victim && { ...victim, last: victim.size > 0 } });
 }
 
-function toChange({ kind, path, inside, from, moved, victim }: IntentEvent): EntryChange {
+function toChange({ kind, path, inside, from, moved, kept, victim }: IntentEvent): EntryChange {
   return {
     ...{ kind, path: Buffer.from(path, "latin1"), inside },
     ...(from === undefined ? {} : { from: Buffer.from(from, "latin1") }),
     ...(moved === undefined ? {} : { moved }),
+    ...(kept === undefined ? {} : { kept: Buffer.from(kept, "latin1") }),
     ...(victim === undefined ? {} : { victim }),
   };
 }

@@ -3,10 +3,21 @@ import { FsError } from "../errors.ts";
 import { HeldHomeError, type LeaseStore } from "../store/leases.ts";
 import type { JournalRow, LedgerStore, OpenedRow } from "../store/ledger.ts";
 import type { Change } from "../store/types.ts";
-import type { Books, Entry, FileState, Inspected, Removed, Usage, Witness } from "../vfs/books.ts";
+import type {
+  Books,
+  BookView,
+  Entry,
+  FileState,
+  Inspected,
+  Removed,
+  Usage,
+  Witness,
+} from "../vfs/books.ts";
 import { toBuffer, type VirtualPath } from "../vfs/path.ts";
+import { TrashRoom } from "../vfs/trash-room.ts";
 import type { HomeBooks } from "./held-home.ts";
 import { Holding } from "./holding.ts";
+import { missingForFile, missingForGrowth, quotaExceeded, tooManyFiles } from "./missing.ts";
 import { type BookStore, recover } from "./recover.ts";
 import { Reservation } from "./reservation.ts";
 
@@ -35,6 +46,7 @@ export class Ledger implements Books {
   readonly #leases: LeaseStore;
   readonly #witness: Witness;
   readonly #settleDead: () => Promise<void>;
+  readonly #trash: TrashRoom;
   /** absent: each change is a transaction of the store */
   readonly #holding: Holding | undefined;
   /** by user and row */
@@ -62,6 +74,11 @@ export class Ledger implements Books {
     this.#witness = witness;
     this.#settleDead = () => recover(store, witness);
     this.#holding = holds ? new Holding(store.ledger, store.leases, quietMs) : undefined;
+    this.#trash = new TrashRoom({
+      root: store.ledger.root,
+      books: this,
+      nameOf: (userId) => store.ledger.homeName(userId),
+    });
     store.ledger.setWitness(witness);
     store.leases.onDead(this.#settleDead);
   }
@@ -103,7 +120,6 @@ export class Ledger implements Books {
     return this.usage(userId);
   }
 
-  /** Journals a file that exists and is about to be opened. */
   async open(
     userId: number,
     path: VirtualPath,
@@ -123,22 +139,20 @@ export class Ledger implements Books {
   /** Counts and makes a file, journaled as open. */
   async createFile(userId: number, entry: Entry, perform: () => Inspected): Promise<Reservation> {
     const made = await this.#create(userId, entry, AHEAD_AT_CREATION, perform);
-    if (made?.opened === undefined) throw await this.#tooManyFiles(userId);
-    return this.#hold(userId, made.opened);
+    return this.#hold(userId, made.opened as OpenedRow);
   }
 
   /** Counts and makes a directory or link. */
   async createEntry(userId: number, entry: Entry, perform: () => void): Promise<void> {
-    const made = await this.#create(userId, entry, 0, () => void perform());
-    if (made === undefined) throw await this.#tooManyFiles(userId);
+    await this.#create(userId, entry, 0, () => void perform());
   }
 
-  #create(
+  async #create(
     userId: number,
     entry: Entry,
     ahead: number,
     perform: () => Inspected | undefined,
-  ): ReturnType<HomeBooks["create"]> {
+  ): Promise<{ readonly opened: OpenedRow | undefined }> {
     const { path, inside } = entry;
     const name = toBuffer(path);
     // Asked before anything is written down: after a kill, what stands there is taken for made.
@@ -146,14 +160,20 @@ export class Ledger implements Books {
       if (entry.current() !== undefined) throw new FsError("EEXIST");
     };
     const create = (books: HomeBooks) => books.create(userId, name, ahead, perform, inside, vacant);
-    return this.#on(userId, create);
+    for (;;) {
+      const made = await this.#on(userId, create);
+      if (made !== undefined) return made;
+      if (!(await this.#trash.giveWay(userId, missingForFile))) {
+        throw tooManyFiles(await this.usage(userId));
+      }
+    }
   }
 
   /** @param inspect what is removed: its inode, and the bytes that frees if no other name is left */
   remove(
     userId: number,
     { path, inside }: Entry,
-    inspect: () => Inspected,
+    inspect: (book: BookView) => Inspected,
     perform: () => Removed | undefined,
   ): Promise<void> {
     const name = toBuffer(path);
@@ -163,17 +183,24 @@ export class Ledger implements Books {
   /**
    * @param moved the inode that gets another name
    * @param inspect what stands there and is replaced
+   * @param kept the name that what stands there gets instead
    */
   rename(
     userId: number,
     from: VirtualPath,
     to: VirtualPath,
     moved: string,
-    inspect: () => Inspected | undefined,
+    inspect: (book: BookView) => Inspected | undefined,
     perform: () => Removed | undefined,
+    kept?: VirtualPath,
   ): Promise<void> {
     const names = [toBuffer(from), toBuffer(to)] as const;
-    return this.#on(userId, (books) => books.rename(userId, ...names, moved, inspect, perform));
+    const all = [userId, ...names, moved, inspect, perform, kept && toBuffer(kept)] as const;
+    return this.#on(userId, (books) => books.rename(...all));
+  }
+
+  held(userId: number): Promise<ReadonlyMap<string, number>> {
+    return this.#on(userId, (books) => books.held(userId));
   }
 
   /** Another process wants the room, or the quota was changed. */
@@ -272,6 +299,10 @@ export class Ledger implements Books {
       refusal = await this.#ask(holder, end, 0);
       if (elsewhere === 0) break;
     }
+    const missing = missingForGrowth(holder.inode, end);
+    while (refusal !== undefined && (await this.#trash.giveWay(userId, missing))) {
+      refusal = await this.#ask(holder, end, 0);
+    }
     if (refusal !== undefined) throw quotaExceeded(refusal, end - holder.charged);
   }
 
@@ -366,16 +397,4 @@ export class Ledger implements Books {
     this.#open.set(opened.inode, (this.#open.get(opened.inode) ?? 0) + 1);
     return reservation;
   }
-
-  async #tooManyFiles(userId: number): Promise<FsError> {
-    const { usedFiles, quotaFiles } = await this.usage(userId);
-    return new FsError("EDQUOT", `Quota exceeded: ${usedFiles} of ${quotaFiles} files used`);
-  }
-}
-
-function quotaExceeded({ usedBytes, quotaBytes }: Usage, needed: number): FsError {
-  return new FsError(
-    "EDQUOT",
-    `Quota exceeded: ${usedBytes} of ${quotaBytes} bytes used, ${Math.max(1, needed)} more needed`,
-  );
 }

@@ -4,7 +4,8 @@ import type { LeaseStore } from "../store/leases.ts";
 import type { LedgerStore } from "../store/ledger.ts";
 import { existingHome } from "../vfs/homes.ts";
 import { inodeKey } from "../vfs/proc.ts";
-import { type Found, walk } from "../vfs/walk.ts";
+import { counts } from "../vfs/trash-names.ts";
+import { type Found, tour } from "../vfs/walk.ts";
 
 const ENTRIES_PER_TURN = 500;
 const ATTEMPTS = 10;
@@ -57,9 +58,10 @@ export async function measure(
 ): Promise<Measured & Pick<Count, "grown">> {
   const count = new Count(held);
   let steps = 0;
-  for (const found of home === undefined ? [] : walk(home)) {
+  for (const found of home === undefined ? [] : tour(home)) {
+    if (found?.kind === "entered") continue;
     steps += 1;
-    if (found !== undefined) count.add(found);
+    if (found !== undefined && counts(found.path, found.stat.nlink)) count.add(found);
     if (found !== undefined && steps % ENTRIES_PER_TURN !== 0) continue;
     onProgress?.(count.files, count.bytes);
     await turn();

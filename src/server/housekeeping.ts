@@ -9,6 +9,7 @@ import { LOOK_MS } from "./disk-watch.ts";
 import { Monitoring } from "./monitoring.ts";
 import type { Parts, PartsOptions } from "./parts.ts";
 import { passOnTrail } from "./trail.ts";
+import { EXPIRE_MS, TrashExpiry } from "./trash-expiry.ts";
 
 /** How often the journals of processes that died are looked for, in milliseconds. */
 const RECOVER_MS = 5_000;
@@ -52,11 +53,11 @@ export function lookAfter(chores: Chores, parts: Parts, recoverAll: () => Promis
 /** What one process of a server does for all of them. */
 export function prune(
   chores: Chores,
-  options: PartsOptions & Pick<Parts, "events">,
+  options: PartsOptions & Pick<Parts, "events" | "ledger">,
   penalties: Penalties,
   control: () => Control,
 ): void {
-  const { root, config, store, log, events } = options;
+  const { root, config, store, log, events, ledger: books } = options;
   events.start();
   const monitoring = new Monitoring({ root, config, log, control });
   void monitoring.look();
@@ -79,5 +80,7 @@ export function prune(
   chores.every(PRUNE_MS, "quotas of groups not looked at", () =>
     store.groups.inheritAll(config.quota.default),
   );
+  const trash = new TrashExpiry({ root, store, books, log, keep: () => config.trash.keep });
+  chores.every(EXPIRE_MS, "trash not looked at", () => trash.run());
   chores.every(PRUNE_MS, "bans not pruned", () => store.bans.prune(Date.now()));
 }

@@ -8,6 +8,7 @@ import { ControlService } from "../control/service.ts";
 import { ControlSocket } from "../control/socket.ts";
 import { errorName } from "../errors.ts";
 import { residentBytes } from "../processes.ts";
+import { Ledger } from "../quota/ledger.ts";
 import { recover } from "../quota/recover.ts";
 import { rescan } from "../quota/rescan.ts";
 import { ShareKeeper } from "../rates/share-keeper.ts";
@@ -26,6 +27,7 @@ import { type Door, makeDoor } from "./door.ts";
 import { lookAfter, prune, settleIn } from "./housekeeping.ts";
 import { makeParts, type Parts, type PartsOptions } from "./parts.ts";
 import type { Serving } from "./serving.ts";
+import { openBare } from "./trees.ts";
 
 /** How often workers hear what the others moved, in milliseconds, while something is. */
 const TELL_MS = 100;
@@ -47,7 +49,8 @@ export async function startSupervisor(options: SupervisorOptions): Promise<Servi
   const address = await supervisor.start();
   options.log.info({ ...address, workers: options.workers }, "listening");
   const control = () => supervisor.controlFor("metrics");
-  prune(supervisor.chores, { ...options, ...parts }, supervisor.door.penalties, control);
+  const own = { ...options, ...parts, ledger: supervisor.books };
+  prune(supervisor.chores, own, supervisor.door.penalties, control);
   lookAfter(supervisor.chores, parts, () => supervisor.recover());
   return {
     address,
@@ -63,6 +66,8 @@ export async function startSupervisor(options: SupervisorOptions): Promise<Servi
 class Supervisor {
   readonly chores: Chores;
   readonly door: Door;
+  /** it holds no home: workers do */
+  readonly books: Ledger;
   readonly stopped: Promise<void>;
   readonly #options: SupervisorOptions;
   readonly #parts: Parts;
@@ -91,6 +96,7 @@ class Supervisor {
   constructor(options: SupervisorOptions, parts: Parts, hostKeys: readonly HostKey[]) {
     const { config, store, log } = options;
     this.#options = options;
+    this.books = new Ledger(options.store, parts.evidence);
     this.#parts = parts;
     this.#hostKeys = hostKeys;
     this.chores = new Chores(log);
@@ -216,6 +222,8 @@ class Supervisor {
       kick: () => false,
       endTransfer: () => false,
       hash: (password) => this.#passwords.hash(password),
+      openBare: (home) =>
+        openBare(this.#options, { ...this.#parts, ledger: this.books }, undefined, home),
       rescan: (account, onProgress) => rescan(store, root, account, onProgress),
       applyChanges: () => this.#watcher.check(),
       settings: () => this.#parts.settings.list(),

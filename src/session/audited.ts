@@ -12,6 +12,7 @@ import type {
   Owner,
   StatChange,
   UserFileSystem,
+  UserTrash,
 } from "../vfs/types.ts";
 import { AuditedFile, type FileEvent, type TransferView, UNFINISHED } from "./audited-file.ts";
 import { RenamedUploads, type UploadRecorder } from "./renamed-uploads.ts";
@@ -158,6 +159,25 @@ export class AuditedFileSystem implements UserFileSystem {
     const file = new AuditedFile(whole.#lastId, inner, whole);
     whole.#files.add(file);
     return file;
+  }
+
+  get trash(): UserTrash | undefined {
+    const { trash } = this.#inner;
+    if (trash === undefined) return undefined;
+    return {
+      list: (after) => trash.list(after),
+      restore: async (id, options) => {
+        const path = await this.#noted(id, trash.restore(id, options));
+        this.#record({ kind: "restore", path: this.#shown(path) });
+        return path;
+      },
+      remove: async (id) => {
+        const file = await trash.remove(id);
+        const detail = `for good, ${file.size} bytes`;
+        this.#record({ kind: "remove", path: this.#shown(file.path), detail });
+        return file;
+      },
+    };
   }
 
   openDirectory(path: ByteString): Promise<OpenDirectory> {

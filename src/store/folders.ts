@@ -17,10 +17,13 @@ export interface NewFolder {
 export interface FolderChange {
   readonly quotaBytes?: number | null;
   readonly quotaFiles?: number | null;
+  /** milliseconds; null: what the settings say */
+  readonly trashKeep?: number | null;
 }
 
 const COLUMNS = `id, name, quota_bytes AS quotaBytes, quota_files AS quotaFiles,
-  used_bytes AS usedBytes, used_files AS usedFiles, created_at AS createdAt`;
+  used_bytes AS usedBytes, used_files AS usedFiles, trash_keep AS trashKeep,
+  created_at AS createdAt`;
 
 /** The shared folders: homes that nobody owns. Names are checked by the caller. */
 export class FolderStore {
@@ -46,7 +49,7 @@ export class FolderStore {
     this.#byId = connection.prepare(`${select} AND id = ?`);
     this.#all = connection.prepare(`${select} ORDER BY name`);
     this.#set = connection.prepare(
-      "UPDATE homes SET quota_bytes = ?, quota_files = ? WHERE id = ? AND kind = 'folder'",
+      "UPDATE homes SET quota_bytes = ?, quota_files = ?, trash_keep = ? WHERE id = ? AND kind = 'folder'",
     );
     this.#open = connection
       .prepare<[number], number>("SELECT count(*) FROM open_files WHERE user_id = ?")
@@ -78,7 +81,7 @@ export class FolderStore {
       const before = this.#byId.get(id);
       if (before === undefined) return undefined;
       const after = { ...before, ...change };
-      this.#set.run(after.quotaBytes, after.quotaFiles, id);
+      this.#set.run(after.quotaBytes, after.quotaFiles, after.trashKeep, id);
       return this.#byId.get(id);
     });
   }

@@ -112,12 +112,14 @@ function fileOf(directory: string, node: string): string {
 }
 
 /** Paths are bytes, which JSON has not. */
+const BYTES: ReadonlySet<string> = new Set(["path", "from", "kept"]);
+
 function encode(this: unknown, key: string, value: unknown): unknown {
-  if (key !== "path" && key !== "from") return value;
+  if (!BYTES.has(key)) return value;
   const bytes = (this as Record<string, unknown>)[key] as Buffer | undefined;
   return bytes?.toString("base64");
 }
 
 function decode(key: string, value: unknown): unknown {
-  return key === "path" || key === "from" ? Buffer.from(value as string, "base64") : value;
+  return BYTES.has(key) ? Buffer.from(value as string, "base64") : value;
 }

@@ -129,8 +129,13 @@ export class Intents {
     const intent = readIntent(this.#directory, node);
     if (intent === undefined || intent.number <= booked) return false;
     const user = this.#sql.userName.get({ userId: intent.userId }) as { name: string } | undefined;
-    if (user !== undefined && witness.happened(intent, user.name)) this.#bookLate(intent);
+    if (user !== undefined) this.#settle(intent, user.name, witness);
     this.#sql.booked.run({ node, number: intent.number });
     return true;
+  }
+
+  #settle(intent: Intent, user: string, witness: Witness): void {
+    if (witness.happened(intent, user)) this.#bookLate(intent);
+    else witness.undo(intent, user);
   }
 }

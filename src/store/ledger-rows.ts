@@ -1,4 +1,4 @@
-import type { Removed, Usage } from "../vfs/books.ts";
+import type { BookView, Removed, Usage } from "../vfs/books.ts";
 import { type LedgerStatements, range } from "./ledger-statements.ts";
 import type { Holders, JournalKey, MovingRow, OpenedRow } from "./ledger-types.ts";
 
@@ -26,6 +26,17 @@ export class LedgerRows {
   usage(userId: number): Usage {
     const found = this.#sql.usage.get({ userId }) as Usage | undefined;
     return found ?? { usedBytes: 0, usedFiles: 0, quotaBytes: 0, quotaFiles: 0 };
+  }
+
+  /** The book as it is in the transaction that is open. */
+  view(userId: number): BookView {
+    return {
+      usage: () => this.usage(userId),
+      charged: (inode) => {
+        const found = this.#sql.charged.get({ userId, inode }) as { most: number | null };
+        return found.most ?? undefined;
+      },
+    };
   }
 
   holders({ userId, inode, row }: JournalKey, node = this.#node): Holders {
@@ -72,4 +83,19 @@ export class LedgerRows {
       this.#sql.move.run({ userId, inode, node, row, path: moved });
     }
   }
+
+  /**
+   * A name was changed, and what stood there before may have got another.
+   * @param moving the open files at or below `from`
+   */
+  moved(userId: number, moving: readonly MovingRow[], { from, path, kept }: Moved): void {
+    if (kept !== undefined) this.follow(userId, this.below(userId, path), path, kept);
+    this.follow(userId, moving, from, path);
+  }
+}
+
+interface Moved {
+  readonly from: Buffer;
+  readonly path: Buffer;
+  readonly kept?: Buffer | undefined;
 }

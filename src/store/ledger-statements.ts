@@ -37,6 +37,8 @@ export function prepareLedger(connection: Connection) {
     markUnlinked: sql(
       `UPDATE open_files SET unlinked = 1 WHERE user_id = @userId AND inode = @inode`,
     ),
+    charged: sql(`SELECT MAX(charged) AS most FROM open_files
+        WHERE user_id = @userId AND inode = @inode`),
     heldByUser: sql(`SELECT inode, MAX(charged) AS most FROM open_files
         WHERE user_id = @userId GROUP BY inode`),
     slackHere: sql(`SELECT number FROM open_files

@@ -1,5 +1,5 @@
 import { dirname } from "node:path";
-import type { FileState, Inspected, Removed, Usage, Witness } from "../vfs/books.ts";
+import type { BookView, FileState, Inspected, Removed, Usage, Witness } from "../vfs/books.ts";
 import { requireHomes } from "./belongings.ts";
 import type { Connection } from "./database.ts";
 import { Deed, Intents } from "./intents.ts";
@@ -260,14 +260,14 @@ export class LedgerStore {
   async remove(
     userId: number,
     path: Buffer,
-    inspect: () => Inspected,
+    inspect: (book: BookView) => Inspected,
     perform: () => Removed | undefined,
     inside?: string,
   ): Promise<void> {
     const removal = new Deed(perform);
     let victim: Inspected | undefined;
     await this.#changing(userId, removal, () => {
-      victim ??= inspect();
+      victim ??= inspect(this.#rows.view(userId));
       const intent = { kind: "remove", userId, path, inside, victim } as const;
       this.#rows.removed(userId, this.#intents.carryOut(intent, removal));
     });
@@ -277,30 +277,30 @@ export class LedgerStore {
    * Renames the inode `moved`: the journal follows.
    * @param inspect says what stands at `path` and will be replaced, undefined: nothing; or throws
    * @param perform renames and says what became of what stood there
+   * @param kept the name that what stands at `path` gets, and then is not replaced
    */
   async rename(
     userId: number,
     from: Buffer,
     path: Buffer,
     moved: string,
-    inspect: () => Inspected | undefined,
+    inspect: (book: BookView) => Inspected | undefined,
     perform: () => Removed | undefined,
+    kept?: Buffer,
   ): Promise<void> {
     const renaming = new Deed(perform);
     let found: { readonly victim: Inspected | undefined } | undefined;
     await this.#changing(userId, renaming, () => {
-      found ??= { victim: inspect() };
+      found ??= { victim: inspect(this.#rows.view(userId)) };
       const { victim } = found;
       const moving = this.#rows.below(userId, from);
       this.#sql.touch.run({ userId });
-      if (victim === undefined && moving.length === 0) {
-        renaming.run();
-        return;
-      }
-      const replaces = victim === undefined ? {} : { victim };
-      const intent = { kind: "rename", userId, path, from, moved, ...replaces } as const;
+      const isPlain = victim === undefined && kept === undefined && moving.length === 0;
+      if (isPlain) return void renaming.run();
+      const left = { ...(victim && { victim }), ...(kept && { kept }) };
+      const intent = { kind: "rename", userId, path, from, moved, ...left } as const;
       const removed = this.#intents.carryOut(intent, renaming);
-      this.#rows.follow(userId, moving, from, path);
+      this.#rows.moved(userId, moving, { from, path, kept });
       if (victim !== undefined) this.#rows.removed(userId, removed);
     });
   }
@@ -320,6 +320,11 @@ export class LedgerStore {
   async resolveIntent(node: string, witness: Witness): Promise<void> {
     await this.#writes.run(() => this.#intents.resolve(node, witness));
     this.#intents.drop(node);
+  }
+
+  /** The name of a home's directory; undefined: there is none of that number. */
+  async homeName(userId: number): Promise<string | undefined> {
+    return (this.#sql.userName.get({ userId }) as { name: string } | undefined)?.name;
   }
 
   /** What each open file of the user is charged, by inode. */
@@ -383,11 +388,11 @@ export class LedgerStore {
   }
 
   #bookLate(intent: Intent): void {
-    const { userId, kind, victim, from, path } = intent;
+    const { userId, kind, victim, from, path, kept } = intent;
     if (kind === "create") this.#sql.add.run({ userId, bytes: 0, files: 1 });
     if (from !== undefined) {
       const moving = this.#rows.below(userId, from);
-      this.#rows.follow(userId, moving, from, path);
+      this.#rows.moved(userId, moving, { from, path, kept });
     }
     if (victim !== undefined) this.#rows.removed(userId, { ...victim, last: victim.size > 0 });
   }

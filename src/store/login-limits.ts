@@ -25,6 +25,7 @@ const FIELDS = {
   maxSessions: { column: "max_sessions", isList: false, combine: larger },
   uploadRate: { column: "upload_rate", isList: false, combine: larger },
   downloadRate: { column: "download_rate", isList: false, combine: larger },
+  trashKeep: { column: "trash_keep", isList: false, combine: larger },
   require: { column: "login_requires", isList: true, combine: union },
 } as const satisfies { readonly [F in keyof LoginLimits]: LimitField<Values[F]> };
 

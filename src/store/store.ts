@@ -24,6 +24,7 @@ import { PenaltyStore } from "./penalties.ts";
 import { QuotaMarkStore } from "./quota-marks.ts";
 import { Reserve } from "./reserve.ts";
 import { SessionStore } from "./sessions.ts";
+import { TrashStore } from "./trash.ts";
 import { UserPageStore } from "./user-page.ts";
 import { UserStore } from "./users.ts";
 import { isDiskFull, Writes } from "./writes.ts";
@@ -56,6 +57,7 @@ export class Store {
   readonly quotaMarks: QuotaMarkStore;
   readonly factors: FactorStore;
   readonly figures: FigureStore;
+  readonly trash: TrashStore;
   readonly belongings: Belongings;
   /** room that is kept for the database */
   readonly reserve: Reserve;
@@ -88,6 +90,7 @@ export class Store {
     this.quotaMarks = new QuotaMarkStore(connection, writes);
     this.factors = new FactorStore(connection, writes);
     this.figures = new FigureStore(connection, writes);
+    this.trash = new TrashStore(connection);
     this.belongings = new Belongings(connection, writes, this.ledger.root);
   }
 

@@ -24,6 +24,8 @@ export interface LoginLimits {
   /** what all sessions together may send, or receive, of files, in bytes a second */
   readonly uploadRate: number | null;
   readonly downloadRate: number | null;
+  /** how long removed files stay restorable, in milliseconds; 0: not at all, null: as the settings say */
+  readonly trashKeep: number | null;
   /** what a login needs besides; null: what the settings say */
   readonly require: readonly LoginFactor[] | null;
 }
@@ -68,6 +70,8 @@ export interface Folder {
   readonly quotaFiles: number | null;
   readonly usedBytes: number;
   readonly usedFiles: number;
+  /** how long removed files stay, in milliseconds; 0: not at all, null: as the settings say */
+  readonly trashKeep: number | null;
   /** milliseconds since the epoch */
   readonly createdAt: number;
 }
@@ -147,6 +151,7 @@ export const AUDIT_KINDS = [
   "download",
   "transfer-end",
   "remove",
+  "restore",
   "rename",
   "mkdir",
   "rmdir",

@@ -29,21 +29,33 @@ export interface Books {
   remove(
     userId: number,
     entry: Entry,
-    inspect: () => Inspected,
+    inspect: (book: BookView) => Inspected,
     perform: () => Removed | undefined,
   ): Promise<void>;
   /**
    * @param moved the inode that gets another name
    * @param inspect what stands there and is replaced
+   * @param kept the name that `perform` gives what stands there before it is replaced; `inspect` has
+   * found that it has no other, and gives undefined then
    */
   rename(
     userId: number,
     from: VirtualPath,
     to: VirtualPath,
     moved: string,
-    inspect: () => Inspected | undefined,
+    inspect: (book: BookView) => Inspected | undefined,
     perform: () => Removed | undefined,
+    kept?: VirtualPath,
   ): Promise<void>;
+  /** What each open file is charged in bytes, by inode. */
+  held(userId: number): Promise<ReadonlyMap<string, number>>;
+}
+
+/** A book at the moment in which something is decided. */
+export interface BookView {
+  usage(): Usage;
+  /** bytes that an open file is charged; undefined: nobody has it open */
+  charged(inode: string): number | undefined;
 }
 
 /** What one open file may grow to, and which growth is under way. */
@@ -120,6 +132,8 @@ export interface EntryChange {
   /** rename: where it comes from, and the inode that moves */
   readonly from?: Buffer;
   readonly moved?: string;
+  /** rename: the name that what stands at `path` has got before it is replaced */
+  readonly kept?: Buffer;
   /** what is removed or replaced, and the bytes that frees if it was the last name */
   readonly victim?: Inspected;
 }
@@ -136,6 +150,8 @@ export interface BookedFile {
 export interface Witness {
   /** Whether the change was made. */
   happened(change: EntryChange, userName: string): boolean;
+  /** Takes back what was prepared for a change that was not made. */
+  undo(change: EntryChange, userName: string): void;
   /** What stands at the change's name; a file with its size, all else with 0. */
   standing(change: EntryChange, userName: string): Inspected | undefined;
   /** What became of the file. */

@@ -5,6 +5,8 @@ import { letGo, letGoOfListing } from "./let-go.ts";
 import { type ByteString, bytes, join, type VirtualPath } from "./path.ts";
 import { below, itself } from "./proc.ts";
 import { toFileStat } from "./stat.ts";
+import { isTop } from "./trash.ts";
+import { TRASH } from "./trash-names.ts";
 import type { Mount } from "./tree.ts";
 import type { DirectoryEntry, FileStat, OpenDirectory } from "./types.ts";
 
@@ -31,6 +33,7 @@ class Shown {
   }
 
   hides(name: ByteString): boolean {
+    if (name === TRASH && isTop(this.#fd, this.#guard.mount.ground.fd)) return true;
     return !this.#showsAll && (this.#mountAt(name) !== undefined || this.#isHidden(name));
   }
 

@@ -11,6 +11,7 @@ import { FsError } from "../errors.ts";
 import type { Books, Inspected, Removed } from "./books.ts";
 import { checkChange, checkMakeDirectory, checkMove, checkRemove } from "./guard.ts";
 import type { Places } from "./jail.ts";
+import { isWorthKeeping, keepInstead, keepsAt, prepareAt, replaceKeeping } from "./keeping.ts";
 import {
   type ByteString,
   endsInDirectory,
@@ -117,6 +118,13 @@ function hasGone(home: Home, before: BigIntStats): void {
 export function remove(home: Home, path: ByteString): Promise<void> {
   return at(home, path, async (place) => {
     checkRemove(place);
+    if (keepsAt(place)) {
+      const kept = await keepInstead(home.books, place, (found) => {
+        checkRemove(place);
+        checkRemovable(place, found, path);
+      });
+      if (kept !== undefined) return home.contents?.removed(kept);
+    }
     let victim: BigIntStats | undefined;
     const take = (): Inspected => {
       victim = place.grasp();
@@ -242,12 +250,13 @@ async function movedTo(
 }
 
 /** @param named whether source and target were named as directories */
-async function move(
+export async function move(
   home: Home,
   source: Place,
   target: Place,
   replace: boolean,
   named: readonly [source: boolean, target: boolean],
+  keeps = keepsAt(target),
 ): Promise<void> {
   if (replace && (source.name === "" || target.name === "")) throw new FsError("EBUSY");
   const before = source.look();
@@ -266,16 +275,34 @@ async function move(
   if (before.isDirectory() && replaced?.isDirectory() !== false)
     checkMovable(before, source, target);
   const { books } = home;
+  const isKept = keeps && replaced !== undefined && !before.isDirectory();
+  const keeping = isKept && isWorthKeeping(replaced) ? prepareAt(target) : undefined;
   const inspectVictim = (): Inspected | undefined => {
     if (source.current() !== inode) throw new Stale();
-    if (isTaken) return standing(target)();
-    if (target.current() !== undefined) throw new Stale();
-    return undefined;
+    if (keeping !== undefined && !isWorthKeeping(target.look())) throw new Stale();
+    const victim = isTaken ? standing(target)() : undefined;
+    if (!isTaken && target.current() !== undefined) throw new Stale();
+    return keeping === undefined ? victim : undefined;
   };
-  await books.rename(source.mount.ground.id, source.path, target.path, inode, inspectVictim, () => {
-    renameSync(source.host, target.host);
-    return replaced && aftermath(target, replaced);
-  });
+  let isDone = false;
+  const perform = (): Removed | undefined => {
+    if (keeping !== undefined) replaceKeeping(source.host, target, keeping);
+    else renameSync(source.host, target.host);
+    isDone = true;
+    return replaced && keeping === undefined ? aftermath(target, replaced) : undefined;
+  };
+  const names = [source.path, target.path] as const;
+  const { id } = source.mount.ground;
+  try {
+    await books.rename(id, ...names, inode, inspectVictim, perform, keeping?.path);
+  } catch (thrown) {
+    const mayBeWithout = keeping !== undefined && !isDone && !(thrown instanceof Stale);
+    if (!mayBeWithout) throw thrown;
+    // What can't be kept is replaced all the same, or that says what is wrong.
+    return await move(home, source, target, replace, named, false);
+  } finally {
+    keeping?.close(isDone);
+  }
   if (replaced !== undefined) hasGone(home, replaced);
   await home.contents?.touched(before, source.existing);
 }

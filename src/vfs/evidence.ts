@@ -1,4 +1,4 @@
-import { type BigIntStats, fstatSync, lstatSync, openSync } from "node:fs";
+import { type BigIntStats, fstatSync, lstatSync, openSync, unlinkSync } from "node:fs";
 import { toFsError } from "../errors.ts";
 import type { BookedFile, EntryChange, FileState, Inspected, Witness } from "./books.ts";
 import { openGround } from "./ground.ts";
@@ -7,6 +7,7 @@ import { Jail } from "./jail.ts";
 import { letGo } from "./let-go.ts";
 import { type ByteString, bytes } from "./path.ts";
 import { below, DIRECTORY, inodeKey } from "./proc.ts";
+import { dropOrigin } from "./trash.ts";
 import { Tree } from "./tree.ts";
 import { type Found, walk } from "./walk.ts";
 
@@ -41,6 +42,10 @@ export class Evidence implements Witness {
     return this.#inHome(userName, (jail, home) => standingAt(jail, home, change));
   }
 
+  undo({ kept }: EntryChange, userName: string): void {
+    if (kept !== undefined) this.#inHome(userName, (jail) => dropTwin(jail, bytes(kept)));
+  }
+
   /** What became of a file that was open, by its path, or where that fails by a search. */
   outcome(file: BookedFile): FileState {
     const gone: FileState = { size: 0, linked: false };
@@ -56,7 +61,8 @@ export class Evidence implements Witness {
     this.#homes.requireHomes();
     const home = existingHome(this.#homes.root, userName);
     if (home === undefined) return undefined;
-    const jail = new Jail(new Tree(openGround({ id: NOBODYS, name: userName }, home)));
+    const ground = openGround({ id: NOBODYS, name: userName }, home);
+    const jail = new Jail(new Tree(ground, { hidesTrash: false }));
     try {
       return act(jail, home);
     } finally {
@@ -67,6 +73,18 @@ export class Evidence implements Witness {
   #searched({ userName, inode }: BookedFile): FileState | undefined {
     const home = existingHome(this.#homes.root, userName);
     return search(home, inode, ({ stat }) => ({ size: Number(stat.size), linked: true }));
+  }
+}
+
+/** A file was to be kept by another name, and has both. */
+function dropTwin(jail: Jail, path: ByteString): void {
+  const place = jail.locate(path, false);
+  try {
+    if ((place.seen?.nlink ?? 0) < 2) return;
+    unlinkSync(place.host);
+    dropOrigin(place.parent, place.name);
+  } finally {
+    place.close();
   }
 }
 

@@ -3,6 +3,7 @@ import { openGround } from "./ground.ts";
 import { letGo } from "./let-go.ts";
 import { inodeKey } from "./proc.ts";
 import type { Space } from "./space.ts";
+import type { ServerKeep } from "./trash.ts";
 import type { Ground } from "./tree.ts";
 
 interface Shared {
@@ -25,6 +26,7 @@ export class Grounds {
     account: { readonly id: number; readonly name: string },
     directory: string,
     space?: Space,
+    keep?: ServerKeep,
   ): Ground {
     const key = `${account.id} ${directory}`;
     const found = this.#shared.get(key);
@@ -33,7 +35,7 @@ export class Grounds {
       found.users += 1;
       return found.ground;
     }
-    const opened = openGround(account, directory, space);
+    const opened = openGround(account, directory, space, keep);
     const ground: Ground = { ...opened, close: () => this.#give(key, shared) };
     const shared: Shared = { ground, users: 1 };
     this.#shared.set(key, shared);

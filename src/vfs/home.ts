@@ -29,6 +29,7 @@ import type {
   StatChange,
   UserFileSystem,
 } from "./types.ts";
+import { TreeTrash } from "./user-trash.ts";
 import type { ContentWatch } from "./watch.ts";
 
 export interface HomeOptions extends TreeParts {
@@ -103,6 +104,11 @@ class HomeFileSystem implements UserFileSystem, Opener {
 
   open(path: ByteString, flags: OpenFlags, mode = DEFAULT_FILE_MODE): Promise<OpenFile> {
     return this.#run(() => openFile(this, path, flags, mode));
+  }
+
+  get trash(): TreeTrash {
+    const { jail, books, contents } = this.#parts;
+    return new TreeTrash({ places: jail, books, contents }, jail.tree);
   }
 
   openDirectory(path: ByteString): Promise<OpenDirectory> {

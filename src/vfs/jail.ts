@@ -23,6 +23,8 @@ import {
 } from "./path.ts";
 import { Place, QUIETLY, type Seen } from "./place.ts";
 import { below, DIRECTORY, inodeKey, itself, O_PATH } from "./proc.ts";
+import { isTop } from "./trash.ts";
+import { TRASH } from "./trash-names.ts";
 import type { Mount, Tree } from "./tree.ts";
 
 /** As many links as Linux follows in one path (MAXSYMLINKS). */
@@ -92,6 +94,7 @@ export function locateIn(
   const { tree } = mount;
   if (!tree.has(mount)) throw new FsError("ENOENT");
   try {
+    if (name === TRASH) checkNoTrash(directory, mount);
     const isHidden = !tree.isPlain && !tree.access.isVisible(treePath);
     const there = isHidden ? veiled(tree, directory, name, treePath) : { name, seen: {} };
     const seen = { ...there.seen, isSure: false };
@@ -220,6 +223,7 @@ function walk(rest: ByteString[], way: Way, follow: boolean): Place {
       way.up();
       continue;
     }
+    if (name === TRASH) checkNoTrash(way.ladder.fd, way.mount);
     if (!way.tree.isPlain) {
       const there = ruled(way, name, rest.length === 0);
       if (there === "entered") continue;
@@ -252,6 +256,13 @@ function walk(rest: ByteString[], way: Way, follow: boolean): Place {
     if (text.startsWith("/")) way.restart();
   }
 }
+
+/** @throws FsError EACCES at the top of a home or folder, whether or not the trash is there */
+function checkNoTrash(directory: number, { ground, tree }: Mount): void {
+  if (tree.hidesTrash && isTop(directory, ground.fd)) throw new FsError("EACCES", KEPT_NAME);
+}
+
+const KEPT_NAME = "that name is kept for the trash: `trash list` in a shell shows what is in it";
 
 const LEADS_OUT = "a link in a shared folder does not lead out of it";
 

@@ -4,6 +4,7 @@ import type { FileCharge, Inspected } from "./books.ts";
 import { descriptors } from "./descriptors.ts";
 import { checkWritable, type Home } from "./entries.ts";
 import { HomeFile } from "./file.ts";
+import { openFresh } from "./fresh-file.ts";
 import { checkCreate, checkOpen, Guard, isOwn, told } from "./guard.ts";
 import { letGo } from "./let-go.ts";
 import type { OpenThings } from "./open-things.ts";
@@ -67,7 +68,7 @@ function openAt(
   if (seen.isDirectory()) throw new FsError("EISDIR");
   // Nothing else is opened: that alone would do something to a pipe or a device.
   if (!seen.isFile()) throw new FsError("EACCES");
-  return openExisting(opener, place, flags);
+  return openAnew(opener, place, flags);
 }
 
 /** Under another name where a taken one must not show. */
@@ -115,6 +116,19 @@ async function createAt(
     }
     throw told(place, thrown);
   }
+}
+
+/** Where files are kept, one that would be emptied is replaced. */
+async function openAnew(
+  opener: Opener,
+  place: Place,
+  flags: OpenFlags,
+): Promise<OpenFile | undefined> {
+  if (!place.mount.ground.trash.isOn) return openExisting(opener, place, flags);
+  const fresh = await openFresh(opener.books, place, flags);
+  if (fresh === undefined) return openExisting(opener, place, flags);
+  opener.contents?.removed(fresh.kept);
+  return adopt(opener, fresh.fd, place, flags, fresh.charge);
 }
 
 async function openExisting(

@@ -11,6 +11,15 @@ const LONG_TO_FREE = 1024n * 1024n;
 /** A missing name is told without an exception, which costs more than the look. */
 export const QUIETLY = { throwIfNoEntry: false } as const;
 
+/**
+ * Closes what may have been removed, off the event loop where that can take a while.
+ * @param size that it had, in bytes
+ */
+export async function closeFreed(fd: number, size: number): Promise<void> {
+  if (size > LONG_TO_FREE) await letGoSlowly(fd);
+  else letGo(fd);
+}
+
 /** What is known of a place besides its names. */
 export interface Seen {
   /** what stood at the name a moment ago, null: nothing; without it, nobody has looked */

@@ -5,6 +5,7 @@ import { grounds } from "./grounds.ts";
 import { existingHome, madeHome } from "./homes.ts";
 import type { ByteString, VirtualPath } from "./path.ts";
 import type { Space } from "./space.ts";
+import type { ServerKeep } from "./trash.ts";
 import type { Ground, Tree } from "./tree.ts";
 
 /** A folder as a user has it. */
@@ -14,12 +15,16 @@ export interface PlannedFolder {
   readonly id: number;
   /** with the "@" */
   readonly name: string;
+  /** milliseconds that removed files stay; null or absent: what the settings say */
+  readonly trashKeep?: number | null;
 }
 
 /** What a user's tree has besides the home. */
 export interface TreePlan {
   readonly folders: readonly PlannedFolder[];
   readonly access: Access;
+  /** milliseconds that files removed in the home stay; null or absent: what the settings say */
+  readonly trashKeep?: number | null;
 }
 
 /** What trees are made from. */
@@ -28,6 +33,8 @@ export interface TreeParts {
   readonly root: string;
   readonly books: Books;
   readonly space?: Space | undefined;
+  /** what the settings say of removed files; without it they are not kept */
+  readonly keep?: ServerKeep | undefined;
   /** the home alone, when there is none */
   readonly plan?: (() => Promise<TreePlan>) | undefined;
   /** A folder is not where it should be: it is left out until it is. */
@@ -41,7 +48,7 @@ interface Named {
 
 /** The ground of a user's home; one without files is made if missing (0700). */
 export async function homeGround(parts: TreeParts, account: Named): Promise<Ground> {
-  return openGround(account, await directoryOf(parts, account), parts.space);
+  return openGround(account, await directoryOf(parts, account), parts.space, parts.keep);
 }
 
 async function directoryOf({ root, books }: TreeParts, account: Named): Promise<string> {
@@ -61,6 +68,7 @@ export async function replant(
 ): Promise<void> {
   const plan = await parts.plan?.();
   if (plan === undefined || tree.isClosed) return;
+  tree.home.ground.trash.own = plan.trashKeep ?? null;
   const folders: { at: VirtualPath; ground: Ground }[] = [];
   const paths = new Set<string>(plan.folders.map(({ at }) => at));
   // A folder in a folder comes after it.
@@ -69,7 +77,9 @@ export async function replant(
     const isInFolder = parentsOf(folder.at).some((parent) => paths.has(parent));
     const ready = isInFolder ? async () => {} : makeParents;
     const ground = await mounted(parts, tree, folder, ready);
-    if (ground !== undefined) folders.push({ at: folder.at, ground });
+    if (ground === undefined) continue;
+    ground.trash.own = folder.trashKeep ?? null;
+    folders.push({ at: folder.at, ground });
   }
   tree.change(folders, plan.access);
 }
@@ -84,7 +94,8 @@ async function mounted(
   if (before?.id === id) return before;
   try {
     await makeParents(at);
-    return grounds.take({ id, name }, await directoryOf(parts, { id, name }), parts.space);
+    const directory = await directoryOf(parts, { id, name });
+    return grounds.take({ id, name }, directory, parts.space, parts.keep);
   } catch (thrown) {
     parts.onMissing?.(name, thrown);
     return undefined;

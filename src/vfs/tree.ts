@@ -2,6 +2,7 @@ import { Access } from "../access/access.ts";
 import { OwnUploads } from "./own-uploads.ts";
 import { type ByteString, ROOT, type VirtualPath } from "./path.ts";
 import type { Disk } from "./space.ts";
+import type { Trash } from "./trash.ts";
 
 /** A user's home or a shared folder: what is in it counts to its book. */
 export interface Ground {
@@ -12,6 +13,8 @@ export interface Ground {
   /** its directory, open (O_PATH) */
   readonly fd: number;
   readonly disk: Disk;
+  /** what becomes of what is removed in it */
+  readonly trash: Trash;
   /** Gives it back: whoever got it does so once. */
   close(): void;
 }
@@ -28,13 +31,16 @@ export class Tree {
   readonly home: Mount;
   /** what this session uploaded where it may not change anything */
   readonly own = new OwnUploads();
+  /** clients neither see nor name the trash; who settles the books does */
+  readonly hidesTrash: boolean;
   #mounts = new Map<string, Mount>();
   #access = new Access([]);
   #isPlain = true;
   #version = 0;
   #isClosed = false;
 
-  constructor(home: Ground) {
+  constructor(home: Ground, { hidesTrash = true }: { readonly hidesTrash?: boolean } = {}) {
+    this.hidesTrash = hidesTrash;
     this.home = { at: ROOT, ground: home, tree: this };
   }
 

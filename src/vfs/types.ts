@@ -124,6 +124,42 @@ export interface OpenDirectory {
   close(): Promise<void>;
 }
 
+/** A file that was removed, or written over, and can be restored. */
+export interface TrashedFile {
+  /** tells it from all others in the trash; sorts by the time of removal */
+  readonly id: string;
+  /** where it was, in the user's tree */
+  readonly path: VirtualPath;
+  /** milliseconds since the epoch */
+  readonly removedAt: number;
+  /** in bytes */
+  readonly size: number;
+}
+
+export interface RestoreOptions {
+  /** where it is put, a path in the user's tree; without it, where it was */
+  readonly to?: ByteString | undefined;
+  /** what stands there is replaced, and goes to the trash; else EEXIST */
+  readonly replace?: boolean;
+}
+
+/**
+ * What was removed in a user's tree, as far as the user may see it. Restoring and removing for good
+ * need what removing a file there needs. Rejects with FsError only: ENOENT for what is not there (any
+ * more) or may not be seen.
+ */
+export interface UserTrash {
+  /**
+   * Home and folders one after the other, in each the oldest first.
+   * @param after an id: what was removed later
+   */
+  list(after?: string): AsyncIterable<TrashedFile>;
+  /** Directories that are gone are made again. @returns where the file is now */
+  restore(id: string, options?: RestoreOptions): Promise<VirtualPath>;
+  /** Removes it for good. */
+  remove(id: string): Promise<TrashedFile>;
+}
+
 /**
  * Stands in a directory, goes down into what is in it and back up, in a tree of any depth: paths have
  * a length. Rejects with FsError only.
@@ -173,6 +209,8 @@ export interface UserFileSystem {
   recorded?(path: ByteString): VirtualPath | undefined;
   /** Takes up what an admin changed about folders and rules, also for what is open. */
   reload?(): Promise<void>;
+  /** Absent: nothing is kept. */
+  readonly trash?: UserTrash | undefined;
   /** A cursor that stands in a directory. */
   walkFrom(path: ByteString): Promise<Cursor>;
   /**

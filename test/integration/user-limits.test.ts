@@ -27,6 +27,7 @@ const NO_LIMITS = {
   maxSessions: null,
   uploadRate: null,
   downloadRate: null,
+  trashKeep: null,
 };
 
 /** For a busy machine. */

@@ -26,7 +26,7 @@ export class FakeTeam {
 
   addFolder(name: string, by: Partial<FolderInfo> = {}): void {
     const none = { quotaBytes: 50e9, quotaFiles: null, usedBytes: 0, files: 0, shares: [] };
-    this.folders.set(name, { name, ...none, createdAt: FAKE_NOW, ...by });
+    this.folders.set(name, { name, ...none, trashKeep: null, createdAt: FAKE_NOW, ...by });
   }
 
   group(name: string): GroupInfo {

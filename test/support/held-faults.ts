@@ -62,7 +62,8 @@ export function acting(books: Books, act: Perform): Books {
     createEntry: (userId, entry, perform) => books.createEntry(userId, entry, () => act(perform)),
     remove: (userId, entry, inspect, perform) =>
       books.remove(userId, entry, inspect, () => act(perform)),
-    rename: (userId, from, to, moved, inspect, perform) =>
-      books.rename(userId, from, to, moved, inspect, () => act(perform)),
+    rename: (userId, from, to, moved, inspect, perform, kept) =>
+      books.rename(userId, from, to, moved, inspect, () => act(perform), kept),
+    held: (userId) => books.held(userId),
   };
 }

@@ -95,6 +95,7 @@ function testConfig(root: string, change: ConfigChange = {}): Config {
     log: section("log"),
     digests: section("digests"),
     metrics: section("metrics"),
+    trash: section("trash"),
     audit: section("audit"),
     events: section("events"),
   };

@@ -18,6 +18,7 @@ import { addRestoreCommand } from "./restore.ts";
 import { addServeCommand } from "./serve.ts";
 import { addSessionCommands } from "./sessions.ts";
 import { addStatusCommands } from "./status.ts";
+import { addTrashCommand } from "./trash.ts";
 import { addUsageCommand } from "./usage.ts";
 import { addUserCommands } from "./user.ts";
 
@@ -38,6 +39,7 @@ export function addServerCommands(program: Command, context: CommandContext): vo
   addFolderCommands(program, context);
   addGroupCommands(program, context);
   addUsageCommand(program, context);
+  addTrashCommand(program, context);
   addBackupCommand(program, context);
   addRestoreCommand(program, context);
   addCheckCommand(program, context);

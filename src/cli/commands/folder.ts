@@ -1,9 +1,11 @@
 import { type Command, Option } from "commander";
 import { ACCESS_MODES, ACCESS_TEXTS, type AccessMode } from "../../access/modes.ts";
 import { pathText } from "../../access/paths.ts";
+import { limitTexts } from "../../auth/login-limits-text.ts";
 import { ControlError, EXIT } from "../../control/errors.ts";
 import { type FolderWithShares, folderName } from "../../control/folders.ts";
 import { folderJson } from "../../control/views.ts";
+import { NO_LIMITS } from "../../store/login-limits.ts";
 import type { Share } from "../../store/types.ts";
 import { dateText } from "../../text/figures.ts";
 import { oneLine } from "../../text/safe.ts";
@@ -12,11 +14,13 @@ import { administer, administerNew, type CommandContext } from "../context.ts";
 import { fields, json, quotaText, table } from "../format.ts";
 import { confirmDeleting } from "../input.ts";
 import type { Io } from "../io.ts";
+import { givenLimits, type LimitOptions, trashKeepOption } from "../login-limits.ts";
 import { type Limit, limitOf, maxFilesOption, quotaOption } from "../options.ts";
 
 interface QuotaOptions {
   readonly quota?: Limit;
   readonly maxFiles?: Limit;
+  readonly trashKeep?: LimitOptions["trashKeep"];
 }
 
 interface ShareOptions {
@@ -73,9 +77,10 @@ function addMakingCommands(folder: Command, context: CommandContext): void {
   folder
     .command("set")
     .argument("<name>")
-    .description("change a folder's quota")
+    .description("change a folder's quota, or how long removed files stay")
     .addOption(quotaOption())
     .addOption(maxFilesOption())
+    .addOption(trashKeepOption())
     .action((name: string, options: QuotaOptions) => set(context, name, options));
   folder
     .command("remove")
@@ -171,6 +176,7 @@ function details({ folder, shares }: FolderWithShares): string {
     ["Quota", quotaBytes === null ? "none" : `${quotaText(quotaBytes)} (${quotaBytes} bytes)`],
     ["Files", `${folder.usedFiles}`],
     ["Max files", quotaFiles === null ? "none" : `${quotaFiles}`],
+    ...limitTexts({ ...NO_LIMITS, trashKeep: folder.trashKeep }, 0),
     ["Created", dateText(folder.createdAt)],
     ...shares.map(
       ({ to, at, access }) =>
@@ -181,11 +187,16 @@ function details({ folder, shares }: FolderWithShares): string {
 
 async function set(context: CommandContext, name: string, options: QuotaOptions): Promise<void> {
   const { quota, maxFiles } = options;
-  if (quota === undefined && maxFiles === undefined) {
-    throw new ControlError("nothing to change: give --quota or --max-files", EXIT.usage);
+  const limits = givenLimits({ trashKeep: options.trashKeep });
+  if (quota === undefined && maxFiles === undefined && limits.trashKeep === undefined) {
+    throw new ControlError(
+      "nothing to change: give --quota, --max-files or --trash-keep",
+      EXIT.usage,
+    );
   }
   const found = await administer(context, async ({ folders, config }) => {
     await folders.set(name, {
+      ...limits,
       ...(quota !== undefined && { quotaBytes: limitOf(quota, config.quota.default) }),
       ...(maxFiles !== undefined && { quotaFiles: limitOf(maxFiles, config.quota.files) }),
     });

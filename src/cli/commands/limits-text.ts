@@ -1,4 +1,4 @@
-import { expiryText, limitTexts } from "../../auth/login-limits-text.ts";
+import { expiryText, limitTexts, trashKeepText } from "../../auth/login-limits-text.ts";
 import { LIMIT_FIELDS, NO_LIMITS } from "../../store/login-limits.ts";
 import type { Account, LoginLimits } from "../../store/types.ts";
 import { count } from "../../text/figures.ts";
@@ -6,7 +6,8 @@ import { formatRate } from "../../text/units.ts";
 
 /** In few words; empty where the logins are not limited. */
 export function limitsLine(limits: LoginLimits): string {
-  const { expiresAt, from, auth, maxSessions, uploadRate, downloadRate, require } = limits;
+  const { expiresAt, from, auth, maxSessions, uploadRate, downloadRate, trashKeep, require } =
+    limits;
   const [first, ...more] = from ?? [];
   const parts = [
     ...(expiresAt === null ? [] : [`until ${expiryText(expiresAt)}`]),
@@ -15,6 +16,7 @@ export function limitsLine(limits: LoginLimits): string {
     ...(maxSessions === null ? [] : [count(maxSessions, "session")]),
     ...(uploadRate === null ? [] : [`up ${formatRate(uploadRate)}`]),
     ...(downloadRate === null ? [] : [`down ${formatRate(downloadRate)}`]),
+    ...(trashKeep === null ? [] : [`trash ${trashKeepText(trashKeep)}`]),
     ...(require === null ? [] : [`with ${require.join(" and ")}`]),
   ];
   return parts.join(", ");

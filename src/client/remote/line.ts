@@ -25,6 +25,9 @@ const PACE = 1024 * 1024;
 /** The longest output of a command that is kept, in bytes. */
 const MAX_OUTPUT = 64 * 1024;
 
+/** What a command says on standard error is kept up to so many bytes. */
+const MAX_COMPLAINT = 4 * 1024;
+
 /** How long the server may be silent, in milliseconds, and how many times that is asked for. */
 export interface Liveness {
   readonly intervalMs: number;
@@ -37,6 +40,8 @@ export interface CommandOutput {
   /** undefined: it ended by a signal or with the connection */
   readonly code: number | undefined;
   readonly stdout: string;
+  /** bytes one a char, the beginning */
+  readonly stderr: string;
 }
 
 /**
@@ -141,7 +146,7 @@ export class Line {
   }
 
   /** Runs a command with nothing to read. Rejects with RemoteError when it can't be run in time. */
-  exec(command: string, limitMs: number): Promise<CommandOutput> {
+  exec(command: string, limitMs: number, most = MAX_OUTPUT): Promise<CommandOutput> {
     return new Promise((resolve, reject) => {
       const timer = setTimeout(
         () => reject(new RemoteError(undefined, "the command took too long")),
@@ -157,7 +162,7 @@ export class Line {
           // Its number may have been an adopted one's; its reader keeps what it gets.
           this.#adopted.delete(rawChannel(channel).incoming.id);
           const late = setTimeout(() => channel.close(), limitMs);
-          void collect(channel).then((output) => {
+          void collect(channel, most).then((output) => {
             clearTimeout(timer);
             clearTimeout(late);
             resolve(output);
@@ -230,7 +235,7 @@ export class Line {
   }
 }
 
-function collect(channel: ClientChannel): Promise<CommandOutput> {
+function collect(channel: ClientChannel, most: number): Promise<CommandOutput> {
   return new Promise((resolve) => {
     const chunks: Buffer[] = [];
     let size = 0;
@@ -238,16 +243,21 @@ function collect(channel: ClientChannel): Promise<CommandOutput> {
     channel.on("data", (chunk: Buffer) => {
       size += chunk.length;
       // Its packet may be far larger than what is in it.
-      if (size <= MAX_OUTPUT) chunks.push(Buffer.from(chunk));
+      if (size <= most) chunks.push(Buffer.from(chunk));
       else channel.close();
     });
-    channel.stderr.resume();
+    let stderr = "";
+    channel.stderr.on("data", (chunk: Buffer) => {
+      stderr = (stderr + chunk.toString("latin1")).slice(0, MAX_COMPLAINT);
+    });
     channel.on("error", () => {});
     channel.stderr.on("error", () => {});
     channel.on("exit", (status: number | null) => {
       code = status ?? undefined;
     });
-    channel.on("close", () => resolve({ code, stdout: Buffer.concat(chunks).toString("latin1") }));
+    channel.on("close", () => {
+      resolve({ code, stdout: Buffer.concat(chunks).toString("latin1"), stderr });
+    });
     channel.end();
   });
 }

@@ -43,6 +43,10 @@ export type ReconnectEvent = Extract<
 const FINAL: ReadonlySet<string> = new Set(["changed-host-key", "unknown-host-key", "refused"]);
 
 /** A server, logged in. A connection that was lost is made anew by the next call. */
+/** A command that a person gave may take so long, in milliseconds, and say so many bytes. */
+const COMMAND_MS = 10 * 60_000;
+const LONG_OUTPUT = 16 * 1024 * 1024;
+
 export class ClientConnection implements Remote {
   readonly name: string;
   /** user@host:port, for the journal */
@@ -185,6 +189,11 @@ export class ClientConnection implements Remote {
   ): Promise<string | undefined> {
     await this.live();
     return this.#hashes?.hash(path, name, length, { patience: this.patience, ...options });
+  }
+
+  async run(command: string) {
+    await this.live();
+    return this.#line.exec(command, COMMAND_MS, LONG_OUTPUT);
   }
 
   async hashes(): Promise<readonly HashName[]> {

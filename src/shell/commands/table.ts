@@ -19,6 +19,7 @@ import { gnuSums } from "./sums.ts";
 import { bracket, test } from "./test.ts";
 import { totp } from "./totp.ts";
 import { touch } from "./touch.ts";
+import { trash } from "./trash.ts";
 import { wc } from "./wc.ts";
 import { date, groups, id, uptime, who, whoami } from "./who.ts";
 
@@ -27,6 +28,7 @@ const ALL: readonly Command[] = [
   ...otherSums,
   ...[ls, pwd, cd, mkdir, rmdir, rm, mv, cp, ln, touch, cat, head, tail, wc, stat, find],
   ...[du, df, quota, echo, yes, no, colon, test, bracket],
+  trash,
   ...[id, whoami, groups, date, uptime, who, passwd, totp, exit, logout, scp],
   helpCommand(() => COMMANDS),
 ];

@@ -140,6 +140,7 @@ describe.each(SIZES)("at $columns x $rows", (size) => {
       maxSessions: 4,
       uploadRate: 10_000_000,
       downloadRate: null,
+      trashKeep: null,
       require: ["totp"],
     } as const;
     fake.change("user00002", { ...limits, effective: limits });

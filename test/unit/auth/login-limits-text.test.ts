@@ -141,6 +141,7 @@ test("only what is set is shown", () => {
     maxSessions: null,
     uploadRate: null,
     downloadRate: null,
+    trashKeep: null,
     require: null,
   };
   expect(limitTexts(none, NOW)).toEqual([]);
@@ -151,6 +152,7 @@ test("only what is set is shown", () => {
     maxSessions: 2,
     uploadRate: 10_000_000,
     downloadRate: 2 ** 20,
+    trashKeep: 30 * 24 * 3_600_000,
     require: ["totp"],
   } as const;
   expect(limitTexts(all, NOW - 1)).toEqual([
@@ -160,6 +162,7 @@ test("only what is set is shown", () => {
     ["Max sessions", "2"],
     ["Upload rate", "10MB/s"],
     ["Download rate", "1MiB/s"],
+    ["Trash keeps", "30d"],
     ["Logins need", "totp"],
   ]);
   expect(limitTexts(all, NOW)[0]).toEqual(["Expires", "2026-01-31 12:00 (has expired)"]);

@@ -9,6 +9,7 @@ const NONE: LoginLimits = {
   maxSessions: null,
   uploadRate: null,
   downloadRate: null,
+  trashKeep: null,
   require: null,
 };
 const NOW = 1_000;

@@ -1,6 +1,6 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import { gzipSync } from "node:zlib";
+import { gunzipSync, gzipSync } from "node:zlib";
 import { beforeAll, describe, expect, it } from "vitest";
 import { InstanceError } from "../../../src/errors.ts";
 import {
@@ -57,6 +57,15 @@ async function isRefused(attempt: (root: string) => Promise<unknown>): Promise<v
   if (existsSync(root)) expect(existsSync(join(root, "RESTORE-UNFINISHED"))).toBe(true);
 }
 
+/** Deflate fills up bytes with bits that mean nothing, wherever the bytes of this schema have them. */
+function isSameInside(archive: Buffer): boolean {
+  try {
+    return gunzipSync(archive).equals(tar);
+  } catch {
+    return false;
+  }
+}
+
 describe("a backup is refused, and no instance starts of it,", () => {
   it("with bits of its entries flipped", async () => {
     const end = tar.lastIndexOf("moorage-backup.end.json");
@@ -72,7 +81,7 @@ describe("a backup is refused, and no instance starts of it,", () => {
       const other = Buffer.from(packed);
       const at = 10 + somewhere(packed.length - 10);
       other[at] = (other[at] as number) ^ (1 << somewhere(8));
-      await isRefused((root) => restored(other, root));
+      if (!isSameInside(other)) await isRefused((root) => restored(other, root));
     }
   });
 

@@ -42,6 +42,7 @@ test("add, join, list and show, for people and with the JSON that scripts read",
     uploadRate: null,
     require: null,
     downloadRate: null,
+    trashKeep: null,
   });
   const shown = { ...group, members: ["alice", "bob"], shares: 0, rules: 0 };
   expect(await json("group show students")).toEqual(shown);

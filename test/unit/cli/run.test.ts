@@ -217,10 +217,12 @@ describe("users", () => {
         maxSessions: null,
         uploadRate: null,
         downloadRate: null,
+        trashKeep: null,
         require: null,
       },
       uploadRate: null,
       downloadRate: null,
+      trashKeep: null,
       require: null,
       passwordChange: false,
     });
@@ -257,6 +259,7 @@ describe("users", () => {
       maxSessions: null,
       uploadRate: null,
       downloadRate: null,
+      trashKeep: null,
       require: null,
     };
     expect(alice).toMatchObject({

@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pino } from "pino";
+import { openBareHome } from "../../../src/cli/bare-home.ts";
 import { loadConfig } from "../../../src/config/load.ts";
 import type { ControlHost, LiveSession } from "../../../src/control/host.ts";
 import { prepareInstance } from "../../../src/control/instance.ts";
@@ -89,6 +90,8 @@ export class ControlDesk {
       config: loadConfig({ root, env: {} }),
       listen: "127.0.0.1:2222",
       pid: process.pid,
+      openBare: (home) =>
+        openBareHome({ store, root, config: loadConfig({ root, env: {} }) }, home),
       memory: () => 1,
       loopDelay: () => ({ p50Ms: 0, p99Ms: 1, maxMs: 2 }),
       startedAt: 1,

@@ -52,6 +52,7 @@ class Kept {
     const book = new Book(this.#told);
     const all: Witness = {
       happened: () => false,
+      undo: () => {},
       standing: () => undefined,
       outcome: () => ({ size: 0, linked: false }),
       ...witness,

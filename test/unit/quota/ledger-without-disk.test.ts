@@ -19,6 +19,10 @@ class FakeStore {
 
   setWitness(): void {}
 
+  async homeName(): Promise<undefined> {
+    return undefined;
+  }
+
   async open(userId: number, _path: Buffer, inspect: () => { inode: string; size: number }) {
     const { inode, size } = inspect();
     this.charged = size;
@@ -68,6 +72,7 @@ class FakeStore {
 
 const witness: Witness = {
   happened: () => false,
+  undo: () => {},
   standing: () => undefined,
   outcome: () => ({ size: 77, linked: true }),
 };

@@ -28,6 +28,7 @@ function journals() {
   };
   const witness: Witness = {
     happened: () => false,
+    undo: () => {},
     standing: () => undefined,
     outcome: ({ inode }) => {
       if (inode === "out of reach") throw new FsError("EACCES");

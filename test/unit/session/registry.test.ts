@@ -67,6 +67,7 @@ const ANN = {
   maxSessions: null,
   uploadRate: null,
   downloadRate: null,
+  trashKeep: null,
 } as unknown as Account;
 
 const USER_SET: Change = { id: 1, kind: "user-set", userId: ANN.id, detail: "" };

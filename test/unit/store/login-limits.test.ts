@@ -66,6 +66,7 @@ const LIMITS: fc.Arbitrary<LoginLimits> = fc.record({
   maxSessions: fc.option(fc.integer({ min: 1, max: 9 })),
   uploadRate: fc.option(fc.integer({ min: 1, max: 9 })),
   downloadRate: fc.option(fc.integer({ min: 1, max: 9 })),
+  trashKeep: fc.option(fc.nat(5)),
   require: fc.option(fc.constant<readonly LoginFactor[]>(["totp"])),
 });
 const GROUPS = fc

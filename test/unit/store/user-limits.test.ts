@@ -20,6 +20,7 @@ const NONE = {
   maxSessions: null,
   uploadRate: null,
   downloadRate: null,
+  trashKeep: null,
 };
 
 test("a user's limits are kept, and read wherever users are", async () => {

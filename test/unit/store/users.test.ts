@@ -33,6 +33,7 @@ test("adds an account and finds it by name and id", async () => {
       maxSessions: null,
       uploadRate: null,
       downloadRate: null,
+      trashKeep: null,
       require: null,
     },
     groups: [],
@@ -41,6 +42,7 @@ test("adds an account and finds it by name and id", async () => {
     quotaGroups: [],
     uploadRate: null,
     downloadRate: null,
+    trashKeep: null,
     require: null,
     passwordChange: false,
   });

@@ -5,6 +5,7 @@ import { INFO_COMMANDS } from "./info.ts";
 import { LIST_COMMANDS } from "./listing.ts";
 import { PLACE_COMMANDS } from "./places.ts";
 import { TRANSFER_COMMANDS } from "./transfers.ts";
+import { trash } from "./trash.ts";
 
 /** Thrown by `exit`. */
 export class Leave extends Error {
@@ -47,6 +48,7 @@ export const COMMANDS: readonly ShellCommand[] = [
   ...TRANSFER_COMMANDS,
   ...FILE_COMMANDS,
   ...INFO_COMMANDS,
+  trash,
   help,
   exit,
 ];
