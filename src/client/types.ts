@@ -122,9 +122,12 @@ export type Direction = "up" | "down";
 /** One job: a file, or with `recursive` whole directories. */
 export interface TransferJob {
   readonly direction: Direction;
-  /** local paths (up) or remote ones (down), globs already expanded */
+  /**
+   * local paths (up) or remote ones (down), globs already expanded. With a "/" at its end a directory's
+   * contents are meant.
+   */
   readonly sources: readonly string[];
-  /** a directory that exists, or the new name when there is one source */
+  /** a directory, made where it is missing; or the new name of the only source, if that is a file */
   readonly target: string;
   readonly recursive: boolean;
   /** -p: times and modes */
@@ -136,8 +139,23 @@ export interface TransferJob {
   readonly resume: boolean;
   /** compare hashes after each file */
   readonly verify: boolean;
-  /** -j, files at once */
+  /** -j, large files at once */
   readonly parallel: number;
+  /** patterns of what is left out */
+  readonly exclude?: readonly string[];
+  /** nothing is changed on either side: what would be done is told as `planned` */
+  readonly dryRun?: boolean;
+  /** bytes a second, of all files together */
+  readonly limitRate?: number;
+  /** the target becomes as the source is: files of the same size and time are left as they are */
+  readonly sync?: SyncRules;
+}
+
+export interface SyncRules {
+  /** what the target has and the source has not is removed, if nothing failed */
+  readonly remove: boolean;
+  /** checksums are compared where the sizes are the same, whatever the times */
+  readonly checksum: boolean;
 }
 
 /**
@@ -170,6 +188,16 @@ export type TransferEvent =
       readonly size: number;
     }
   | { readonly type: "verifying"; readonly file: number }
+  /** what would be done; `compare`: as long as both are the same nothing would be sent */
+  | {
+      readonly type: "planned";
+      readonly file: number;
+      readonly action: "send" | "compare" | "delete";
+      readonly source?: string;
+      readonly target: string;
+      readonly size?: number;
+    }
+  | { readonly type: "deleted"; readonly target: string }
   | {
       readonly type: "done";
       readonly file: number;
@@ -211,6 +239,8 @@ export interface TransferSummary {
   readonly files: number;
   readonly failed: number;
   readonly skipped: number;
+  /** names in the target that the source does not have; absent: none was removed */
+  readonly deleted?: number;
   readonly bytes: number;
   readonly durationMs: number;
 }

@@ -149,11 +149,8 @@ describe("put and get", () => {
       expect(run.written.errors).toMatch(/slash\/: is not a directory\n/);
     }
     expect([readFileSync(file, "utf8"), readFileSync(far, "utf8")]).toEqual(["near", "far"]);
-    const missing = await putAs([fresh, `${ALICE}:missing/`]);
-    expect([missing.code, missing.written.errors]).toEqual([
-      1,
-      expect.stringMatching(/missing\/: does not exist\n/),
-    ]);
+    expect((await putAs([fresh, `${ALICE}:made/`])).code).toBe(0);
+    expect(readFileSync(join(server.home("alice"), "made/new"), "utf8")).toBe("new");
     const directory = await putAs([join(local, "tree"), `${ALICE}:`]);
     expect([directory.code, directory.written.errors]).toEqual([
       1,

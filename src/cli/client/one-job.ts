@@ -40,7 +40,7 @@ export async function put(
     }
     if (sources.length === 0) throw new UsageError("name a local file, and [user@]host:[path]");
     const target = engine.parseTarget(last);
-    const exact = exactNames(sources).map((name) => resolve(name));
+    const exact = exactNames(sources).map((name) => asTyped(resolve(name), name));
     return { target, sources: exact, to: target.path ?? "" };
   };
   await runSession(
@@ -135,7 +135,10 @@ async function expandAll(place: Workplace, texts: readonly string[]): Promise<st
     const path = placed(word);
     const literal = !/[*?[]/.test(text) || (await tree.exists(path));
     if (literal) paths.push(path);
-    else paths.push(...(await expand({ ...word, pattern: text }, tree, placed)));
+    else {
+      const found = await expand({ ...word, pattern: text }, tree, placed);
+      paths.push(...found.map((path) => asTyped(path, text)));
+    }
   }
   return paths;
 }

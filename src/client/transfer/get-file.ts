@@ -3,7 +3,7 @@ import { OpenFlag } from "../../sftp/wire/constants.ts";
 import { errnoOf, FileError, localError } from "../errors.ts";
 import { corruptName, type PartNames, partNames } from "../names.ts";
 import type { JournalEntry, RemoteAttrs } from "../types.ts";
-import { download } from "./bulk.ts";
+import { download } from "./download.ts";
 import {
   claimed,
   JOURNAL_FROM,
@@ -32,6 +32,8 @@ export interface GetItem {
   readonly partTaken: boolean;
   /** for messages and the journal */
   readonly target: string;
+  /** its directory was made by this job just now: nothing is there */
+  readonly fresh?: boolean;
 }
 
 /** A file to fetch, and where to. */
@@ -123,6 +125,11 @@ function openPart({ directory, names, progress, target }: GetPlace): number {
   return fd;
 }
 
+function copyAttrs(fd: number, { mode, atime, mtime }: RemoteAttrs): void {
+  fchmodSync(fd, mode & 0o777);
+  futimesSync(fd, atime, mtime);
+}
+
 /**
  * With `resume`, a file that has its final name already may be the start of the whole, or all of
  * it. A start becomes the part.
@@ -145,6 +152,7 @@ async function adopt(
     if (size === attrs.size) {
       // A run that ended behind its rename left its entry.
       progress.drop();
+      if (context.job.preserve) copyAttrs(fd, attrs);
       return { type: "skipped", reason: "is here already" };
     }
     // One with two names would change under the other, too.
@@ -206,8 +214,8 @@ async function read(
   const handle = await operations.open(source, OpenFlag.READ);
   try {
     if (size === 0) return await downloadToEnd(operations, handle, fd, { signal, onProgress });
-    const files = context.active;
-    await download(operations, handle, fd, { from, size, signal, files, onProgress });
+    const { active: files, pace } = context;
+    await download(operations, handle, fd, { from, size, signal, files, pace, onProgress });
     return size;
   } finally {
     await letGo(operations, handle, signal);

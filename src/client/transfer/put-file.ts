@@ -6,7 +6,6 @@ import { corruptName, type PartNames, partNames, remoteName } from "../names.ts"
 import type { Operations, RemoteHandle } from "../remote/operations.ts";
 import type { ClientConnection } from "../remote/remote.ts";
 import type { JournalEntry } from "../types.ts";
-import { upload } from "./bulk.ts";
 import {
   answered,
   claimed,
@@ -30,6 +29,7 @@ import {
 } from "./put-place.ts";
 import { explained } from "./refusal.ts";
 import { uploadToEnd } from "./unsized.ts";
+import { upload } from "./upload.ts";
 import { FileCheck, type Verdict, verified } from "./verify.ts";
 
 /** Some servers say so with a code of a later version (draft-ietf-secsh-filexfer-13, section 9.1). */
@@ -274,13 +274,13 @@ interface To {
 
 /** @returns the bytes of the whole */
 async function write(
-  { signal, active }: TransferContext,
+  { signal, active, pace }: TransferContext,
   { fd, state: { size }, unsized }: Source,
   { operations, handle, from }: To,
   onProgress: (position: number) => void,
 ): Promise<number> {
   if (unsized) return uploadToEnd(operations, handle, fd, { signal, onProgress });
-  await upload(operations, handle, fd, { from, size, signal, files: active, onProgress });
+  await upload(operations, handle, fd, { from, size, signal, files: active, pace, onProgress });
   return size;
 }
 
@@ -337,7 +337,11 @@ async function moveAside(context: TransferContext, path: string, target: string)
 }
 
 /** Renames over an existing file, also where the server refuses to rename over one. */
-async function replace({ connection }: TransferContext, from: string, to: string): Promise<void> {
+export async function replace(
+  { connection }: TransferContext,
+  from: string,
+  to: string,
+): Promise<void> {
   try {
     await connection.rename(from, to);
   } catch (error) {

@@ -13,6 +13,8 @@ export interface PutItem {
   readonly target: string;
   /** its directory was made by this job just now: nothing is there */
   readonly fresh: boolean;
+  /** what the server lists there; null: nothing; undefined: nobody has looked */
+  readonly existing?: RemoteAttrs | null | undefined;
 }
 
 /** Where the bytes go until the file is whole: beside the target, or where there is no room, into it. */
