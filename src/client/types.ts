@@ -1,3 +1,5 @@
+import type { FailureCode } from "./errors.ts";
+
 /**
  * The seams of the client: what the transfer engine gives and takes, as types. Sizes in bytes, times
  * in milliseconds since the epoch, rates in bytes a second. Remote paths are the server's, with "/".
@@ -33,6 +35,8 @@ export interface Prompts {
   /** shown without echo */
   secret(prompt: string): Promise<string | undefined>;
   confirm(question: string): Promise<boolean>;
+  /** false: there is nobody to ask */
+  readonly canAsk?: boolean;
   /** one line for the person: a banner, a notice, what is waited for */
   notice(text: string): void;
 }
@@ -220,6 +224,7 @@ export type TransferEvent =
       readonly type: "failed";
       readonly file: number;
       readonly source: string;
+      readonly code: FailureCode;
       /** one line with the file's name */
       readonly message: string;
       /** a journal entry was kept: the same command or `resume` goes on */
@@ -241,6 +246,10 @@ export interface TransferSummary {
   readonly skipped: number;
   /** names in the target that the source does not have; absent: none was removed */
   readonly deleted?: number;
+  /** of the files, those whose checksums were compared; absent: nobody wanted it */
+  readonly verified?: number;
+  /** by what */
+  readonly hash?: HashName;
   readonly bytes: number;
   readonly durationMs: number;
 }

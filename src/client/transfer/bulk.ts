@@ -26,5 +26,5 @@ export interface BulkOptions {
 }
 
 export function shortened(path: string): FileError {
-  return new FileError(`${path}: became shorter while it was transferred`);
+  return new FileError(`${path}: became shorter while it was transferred`, "changed");
 }

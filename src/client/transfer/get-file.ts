@@ -78,7 +78,8 @@ async function fetch(
 ): Promise<TransferEnd> {
   const { directory, name, target, progress } = place;
   const existing = directory.lstat(name);
-  if (existing?.isDirectory()) throw new FileError(`${target}: is a directory here`);
+  if (existing?.isDirectory())
+    throw new FileError(`${target}: is a directory here`, "is-a-directory");
   // What the journal doesn't know is somebody's own, whatever its name.
   const known = begun?.part !== undefined && directory.lstat(begun.part)?.isFile();
   const entry = known ? begun : undefined;
@@ -119,7 +120,8 @@ function openPart({ directory, names, progress, target }: GetPlace): number {
   progress.part = made === undefined ? names.own : names.plain;
   if (made === undefined) directory.remove(names.own);
   const fd = made ?? directory.createFile(names.own);
-  if (fd === undefined) throw new FileError(`${target}: is being written by somebody else`, true);
+  if (fd === undefined)
+    throw new FileError(`${target}: is being written by somebody else`, "in-use", true);
   // Written down at once: if the program is killed from here on, the journal still knows the file.
   progress.save(0);
   return fd;
@@ -268,13 +270,19 @@ async function finish(
   const changed = verdict.same !== false && (await hasChanged(context, place));
   if (!isOurs(place, fd)) {
     progress.drop();
-    throw new FileError(`${place.target}: ${progress.part} was replaced meanwhile; start again`);
+    throw new FileError(
+      `${place.target}: ${progress.part} was replaced meanwhile; start again`,
+      "changed",
+    );
   }
   if (verdict.same === false) throw damaged(place);
   if (changed) {
     directory.remove(progress.part as string);
     progress.drop();
-    throw new FileError(`${place.source}: changed while it was transferred; start again`);
+    throw new FileError(
+      `${place.source}: changed while it was transferred; start again`,
+      "changed",
+    );
   }
   fchmodSync(fd, modeOf(context, attrs, directory.lstat(name)?.mode));
   if (context.job.preserve) futimesSync(fd, attrs.atime, attrs.mtime);
@@ -312,5 +320,5 @@ function damaged({ directory, name, target, progress }: GetPlace): FileError {
   const aside = corruptName(name, directory.lstat(corruptName(name, false)) !== undefined);
   directory.rename(progress.part as string, aside);
   progress.drop();
-  return new FileError(`${target}: differs from the server's; kept as ${aside}`);
+  return new FileError(`${target}: differs from the server's; kept as ${aside}`, "differs");
 }

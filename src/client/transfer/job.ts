@@ -110,7 +110,7 @@ export async function claimed<T>(
   const listed = wanted || (await journal.find(key)) !== undefined;
   const claim = listed ? await journal.claim(key).catch(() => journal.unlocked(key)) : undefined;
   if (typeof claim === "number") {
-    throw new FileError(`${key.target}: process ${claim} transfers this file now`, true);
+    throw new FileError(`${key.target}: process ${claim} transfers this file now`, "in-use", true);
   }
   try {
     return await work(claim);

@@ -295,7 +295,7 @@ async function finish(
   if (now.size !== state.size || now.exact !== state.exact) {
     if (path !== target) await connection.remove(path);
     progress.drop();
-    throw new FileError(`${item.source}: changed while it was transferred; start again`);
+    throw new FileError(`${item.source}: changed while it was transferred; start again`, "changed");
   }
   context.signal.throwIfAborted();
   if (job.verify && check.name !== undefined) context.emit({ type: "verifying", file: item.file });
@@ -307,7 +307,7 @@ async function finish(
   if (verdict.same === false || !whole) {
     const aside = await moveAside(context, path, target);
     progress.drop();
-    throw new FileError(`${target}: differs from the file sent; kept as ${aside}`);
+    throw new FileError(`${target}: differs from the file sent; kept as ${aside}`, "differs");
   }
   if (path !== target) {
     await replace(context, path, target).catch(async (error: unknown) => {

@@ -55,11 +55,11 @@ export async function removeLocal(
   name: string,
   exclusion: Exclusion,
   inside: string,
-): Promise<void> {
-  await inDirectory(top, parts, (directory) => {
+): Promise<boolean> {
+  return inDirectory(top, parts, (directory) => {
     const found = directory.lstat(name);
-    if (found === undefined) return;
-    removeEntry(directory.path(name), found.isDirectory(), exclusion, inside, 0);
+    if (found === undefined) return false;
+    return removeEntry(directory.path(name), found.isDirectory(), exclusion, inside, 0);
   });
 }
 

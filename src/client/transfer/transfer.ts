@@ -1,8 +1,8 @@
 import { setMaxListeners } from "node:events";
 import { visible } from "../../text/safe.ts";
-import { FileError, RemoteError } from "../errors.ts";
+import { FileError, failureCode, RemoteError } from "../errors.ts";
 import type { ClientConnection } from "../remote/remote.ts";
-import type { TransferEvent, TransferJob, TransferSummary } from "../types.ts";
+import type { HashName, TransferEvent, TransferJob, TransferSummary } from "../types.ts";
 import { Exclusion } from "./exclude.ts";
 import { getFile } from "./get-file.ts";
 import { isLost, type TransferContext, type TransferEnd } from "./job.ts";
@@ -102,6 +102,8 @@ class Run {
   #failed = 0;
   #skipped = 0;
   #deleted = 0;
+  #verified = 0;
+  #hash: HashName | undefined;
 
   constructor(
     connection: ClientConnection,
@@ -132,13 +134,15 @@ class Run {
     const given = givenUp(signal);
     await Promise.race([all, given.promise]).finally(given.stop);
     all.catch(() => {}).finally(() => this.#context.places.close());
+    if (this.#fatal === undefined && !signal.aborted) await this.#tidy();
     this.#over = true;
     if (this.#fatal !== undefined) throw this.#fatal.error;
-    if (!signal.aborted) await this.#tidy();
     return {
       files: this.#done,
       failed: this.#failed,
       skipped: this.#skipped,
+      ...(job.verify && { verified: this.#verified }),
+      ...(this.#hash !== undefined && { hash: this.#hash }),
       ...(this.#deleted > 0 && { deleted: this.#deleted }),
       bytes: this.#doneBytes,
       durationMs: performance.now() - this.#begin,
@@ -156,11 +160,11 @@ class Run {
     if (signal.aborted) return;
     if (job.dryRun) return this.#emit({ type: "planned", file: 0, action: "delete", target });
     try {
-      await run();
+      if (!(await run())) return;
       this.#deleted++;
       this.#emit({ type: "deleted", target });
     } catch (error) {
-      this.#fail(++this.#files, target, messageOf(error, target));
+      this.#fail(++this.#files, target, error);
     }
   }
 
@@ -200,7 +204,7 @@ class Run {
       this.#bytes += found.size ?? 0;
       this.#emit({ ...found, file });
     } else if (found.type === "failed") {
-      this.#fail(file, found.source, found.message);
+      this.#fail(file, found.source, found.error);
     } else {
       this.#bytes += sizeOf(found);
       const lane = isSmall(found, this.#context) ? this.#small : this.#large;
@@ -220,11 +224,12 @@ class Run {
   #fail(
     file: number,
     source: string,
-    message: string,
+    error: unknown,
     work?: { readonly resumable: boolean; readonly size: number },
   ): void {
     this.#failed++;
-    this.#emit({ type: "failed", file, source, message, resumable: false, ...work });
+    const why = { code: failureCode(error), message: messageOf(error, source) };
+    this.#emit({ type: "failed", file, source, ...why, resumable: false, ...work });
   }
 
   #wake(): void {
@@ -266,6 +271,8 @@ class Run {
       }
       this.#done++;
       this.#doneBytes += outcome.bytes;
+      this.#verified += outcome.hash === undefined ? 0 : 1;
+      this.#hash ??= outcome.hash?.name;
       this.#emit({ ...outcome, file, durationMs: performance.now() - begin });
     } catch (error) {
       await this.#gaveUp(work, file, error);
@@ -312,7 +319,7 @@ class Run {
       source,
       target,
     });
-    const why = signal.aborted ? `${source}: cancelled` : messageOf(error, source);
+    const why = signal.aborted ? new FileError(`${source}: cancelled`, "cancelled") : error;
     this.#fail(file, source, why, { resumable: entry !== undefined, size: sizeOf(work) });
   }
 }

@@ -38,7 +38,7 @@ export async function* walkLocal(context: TransferContext): Walk {
   const there = await connection.exists(target);
   const into = goesInto(job, there?.type === "directory");
   if (into && there !== undefined && there.type !== "directory") {
-    throw new FileError(`${job.target}: is not a directory`);
+    throw new FileError(`${job.target}: is not a directory`, "not-a-directory");
   }
   for (const given of job.sources) {
     const source = resolve(given);
@@ -47,9 +47,12 @@ export async function* walkLocal(context: TransferContext): Walk {
       const name = nameInTarget(given);
       if (stat.isDirectory()) {
         if (!job.recursive)
-          throw new FileError(`${given}: is a directory (-r sends it with all in it)`);
+          throw new FileError(
+            `${given}: is a directory (-r sends it with all in it)`,
+            "is-a-directory",
+          );
         if (there !== undefined && there.type !== "directory")
-          throw new FileError(`${job.target}: is not a directory`);
+          throw new FileError(`${job.target}: is not a directory`, "not-a-directory");
         const own = name === undefined ? target : joinRemote(target, name);
         const place = { source, target: own, path: "", depth: 0 };
         yield* directory(context, { ...place, given: name === undefined && there !== undefined });
@@ -109,7 +112,7 @@ async function* directory(context: TransferContext, place: Place): Walk {
   const { job } = context;
   const { source, target, path, depth } = place;
   if (depth > DEEPEST) {
-    yield { type: "failed", source, message: `${source}: too deep` };
+    yield failed(source, new FileError(`${source}: too deep`));
     return;
   }
   try {
@@ -199,9 +202,7 @@ async function* surplus(
     const inside = path === "" ? name : `${path}/${name}`;
     if (kept.has(name) || name.includes("/") || exclusion.has(inside, isDirectory)) continue;
     const gone = joinRemote(target, name);
-    const run = async () => {
-      await removeRemote(connection, gone, isDirectory, exclusion, inside);
-    };
+    const run = () => removeRemote(connection, gone, isDirectory, exclusion, inside);
     yield { type: "surplus", target: gone, run };
   }
 }
@@ -233,7 +234,7 @@ async function made(
 async function makeAll(connection: ClientConnection, path: string, depth = 0): Promise<void> {
   const there = await connection.exists(path);
   if (there?.type === "directory") return;
-  if (there !== undefined) throw new FileError(`${path}: is not a directory`);
+  if (there !== undefined) throw new FileError(`${path}: is not a directory`, "not-a-directory");
   const above = directoryOf(path);
   if (above !== path && depth < DEEPEST) await makeAll(connection, above, depth + 1);
   await connection.mkdir(path);

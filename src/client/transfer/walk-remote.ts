@@ -39,7 +39,7 @@ export async function* walkRemote(context: TransferContext): Walk {
   const target = resolve(job.target);
   const into = goesInto(job, isDirectory(target));
   if (into && isThere(target) && !isDirectory(target)) {
-    throw new FileError(`${job.target}: is not a directory`);
+    throw new FileError(`${job.target}: is not a directory`, "not-a-directory");
   }
   for (const given of job.sources) {
     try {
@@ -51,7 +51,10 @@ export async function* walkRemote(context: TransferContext): Walk {
       const name = nameInTarget(given);
       if (attrs.type === "directory") {
         if (!job.recursive)
-          throw new FileError(`${given}: is a directory (-r fetches it with all in it)`);
+          throw new FileError(
+            `${given}: is a directory (-r fetches it with all in it)`,
+            "is-a-directory",
+          );
         yield* directory(context, {
           source,
           ...placeOf(target, name, job),
@@ -108,7 +111,7 @@ async function* directory(context: TransferContext, place: Place): Walk {
   const { source, top, parts, path, mode } = place;
   const target = resolve(top, ...parts);
   if (parts.length > DEEPEST) {
-    yield { type: "failed", source, message: `${source}: too deep` };
+    yield failed(source, new FileError(`${source}: too deep`));
     return;
   }
   try {
@@ -122,7 +125,7 @@ async function* directory(context: TransferContext, place: Place): Walk {
         const from = joinRemote(source, name);
         if (!isPlainName(name)) {
           const message = `${source}: the server names a file ${visible(JSON.stringify(name))}: left out`;
-          yield { type: "failed", source, message };
+          yield failed(source, new FileError(message));
           complete = false;
           continue;
         }

@@ -20,17 +20,20 @@ export type Found =
       /** what the job counts for it, in bytes; undefined: nothing */
       readonly size?: number;
     }
-  | { readonly type: "failed"; readonly source: string; readonly message: string }
+  | { readonly type: "failed"; readonly source: string; readonly error: unknown }
   /** once everything before it is complete */
   | { readonly type: "later"; readonly run: () => Promise<void> }
-  /** in the target, and not in the source; once everything else is complete and nothing failed */
-  | { readonly type: "surplus"; readonly target: string; readonly run: () => Promise<void> };
+  /**
+   * in the target, and not in the source; once everything else is complete and nothing failed. False
+   * when a part of it stays
+   */
+  | { readonly type: "surplus"; readonly target: string; readonly run: () => Promise<boolean> };
 
 export type Walk = AsyncGenerator<Found, void, undefined>;
 
 export function failed(source: string, error: unknown): Found {
   const known = errnoOf(error) === undefined ? error : localError(source, error);
-  return { type: "failed", source, message: (known as Error).message };
+  return { type: "failed", source, error: known };
 }
 
 export function isLost(error: unknown): boolean {

@@ -26,6 +26,8 @@ interface Upload {
 /** What an upload meets: the free space, and why it can't fit if it can't. */
 export interface Fit {
   readonly space: Space | undefined;
+  /** false: nobody knows, for nothing of the target's path can be asked about */
+  readonly told: boolean;
   readonly refused?: string;
 }
 
@@ -40,30 +42,41 @@ export async function checkFit(
   begun: readonly JournalEntry[],
   signal: AbortSignal,
 ): Promise<Fit> {
-  const space = await spaceAt(remote, job.target);
-  if (space === undefined) return { space };
+  const { space, told } = await spaceAt(remote, job.target);
+  if (space === undefined) return { space, told };
   const { bytes, files } = await sumSources(job, signal);
-  if (bytes <= space.freeBytes) return { space };
-  if (files === undefined) return { space };
+  if (bytes <= space.freeBytes || files === undefined) return { space, told };
   const enough = bytes - space.freeBytes;
   const held = await replaced({ remote, job, begun, signal }, files, enough);
   const needed = bytes - held;
-  if (needed <= space.freeBytes) return { space };
+  if (needed <= space.freeBytes) return { space, told };
   const free = `${roundSize(space.freeBytes)} of ${roundSize(space.totalBytes)} are free`;
   const missing = roundSize(needed - space.freeBytes);
   return {
     space,
+    told,
     refused: `the upload needs ${roundSize(needed)} and ${free}: nothing was sent; ${missing} more must be free first`,
   };
 }
 
-/** Of the target, or of the directory it will be in: both are asked for at once. */
-async function spaceAt(remote: Remote, target: string): Promise<Space | undefined> {
-  const asked = [target, remoteParent(target)].map((path) =>
-    remote.space(path).catch(() => undefined),
+/** Directories above the target that are asked about: those that are missing are made. */
+const MOST_ABOVE = 8;
+
+/** Of the target, or of the nearest directory above it that is there: all are asked about at once. */
+async function spaceAt(remote: Remote, target: string): Promise<Pick<Fit, "space" | "told">> {
+  const paths = [target];
+  while (paths.length < MOST_ABOVE && !/^[/.]$/.test(paths.at(-1) ?? "")) {
+    paths.push(remoteParent(paths.at(-1) ?? ""));
+  }
+  const asked = paths.map((path) =>
+    remote.space(path).then(
+      (space) => ({ space, told: true }),
+      () => ({ space: undefined, told: false }),
+    ),
   );
-  const [there, above] = await Promise.all(asked);
-  return there ?? above;
+  const all = await Promise.all(asked);
+  const nobody = { space: undefined, told: false };
+  return all.find(({ space }) => space !== undefined) ?? all.find(({ told }) => told) ?? nobody;
 }
 
 interface Sum {

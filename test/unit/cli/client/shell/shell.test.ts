@@ -248,6 +248,7 @@ describe("Ctrl-C while an upload runs", () => {
   async function stopped(begun: boolean): Promise<Desk & { engine: FakeEngine }> {
     const engine = new FakeEngine({ "/home/other": 1 });
     engine.space = { totalBytes: 5000, freeBytes: 1000 };
+    engine.starts = false;
     const desk = await open(engine);
     writeFileSync(join(directory, "a"), "a");
     engine.onRun = (_job, { signal, onEvent }) =>
