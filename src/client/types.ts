@@ -95,6 +95,8 @@ export interface Remote {
   stat(path: string): Promise<RemoteAttrs>;
   lstat(path: string): Promise<RemoteAttrs>;
   readlink(path: string): Promise<string>;
+  /** a whole file; undefined when it has more than so many bytes */
+  read(path: string, most: number): Promise<Buffer | undefined>;
   /** in batches, as the server sends them */
   list(path: string): AsyncIterable<readonly RemoteEntry[]>;
   mkdir(path: string): Promise<void>;

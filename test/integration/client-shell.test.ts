@@ -123,7 +123,7 @@ describe("put and get", () => {
     const run = await putAs([many, `${ALICE}:`], { recursive: true });
     expect(run.code).toBe(1);
     expect(run.written.errors).toContain("/many/two");
-    expect(run.written.text).toMatch(/2 files, .* 1 failed:\n {2}\S*many\/two/);
+    expect(run.written.text).toMatch(/2 files, .* 1 failed\n/);
     expect(existsSync(join(server.home("alice"), "many/three"))).toBe(true);
   });
 

@@ -76,7 +76,7 @@ async function throughCuts(direction: Direction, source: string, bytes: number, 
     const cut = cuts < CUTS;
     const connection = await connectClient(home, proxy.port);
     connection.retry = { tries: 0, firstMs: 1, longestMs: 1 };
-    if (cut) void proxy.cutAfter(direction, carried() + randomInt(Math.floor(bytes / 3)));
+    if (cut) void proxy.cutAfter(direction, carried() + randomInt(Math.floor(bytes / (CUTS + 1))));
     const job = { direction, sources: [source], target, recursive: true } as const;
     let complete = false;
     const names = new Map<number, string>();

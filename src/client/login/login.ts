@@ -299,9 +299,7 @@ class Login {
   }
 
   #wrong(asked: number): void {
-    const left = PASSWORD_TRIES - asked;
-    if (left > 0)
-      this.#prompts.notice(`Wrong, ${left} ${left === 1 ? "try is" : "tries are"} left.`);
+    if (asked < PASSWORD_TRIES) this.#prompts.notice(wrongText(PASSWORD_TRIES - asked));
   }
 
   get #name(): string {

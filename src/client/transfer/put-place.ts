@@ -88,10 +88,10 @@ export async function lookAround(
 /** The file that a link leads to is replaced, not the link. */
 async function resolveTarget(
   connection: TransferContext["connection"],
-  { target, fresh }: PutItem,
+  { target, fresh, existing: known }: PutItem,
 ): Promise<{ target: string; existing: RemoteAttrs | undefined }> {
-  if (fresh) return { target, existing: undefined };
-  const found = await connection.exists(target, false);
+  if (fresh || known === null) return { target, existing: undefined };
+  const found = known ?? (await connection.exists(target, false));
   if (found?.type === "directory")
     throw new FileError(`${target}: is a directory on the server`, "is-a-directory");
   if (found?.type === "other")

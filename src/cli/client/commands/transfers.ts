@@ -198,9 +198,9 @@ async function pick(
 }
 
 export const TRANSFER_COMMANDS = [
-  transfer("get", ["download"], "down", "download files"),
+  transfer("get", ["download", "mget"], "down", "download files"),
   transfer("reget", ["resume_download"], "down", "go on with downloads that were broken off"),
-  transfer("put", ["upload"], "up", "upload files"),
+  transfer("put", ["upload", "mput"], "up", "upload files"),
   transfer("reput", ["resume_upload"], "up", "go on with uploads that were broken off"),
   resume,
   forget,

@@ -84,6 +84,7 @@ export class FakeEngine implements Engine {
       realpath: async (path) => path,
       stat: async (path) => this.#attrs(path),
       lstat: async (path) => this.#attrs(path),
+      read: async (path) => Buffer.from(`bytes of ${path}\n`),
       readlink: refuse,
       list: (path) => this.#list(path),
       mkdir: refuse,

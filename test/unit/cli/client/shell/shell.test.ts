@@ -60,7 +60,9 @@ describe("commands", () => {
 
   it.each([
     ["nonsense", "no command nonsense"],
-    ["!ls", "no command !ls"],
+    ["chmod 9 a.txt", "a mode is octal"],
+    ["7", "nothing is unfinished"],
+    ["!", "!COMMAND runs a command"],
     ["ls --what", "usage: ls"],
     ["mv one", "something is missing; usage: mv"],
     ["pwd here", "too many names"],
