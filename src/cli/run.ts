@@ -5,6 +5,7 @@ import { VERSION } from "../version.ts";
 import { addConnectCommand } from "./commands/connect.ts";
 import { addGetCommand } from "./commands/get.ts";
 import { addPutCommand } from "./commands/put.ts";
+import { addSyncCommand } from "./commands/sync.ts";
 import type { CommandContext } from "./context.ts";
 import type { Io } from "./io.ts";
 import { report } from "./report.ts";
@@ -20,12 +21,13 @@ Exit codes: 0 done, 1 failed, 2 wrong usage or settings, 3 the server is not run
 `;
 
 /** Start without what the server is made of: that takes longer to load than many a transfer. */
-const CLIENT: ReadonlySet<string> = new Set(["connect", "put", "get"]);
+const CLIENT: ReadonlySet<string> = new Set(["connect", "put", "get", "sync"]);
 
 function addClientCommands(program: Command, context: CommandContext): void {
   addConnectCommand(program, context);
   addPutCommand(program, context);
   addGetCommand(program, context);
+  addSyncCommand(program, context);
 }
 
 async function serverCommands(): Promise<typeof addClientCommands> {

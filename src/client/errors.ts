@@ -1,3 +1,4 @@
+import { StatusCode } from "../sftp/wire/constants.ts";
 import type { LoginFailure } from "./types.ts";
 
 /** A connection that could not be made. The message is one line for the person. */
@@ -34,6 +35,24 @@ export class RemoteError extends Error {
   }
 }
 
+/** What kind of failure it was, for scripts. */
+export type FailureCode =
+  | "no-such-file"
+  | "permission-denied"
+  | "no-space"
+  | "quota-exceeded"
+  | "is-a-directory"
+  | "not-a-directory"
+  | "not-a-file"
+  | "name-too-long"
+  | "in-use"
+  | "changed"
+  | "differs"
+  | "connection-lost"
+  | "unsupported"
+  | "cancelled"
+  | "failed";
+
 /** A checksum that did not come in time. The server may be well, and answer later. */
 export class LateError extends RemoteError {
   constructor(path: string) {
@@ -45,10 +64,12 @@ export class LateError extends RemoteError {
 export class FileError extends Error {
   /** what was transferred so far is kept and can be continued */
   readonly resumable: boolean;
+  readonly code: FailureCode;
 
-  constructor(message: string, resumable = false) {
+  constructor(message: string, code: FailureCode = "failed", resumable = false) {
     super(message);
     this.name = "FileError";
+    this.code = code;
     this.resumable = resumable;
   }
 }
@@ -72,13 +93,43 @@ const LOCAL: Readonly<Record<string, string>> = {
 
 /** The code of a failed call of the operating system, or undefined. */
 export function errnoOf(thrown: unknown): string | undefined {
+  if (thrown instanceof FileError) return undefined;
   const code = (thrown as { code?: unknown } | null)?.code;
   return typeof code === "string" ? code : undefined;
 }
 
+const LOCAL_CODES: Readonly<Record<string, FailureCode>> = {
+  ENOENT: "no-such-file",
+  EACCES: "permission-denied",
+  EPERM: "permission-denied",
+  EROFS: "permission-denied",
+  ENOSPC: "no-space",
+  EDQUOT: "quota-exceeded",
+  ENAMETOOLONG: "name-too-long",
+  EISDIR: "is-a-directory",
+  ENOTDIR: "not-a-directory",
+};
+
 /** A failed operation on a local file in one line, with its name. */
 export function localError(path: string, thrown: unknown): FileError {
-  const code = errnoOf(thrown) ?? "";
-  const full = code === "ENOSPC" || code === "EDQUOT";
-  return new FileError(`${path}: ${LOCAL[code] ?? `failed (${code || "unknown"})`}`, full);
+  const errno = errnoOf(thrown) ?? "";
+  const full = errno === "ENOSPC" || errno === "EDQUOT";
+  const text = LOCAL[errno] ?? `failed (${errno || "unknown"})`;
+  return new FileError(`${path}: ${text}`, LOCAL_CODES[errno], full);
+}
+
+const REMOTE_CODES: Readonly<Record<number, FailureCode>> = {
+  [StatusCode.NO_SUCH_FILE]: "no-such-file",
+  [StatusCode.PERMISSION_DENIED]: "permission-denied",
+  [StatusCode.OP_UNSUPPORTED]: "unsupported",
+};
+
+/** The kind of a failure. Of servers that only say "Failure" their text tells what they have. */
+export function failureCode(thrown: unknown): FailureCode {
+  if (thrown instanceof FileError) return thrown.code;
+  if (!(thrown instanceof RemoteError)) return "failed";
+  if (thrown.lost) return "connection-lost";
+  if (/quota/i.test(thrown.reason)) return "quota-exceeded";
+  if (/no space|is full/i.test(thrown.reason)) return "no-space";
+  return REMOTE_CODES[thrown.status ?? -1] ?? "failed";
 }

@@ -1,3 +1,5 @@
+import type { FailureCode } from "./errors.ts";
+
 /**
  * The seams of the client: what the transfer engine gives and takes, as types. Sizes in bytes, times
  * in milliseconds since the epoch, rates in bytes a second. Remote paths are the server's, with "/".
@@ -33,6 +35,8 @@ export interface Prompts {
   /** shown without echo */
   secret(prompt: string): Promise<string | undefined>;
   confirm(question: string): Promise<boolean>;
+  /** false: there is nobody to ask */
+  readonly canAsk?: boolean;
   /** one line for the person: a banner, a notice, what is waited for */
   notice(text: string): void;
 }
@@ -91,6 +95,8 @@ export interface Remote {
   stat(path: string): Promise<RemoteAttrs>;
   lstat(path: string): Promise<RemoteAttrs>;
   readlink(path: string): Promise<string>;
+  /** a whole file; undefined when it has more than so many bytes */
+  read(path: string, most: number): Promise<Buffer | undefined>;
   /** in batches, as the server sends them */
   list(path: string): AsyncIterable<readonly RemoteEntry[]>;
   mkdir(path: string): Promise<void>;
@@ -131,9 +137,12 @@ export type Direction = "up" | "down";
 /** One job: a file, or with `recursive` whole directories. */
 export interface TransferJob {
   readonly direction: Direction;
-  /** local paths (up) or remote ones (down), globs already expanded */
+  /**
+   * local paths (up) or remote ones (down), globs already expanded. With a "/" at its end a directory's
+   * contents are meant.
+   */
   readonly sources: readonly string[];
-  /** a directory that exists, or the new name when there is one source */
+  /** a directory, made where it is missing; or the new name of the only source, if that is a file */
   readonly target: string;
   readonly recursive: boolean;
   /** -p: times and modes */
@@ -145,8 +154,23 @@ export interface TransferJob {
   readonly resume: boolean;
   /** compare hashes after each file */
   readonly verify: boolean;
-  /** -j, files at once */
+  /** -j, large files at once */
   readonly parallel: number;
+  /** patterns of what is left out */
+  readonly exclude?: readonly string[];
+  /** nothing is changed on either side: what would be done is told as `planned` */
+  readonly dryRun?: boolean;
+  /** bytes a second, of all files together */
+  readonly limitRate?: number;
+  /** the target becomes as the source is: files of the same size and time are left as they are */
+  readonly sync?: SyncRules;
+}
+
+export interface SyncRules {
+  /** what the target has and the source has not is removed, if nothing failed */
+  readonly remove: boolean;
+  /** checksums are compared where the sizes are the same, whatever the times */
+  readonly checksum: boolean;
 }
 
 /**
@@ -179,6 +203,16 @@ export type TransferEvent =
       readonly size: number;
     }
   | { readonly type: "verifying"; readonly file: number }
+  /** what would be done; `compare`: as long as both are the same nothing would be sent */
+  | {
+      readonly type: "planned";
+      readonly file: number;
+      readonly action: "send" | "compare" | "delete";
+      readonly source?: string;
+      readonly target: string;
+      readonly size?: number;
+    }
+  | { readonly type: "deleted"; readonly target: string }
   | {
       readonly type: "done";
       readonly file: number;
@@ -201,6 +235,7 @@ export type TransferEvent =
       readonly type: "failed";
       readonly file: number;
       readonly source: string;
+      readonly code: FailureCode;
       /** one line with the file's name */
       readonly message: string;
       /** a journal entry was kept: the same command or `resume` goes on */
@@ -220,6 +255,12 @@ export interface TransferSummary {
   readonly files: number;
   readonly failed: number;
   readonly skipped: number;
+  /** names in the target that the source does not have; absent: none was removed */
+  readonly deleted?: number;
+  /** of the files, those whose checksums were compared; absent: nobody wanted it */
+  readonly verified?: number;
+  /** by what */
+  readonly hash?: HashName;
   readonly bytes: number;
   readonly durationMs: number;
 }

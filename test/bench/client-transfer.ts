@@ -41,6 +41,9 @@ const TARGETS: Readonly<Partial<Record<Kind, number>>> = {
   put: 1.2,
   "long-get": 3,
   "long-put": 3,
+  small: 3,
+  "get-verified": 0.9,
+  "put-verified": 0.9,
 };
 
 interface Plan {
@@ -139,7 +142,8 @@ function steps(workspace: Workspace, peer: Peer, longPort: number, longFile: str
       const line = small ? `put -r ${from} put` : up ? `put ${near} put` : `get ${far} ${got}`;
       seconds = (await sftp({ ...peer, port }, workspace, CIPHER, [line])).seconds;
     } else {
-      const upload = ["put", ...checks, ...(small ? ["-r"] : []), from, `${host}:put`];
+      // What is in the directory, as stock sftp takes it for one that isn't there yet.
+      const upload = ["put", ...checks, ...(small ? ["-r", `${from}/`] : [from]), `${host}:put`];
       const args = up || small ? upload : ["get", ...checks, `${host}:${far}`, got];
       seconds = await moorage(config, port, bytes, args);
     }

@@ -108,7 +108,7 @@ describe.each(["get", "put"] as const)("a disk that is full during a %s", (name)
     expect(errors.replace(/^.*remembered.*\n/m, "")).toMatch(
       /^[^\n]*\/big\.bin(\.part)?: no space left on [^\n]*disk\n$/i,
     );
-    expect(text).toMatch(/2 files, .* 1 failed:\n {2}\S*big\.bin(\.part)?: no space left/i);
+    expect(text).toMatch(/2 files, .* 1 failed\n/);
     expect(readdirSync(target).sort()).toEqual(["a.txt", "big.bin.part", "z.txt"]);
     const [entry, ...more] = await openJournal(join(root, "state/moorage")).list();
     expect(more).toEqual([]);

@@ -28,11 +28,16 @@ beforeEach(async () => {
 afterEach(() => home.remove());
 
 /** Answers in turn, and remembers what it was asked. */
-function person(answers: readonly string[], confirmed = true): Prompts & { asked: string[] } {
+function person(
+  answers: readonly string[],
+  confirmed = true,
+): Prompts & { asked: string[]; told: string[] } {
   const asked: string[] = [];
+  const told: string[] = [];
   let next = 0;
   return {
     asked,
+    told,
     secret: (prompt) => {
       asked.push(prompt);
       return Promise.resolve(answers[next++]);
@@ -41,7 +46,9 @@ function person(answers: readonly string[], confirmed = true): Prompts & { asked
       asked.push(question);
       return Promise.resolve(confirmed);
     },
-    notice: () => {},
+    notice: (text) => {
+      told.push(text);
+    },
   };
 }
 
@@ -79,6 +86,10 @@ describe("a password", () => {
     expect(error.failure).toBe("refused");
     expect(error.message).toMatch(/^ann@127\.0\.0\.1: /);
     expect(asked.asked).toHaveLength(3);
+    expect(asked.told.filter((text) => /left/.test(text))).toEqual([
+      "That was not accepted; 2 tries are left.",
+      "That was not accepted; 1 try is left.",
+    ]);
   });
 
   it("is not asked for again when a lost connection is made anew", async () => {
@@ -96,7 +107,9 @@ describe("a password", () => {
   });
 
   it("that nobody can give ends the login as refused", async () => {
-    expect((await failureOf(openRemote(options(), NOBODY))).failure).toBe("refused");
+    const error = await failureOf(openRemote(options(), { ...NOBODY, canAsk: false }));
+    expect(error.failure).toBe("refused");
+    expect(error.message).toMatch(/; there is no terminal to ask on$/);
   });
 });
 

@@ -77,13 +77,20 @@ function options({ signal, onProgress }: Change) {
   return signal === undefined ? { onEvent } : { signal, onEvent };
 }
 
+/** What is in a directory, without the directory itself. */
+function contents(path: string, { recursive }: Change): string {
+  return recursive ? `${path}/` : path;
+}
+
 function put(name: string, change: Change = {}): Promise<Ran> {
-  const job = { direction: "up", sources: [home.path(name)], target: name, ...change } as const;
+  const sources = [contents(home.path(name), change)];
+  const job = { direction: "up", sources, target: name, ...change } as const;
   return transfer(home, connection, job, options(change));
 }
 
 function get(name: string, change: Change = {}): Promise<Ran> {
-  const job = { direction: "down", sources: [name], target: home.path(name), ...change } as const;
+  const sources = [contents(name, change)];
+  const job = { direction: "down", sources, target: home.path(name), ...change } as const;
   return transfer(home, connection, job, options(change));
 }
 
@@ -119,7 +126,9 @@ describe.each<Direction>(["up", "down"])("a file on its way %s", (direction) => 
     writeFileSync(join(source, "film"), whole);
     writeFileSync(join(source, "film.part"), other);
     for (const copy of [target, join(target, "f")]) {
-      const { summary } = await run({ recursive: true });
+      const from = direction === "up" ? source : "f";
+      const sources = [copy === target ? `${from}/` : from];
+      const { summary } = await run({ sources, recursive: true });
       expect(summary).toMatchObject({ files: 2, failed: 0 });
       expect(tree(copy)).toEqual(tree(source));
     }
@@ -185,46 +194,54 @@ describe.each<Direction>(["up", "down"])("a file on its way %s", (direction) => 
     for (const top of [source, target]) chmodSync(join(top, "555"), 0o700);
   });
 
-  it("has to be put into a directory when its target ends in a slash", async () => {
+  it("goes into a directory when its target ends in a slash", async () => {
     const { source, target, run } = sides(direction);
     const slashed = (name: string): string => (direction === "up" ? name : home.path(name));
     const of = (name: string): string => join(target, "..", name);
-    const change = { target: `${slashed("other")}/` };
-    const told = async (ran: Promise<Ran>): Promise<string> =>
-      ran.then(
-        ({ events }) => only(events, "failed")[0]?.message ?? "",
-        (error: Error) => error.message,
-      );
     writeFileSync(source, "new");
-    for (const recursive of [false, true]) {
-      expect(await told(run({ ...change, recursive }))).toMatch(/other\/: does not exist$/);
-      expect(existsSync(of("other"))).toBe(false);
-    }
+    await run({ target: `${slashed("made/deeper")}/` });
+    expect(readFileSync(of("made/deeper/f"), "utf8")).toBe("new");
     writeFileSync(of("other"), "old");
-    for (const recursive of [false, true]) {
-      expect(await told(run({ ...change, recursive }))).toMatch(/other\/: is not a directory$/);
-      expect(readFileSync(of("other"), "utf8")).toBe("old");
-    }
-    rmSync(of("other"));
-    rmSync(source);
-    mkdirSync(source);
-    writeFileSync(join(source, "in"), "in");
-    expect((await run({ ...change, recursive: true })).summary).toMatchObject({ files: 1 });
-    expect(tree(of("other"))).toEqual(tree(source));
+    await expect(run({ target: `${slashed("other")}/` })).rejects.toThrow(
+      /other\/: is not a directory$/,
+    );
+    expect(readFileSync(of("other"), "utf8")).toBe("old");
   });
 
-  it("beside others has no place where there is no directory", async () => {
+  it("goes into a directory beside others, which is made", async () => {
     const { source, run } = sides(direction);
     writeFileSync(source, "x");
-    const sources = Array<string>(2).fill(direction === "up" ? source : "f");
+    const other = direction === "up" ? home.path("g") : join(there, "g");
+    writeFileSync(other, "y");
+    const sources = direction === "up" ? [source, other] : ["f", "g"];
     const target = direction === "up" ? "/d" : home.path("d");
-    for (const end of ["", "/"]) {
-      await expect(run({ sources, target: target + end })).rejects.toThrow(
-        `${target}${end}: does not exist`,
-      );
-    }
-    writeFileSync(direction === "up" ? join(there, "d") : target, "x");
+    expect((await run({ sources, target })).summary).toMatchObject({ files: 2, failed: 0 });
+    const into = direction === "up" ? join(there, "d") : target;
+    expect(readdirSync(into)).toEqual(["f", "g"]);
+    rmSync(into, { recursive: true });
+    writeFileSync(into, "x");
     await expect(run({ sources, target })).rejects.toThrow(`${target}: is not a directory`);
+  });
+
+  it("follows rsync's rule, whether the target is there or not, again and again", async () => {
+    const { source, target, run } = sides(direction);
+    mkdirSync(join(source, "deep"), { recursive: true });
+    writeFileSync(join(source, "deep/in"), "in");
+    const whole = direction === "up" ? source : "f";
+    for (const [from, path] of [
+      [whole, "to/f"],
+      [`${whole}/`, "to"],
+      [`${whole}/.`, "to"],
+    ] as const) {
+      const to = join(target, "../to");
+      for (const already of [false, true]) {
+        const place = direction === "up" ? "to" : home.path("to");
+        const { summary } = await run({ sources: [from], target: place, recursive: true });
+        expect(summary).toMatchObject(already ? { files: 0, skipped: 1 } : { files: 1 });
+        expect(tree(join(target, "..", path))).toEqual(tree(source));
+      }
+      rmSync(to, { recursive: true });
+    }
   });
 
   it("replaces what is there only once it is whole", async () => {
@@ -584,7 +601,7 @@ describe("a person who gives up on small files", () => {
     const onEvent = (event: TransferEvent): void => {
       if (event.type === type) abort.abort();
     };
-    const sources = [home.path("tree")];
+    const sources = [`${home.path("tree")}/`];
     const job = { direction: "up", sources, target: "tree", recursive: true, parallel: 4 } as const;
     // However slow the machine is: the job does not lose patience with the server.
     vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });

@@ -1,8 +1,9 @@
+import { type FailureCode, failureCode } from "../../client/errors.ts";
 import type { Space, TransferEvent, TransferJob } from "../../client/types.ts";
 import { visible } from "../../text/safe.ts";
 import type { Connection, Engine } from "./engine.ts";
 import { messageOf } from "./exit.ts";
-import { checkFit } from "./place/fit.ts";
+import { checkFit, type Fit } from "./place/fit.ts";
 import { remoteParent } from "./place/paths.ts";
 import { crossedLines } from "./report/fullness.ts";
 import { JsonReporter } from "./report/json-reporter.ts";
@@ -59,14 +60,18 @@ async function run(
   signal: AbortSignal,
 ): Promise<JobEnd> {
   const failures: string[] = [];
-  const fail = (message: string): JobEnd => {
-    report.event({ type: "failed", file: 0, source: "", message, resumable: false });
+  const fail = (message: string, code: FailureCode): JobEnd => {
+    report.event({ type: "failed", file: 0, source: "", code, message, resumable: false });
     return "failed";
   };
   let sent = false;
-  let before: Space | undefined;
+  let fit: Fit | undefined;
   const onEvent = (event: TransferEvent): void => {
-    sent ||= event.type === "start" && job.direction === "up";
+    if (event.type === "start" && job.direction === "up" && !sent) {
+      sent = true;
+      // Told only once there is something to be compared with it.
+      if (fit?.told) report.space?.("before", fit.space);
+    }
     if (event.type === "failed") {
       // Each file that was still to come says that it was cancelled.
       if (signal.aborted) return;
@@ -75,20 +80,18 @@ async function run(
     report.event(event);
   };
   try {
-    if (job.direction === "up") {
+    if (job.direction === "up" && job.dryRun !== true) {
       const begun = await place.engine.journal().list(place.connection.server);
-      const fit = checkFit(place.connection.remote, job, begun, signal);
-      const { space, refused } = await unlessAborted(fit, signal);
-      before = space;
-      report.space?.("before", space);
-      if (refused !== undefined) return fail(refused);
+      const asked = checkFit(place.connection.remote, job, begun, signal);
+      fit = await unlessAborted(asked, signal);
+      if (fit.refused !== undefined) return fail(fit.refused, "no-space");
     }
     const summary = await place.connection.run(job, { signal, onEvent });
-    if (job.direction === "up" && !signal.aborted && report.space !== undefined) {
+    if (sent && !signal.aborted && report.space !== undefined) {
       const after = await spaceAfter(place, job);
       report.space("after", after);
       const { name } = place.connection.remote;
-      for (const line of crossedLines(name, before, after)) report.notice(line);
+      for (const line of crossedLines(name, fit?.space, after)) report.notice(line);
     }
     if (signal.aborted) return await cancelled(place, job, report, sent);
     report.summary(summary, failures);
@@ -96,7 +99,7 @@ async function run(
   } catch (thrown) {
     const stopped = signal.aborted || thrown instanceof Cancelled;
     if (stopped) return cancelled(place, job, report, sent);
-    return fail(messageOf(thrown));
+    return fail(messageOf(thrown), failureCode(thrown));
   }
 }
 

@@ -1,11 +1,11 @@
 import { resolve } from "node:path";
-import type { Target, TransferJob } from "../../client/types.ts";
+import type { Direction, Target, TransferJob } from "../../client/types.ts";
 import { UsageError } from "../../shell/errors.ts";
 import type { CommandContext } from "../context.ts";
 import type { Engine } from "./engine.ts";
 import { CLIENT_EXIT } from "./exit.ts";
 import { runReported, type Workplace } from "./job.ts";
-import type { TransferFlags } from "./options.ts";
+import type { CommonFlags, SyncFlags, TransferFlags } from "./options.ts";
 import { exactNames } from "./place/exact-names.ts";
 import { expand, remoteTree } from "./place/glob.ts";
 import { asTyped, remotePath } from "./place/paths.ts";
@@ -40,7 +40,7 @@ export async function put(
     }
     if (sources.length === 0) throw new UsageError("name a local file, and [user@]host:[path]");
     const target = engine.parseTarget(last);
-    const exact = exactNames(sources).map((name) => resolve(name));
+    const exact = exactNames(sources).map((name) => asTyped(resolve(name), name));
     return { target, sources: exact, to: target.path ?? "" };
   };
   await runSession(
@@ -52,7 +52,7 @@ export async function put(
       person.release();
       const { home } = place.connection.remote;
       const target = to === "" ? home : remotePath(wordOf(to), home, home);
-      return finish(place, { ...common(flags), direction: "up", sources, target }, flags);
+      return finish(place, { ...asAsked(flags), direction: "up", sources, target }, flags);
     },
     given,
   );
@@ -95,7 +95,7 @@ export async function get(
       );
       return finish(
         place,
-        { ...common(flags), direction: "down", sources: paths, target: to },
+        { ...asAsked(flags), direction: "down", sources: paths, target: to },
         flags,
       );
     },
@@ -103,17 +103,69 @@ export async function get(
   );
 }
 
-function common(flags: TransferFlags) {
+function common(flags: CommonFlags) {
   return {
-    recursive: flags.recursive === true,
-    preserve: flags.preserve === true,
-    resume: flags.resume !== false,
     verify: flags.verify,
     parallel: flags.jobs,
+    ...(flags.exclude !== undefined && { exclude: flags.exclude }),
+    ...(flags.dryRun !== undefined && { dryRun: flags.dryRun }),
+    ...(flags.limitRate !== undefined && { limitRate: flags.limitRate }),
   };
 }
 
-async function finish(place: Workplace, job: TransferJob, flags: TransferFlags): Promise<number> {
+function asAsked(flags: TransferFlags) {
+  return {
+    ...common(flags),
+    recursive: flags.recursive === true,
+    preserve: flags.preserve === true,
+    resume: flags.resume !== false,
+  };
+}
+
+/** `moorage sync SOURCE TARGET`, of which one is [user@]host:[PATH]. */
+export async function sync(
+  context: CommandContext,
+  [source = "", target = ""]: readonly string[],
+  flags: SyncFlags,
+  given?: Surroundings,
+): Promise<void> {
+  const rules = { remove: flags.delete === true, checksum: flags.checksum === true };
+  const kept = { recursive: true, preserve: true, resume: true, sync: rules };
+  await runSession(
+    context,
+    flags,
+    (engine) => planSync(engine, source, target),
+    (place, { direction, sources, to }, person) => {
+      person.release();
+      const { home } = place.connection.remote;
+      const far = (path: string): string =>
+        path === "" ? home : remotePath(wordOf(path), home, home);
+      const [from = ""] = sources;
+      const paths =
+        direction === "up" ? { sources, target: far(to) } : { sources: [far(from)], target: to };
+      return finish(place, { ...common(flags), ...kept, direction, ...paths }, flags);
+    },
+    given,
+  );
+}
+
+function planSync(engine: Engine, source: string, target: string): Plan & { direction: Direction } {
+  const up = engine.isRemote(target);
+  if (up === engine.isRemote(source)) {
+    throw new UsageError("one of both must be [user@]host:[path], the other one local");
+  }
+  const remote = engine.parseTarget(up ? target : source);
+  if (up) {
+    const [name = ""] = exactNames([source]);
+    const sources = [asTyped(resolve(name), name)];
+    return { direction: "up", target: remote, sources, to: remote.path ?? "" };
+  }
+  if (remote.path === undefined) throw new UsageError(`${source}: which directory? host:path`);
+  const to = asTyped(resolve(target), target);
+  return { direction: "down", target: remote, sources: [remote.path], to };
+}
+
+async function finish(place: Workplace, job: TransferJob, flags: CommonFlags): Promise<number> {
   const style = flags.json ? "json" : flags.quiet ? "quiet" : "auto";
   const outcome = await runReported(place, job, style);
   if (outcome === "cancelled") return CLIENT_EXIT.cancelled;
@@ -135,7 +187,10 @@ async function expandAll(place: Workplace, texts: readonly string[]): Promise<st
     const path = placed(word);
     const literal = !/[*?[]/.test(text) || (await tree.exists(path));
     if (literal) paths.push(path);
-    else paths.push(...(await expand({ ...word, pattern: text }, tree, placed)));
+    else {
+      const found = await expand({ ...word, pattern: text }, tree, placed);
+      paths.push(...found.map((path) => asTyped(path, text)));
+    }
   }
   return paths;
 }

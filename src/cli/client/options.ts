@@ -1,4 +1,6 @@
 import { type Command, InvalidArgumentError, Option } from "commander";
+import { MOST_PATTERNS } from "../../client/transfer/exclude.ts";
+import { parseRate } from "../../text/units.ts";
 
 /** Options of every client command, as commander reads them. */
 export interface LoginFlags {
@@ -9,20 +11,37 @@ export interface LoginFlags {
   readonly quiet?: boolean;
 }
 
-/** Options of `put` and `get` besides. */
-export interface TransferFlags extends LoginFlags {
-  readonly recursive?: boolean;
-  readonly preserve?: boolean;
+/** Options of every transfer besides. */
+export interface CommonFlags extends LoginFlags {
   readonly jobs: number;
   readonly verify: boolean;
+  readonly exclude?: readonly string[];
+  readonly dryRun?: boolean;
+  /** bytes a second */
+  readonly limitRate?: number;
+  readonly json?: boolean;
+}
+
+/** Options of `sync`. */
+export interface SyncFlags extends CommonFlags {
+  readonly delete?: boolean;
+  readonly checksum?: boolean;
+}
+
+/** Options of `put` and `get`. */
+export interface TransferFlags extends CommonFlags {
+  readonly recursive?: boolean;
+  readonly preserve?: boolean;
   /** undefined where neither of its two options is given: it is meant then, too */
   readonly resume?: boolean;
-  readonly json?: boolean;
 }
 
 /** Files at once, when nobody says. */
 export const PARALLEL = 4;
 export const MAX_PARALLEL = 64;
+
+/** The slowest --limit-rate, in bytes a second: below it servers take the line for dead. */
+const SLOWEST_RATE = 1000;
 
 export const EXIT_CODES = `
 Exit codes: 0 done, 1 a file or command failed, 2 wrong usage, 4 the login was refused,
@@ -44,18 +63,55 @@ export function addLoginOptions(command: Command): Command {
 }
 
 export function addTransferOptions(command: Command): Command {
-  return addLoginOptions(command)
+  addLoginOptions(command)
     .option("-r, --recursive", "directories with all that is in them")
     .option("-p, --preserve", "keep times and modes")
+    .option("--resume", "go on where the same transfer was broken off (so it is by default)")
+    .option("--no-resume", "start over");
+  return addCommonOptions(command);
+}
+
+export function addSyncOptions(command: Command): Command {
+  addLoginOptions(command)
+    .option("--delete", "remove what the target has and the source has not")
+    .option("--checksum", "compare checksums, not times, where the sizes are the same");
+  return addCommonOptions(command);
+}
+
+function addCommonOptions(command: Command): Command {
+  return command
+    .option("-n, --dry-run", "change nothing, and tell what would be done")
     .addOption(
-      new Option("-j, --jobs <n>", `files at once, 1 to ${MAX_PARALLEL}`)
+      new Option("--exclude <pattern>", "leave out names that match; may be repeated").argParser(
+        parseExclude,
+      ),
+    )
+    .addOption(
+      new Option("--limit-rate <rate>", "bytes a second at most, such as 500K or 2MB").argParser(
+        parseLimit,
+      ),
+    )
+    .addOption(
+      new Option("-j, --jobs <n>", `large files at once, 1 to ${MAX_PARALLEL}`)
         .default(PARALLEL)
         .argParser(parseJobs),
     )
-    .option("--resume", "go on where the same transfer was broken off (so it is by default)")
-    .option("--no-resume", "start over")
     .option("--no-verify", "don't compare checksums afterwards")
     .option("--json", "print one JSON event a line, nothing else");
+}
+
+function parseExclude(pattern: string, before: readonly string[] = []): readonly string[] {
+  if (/^\/*$/.test(pattern)) throw new InvalidArgumentError("Give a pattern, such as '*.tmp'.");
+  if (before.length >= MOST_PATTERNS) throw new InvalidArgumentError("There are too many.");
+  return [...before, pattern];
+}
+
+function parseLimit(text: string): number {
+  try {
+    const rate = parseRate(text);
+    if (rate >= SLOWEST_RATE) return rate;
+  } catch {}
+  throw new InvalidArgumentError("Give bytes a second, 1K or more, such as 500K or 2MB.");
 }
 
 function parsePort(text: string): number {

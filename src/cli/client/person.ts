@@ -55,6 +55,10 @@ export class Person implements Prompts {
     return this.#keyboard;
   }
 
+  get canAsk(): boolean {
+    return this.keyboard() !== undefined;
+  }
+
   /** Asks again for what is not UTF-8, three times at most: it would be sent as something else. */
   async secret(prompt: string): Promise<string | undefined> {
     const keyboard = this.keyboard();

@@ -1,8 +1,10 @@
 import { openRemote } from "../../client/login/login.ts";
 import { isRemote, parseTarget } from "../../client/login/target.ts";
 import { defaultStateDirectory, openJournal } from "../../client/transfer/journal.ts";
-import { runJob } from "../../client/transfer/transfer.ts";
 import type { Engine } from "./engine.ts";
+
+/** Not before it is needed: a prompt is there sooner. */
+const transfers = () => import("../../client/transfer/transfer.ts");
 
 /** The transfer engine of client/. */
 export function realEngine(): Engine {
@@ -13,7 +15,8 @@ export function realEngine(): Engine {
       return {
         remote: connection,
         server: connection.server,
-        run: (job, running) => runJob(connection, job, { journal, ...running }),
+        run: async (job, running) =>
+          (await transfers()).runJob(connection, job, { journal, ...running }),
       };
     },
     journal: () => journal,

@@ -85,6 +85,12 @@ function logIn(around: Surroundings, options: LoginOptions): Promise<Connection>
   return interrupts.during((signal) => unlessAborted(engine.open(options, person), signal));
 }
 
+/** Exit codes that have a name for scripts, besides those of logins. */
+const KINDS: readonly (readonly [number, string])[] = [
+  [CLIENT_EXIT.usage, "usage"],
+  [CLIENT_EXIT.cancelled, "cancelled"],
+];
+
 function tell(output: Output, thrown: unknown, { json }: SessionOptions): number {
   const failure = loginFailure(thrown);
   const code =
@@ -99,7 +105,9 @@ function tell(output: Output, thrown: unknown, { json }: SessionOptions): number
             : CLIENT_EXIT.failed;
   const message = messageOf(thrown);
   if (message === "") return code;
-  if (json) output.out(`${safeJson({ type: "error", failure: failure ?? null, message })}\n`);
+  const kind = failure ?? KINDS.find(([number]) => number === code)?.[1] ?? "failed";
+  const event = { type: "error", code: kind, failure: failure ?? null, message };
+  if (json) output.out(`${safeJson(event)}\n`);
   output.err(`moorage: ${visible(message)}\n`);
   return code;
 }

@@ -5,9 +5,9 @@ import type { CommandContext } from "../context.ts";
 const EXAMPLES = `
 Examples:
   moorage get alice@files.example.org:report.pdf             to this directory
-  moorage get -r alice@files.example.org:photos ~/Pictures
+  moorage get -r alice@files.example.org:photos ~/Pictures   to ~/Pictures/photos
   moorage get 'alice@files.example.org:logs/*.gz' logs/      the quotes keep * for the server
-  moorage get -P 2222 -j 8 -r alice@localhost:. copy
+  moorage get -P 2222 -r alice@localhost:photos/ copy        what is in photos, to copy
 
 The same command again goes on where a transfer was broken off.
 ${EXIT_CODES}`;

@@ -19,6 +19,7 @@ import { type Identity, identities, Keyring } from "./keyring.ts";
 import { fingerprint, hostName, KnownHosts, keyType } from "./known-hosts.ts";
 import { type LoginSettings, loginSettings } from "./settings.ts";
 import { openSocket, SOCKET_ERRORS } from "./socket.ts";
+import { hostQuestion, nobodyText, wrongText } from "./texts.ts";
 
 /** How long the server may take for each step of a login, in milliseconds. */
 const STEP_MS = 30_000;
@@ -211,14 +212,13 @@ class Login {
       const text = `the host key of ${name} HAS CHANGED since the connection was made: it is ${print} now`;
       return this.#refuseHost("changed-host-key", text);
     }
-    const question = `The authenticity of host '${name}' can't be established.\nIts key is ${print}.\nConnect and remember it?`;
     const { unknownHost } = this.#settings;
     const accepted =
       unknownHost === "ask"
-        ? await this.#ask(() => this.#prompts.confirm(question))
+        ? await this.#ask(() => this.#prompts.confirm(hostQuestion(name, print)))
         : unknownHost === "accept";
     if (!accepted) {
-      const text = `the host key of ${name} is not known (${print}); if it is the right one, --accept-new takes and remembers it`;
+      const text = `the host key of ${name} is not known (${print})${nobodyText(this.#prompts)}; if it is the right one, --accept-new takes and remembers it`;
       return this.#refuseHost("unknown-host-key", text);
     }
     this.#proven.hostKey = key;
@@ -287,6 +287,7 @@ class Login {
       };
       // A server that let this client in without a question will not ask the next time either.
       if (questions === 0 || this.#gaveUp) break;
+      if (interactive()) this.#wrong(asked);
     }
     while (asked < PASSWORD_TRIES && left.includes("password")) {
       const password = await this.#password(`${this.#name}'s password: `, asked === 0);
@@ -294,7 +295,12 @@ class Login {
       if (password === undefined) return;
       this.#typed = password;
       left = yield { type: "password", username, password };
+      if (left.includes("password")) this.#wrong(asked);
     }
+  }
+
+  #wrong(asked: number): void {
+    if (asked < PASSWORD_TRIES) this.#prompts.notice(wrongText(PASSWORD_TRIES - asked));
   }
 
   get #name(): string {
@@ -353,7 +359,8 @@ class Login {
 
   #refused(left: readonly string[]): LoginError {
     const takes = left.length > 0 ? ` (the server takes ${left.map(visible).join(", ")})` : "";
-    return new LoginError("refused", `${this.#name}: the login was refused${takes}`);
+    const text = `${this.#name}: the login was refused${takes}${nobodyText(this.#prompts)}`;
+    return new LoginError("refused", text);
   }
 
   #protocol(message: string): LoginError {

@@ -49,9 +49,10 @@ export class Operations {
 
   /** Resolves to the directory where the user begins. */
   async start(): Promise<string> {
-    await this.channel.start();
-    const [home] = await Promise.all([this.realpath("."), this.#learnSizes()]);
-    return home;
+    const { first } = await this.channel.start();
+    // Nobody waits for it: what is asked next is answered after it.
+    this.#learnSizes().catch(() => {});
+    return nameOf(".", await first);
   }
 
   /** limits@openssh.com (OpenSSH PROTOCOL section 4.8). */
@@ -267,11 +268,14 @@ export class Operations {
   }
 
   async #name(type: number, path: string): Promise<string> {
-    const reply = await this.#send(type, (writer) => writer.string(encodeName(path)));
-    const body = bodyOf(path, reply, PacketType.NAME);
-    if (body.u32() !== 1) throw new RemoteError(path, "the server's answer can't be read");
-    return decodeName(body.string());
+    return nameOf(path, await this.#send(type, (writer) => writer.string(encodeName(path))));
   }
+}
+
+function nameOf(path: string, reply: Reply): string {
+  const body = bodyOf(path, reply, PacketType.NAME);
+  if (body.u32() !== 1) throw new RemoteError(path, "the server's answer can't be read");
+  return decodeName(body.string());
 }
 
 function bodyOf(path: string | undefined, reply: Reply, type: number): Reader {

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { ByteChannel } from "../../channel.ts";
-import { StatusCode } from "../../sftp/wire/constants.ts";
+import { OpenFlag, StatusCode } from "../../sftp/wire/constants.ts";
 import { LoginError, RemoteError } from "../errors.ts";
 import type {
   HashName,
@@ -14,7 +14,7 @@ import type {
 import { PATIENCE, type Patience, RemoteHashes } from "./hashes.ts";
 import type { Line, Liveness } from "./line.ts";
 import { Operations } from "./operations.ts";
-import { INIT, SftpClientChannel } from "./sftp.ts";
+import { GREETING, SftpClientChannel } from "./sftp.ts";
 
 /** How a connection is made and made again. */
 export interface Origin {
@@ -139,6 +139,23 @@ export class ClientConnection implements Remote {
     return (await this.live()).readlink(path);
   }
 
+  async read(path: string, most: number): Promise<Buffer | undefined> {
+    const operations = await this.live();
+    const handle = await operations.open(path, OpenFlag.READ);
+    const pieces: Buffer[] = [];
+    try {
+      for (let at = 0; at <= most; ) {
+        const data = await operations.read(handle, at, operations.maxRead);
+        if (data === undefined || data.length === 0) return Buffer.concat(pieces);
+        pieces.push(data);
+        at += data.length;
+      }
+      return undefined;
+    } finally {
+      if (!operations.channel.lost) await operations.close(handle).catch(() => {});
+    }
+  }
+
   async *list(path: string): AsyncGenerator<readonly RemoteEntry[], void, undefined> {
     const operations = await this.live();
     const handle = await operations.opendir(path);
@@ -218,7 +235,7 @@ export class ClientConnection implements Remote {
     };
     const attach = (channel: ByteChannel): Operations =>
       new Operations(new SftpClientChannel(channel, lost), line.isMoorage);
-    const operations = await line.subsystem("sftp", INIT, attach);
+    const operations = await line.subsystem("sftp", GREETING, attach);
     this.home = await operations.start();
     this.#operations = operations;
     this.#hashes = new RemoteHashes(operations, line, this.#hashes);

@@ -16,8 +16,17 @@ import { takeMemory } from "./memory.ts";
 const SILENCE_MS = 120_000;
 const SILENCE_CHECK_MS = 5_000;
 
-/** The first packet of a channel (section 4): goes out with the request for the subsystem. */
-export const INIT = new Writer(PacketType.INIT, 16).u32(VERSION).finish();
+/** The id of the question that goes out with INIT; others never get there. */
+const FIRST_ID = 0xffffffff;
+
+/**
+ * What goes out with the request for the subsystem: INIT (section 4), and the question for the login
+ * directory, which every client asks first. Servers answer one after the other.
+ */
+export const GREETING = Buffer.concat([
+  new Writer(PacketType.INIT, 16).u32(VERSION).finish(),
+  new Writer(PacketType.REALPATH, 16).u32(FIRST_ID).text(".").finish(),
+]);
 
 /** Bytes of a reply before what belongs to its kind: length, type, request id. */
 const REPLY_HEADER = 9;
@@ -55,6 +64,7 @@ export class SftpClientChannel {
   readonly #onLost: (reason: string) => void;
   #drained: (() => void)[] = [];
   #nextId = 1;
+  readonly #first: Promise<Reply>;
   #hello: ((extensions: ReadonlyMap<string, string>) => void) | undefined;
   readonly #version: Promise<ReadonlyMap<string, string>>;
   #lost: RemoteError | undefined;
@@ -62,7 +72,7 @@ export class SftpClientChannel {
   #watch: NodeJS.Timeout;
 
   /**
-   * @param channel on which INIT was sent
+   * @param channel on which GREETING was sent
    * @param onLost it can't be used any more
    */
   constructor(channel: ByteChannel, onLost: (reason: string) => void) {
@@ -77,14 +87,22 @@ export class SftpClientChannel {
       this.#waiting.set(0, { resolve: () => {}, reject });
     });
     this.#version.catch(() => {});
+    this.#first = new Promise((resolve, reject) => {
+      this.#waiting.set(FIRST_ID, { resolve, reject });
+    });
+    this.#first.catch(() => {});
     this.#watch = setInterval(() => this.#checkSilence(), SILENCE_CHECK_MS);
     this.#watch.unref();
   }
 
-  /** Waits for VERSION, the answer to INIT (section 4). Rejects with RemoteError. */
-  async start(): Promise<void> {
+  /**
+   * Waits for VERSION, the answer to INIT (section 4). Rejects with RemoteError.
+   * @returns what comes of the question for the login directory
+   */
+  async start(): Promise<{ readonly first: Promise<Reply> }> {
     this.extensions = await this.#version;
     this.#waiting.delete(0);
+    return { first: this.#first };
   }
 
   get lost(): boolean {
@@ -105,7 +123,7 @@ export class SftpClientChannel {
   /** A request id, for frames made elsewhere. */
   id(): number {
     const id = this.#nextId;
-    this.#nextId = id === 0xffffffff ? 1 : id + 1;
+    this.#nextId = id + 1 === FIRST_ID ? 1 : id + 1;
     return id;
   }
 

@@ -3,7 +3,7 @@ import { OpenFlag } from "../../sftp/wire/constants.ts";
 import { errnoOf, FileError, localError } from "../errors.ts";
 import { corruptName, type PartNames, partNames } from "../names.ts";
 import type { JournalEntry, RemoteAttrs } from "../types.ts";
-import { download } from "./bulk.ts";
+import { download } from "./download.ts";
 import {
   claimed,
   JOURNAL_FROM,
@@ -32,6 +32,8 @@ export interface GetItem {
   readonly partTaken: boolean;
   /** for messages and the journal */
   readonly target: string;
+  /** its directory was made by this job just now: nothing is there */
+  readonly fresh?: boolean;
 }
 
 /** A file to fetch, and where to. */
@@ -76,7 +78,8 @@ async function fetch(
 ): Promise<TransferEnd> {
   const { directory, name, target, progress } = place;
   const existing = directory.lstat(name);
-  if (existing?.isDirectory()) throw new FileError(`${target}: is a directory here`);
+  if (existing?.isDirectory())
+    throw new FileError(`${target}: is a directory here`, "is-a-directory");
   // What the journal doesn't know is somebody's own, whatever its name.
   const known = begun?.part !== undefined && directory.lstat(begun.part)?.isFile();
   const entry = known ? begun : undefined;
@@ -117,10 +120,16 @@ function openPart({ directory, names, progress, target }: GetPlace): number {
   progress.part = made === undefined ? names.own : names.plain;
   if (made === undefined) directory.remove(names.own);
   const fd = made ?? directory.createFile(names.own);
-  if (fd === undefined) throw new FileError(`${target}: is being written by somebody else`, true);
+  if (fd === undefined)
+    throw new FileError(`${target}: is being written by somebody else`, "in-use", true);
   // Written down at once: if the program is killed from here on, the journal still knows the file.
   progress.save(0);
   return fd;
+}
+
+function copyAttrs(fd: number, { mode, atime, mtime }: RemoteAttrs): void {
+  fchmodSync(fd, mode & 0o777);
+  futimesSync(fd, atime, mtime);
 }
 
 /**
@@ -145,6 +154,7 @@ async function adopt(
     if (size === attrs.size) {
       // A run that ended behind its rename left its entry.
       progress.drop();
+      if (context.job.preserve) copyAttrs(fd, attrs);
       return { type: "skipped", reason: "is here already" };
     }
     // One with two names would change under the other, too.
@@ -206,8 +216,8 @@ async function read(
   const handle = await operations.open(source, OpenFlag.READ);
   try {
     if (size === 0) return await downloadToEnd(operations, handle, fd, { signal, onProgress });
-    const files = context.active;
-    await download(operations, handle, fd, { from, size, signal, files, onProgress });
+    const { active: files, pace } = context;
+    await download(operations, handle, fd, { from, size, signal, files, pace, onProgress });
     return size;
   } finally {
     await letGo(operations, handle, signal);
@@ -260,13 +270,19 @@ async function finish(
   const changed = verdict.same !== false && (await hasChanged(context, place));
   if (!isOurs(place, fd)) {
     progress.drop();
-    throw new FileError(`${place.target}: ${progress.part} was replaced meanwhile; start again`);
+    throw new FileError(
+      `${place.target}: ${progress.part} was replaced meanwhile; start again`,
+      "changed",
+    );
   }
   if (verdict.same === false) throw damaged(place);
   if (changed) {
     directory.remove(progress.part as string);
     progress.drop();
-    throw new FileError(`${place.source}: changed while it was transferred; start again`);
+    throw new FileError(
+      `${place.source}: changed while it was transferred; start again`,
+      "changed",
+    );
   }
   fchmodSync(fd, modeOf(context, attrs, directory.lstat(name)?.mode));
   if (context.job.preserve) futimesSync(fd, attrs.atime, attrs.mtime);
@@ -304,5 +320,5 @@ function damaged({ directory, name, target, progress }: GetPlace): FileError {
   const aside = corruptName(name, directory.lstat(corruptName(name, false)) !== undefined);
   directory.rename(progress.part as string, aside);
   progress.drop();
-  return new FileError(`${target}: differs from the server's; kept as ${aside}`);
+  return new FileError(`${target}: differs from the server's; kept as ${aside}`, "differs");
 }

@@ -2,8 +2,11 @@ import { FileError, RemoteError } from "../errors.ts";
 import type { Operations, RemoteHandle } from "../remote/operations.ts";
 import type { ClientConnection } from "../remote/remote.ts";
 import type { TransferEvent, TransferJob } from "../types.ts";
+import type { Exclusion } from "./exclude.ts";
 import type { Claim, Journal, JournalKey, JournalState } from "./journal.ts";
+import type { LocalPlaces } from "./local.ts";
 import type { LocalHasher } from "./local-hash.ts";
+import type { Pace } from "./pace.ts";
 import type { FileHash } from "./verify.ts";
 
 /** Smaller files are sent again from the start: that is quicker than comparing what has arrived. */
@@ -22,8 +25,14 @@ export interface TransferContext {
   readonly hasher: LocalHasher;
   readonly job: TransferJob;
   readonly signal: AbortSignal;
+  /** what is left out */
+  readonly exclusion: Exclusion;
+  /** local directories that files go into */
+  readonly places: LocalPlaces;
+  /** bounds the rate of all files together */
+  readonly pace: Pace | undefined;
   emit(event: TransferEvent): void;
-  /** files under way now */
+  /** large files under way now */
   active(): number;
 }
 
@@ -101,7 +110,7 @@ export async function claimed<T>(
   const listed = wanted || (await journal.find(key)) !== undefined;
   const claim = listed ? await journal.claim(key).catch(() => journal.unlocked(key)) : undefined;
   if (typeof claim === "number") {
-    throw new FileError(`${key.target}: process ${claim} transfers this file now`, true);
+    throw new FileError(`${key.target}: process ${claim} transfers this file now`, "in-use", true);
   }
   try {
     return await work(claim);

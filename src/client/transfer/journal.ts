@@ -1,6 +1,7 @@
 import { randomBytes } from "node:crypto";
 import {
   closeSync,
+  existsSync,
   linkSync,
   mkdirSync,
   openSync,
@@ -161,6 +162,8 @@ export class Journal {
 
   #read(id: string): JournalEntry | undefined {
     if (!ID.test(id)) return undefined;
+    // Most files have no entry, and an error costs more than a look.
+    if (!existsSync(this.#file(id))) return undefined;
     try {
       const value: unknown = JSON.parse(readText(this.#file(id)) ?? "");
       return isEntry(value) && value.id === id ? value : undefined;

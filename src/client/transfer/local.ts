@@ -2,6 +2,7 @@ import {
   type BigIntStats,
   closeSync,
   constants,
+  type Dirent,
   existsSync,
   fchmodSync,
   fstatSync,
@@ -9,6 +10,7 @@ import {
   lstatSync,
   mkdirSync,
   openSync,
+  readdirSync,
   readSync,
   renameSync,
   rmSync,
@@ -50,22 +52,23 @@ export class LocalDirectory {
   /** A directory in it, not through a link; made with `mode` less the umask where it is missing. */
   child(name: string, mode: number): LocalDirectory {
     const path = this.path(name);
-    let made = true;
-    try {
-      mkdirSync(path, mode);
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
-      made = false;
-    }
-    const fd = openSync(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
-    return new LocalDirectory(fd, join2(this.#path, name), made);
+    const own = join2(this.#path, name);
+    // Most are there: those that can't be made again would cost an error each.
+    const made = this.lstat(name) === undefined && make(path, mode);
+    return new LocalDirectory(openSync(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW), own, made);
+  }
+
+  /** What is in it. */
+  entries(): Dirent<Buffer>[] {
+    const path = HAS_PROC ? `/proc/self/fd/${this.#fd}` : this.#path;
+    return readdirSync(path, { withFileTypes: true, encoding: "buffer" });
   }
 
   /** The way to a name in it. @throws FileError for what is no name of a file */
   path(name: string): Buffer {
     if (!isPlainName(name)) throw new FileError(`${JSON.stringify(name)} is not a file's name`);
     return HAS_PROC
-      ? Buffer.from([...Buffer.from(`/proc/self/fd/${this.#fd}/`), ...encodeName(name)])
+      ? Buffer.concat([Buffer.from(`/proc/self/fd/${this.#fd}/`), encodeName(name)])
       : join2(this.#path, name);
   }
 
@@ -82,10 +85,13 @@ export class LocalDirectory {
     throw new FileError(`${name}: is in the way and not a file`);
   }
 
-  /** Makes a file, 0600, for writing and reading. Undefined when something has the name already. */
-  createFile(name: string): number | undefined {
+  /**
+   * Makes a file for writing and reading. Undefined when something has the name already.
+   * @param mode less the umask
+   */
+  createFile(name: string, mode = 0o600): number | undefined {
     try {
-      return openSync(this.path(name), O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW, 0o600);
+      return openSync(this.path(name), O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW, mode);
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code === "EEXIST") return undefined;
       throw error;
@@ -97,7 +103,9 @@ export class LocalDirectory {
   }
 
   remove(name: string): void {
-    rmSync(this.path(name), { force: true });
+    const path = this.path(name);
+    // A call that fails costs more than one that looks.
+    if (lstatSync(path, { throwIfNoEntry: false }) !== undefined) rmSync(path, { force: true });
   }
 
   setTimes(atime: number, mtime: number): void {
@@ -119,6 +127,17 @@ export class LocalDirectory {
 
   close(): void {
     closeSync(this.#fd);
+  }
+}
+
+/** False when somebody else was quicker. */
+function make(path: Buffer, mode: number): boolean {
+  try {
+    mkdirSync(path, mode);
+    return true;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
+    return false;
   }
 }
 
@@ -146,6 +165,44 @@ export async function inDirectory<T>(
     return await work(directory);
   } finally {
     directory.close();
+  }
+}
+
+/** Directories that are kept open at once. */
+const MOST_OPEN = 8;
+
+/** Directories of one job that are used again and again: each stays open until others are. */
+export class LocalPlaces {
+  readonly #open = new Map<string, LocalDirectory>();
+
+  /** Valid until the caller waits for something. @throws the system's error */
+  at(top: string, parts: readonly string[]): LocalDirectory {
+    const key = [top, ...parts].join("/");
+    const known = this.#open.get(key);
+    if (known !== undefined) return known;
+    let directory = LocalDirectory.open(top);
+    for (const part of parts) {
+      try {
+        const next = directory.child(part, 0o777);
+        directory.close();
+        directory = next;
+      } catch (error) {
+        directory.close();
+        throw error;
+      }
+    }
+    const [oldest] = this.#open.keys();
+    if (oldest !== undefined && this.#open.size >= MOST_OPEN) {
+      this.#open.get(oldest)?.close();
+      this.#open.delete(oldest);
+    }
+    this.#open.set(key, directory);
+    return directory;
+  }
+
+  close(): void {
+    for (const directory of this.#open.values()) directory.close();
+    this.#open.clear();
   }
 }
 
@@ -196,4 +253,10 @@ export function isThere(path: string): boolean {
 
 export function isDirectory(path: string): boolean {
   return statSync(encodeName(path), { throwIfNoEntry: false })?.isDirectory() ?? false;
+}
+
+/** Of a file; undefined where there is none. */
+export function sizeHere(path: string): number | undefined {
+  const found = statSync(encodeName(path), { throwIfNoEntry: false });
+  return found?.isFile() ? found.size : undefined;
 }

@@ -6,7 +6,6 @@ import { corruptName, type PartNames, partNames, remoteName } from "../names.ts"
 import type { Operations, RemoteHandle } from "../remote/operations.ts";
 import type { ClientConnection } from "../remote/remote.ts";
 import type { JournalEntry } from "../types.ts";
-import { upload } from "./bulk.ts";
 import {
   answered,
   claimed,
@@ -30,6 +29,7 @@ import {
 } from "./put-place.ts";
 import { explained } from "./refusal.ts";
 import { uploadToEnd } from "./unsized.ts";
+import { upload } from "./upload.ts";
 import { FileCheck, type Verdict, verified } from "./verify.ts";
 
 /** Some servers say so with a code of a later version (draft-ietf-secsh-filexfer-13, section 9.1). */
@@ -274,13 +274,13 @@ interface To {
 
 /** @returns the bytes of the whole */
 async function write(
-  { signal, active }: TransferContext,
+  { signal, active, pace }: TransferContext,
   { fd, state: { size }, unsized }: Source,
   { operations, handle, from }: To,
   onProgress: (position: number) => void,
 ): Promise<number> {
   if (unsized) return uploadToEnd(operations, handle, fd, { signal, onProgress });
-  await upload(operations, handle, fd, { from, size, signal, files: active, onProgress });
+  await upload(operations, handle, fd, { from, size, signal, files: active, pace, onProgress });
   return size;
 }
 
@@ -295,7 +295,7 @@ async function finish(
   if (now.size !== state.size || now.exact !== state.exact) {
     if (path !== target) await connection.remove(path);
     progress.drop();
-    throw new FileError(`${item.source}: changed while it was transferred; start again`);
+    throw new FileError(`${item.source}: changed while it was transferred; start again`, "changed");
   }
   context.signal.throwIfAborted();
   if (job.verify && check.name !== undefined) context.emit({ type: "verifying", file: item.file });
@@ -307,7 +307,7 @@ async function finish(
   if (verdict.same === false || !whole) {
     const aside = await moveAside(context, path, target);
     progress.drop();
-    throw new FileError(`${target}: differs from the file sent; kept as ${aside}`);
+    throw new FileError(`${target}: differs from the file sent; kept as ${aside}`, "differs");
   }
   if (path !== target) {
     await replace(context, path, target).catch(async (error: unknown) => {
@@ -337,7 +337,11 @@ async function moveAside(context: TransferContext, path: string, target: string)
 }
 
 /** Renames over an existing file, also where the server refuses to rename over one. */
-async function replace({ connection }: TransferContext, from: string, to: string): Promise<void> {
+export async function replace(
+  { connection }: TransferContext,
+  from: string,
+  to: string,
+): Promise<void> {
   try {
     await connection.rename(from, to);
   } catch (error) {

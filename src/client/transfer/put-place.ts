@@ -13,6 +13,8 @@ export interface PutItem {
   readonly target: string;
   /** its directory was made by this job just now: nothing is there */
   readonly fresh: boolean;
+  /** what the server lists there; null: nothing; undefined: nobody has looked */
+  readonly existing?: RemoteAttrs | null | undefined;
 }
 
 /** Where the bytes go until the file is whole: beside the target, or where there is no room, into it. */
@@ -86,17 +88,19 @@ export async function lookAround(
 /** The file that a link leads to is replaced, not the link. */
 async function resolveTarget(
   connection: TransferContext["connection"],
-  { target, fresh }: PutItem,
+  { target, fresh, existing: known }: PutItem,
 ): Promise<{ target: string; existing: RemoteAttrs | undefined }> {
-  if (fresh) return { target, existing: undefined };
-  const found = await connection.exists(target, false);
-  if (found?.type === "directory") throw new FileError(`${target}: is a directory on the server`);
-  if (found?.type === "other") throw new FileError(`${target}: is not a file on the server`);
+  if (fresh || known === null) return { target, existing: undefined };
+  const found = known ?? (await connection.exists(target, false));
+  if (found?.type === "directory")
+    throw new FileError(`${target}: is a directory on the server`, "is-a-directory");
+  if (found?.type === "other")
+    throw new FileError(`${target}: is not a file on the server`, "not-a-file");
   if (found?.type !== "link") return { target, existing: found };
   const real = await connection.realpath(target);
   const existing = await connection.exists(real);
   if (existing !== undefined && existing.type !== "file") {
-    throw new FileError(`${target}: leads to what is not a file`);
+    throw new FileError(`${target}: leads to what is not a file`, "not-a-file");
   }
   return { target: real, existing };
 }
@@ -115,7 +119,7 @@ export function placeFor(
   const free = space.freeBytes + (own?.there?.size ?? 0);
   if (size <= free) return part;
   if (existing !== undefined && size <= free + existing.size) return { path: target };
-  throw new FileError(`${target}: does not fit: ${size} bytes needed, ${free} free`);
+  throw new FileError(`${target}: does not fit: ${size} bytes needed, ${free} free`, "no-space");
 }
 
 /** A name in the directory of a file. */

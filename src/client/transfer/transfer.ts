@@ -1,13 +1,21 @@
+import { setMaxListeners } from "node:events";
 import { visible } from "../../text/safe.ts";
-import { FileError, RemoteError } from "../errors.ts";
+import { FileError, failureCode, RemoteError } from "../errors.ts";
 import type { ClientConnection } from "../remote/remote.ts";
-import type { TransferEvent, TransferJob, TransferSummary } from "../types.ts";
+import type { HashName, TransferEvent, TransferJob, TransferSummary } from "../types.ts";
+import { Exclusion } from "./exclude.ts";
 import { getFile } from "./get-file.ts";
 import { isLost, type TransferContext, type TransferEnd } from "./job.ts";
 import type { Journal } from "./journal.ts";
+import { LocalPlaces } from "./local.ts";
 import { LocalHasher } from "./local-hash.ts";
+import { Pace } from "./pace.ts";
+import { planned } from "./plan.ts";
 import { putFile } from "./put-file.ts";
-import { type Found, walkLocal, walkRemote } from "./walk.ts";
+import { getSmall, isSmall, putSmall } from "./small.ts";
+import type { Found } from "./walk.ts";
+import { walkLocal } from "./walk-local.ts";
+import { walkRemote } from "./walk-remote.ts";
 
 export interface JobOptions {
   readonly journal: Journal;
@@ -22,6 +30,12 @@ const GIVE_UP_MS = 3_000;
 /** The walk runs ahead of the transfers by so many files. */
 const AHEAD = 10_000;
 
+/** Small files on their way for each large one: they wait for answers most of the time. */
+const SMALL_FOR_LARGE = 16;
+
+/** Small files on their way at most; servers allow a few hundred open ones in a channel. */
+const MOST_SMALL = 96;
+
 /** A file is given up when so many connections in a row ended without a byte of progress. */
 const FRUITLESS = 5;
 
@@ -31,7 +45,15 @@ const TOTALS_EVERY_MS = 200;
 /** A progress event for a file at most so often, in milliseconds. */
 const PROGRESS_EVERY_MS = 50;
 
-type Work = Extract<Found, { readonly type: "get" | "put" }>;
+export type Work = Extract<Found, { readonly type: "get" | "put" }>;
+type Surplus = Extract<Found, { readonly type: "surplus" }>;
+
+/** Files that were found and wait for their turn. */
+interface Lane {
+  readonly queue: { readonly work: Work; readonly file: number }[];
+  /** workers with nothing to do */
+  waiting: (() => void)[];
+}
 
 /**
  * Runs a job: `parallel` files at once, one that fails doesn't stop the others. Rejects with
@@ -43,6 +65,8 @@ export async function runJob(
   options: JobOptions,
 ): Promise<TransferSummary> {
   const hasher = new LocalHasher();
+  // Each file under way listens.
+  setMaxListeners(0, options.signal);
   const run = new Run(connection, job, options, hasher);
   const before = connection.onReconnect;
   connection.onReconnect = (event) => {
@@ -61,9 +85,10 @@ class Run {
   readonly #context: TransferContext;
   readonly #emit: (event: TransferEvent) => void;
   readonly #begin = performance.now();
-  readonly #queue: { readonly work: Work; readonly file: number }[] = [];
+  readonly #large: Lane = { queue: [], waiting: [] };
+  readonly #small: Lane = { queue: [], waiting: [] };
   readonly #later: (() => Promise<void>)[] = [];
-  #waiting: (() => void)[] = [];
+  readonly #surplus: Surplus[] = [];
   #room: () => void = () => {};
   #walked = false;
   #over = false;
@@ -76,6 +101,9 @@ class Run {
   #doneBytes = 0;
   #failed = 0;
   #skipped = 0;
+  #deleted = 0;
+  #verified = 0;
+  #hash: HashName | undefined;
 
   constructor(
     connection: ClientConnection,
@@ -87,26 +115,57 @@ class Run {
       if (!this.#over) onEvent(event);
     };
     const active = (): number => this.#active;
-    this.#context = { connection, journal, hasher, job, signal, emit: this.#emit, active };
+    const exclusion = new Exclusion(job.exclude ?? []);
+    const pace = job.limitRate === undefined ? undefined : new Pace(job.limitRate);
+    const places = new LocalPlaces();
+    const given = { connection, journal, hasher, job, signal, exclusion, pace, places };
+    this.#context = { ...given, emit: this.#emit, active };
   }
 
   async run(): Promise<TransferSummary> {
     const { job, signal } = this.#context;
-    const workers = Array.from({ length: Math.max(1, job.parallel) }, () => this.#work());
-    const all = Promise.all([this.#walk(), ...workers]);
+    const parallel = Math.max(1, job.parallel);
+    const small = Math.min(MOST_SMALL, parallel * SMALL_FOR_LARGE);
+    const all = Promise.all([
+      this.#walk(),
+      ...Array.from({ length: parallel }, () => this.#work(this.#large)),
+      ...Array.from({ length: small }, () => this.#work(this.#small)),
+    ]);
     const given = givenUp(signal);
     await Promise.race([all, given.promise]).finally(given.stop);
-    all.catch(() => {});
+    all.catch(() => {}).finally(() => this.#context.places.close());
+    if (this.#fatal === undefined && !signal.aborted) await this.#tidy();
     this.#over = true;
     if (this.#fatal !== undefined) throw this.#fatal.error;
-    if (!signal.aborted) for (const run of this.#later) await run().catch(() => {});
     return {
       files: this.#done,
       failed: this.#failed,
       skipped: this.#skipped,
+      ...(job.verify && { verified: this.#verified }),
+      ...(this.#hash !== undefined && { hash: this.#hash }),
+      ...(this.#deleted > 0 && { deleted: this.#deleted }),
       bytes: this.#doneBytes,
       durationMs: performance.now() - this.#begin,
     };
+  }
+
+  /** What comes last. Nothing is removed where a part of the source was not seen, or did not arrive. */
+  async #tidy(): Promise<void> {
+    if (this.#failed === 0) for (const one of this.#surplus) await this.#remove(one);
+    for (const run of this.#later) await run().catch(() => {});
+  }
+
+  async #remove({ target, run }: Surplus): Promise<void> {
+    const { job, signal } = this.#context;
+    if (signal.aborted) return;
+    if (job.dryRun) return this.#emit({ type: "planned", file: 0, action: "delete", target });
+    try {
+      if (!(await run())) return;
+      this.#deleted++;
+      this.#emit({ type: "deleted", target });
+    } catch (error) {
+      this.#fail(++this.#files, target, error);
+    }
   }
 
   async #walk(): Promise<void> {
@@ -116,7 +175,7 @@ class Run {
       for await (const found of walk(this.#context)) {
         if (signal.aborted || this.#fatal !== undefined) break;
         this.#found(found);
-        if (this.#queue.length >= AHEAD)
+        while (this.#large.queue.length + this.#small.queue.length >= AHEAD)
           await new Promise<void>((go) => {
             this.#room = go;
           });
@@ -135,17 +194,23 @@ class Run {
       this.#later.push(found.run);
       return;
     }
+    if (found.type === "surplus") {
+      this.#surplus.push(found);
+      return;
+    }
     const file = ++this.#files;
     if (found.type === "skipped") {
       this.#skipped++;
-      this.#emit({ type: "skipped", file, source: found.source, reason: found.reason });
+      this.#bytes += found.size ?? 0;
+      this.#emit({ ...found, file });
     } else if (found.type === "failed") {
-      this.#fail(file, found.source, found.message);
+      this.#fail(file, found.source, found.error);
     } else {
       this.#bytes += sizeOf(found);
-      this.#queue.push({ work: found, file });
+      const lane = isSmall(found, this.#context) ? this.#small : this.#large;
+      lane.queue.push({ work: found, file });
       this.#totals(false);
-      this.#wake();
+      lane.waiting.pop()?.();
     }
   }
 
@@ -159,34 +224,36 @@ class Run {
   #fail(
     file: number,
     source: string,
-    message: string,
+    error: unknown,
     work?: { readonly resumable: boolean; readonly size: number },
   ): void {
     this.#failed++;
-    this.#emit({ type: "failed", file, source, message, resumable: false, ...work });
+    const why = { code: failureCode(error), message: messageOf(error, source) };
+    this.#emit({ type: "failed", file, source, ...why, resumable: false, ...work });
   }
 
   #wake(): void {
-    const waiting = this.#waiting;
-    this.#waiting = [];
-    for (const go of waiting) go();
+    for (const lane of [this.#large, this.#small]) {
+      for (const go of lane.waiting.splice(0)) go();
+    }
   }
 
-  async #work(): Promise<void> {
+  async #work(lane: Lane): Promise<void> {
     for (;;) {
-      const next = this.#queue.shift();
+      const next = lane.queue.shift();
       if (next === undefined) {
         if (this.#walked) return;
-        await new Promise<void>((go) => this.#waiting.push(go));
+        await new Promise<void>((go) => lane.waiting.push(go));
         continue;
       }
       this.#room();
       if (this.#fatal !== undefined || this.#context.signal.aborted) continue;
-      this.#active++;
+      const large = lane === this.#large ? 1 : 0;
+      this.#active += large;
       try {
         await this.#transfer(next.work, next.file);
       } finally {
-        this.#active--;
+        this.#active -= large;
       }
     }
   }
@@ -195,6 +262,7 @@ class Run {
     const { source } = work.item;
     const begin = performance.now();
     try {
+      if (this.#context.job.dryRun) return this.#emit(await planned(this.#context, work, file));
       const outcome = await this.#untilDone(work, file);
       if (outcome.type === "skipped") {
         this.#skipped++;
@@ -203,6 +271,8 @@ class Run {
       }
       this.#done++;
       this.#doneBytes += outcome.bytes;
+      this.#verified += outcome.hash === undefined ? 0 : 1;
+      this.#hash ??= outcome.hash?.name;
       this.#emit({ ...outcome, file, durationMs: performance.now() - begin });
     } catch (error) {
       await this.#gaveUp(work, file, error);
@@ -227,9 +297,7 @@ class Run {
       const context = { ...this.#context, emit };
       try {
         signal.throwIfAborted();
-        return work.type === "put"
-          ? await putFile(context, { ...work.item, file })
-          : await getFile(context, { ...work.item, file });
+        return await transferFile(context, work, file);
       } catch (error) {
         fruitless = moved ? 0 : fruitless + 1;
         if (!isLost(error) || signal.aborted || fruitless >= FRUITLESS) throw error;
@@ -251,9 +319,25 @@ class Run {
       source,
       target,
     });
-    const why = signal.aborted ? `${source}: cancelled` : messageOf(error, source);
+    const why = signal.aborted ? new FileError(`${source}: cancelled`, "cancelled") : error;
     this.#fail(file, source, why, { resumable: entry !== undefined, size: sizeOf(work) });
   }
+}
+
+/** Small ones go the short way, where nothing speaks against it. */
+async function transferFile(
+  context: TransferContext,
+  work: Work,
+  file: number,
+): Promise<TransferEnd> {
+  if (work.type === "put") {
+    const item = { ...work.item, file };
+    const end = isSmall(work, context) ? await putSmall(context, item) : undefined;
+    return end ?? putFile(context, item);
+  }
+  const item = { ...work.item, file };
+  const end = isSmall(work, context) ? await getSmall(context, item) : undefined;
+  return end ?? getFile(context, item);
 }
 
 /** As the walk saw it, in bytes. */

@@ -1,4 +1,5 @@
 import type { Command } from "../call.ts";
+import { chmod } from "./chmod.ts";
 import { cp } from "./copy.ts";
 import { mkdir, rmdir } from "./directories.ts";
 import { colon, echo, no, yes } from "./echo.ts";
@@ -26,7 +27,7 @@ import { date, groups, id, uptime, who, whoami } from "./who.ts";
 const ALL: readonly Command[] = [
   ...gnuSums,
   ...otherSums,
-  ...[ls, pwd, cd, mkdir, rmdir, rm, mv, cp, ln, touch, cat, head, tail, wc, stat, find],
+  ...[ls, pwd, cd, mkdir, rmdir, rm, mv, cp, ln, touch, chmod, cat, head, tail, wc, stat, find],
   ...[du, df, quota, echo, yes, no, colon, test, bracket],
   trash,
   ...[id, whoami, groups, date, uptime, who, passwd, totp, exit, logout, scp],

@@ -3,6 +3,7 @@ import { helpText, type ShellCommand } from "../shell/command.ts";
 import { FILE_COMMANDS } from "./files.ts";
 import { INFO_COMMANDS } from "./info.ts";
 import { LIST_COMMANDS } from "./listing.ts";
+import { MORE_COMMANDS } from "./more.ts";
 import { PLACE_COMMANDS } from "./places.ts";
 import { TRANSFER_COMMANDS } from "./transfers.ts";
 import { trash } from "./trash.ts";
@@ -21,7 +22,12 @@ const help: ShellCommand = {
   side: () => "command",
   async run(shell, { operands: [word] }) {
     if (word === undefined) {
-      for (const { name, summary } of COMMANDS) shell.print(`${name.padEnd(11)} ${summary}`);
+      for (const { name, aliases = [], summary } of COMMANDS) {
+        const also = aliases.length > 0 ? ` (${aliases.join(", ")})` : "";
+        shell.print(`${name.padEnd(11)} ${summary}${also}`);
+      }
+      shell.print("!COMMAND     run a command of this machine");
+      shell.print("N            go on with number N of the unfinished transfers");
       shell.print("COMMAND --help tells more; names with blanks go in quotes; * ? [ ] match names");
       return;
     }
@@ -48,6 +54,7 @@ export const COMMANDS: readonly ShellCommand[] = [
   ...TRANSFER_COMMANDS,
   ...FILE_COMMANDS,
   ...INFO_COMMANDS,
+  ...MORE_COMMANDS,
   trash,
   help,
   exit,

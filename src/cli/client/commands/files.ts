@@ -48,7 +48,7 @@ const rm: ShellCommand = {
   name: "rm",
   aliases: ["delete", "remove"],
   usage: "[-r] [-f] NAME...",
-  summary: "remove remote files",
+  summary: "remove remote files and empty directories",
   details: "  -r  directories with all that is in them\n  -f  no error for what isn't there",
   options: { r: { type: "boolean", short: "r" }, f: { type: "boolean", short: "f" } },
   operands: [1, MANY],
@@ -63,7 +63,7 @@ const rm: ShellCommand = {
           });
           if (attrs === undefined) return;
           if (attrs.type !== "directory") return shell.remote.remove(path);
-          if (!flags.has("r")) throw new Error(`${path}: is a directory (rm -r removes it)`);
+          if (!flags.has("r")) return removeEmpty(shell, path);
           await removeTree(shell, path, signal);
         });
         signal.throwIfAborted();
@@ -72,6 +72,15 @@ const rm: ShellCommand = {
   },
   stopsItself: true,
 };
+
+async function removeEmpty(shell: RemoteShell, path: string): Promise<void> {
+  for await (const batch of shell.remote.list(path)) {
+    if (batch.some(({ name }) => name !== "." && name !== "..")) {
+      throw new Error(`${path}: is a directory that is not empty (rm -r removes it)`);
+    }
+  }
+  await shell.remote.rmdir(path);
+}
 
 /** Links in it are removed, not followed. What can't be removed is told, the rest goes. */
 async function removeTree(

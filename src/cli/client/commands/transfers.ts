@@ -70,7 +70,11 @@ async function jobOf(
   const sources = operands.length > 1 ? operands.slice(0, -1) : operands;
   const where = operands.length > 1 ? operands.slice(-1) : [];
   const up = direction === "up";
-  const paths = up ? await shell.expandLocal(sources) : await shell.expandRemote(sources);
+  const paths: string[] = [];
+  for (const word of sources) {
+    const found = up ? await shell.expandLocal([word]) : await shell.expandRemote([word]);
+    paths.push(...found.map((path) => asTyped(path, word.text)));
+  }
   const targets = up ? await shell.expandRemote(where) : await shell.expandLocal(where);
   if (targets.length > 1) throw new UsageError("where to is more than one name");
   const to = targets[0] && asTyped(targets[0], where[0]?.text ?? "");
@@ -194,9 +198,9 @@ async function pick(
 }
 
 export const TRANSFER_COMMANDS = [
-  transfer("get", ["download"], "down", "download files"),
+  transfer("get", ["download", "mget"], "down", "download files"),
   transfer("reget", ["resume_download"], "down", "go on with downloads that were broken off"),
-  transfer("put", ["upload"], "up", "upload files"),
+  transfer("put", ["upload", "mput"], "up", "upload files"),
   transfer("reput", ["resume_upload"], "up", "go on with uploads that were broken off"),
   resume,
   forget,

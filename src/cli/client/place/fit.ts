@@ -1,7 +1,9 @@
-import type { Dirent } from "node:fs";
-import { lstat, opendir, stat } from "node:fs/promises";
-import { basename, join, posix, resolve } from "node:path";
+import { type Dirent, lstatSync, type Stats, statSync } from "node:fs";
+import { opendir } from "node:fs/promises";
+import { join, posix, resolve } from "node:path";
 import { DEEPEST } from "../../../client/names.ts";
+import { Exclusion } from "../../../client/transfer/exclude.ts";
+import { goesInto, nameInTarget } from "../../../client/transfer/where.ts";
 import type { JournalEntry, Remote, Space, TransferJob } from "../../../client/types.ts";
 import { decodeName, encodeName } from "../../../text/names.ts";
 import { roundSize } from "../../../text/units.ts";
@@ -16,12 +18,16 @@ interface Upload {
   readonly source: string;
   /** below the target */
   readonly path: string;
+  /** it is in a directory that was named */
+  readonly inTree: boolean;
   readonly size: number;
 }
 
 /** What an upload meets: the free space, and why it can't fit if it can't. */
 export interface Fit {
   readonly space: Space | undefined;
+  /** false: nobody knows, for nothing of the target's path can be asked about */
+  readonly told: boolean;
   readonly refused?: string;
 }
 
@@ -36,30 +42,41 @@ export async function checkFit(
   begun: readonly JournalEntry[],
   signal: AbortSignal,
 ): Promise<Fit> {
-  const space = await spaceAt(remote, job.target);
-  if (space === undefined) return { space };
+  const { space, told } = await spaceAt(remote, job.target);
+  if (space === undefined) return { space, told };
   const { bytes, files } = await sumSources(job, signal);
-  if (bytes <= space.freeBytes) return { space };
-  if (files === undefined) return { space };
+  if (bytes <= space.freeBytes || files === undefined) return { space, told };
   const enough = bytes - space.freeBytes;
   const held = await replaced({ remote, job, begun, signal }, files, enough);
   const needed = bytes - held;
-  if (needed <= space.freeBytes) return { space };
+  if (needed <= space.freeBytes) return { space, told };
   const free = `${roundSize(space.freeBytes)} of ${roundSize(space.totalBytes)} are free`;
   const missing = roundSize(needed - space.freeBytes);
   return {
     space,
+    told,
     refused: `the upload needs ${roundSize(needed)} and ${free}: nothing was sent; ${missing} more must be free first`,
   };
 }
 
-/** Of the target, or of the directory it will be in: both are asked for at once. */
-async function spaceAt(remote: Remote, target: string): Promise<Space | undefined> {
-  const asked = [target, remoteParent(target)].map((path) =>
-    remote.space(path).catch(() => undefined),
+/** Directories above the target that are asked about: those that are missing are made. */
+const MOST_ABOVE = 8;
+
+/** Of the target, or of the nearest directory above it that is there: all are asked about at once. */
+async function spaceAt(remote: Remote, target: string): Promise<Pick<Fit, "space" | "told">> {
+  const paths = [target];
+  while (paths.length < MOST_ABOVE && !/^[/.]$/.test(paths.at(-1) ?? "")) {
+    paths.push(remoteParent(paths.at(-1) ?? ""));
+  }
+  const asked = paths.map((path) =>
+    remote.space(path).then(
+      (space) => ({ space, told: true }),
+      () => ({ space: undefined, told: false }),
+    ),
   );
-  const [there, above] = await Promise.all(asked);
-  return there ?? above;
+  const all = await Promise.all(asked);
+  const nobody = { space: undefined, told: false };
+  return all.find(({ space }) => space !== undefined) ?? all.find(({ told }) => told) ?? nobody;
 }
 
 interface Sum {
@@ -71,8 +88,10 @@ interface Sum {
 async function sumSources(job: TransferJob, signal: AbortSignal): Promise<Sum> {
   const files: Upload[] = [];
   let bytes = 0;
+  const exclusion = new Exclusion(job.exclude ?? []);
   for (const source of job.sources) {
-    for await (const file of walk(resolve(source), basename(source), job.recursive)) {
+    const name = nameInTarget(source) ?? "";
+    for await (const file of walk(resolve(source), name, job.recursive, exclusion)) {
       signal.throwIfAborted();
       bytes += file.size;
       if (files.length <= MAX_LOOKED_UP) files.push(file);
@@ -82,20 +101,37 @@ async function sumSources(job: TransferJob, signal: AbortSignal): Promise<Sum> {
 }
 
 /** The regular files of a source; what can't be read, or is too deep, fails later, by name. */
-async function* walk(source: string, name: string, recursive: boolean): AsyncGenerator<Upload> {
-  const found = await stat(encodeName(source)).catch(() => undefined);
-  if (found?.isFile()) yield { source, path: name, size: found.size };
+async function* walk(
+  source: string,
+  name: string,
+  recursive: boolean,
+  exclusion: Exclusion,
+): AsyncGenerator<Upload> {
+  const found = looked(() => statSync(encodeName(source)));
+  if (found?.isFile() && !exclusion.has(name, false))
+    yield { source, path: name, inTree: false, size: found.size };
   if (!found?.isDirectory() || !recursive) return;
-  const waiting: SourceEntry[] = [{ source, path: name, depth: 0 }];
+  const waiting: SourceEntry[] = [{ source, path: name, inside: "", depth: 0 }];
   for (let place = waiting.pop(); place !== undefined; place = waiting.pop()) {
     if (place.depth > DEEPEST) continue;
     for await (const entry of entriesOf(place)) {
+      if (exclusion.has(entry.inside, entry.directory)) continue;
       if (entry.directory) waiting.push(entry);
       else {
-        const file = await lstat(encodeName(entry.source)).catch(() => undefined);
-        if (file?.isFile()) yield { source: entry.source, path: entry.path, size: file.size };
+        const { source, path } = entry;
+        const file = looked(() => lstatSync(encodeName(source)));
+        if (file?.isFile()) yield { source, path, inTree: true, size: file.size };
       }
     }
+  }
+}
+
+/** At once and not on a thread, which costs several times as much. */
+function looked(stat: () => Stats): Stats | undefined {
+  try {
+    return stat();
+  } catch {
+    return undefined;
   }
 }
 
@@ -103,22 +139,29 @@ interface SourceEntry {
   readonly source: string;
   /** below the target */
   readonly path: string;
+  /** below the source that was named */
+  readonly inside: string;
   readonly depth: number;
 }
 
 /** Regular files and directories in a directory; none when it can't be read. */
-async function* entriesOf({ source, path, depth }: SourceEntry) {
+async function* entriesOf({ source, path, inside, depth }: SourceEntry) {
   // Its types know neither a name nor an encoding of bytes.
   const entries = await opendir(encodeName(source) as unknown as string, {
     encoding: "buffer" as BufferEncoding,
+    bufferSize: 256,
   }).catch(() => undefined);
   if (entries === undefined) return;
   for await (const entry of entries) {
     const name = decodeName((entry as unknown as Dirent<Buffer>).name);
-    const place = { source: join(source, name), path: `${path}/${name}`, depth: depth + 1 };
+    const place = { source: join(source, name), path: below(path, name), depth: depth + 1 };
     const directory = entry.isDirectory();
-    if (directory || entry.isFile()) yield { ...place, directory };
+    if (directory || entry.isFile()) yield { ...place, inside: below(inside, name), directory };
   }
+}
+
+function below(path: string, name: string): string {
+  return path === "" ? name : `${path}/${name}`;
 }
 
 interface Question {
@@ -134,15 +177,17 @@ async function replaced(
   files: readonly Upload[],
   enough: number,
 ): Promise<number> {
-  const into = await remote.stat(job.target).then(
+  const isDirectory = await remote.stat(job.target).then(
     ({ type }) => type === "directory",
     () => false,
   );
+  const into = goesInto(job, isDirectory);
   let held = 0;
   for (let at = 0; at < files.length && held < enough; at += AT_ONCE) {
     signal.throwIfAborted();
-    const sizes = files.slice(at, at + AT_ONCE).map(async ({ source, path, size }) => {
-      const target = targetOf(under(job.target, remote.home), path, into);
+    const sizes = files.slice(at, at + AT_ONCE).map(async ({ source, path, inTree, size }) => {
+      const top = under(job.target, remote.home);
+      const target = into || inTree ? under(path, top) : top;
       const begunAt = partOf(begun, source, target);
       const [there, part] = await Promise.all([
         sizeOf(remote, target),
@@ -170,11 +215,4 @@ function partOf(
     entry.source === source && posix.normalize(entry.target) === posix.normalize(target);
   const entry = begun.find((entry) => entry.direction === "up" && same(entry));
   return entry?.part === undefined ? undefined : under(entry.part, remoteParent(target));
-}
-
-/** Where a file goes: below the target, or in place of it when that isn't a directory yet. */
-function targetOf(target: string, path: string, into: boolean): string {
-  if (into) return under(path, target);
-  const rest = path.split("/").slice(1).join("/");
-  return rest === "" ? target : under(rest, target);
 }

@@ -3,12 +3,15 @@ import type { Output } from "./output.ts";
 import { liveLines, noteText, screenRows } from "./progress-lines.ts";
 import { ProgressState } from "./progress-state.ts";
 import type { Reporter } from "./reporter.ts";
-import { spaceText, summaryLines } from "./summary.ts";
+import { spaceText, summaryLines, verifiedText } from "./summary.ts";
 
 /** Between two updates of the screen. */
 const FRAME_MS = 100;
 /** Bars at most, whatever the terminal's height. */
 const MAX_ROWS = 20;
+
+/** Files whose lines are still on the screen at the end. */
+const SEEN = 10;
 
 /** A line that stays on the screen. */
 interface Line {
@@ -56,11 +59,18 @@ export class LiveReporter implements Reporter {
   }
 
   summary(summary: TransferSummary, failures: readonly string[]): void {
-    // One file's line has said it all.
-    if (summary.files === 1 && summary.failed + summary.skipped === 0) return;
-    const several = summary.files + summary.failed + summary.skipped > 1;
-    const named = several ? failures : [];
-    for (const line of summaryLines(summary, named, this.#state.moved)) this.notice(line);
+    const ended = summary.files + summary.failed + summary.skipped;
+    if (ended === 1 && summary.failed === 1) return;
+    // One file's line has said all else.
+    if (ended === 1 && summary.files === 1) {
+      const verified = verifiedText(summary);
+      if (verified !== "") this.notice(verified);
+      return;
+    }
+    const { moved, skips } = this.#state;
+    // Where a few lines came in between the failures are still to be seen.
+    const named = ended > SEEN ? failures : [];
+    for (const line of summaryLines(summary, { moved, skips, failures: named })) this.notice(line);
   }
 
   stop(): void {

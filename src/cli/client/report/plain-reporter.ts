@@ -40,8 +40,11 @@ export class PlainReporter implements Reporter {
     if (when === "before" || space !== undefined) this.notice(spaceText(space));
   }
 
-  summary(summary: TransferSummary, failures: readonly string[]): void {
-    for (const line of summaryLines(summary, failures, this.#state.moved)) this.notice(line);
+  summary(summary: TransferSummary): void {
+    // One that failed has had its line, as all others that did.
+    if (summary.files + summary.skipped === 0 && summary.failed === 1) return;
+    const { moved, skips } = this.#state;
+    for (const line of summaryLines(summary, { moved, skips, failures: [] })) this.notice(line);
   }
 
   stop(): void {

@@ -1,4 +1,5 @@
 import type { TransferEvent } from "../../../client/types.ts";
+import { roundSize } from "../../../text/units.ts";
 import { Rate } from "./rate.ts";
 
 /** A file under way. */
@@ -11,6 +12,9 @@ export interface ActiveFile {
   /** steady clock, ms */
   readonly rate: Rate;
 }
+
+/** Skipped files that are named for each reason. */
+const NAMED_SKIPS = 3;
 
 /** What stays on the screen: said once, in order. */
 export type Note =
@@ -54,6 +58,8 @@ export class ProgressState {
   /** bytes over the line */
   moved = 0;
   readonly rate: Rate;
+  /** files that were left as they are, by why */
+  readonly skips = new Map<string, number>();
   #notes: Note[] = [];
 
   constructor(now: number) {
@@ -93,7 +99,13 @@ export class ProgressState {
         break;
       case "skipped":
         this.#end(event.file, event.size);
-        this.#say(`${baseName(event.source)}: skipped: ${event.reason}`);
+        this.#skip(event);
+        break;
+      case "planned":
+        this.#say(plannedText(event));
+        break;
+      case "deleted":
+        this.#say(`${event.target}: deleted`);
         break;
       case "failed":
         this.#end(event.file, event.size);
@@ -109,6 +121,14 @@ export class ProgressState {
         if (this.waiting !== undefined) this.#say("connected again");
         this.waiting = undefined;
     }
+  }
+
+  /** What is there already needs no line of its own, and of others a few tell what it is about. */
+  #skip({ source, reason }: Extract<TransferEvent, { type: "skipped" }>): void {
+    const before = this.skips.get(reason) ?? 0;
+    this.skips.set(reason, before + 1);
+    if (/^is (t?here) already$/.test(reason) || before >= NAMED_SKIPS) return;
+    this.#say(`${baseName(source)}: skipped: ${reason}`);
   }
 
   #start(event: Extract<TransferEvent, { type: "start" }>, now: number): void {
@@ -158,6 +178,14 @@ export class ProgressState {
   #say(text: string): void {
     this.#notes.push({ kind: "said", text });
   }
+}
+
+function plannedText(event: Extract<TransferEvent, { type: "planned" }>): string {
+  const { action, source, target, size } = event;
+  if (action === "delete") return `would delete ${target}`;
+  const amount = size === undefined ? "" : ` (${roundSize(size)})`;
+  if (action === "send") return `would copy ${source} to ${target}${amount}`;
+  return `would compare ${source} with ${target}, which has the same size${amount}`;
 }
 
 export function baseName(path: string): string {

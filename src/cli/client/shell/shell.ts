@@ -2,6 +2,7 @@ import { createInterface } from "node:readline";
 import { UsageError } from "../../../shell/errors.ts";
 import { visible } from "../../../text/safe.ts";
 import { findCommand, Leave } from "../commands/all.ts";
+import { runHere } from "../commands/more.ts";
 import { listUnfinished, loadUnfinished } from "../commands/transfers.ts";
 import { CLIENT_EXIT, ClientExit, messageOf } from "../exit.ts";
 import { fullLines } from "../report/fullness.ts";
@@ -39,14 +40,19 @@ export async function runLine(shell: RemoteShell, line: string): Promise<LineOut
 }
 
 async function execute(shell: RemoteShell, line: string): Promise<void> {
-  if (line.trimStart().startsWith("#")) return;
-  const [first, ...words] = splitWords(line);
+  const trimmed = line.trim();
+  if (trimmed.startsWith("#")) return;
+  if (trimmed.startsWith("!")) return shell.wait(runHere(shell, trimmed.slice(1)));
+  // A number of the list of unfinished transfers.
+  const said = /^\d+$/.test(trimmed) ? `resume ${trimmed}` : line;
+  const [first, ...words] = splitWords(said);
   if (first === undefined) return;
   const command = findCommand(first.text);
   if (command === undefined) {
     throw new UsageError(`no command ${first.text}; \`help\` lists what there is`);
   }
-  const args = parseArguments(command, words);
+  const isHelp = words.length === 1 && words[0]?.text === "/?";
+  const args = isHelp ? undefined : parseArguments(command, words);
   if (args === undefined) return shell.output.out(helpText(command));
   const work = () => command.run(shell, args);
   await (command.stopsItself ? work() : shell.wait(work()));

@@ -20,6 +20,8 @@ export class FakeEngine implements Engine {
   space: Space | undefined;
   onSpace: (path: string) => Promise<Space | undefined> = async () => this.space;
   banner = "";
+  /** its jobs say that they start a file */
+  starts = true;
   failure: Error | undefined;
   onRun: (job: TransferJob, options: RunOptions) => Promise<TransferSummary> = async () => SUMMARY;
   readonly #files: Readonly<Record<string, number>>;
@@ -36,6 +38,21 @@ export class FakeEngine implements Engine {
       server: "ann@h:22",
       run: async (job, options) => {
         this.jobs.push(job);
+        const {
+          direction,
+          sources: [source = ""],
+          target,
+        } = job;
+        if (this.starts)
+          options.onEvent({
+            type: "start",
+            file: 1,
+            source,
+            target,
+            direction,
+            size: 1,
+            offset: 0,
+          });
         return this.onRun(job, options);
       },
     };
@@ -67,6 +84,7 @@ export class FakeEngine implements Engine {
       realpath: async (path) => path,
       stat: async (path) => this.#attrs(path),
       lstat: async (path) => this.#attrs(path),
+      read: async (path) => Buffer.from(`bytes of ${path}\n`),
       readlink: refuse,
       list: (path) => this.#list(path),
       mkdir: refuse,

@@ -116,7 +116,17 @@ describe("lines that stay", () => {
     const state = seen([
       ...steady(1, "/a/b.txt"),
       [3000, { type: "done", file: 1, bytes: 10_000_000, durationMs: 3000 }],
-      [3000, { type: "failed", file: 2, source: "/c", message: "/c: gone", resumable: false }],
+      [
+        3000,
+        {
+          type: "failed",
+          file: 2,
+          source: "/c",
+          message: "/c: gone",
+          code: "failed",
+          resumable: false,
+        },
+      ],
       [3000, { type: "skipped", file: 3, source: "/d", reason: "a link" }],
     ]);
     expect(state.takeNotes().map((note) => noteText(note, 80))).toEqual([
@@ -141,6 +151,7 @@ it("what was left out or failed before it began is nothing to wait for", () => {
         file: 4,
         source: "/d",
         message: "/d: gone",
+        code: "failed",
         resumable: false,
         size: 12_000_000,
       },
@@ -170,7 +181,14 @@ describe("hostile names", () => {
     const bar = liveLines(state, 200, 0).join("");
     state.apply({ type: "done", file: 1, bytes: 10, durationMs: 5 }, 5);
     state.apply(
-      { type: "failed", file: 2, source: name, message: `${name}: no`, resumable: false },
+      {
+        type: "failed",
+        file: 2,
+        source: name,
+        message: `${name}: no`,
+        code: "failed",
+        resumable: false,
+      },
       5,
     );
     const shown = [bar, ...state.takeNotes().map((note) => noteText(note, 200))].join("");

@@ -23,6 +23,7 @@ const FAILED: TransferEvent = {
   file: 2,
   source: "/a/two\u001b[2J",
   message: "/a/two\u001b[2J: permission denied",
+  code: "failed",
   resumable: false,
 };
 
@@ -103,11 +104,10 @@ it("writes plain lines into a pipe", () => {
   const report = new PlainReporter(written, () => 0);
   for (const event of [START, progress(5), DONE, FAILED]) report.event(event);
   const summary = { files: 1, failed: 1, skipped: 0, bytes: SIZE, durationMs: 2000 };
-  report.summary(summary, ["/a/two: permission denied"]);
+  report.summary(summary);
   report.stop();
   expect(written.text).toBe(
-    "one.bin: done, 1.00 MB in 2.00 s (500 KB/s)\n" +
-      "1 file, 1.00 MB in 2.00 s (500 KB/s), 1 failed:\n  /a/two: permission denied\n",
+    "one.bin: done, 1.00 MB in 2.00 s (500 KB/s)\n1 file, 1.00 MB in 2.00 s (500 KB/s), 1 failed\n",
   );
   expect(written.errors).toBe("/a/two\\x1b[2J: permission denied\n");
 });
@@ -116,7 +116,7 @@ it("counts only what came over the line for the rate of a summary", () => {
   const written = new Written();
   const report = new PlainReporter(written, () => 0);
   for (const event of [{ ...START, offset: 900_000 }, progress(950_000), DONE]) report.event(event);
-  report.summary({ files: 1, failed: 0, skipped: 0, bytes: SIZE, durationMs: 2000 }, []);
+  report.summary({ files: 1, failed: 0, skipped: 0, bytes: SIZE, durationMs: 2000 });
   report.stop();
   expect(written.text).toContain("1 file, 1.00 MB in 2.00 s (50.0 KB/s)\n");
 });
@@ -158,4 +158,48 @@ it("is quiet but for errors", () => {
   for (const event of [START, DONE, FAILED]) report.event(event);
   expect(written.text).toBe("");
   expect(written.errors).toContain("permission denied");
+});
+
+describe("the summary of a job", () => {
+  const SUMMARY = { files: 0, failed: 0, skipped: 0, bytes: 0, durationMs: 2000 };
+  const plain = (events: readonly TransferEvent[], change: object): string => {
+    const written = new Written();
+    const report = new PlainReporter(written, () => 0);
+    for (const event of events) report.event(event);
+    report.summary({ ...SUMMARY, ...change });
+    report.stop();
+    return written.text;
+  };
+
+  it("is one line for a thousand files that are there already", () => {
+    const events = Array.from({ length: 1000 }, (_, file) => {
+      const reason = "is there already";
+      return { type: "skipped", file, source: `/s/f${file}`, reason, size: 1 } as const;
+    });
+    expect(plain(events, { skipped: 1000 })).toBe(
+      "nothing to transfer, 1000 skipped: there already\n",
+    );
+  });
+
+  it("names a few of those that were left out for another reason, and counts all", () => {
+    const events = Array.from({ length: 1000 }, (_, file) => {
+      return { type: "skipped", file, source: `/s/f${file}`, reason: "not a file" } as const;
+    });
+    const text = plain(events, { files: 1, skipped: 1000, bytes: 5 });
+    expect(text.split("\n")).toHaveLength(5);
+    expect(text).toContain("1000 skipped: not a file\n");
+  });
+
+  it.each([
+    [{ files: 2, verified: 2, hash: "sha256" }, ", verified by SHA-256\n"],
+    [{ files: 2, verified: 1, hash: "sha256" }, ", 1 of them verified by SHA-256\n"],
+    [{ files: 2, verified: 0 }, ", not verified: the server gave no checksum\n"],
+    [{ files: 2 }, "2 files, 0 B in 2.00 s\n"],
+  ])("tells by what %j were verified", (change, end) => {
+    expect(plain([], change).endsWith(end)).toBe(true);
+  });
+
+  it("is left out where the only file has failed: its line told why", () => {
+    expect(plain([], { failed: 1 })).toBe("");
+  });
 });

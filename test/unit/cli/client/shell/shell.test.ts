@@ -60,7 +60,9 @@ describe("commands", () => {
 
   it.each([
     ["nonsense", "no command nonsense"],
-    ["!ls", "no command !ls"],
+    ["chmod 9 a.txt", "a mode is octal"],
+    ["7", "nothing is unfinished"],
+    ["!", "!COMMAND runs a command"],
     ["ls --what", "usage: ls"],
     ["mv one", "something is missing; usage: mv"],
     ["pwd here", "too many names"],
@@ -248,6 +250,7 @@ describe("Ctrl-C while an upload runs", () => {
   async function stopped(begun: boolean): Promise<Desk & { engine: FakeEngine }> {
     const engine = new FakeEngine({ "/home/other": 1 });
     engine.space = { totalBytes: 5000, freeBytes: 1000 };
+    engine.starts = false;
     const desk = await open(engine);
     writeFileSync(join(directory, "a"), "a");
     engine.onRun = (_job, { signal, onEvent }) =>
