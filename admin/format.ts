@@ -1,4 +1,4 @@
-import { rateText, twoDigits } from "../src/text/figures.ts";
+import { clockText, dateText, rateText, twoDigits } from "../src/text/figures.ts";
 import { roundSize } from "../src/text/units.ts";
 
 const BLOCKS = [" ", "▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"] as const;
@@ -18,6 +18,11 @@ export function spanText(ms: number): string {
   return days < 1000 ? `${days}d ${twoDigits(hours % 24)}h` : `${days}d`;
 }
 
+/** A moment to the second, local: "2026-01-31 14:05:09". */
+export function secondText(at: number): string {
+  return `${dateText(at).slice(0, 10)} ${clockText(at)}`;
+}
+
 /** How long ago, in few columns: "now", "40s ago", "3h ago", "12d ago"; null: "never". */
 export function agoText(at: number | null, now: number): string {
   if (at === null) return "never";
@@ -29,11 +34,16 @@ export function agoText(at: number | null, now: number): string {
   return `${Math.floor(seconds / 86_400)}d ago`;
 }
 
-/** A number in at most five columns: "12345", "123k", "12M". */
+/** "1,234,567" */
+export function groupedText(count: number): string {
+  return String(count).replace(/\B(?=(\d{3})+$)/g, ",");
+}
+
+/** A number in at most six columns: "12,345", "123k", "12M". */
 export function countText(count: number): string {
-  if (count < 100_000) return String(count);
-  if (count < 10_000_000) return `${Math.floor(count / 1000)}k`;
-  return `${Math.floor(count / 1_000_000)}M`;
+  if (count < 100_000) return groupedText(count);
+  if (count < 10_000_000) return `${groupedText(Math.floor(count / 1000))}k`;
+  return `${groupedText(Math.floor(count / 1_000_000))}M`;
 }
 
 /** How much of a limit is used, 0 to 1 and above; null: there is no limit. */

@@ -33,6 +33,11 @@ export function listRows(model: Pick<Model, "rows">): number {
   return Math.max(1, model.rows - 6);
 }
 
+/** Columns of the terminal that a table's own have: all without one at each end. */
+export function tableRoom({ columns }: Pick<Model, "columns">): number {
+  return columns - 2;
+}
+
 export function tooSmall(model: Pick<Model, "columns" | "rows">): boolean {
   return model.columns < MIN_COLUMNS || model.rows < MIN_ROWS;
 }

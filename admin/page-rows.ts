@@ -8,7 +8,7 @@ import type {
 } from "../src/control/protocol.ts";
 import type { AuditRecord } from "../src/store/types.ts";
 import { dateText } from "../src/text/figures.ts";
-import { agoText, share, sizeText, spanText } from "./format.ts";
+import { agoText, groupedText, share, sizeText } from "./format.ts";
 import type { FolderDialog, GroupDialog, Model, PageDialog, UserDialog } from "./model.ts";
 import { roundQuota } from "./quota.ts";
 import { recordText } from "./records.ts";
@@ -69,7 +69,7 @@ function stored(usedBytes: number, quotaBytes: number | null, from: string): Fac
 }
 
 function filesFact(files: number, most: number | null): Fact {
-  return fact("Files", String(files), most === null ? "" : `of ${most}`);
+  return fact("Files", groupedText(files), most === null ? "" : `of ${groupedText(most)}`);
 }
 
 /** A title and its items; where there are none, that in one row. */
@@ -130,7 +130,7 @@ function userFacts({ user }: UserDialog, now: number): readonly Fact[] {
 function sessionRow(session: SessionInfo, now: number) {
   const { remote, client, since, transfers } = session;
   const moving = transfers.length === 0 ? "" : `${transfers.length} moving`;
-  const cells = [remote, spanText(now - since), client, moving];
+  const cells = [remote, agoText(since, now), client, moving];
   return { item: { kind: "session", session }, cells } as const;
 }
 

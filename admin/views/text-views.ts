@@ -10,15 +10,12 @@ import { drawSummary } from "./summary.ts";
 
 export function drawKeys(frame: Frame, model: Model): void {
   const { hostKeys, settings } = model;
-  drawSummary(
-    frame,
-    model,
-    [
+  drawSummary(frame, model, {
+    texts: [
       ["", "Host keys"],
       ["to hand out to who connects", ""],
     ],
-    {},
-  );
+  });
   const lines: Line[] = (hostKeys ?? []).map(({ algorithm, sha256 }) => [
     span(` ${sized(algorithm, 20)} `),
     bold(sha256),
@@ -43,15 +40,12 @@ export function drawKeys(frame: Frame, model: Model): void {
 }
 
 export function drawHelp(frame: Frame, model: Model): void {
-  drawSummary(
-    frame,
-    model,
-    [
+  drawSummary(frame, model, {
+    texts: [
       ["", "Keys"],
       ["Esc goes back", ""],
     ],
-    {},
-  );
+  });
   const lines = helpLines().map(([keys, what]): Line => {
     if (keys === "") return [span(` ${what}`, { bold: true, underline: true })];
     return [span(`   ${sized(keys, 26)}`, { bold: true }), span(` ${what}`)];
