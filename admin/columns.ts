@@ -24,7 +24,7 @@ export interface Fitted {
 }
 
 /** A column that takes the rest has so many at least, or is left out. */
-const LEAST_REST = 12;
+const LEAST_REST = 20;
 
 const leastOf = ({ width }: Column): number => (width === 0 ? LEAST_REST : width);
 

@@ -3,6 +3,7 @@ import type {
   FolderInfo,
   GroupInfo,
   KeyInfo,
+  SessionInfo,
   UserInfo,
 } from "../src/control/protocol.ts";
 import type { AuditRecord } from "../src/store/types.ts";
@@ -109,7 +110,18 @@ export interface FolderDialog extends DialogBase {
   readonly cursor: Cursor;
 }
 
-export type PageDialog = UserDialog | GroupDialog | FolderDialog;
+/** A page about one session. */
+export interface SessionDialog extends DialogBase {
+  readonly kind: "session";
+  /** its number, as text */
+  readonly name: string;
+  /** as it was last seen */
+  readonly session: SessionInfo;
+  readonly ended: boolean;
+  readonly cursor: Cursor;
+}
+
+export type PageDialog = UserDialog | GroupDialog | FolderDialog | SessionDialog;
 
 /** The groups that there are, with those that a user is of. */
 export interface ChecklistDialog extends DialogBase {

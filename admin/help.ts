@@ -7,7 +7,7 @@ const HELP: readonly (readonly [string, string])[] = [
   ["Up Down, k j", "move"],
   ["PgUp PgDn, Ctrl-U Ctrl-D", "move by a page; so do Ctrl-B Ctrl-F"],
   ["Home End, g G", "first and last row"],
-  ["/", "filter by typing; Enter keeps it, Esc ends it"],
+  ["/", "filter by typing; Enter keeps it, Esc ends it; =ann: only ann"],
   ["Enter", "show more about the row"],
   ["Esc", "close a dialog, end a filter, leave this page"],
   ["Ctrl-L", "draw the screen anew"],
@@ -30,11 +30,12 @@ const HELP: readonly (readonly [string, string])[] = [
   ["c", "connect: the file shell of that account (over SSH)"],
   ["Left Right, h l", "sort by the column before or after"],
   ["o", "turn the order round"],
-  ["", "Several users"],
+  ["", "Several rows: Users, Groups, Folders, Sessions, Transfers, Security"],
   ["Space", "mark or unmark the row"],
   ["*", "mark all that the filter lets through"],
-  ["e d m K x", "quota, disable or enable, group, kick, remove: all marked"],
-  ["Esc", "mark none (ends the filter first)"],
+  ["e d m K x", "Users: quota, disable or enable, group, kick, remove all marked"],
+  ["x, X, e", "elsewhere, as for one row: remove, kick, lift, end all marked"],
+  ["Esc", "mark none (in Users it ends the filter first)"],
   ["", "Groups"],
   ["a, e", "add a group, edit its quota and limits"],
   ["m", "members: join and leave"],
@@ -50,14 +51,19 @@ const HELP: readonly (readonly [string, string])[] = [
   ["Up Down, k j", "go from one thing on it to the next"],
   ["Enter", "open it: the group, folder, user, rule, session, key"],
   ["x, Delete", "take it away: leave, unshare, remove the rule or key"],
+  ["5, 6, 7", "the user's sessions, transfers, log; Esc comes back here"],
   ["others", "as in the table"],
   ["", "Sessions and Transfers"],
+  ["Enter", "the session's page, with its transfers"],
+  ["u", "the page of its user"],
   ["e", "end the selected transfer"],
   ["x, Delete", "end the session"],
   ["X", "end the session and disable the account"],
   ["b", "ban the address of the session"],
   ["", "Log"],
-  ["/", "filter by user, kind and time"],
+  ["/", "text anywhere in the newest 20,000 records that fit the rest"],
+  ["F", "filter by user, kind and time"],
+  ["u", "the page of the record's user"],
   ["f", "follow what is new, or stay"],
   ["Esc", "show everything again"],
   ["", "Security"],
@@ -76,6 +82,9 @@ const HELP: readonly (readonly [string, string])[] = [
   ["n, q, Esc", "no"],
 ];
 
-export function helpLines(): readonly (readonly [string, string])[] {
-  return HELP;
+/** @param filter only lines with this text; without one, all */
+export function helpLines(filter = ""): readonly (readonly [string, string])[] {
+  const wanted = filter.toLowerCase();
+  if (wanted === "") return HELP;
+  return HELP.filter(([keys, what]) => `${keys} ${what}`.toLowerCase().includes(wanted));
 }

@@ -93,6 +93,8 @@ export interface LogModel {
   readonly cursor: Cursor;
   readonly user: string;
   readonly kind: AuditKind | "";
+  /** anywhere in a record */
+  readonly text: string;
   /** how far back, milliseconds; 0: all */
   readonly back: number;
   /** when the filter was set: what `back` counts from */
@@ -115,6 +117,15 @@ export type Link =
   | { readonly up: true }
   | { readonly up: false; readonly reason: string; readonly since: number };
 
+/** What was looked at before: where Esc goes back to. */
+export interface Place {
+  readonly view: ViewName;
+  readonly dialogs: readonly Dialog[];
+  readonly sessions: ListModel;
+  readonly transfers: ListModel;
+  readonly log: LogModel;
+}
+
 export interface Model {
   readonly columns: number;
   readonly rows: number;
@@ -128,6 +139,12 @@ export interface Model {
   readonly view: ViewName;
   /** where Help was asked for */
   readonly back: ViewName;
+  /** from where a list about somebody was opened, the last at the end */
+  readonly trail: readonly Place[];
+  /** filters of the views that have no list model of their own */
+  readonly filters: Readonly<Partial<Record<ViewName, string>>>;
+  /** rows that are changed together, by what each is known by; of users see {@link UsersModel} */
+  readonly marks: Readonly<Partial<Record<ViewName, ReadonlySet<string>>>>;
   readonly overview: Overview | null;
   readonly users: UsersModel;
   readonly groupList: readonly GroupInfo[] | null;
@@ -269,6 +286,9 @@ export function initialModel(beginning: Beginning): Model {
     link: { up: true },
     view: "overview",
     back: "overview",
+    trail: [],
+    filters: {},
+    marks: {},
     overview: null,
     users: {
       cursor: START,
@@ -293,6 +313,7 @@ export function initialModel(beginning: Beginning): Model {
       cursor: START,
       user: "",
       kind: "",
+      text: "",
       back: 0,
       asked: beginning.now,
       follow: true,

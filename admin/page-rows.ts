@@ -5,11 +5,28 @@ import type {
   KeyInfo,
   SessionInfo,
   ShareInfo,
+  TransferView,
 } from "../src/control/protocol.ts";
 import type { AuditRecord } from "../src/store/types.ts";
 import { dateText } from "../src/text/figures.ts";
-import { agoText, groupedText, share, sizeText } from "./format.ts";
-import type { FolderDialog, GroupDialog, Model, PageDialog, UserDialog } from "./model.ts";
+import {
+  agoText,
+  groupedText,
+  percentText,
+  rateText,
+  secondText,
+  share,
+  sizeText,
+  spanText,
+} from "./format.ts";
+import type {
+  FolderDialog,
+  GroupDialog,
+  Model,
+  PageDialog,
+  SessionDialog,
+  UserDialog,
+} from "./model.ts";
 import { roundQuota } from "./quota.ts";
 import { recordText } from "./records.ts";
 import { limitsInForce, quotaOrigin } from "./standing.ts";
@@ -25,6 +42,7 @@ export type PageItem =
   | { readonly kind: "rule"; readonly rule: CountingRule }
   | { readonly kind: "share"; readonly share: ShareInfo }
   | { readonly kind: "session"; readonly session: SessionInfo }
+  | { readonly kind: "transfer"; readonly transfer: TransferView }
   | { readonly kind: "record"; readonly record: AuditRecord };
 
 export type PageRow =
@@ -50,6 +68,8 @@ export function pageRows(model: Model, page: PageDialog): readonly PageRow[] {
       return groupRows(model, page);
     case "folder":
       return folderRows(page);
+    case "session":
+      return sessionRows(model, page);
   }
 }
 
@@ -132,6 +152,34 @@ function sessionRow(session: SessionInfo, now: number) {
   const moving = transfers.length === 0 ? "" : `${transfers.length} moving`;
   const cells = [remote, agoText(since, now), client, moving];
   return { item: { kind: "session", session }, cells } as const;
+}
+
+function sessionRows({ now }: Model, { session, ended }: SessionDialog): readonly PageRow[] {
+  const { user, role, remote, client, state, since, idle, node, transfers } = session;
+  return [
+    fact("User", user, `(${role})`),
+    fact("Address", remote),
+    fact("Client", client),
+    fact("State", ended ? "ended" : state),
+    fact("Since", secondText(since), `(${agoText(since, now)})`),
+    fact(
+      "Idle",
+      idle === null ? "unknown" : spanText(idle),
+      idle === null ? "in another process" : "",
+    ),
+    fact("Process", node),
+    { kind: "blank" },
+    ...section("Transfers", "none", ended ? [] : transfers, transferRow),
+  ];
+}
+
+function transferRow(transfer: TransferView) {
+  const { direction, path, bytes, size, bytesPerSecond } = transfer;
+  const of = size === null ? "" : `of ${sizeText(size)}`;
+  const part = size === null || size === 0 ? "" : percentText(Math.min(1, bytes / size));
+  const arrow = direction === "upload" ? "↑" : "↓";
+  const cells = [arrow, part, `${sizeText(bytes)} ${of}`, rateText(bytesPerSecond), path];
+  return { item: { kind: "transfer", transfer }, cells } as const;
 }
 
 /** Newest first. */

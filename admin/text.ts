@@ -1,5 +1,6 @@
 import { escaped as asCode, isSafe } from "../src/text/safe.ts";
 import { charWidth } from "../src/text/width.ts";
+import { groupedText } from "./format.ts";
 
 /** Text as terminals show it. All that comes from outside goes through {@link safe} first. */
 
@@ -99,6 +100,11 @@ export function span(text: string, style: Style = PLAIN): Span {
 
 export function bold(text: string): Span {
   return span(text, { bold: true });
+}
+
+/** "1 file", "1,234 files" */
+export function plural(count: number, one: string, many = `${one}s`): string {
+  return `${groupedText(count)} ${count === 1 ? one : many}`;
 }
 
 function lineWidth(line: Line): number {

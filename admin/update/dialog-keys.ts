@@ -18,6 +18,7 @@ export function dialogKey(model: Model, dialog: Dialog, key: string): Step {
     case "user":
     case "group":
     case "folder":
+    case "session":
       return pageKey(model, dialog, key);
     case "checklist":
       return checklistKey(model, dialog, key);

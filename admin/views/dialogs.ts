@@ -137,6 +137,20 @@ const PAGE_BUTTONS: Readonly<Record<PageDialog["kind"], readonly Button[]>> = {
     ["p", "password"],
     ["x", "take away"],
     ["w", "what counts"],
+    ["K", "kick"],
+    ["c", "connect"],
+    ["5", "sessions"],
+    ["6", "transfers"],
+    ["7", "log"],
+  ],
+  session: [
+    ["x", "kick"],
+    ["X", "kick and disable"],
+    ["b", "ban"],
+    ["e", "end transfer"],
+    ["u", "user"],
+    ["6", "transfers"],
+    ["7", "log"],
   ],
   group: [
     ["e", "edit"],
@@ -168,6 +182,7 @@ function buttonsOf(dialog: Dialog): readonly Button[] {
     case "user":
     case "group":
     case "folder":
+    case "session":
       return [...PAGE_BUTTONS[dialog.kind], ["escape", "close"]];
     case "checklist":
       return [
@@ -195,6 +210,7 @@ function bodyOf(model: Model, dialog: Dialog, inside: number): Row[] {
     case "user":
     case "group":
     case "folder":
+    case "session":
       return pageLines(model, dialog, inside);
     case "checklist":
       return checklistLines(model, dialog, inside);

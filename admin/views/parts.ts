@@ -1,7 +1,8 @@
 import { type Column, type Fitted, fitted, HEAD, headText } from "../columns.ts";
-import { bar, groupedText, percentText } from "../format.ts";
+import { bar, percentText } from "../format.ts";
 import type { Frame } from "../frame.ts";
-import { listRows, tableRoom } from "../lists.ts";
+import { LISTS, listRows, tableRoom } from "../lists.ts";
+import { marksOf } from "../marks.ts";
 import type { Cursor, Model } from "../model.ts";
 import { type Line, padLine, restyle, type Style, selected, sized, span } from "../text.ts";
 
@@ -38,17 +39,24 @@ export function drawTable(frame: Frame, model: Model, table: Table): void {
     return;
   }
   const rows = listRows(model);
+  const isMarked = table.marked ?? markedRows(model);
   for (let at = 0; at < rows; at++) {
     const index = cursor.top + at;
     if (index >= count) break;
     const own = table.line?.(index) ?? joined(table.row(index) ?? ["…"], columns, wide);
     const line = padLine(
-      [span(table.marked?.(index) ? "*" : " ", { bold: true }), ...own],
+      [span(isMarked(index) ? "*" : " ", { bold: true }), ...own],
       frame.columns,
     );
     frame.put(0, LIST + at, index === cursor.index ? selected(line) : line);
     frame.click(0, LIST + at, frame.columns, 1, { kind: "row", index });
   }
+}
+
+function markedRows(model: Model): (index: number) => boolean {
+  const marked = new Set(marksOf(model));
+  const ids = marked.size === 0 ? [] : (LISTS[model.view]?.ids?.(model) ?? []);
+  return (index) => marked.has(ids[index] ?? "");
 }
 
 function drawHeader(frame: Frame, columns: readonly Column[], wide: readonly Fitted[]): void {
@@ -129,8 +137,4 @@ export function pairs(...texts: readonly (readonly [string, string])[]): Line {
     span(`${at === 0 ? "" : "   "}${label === "" ? "" : `${label} `}`),
     span(value, { bold: true }),
   ]);
-}
-
-export function plural(count: number, one: string, many = `${one}s`): string {
-  return `${groupedText(count)} ${count === 1 ? one : many}`;
 }

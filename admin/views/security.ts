@@ -4,7 +4,8 @@ import { agoText, groupedText, spanText } from "../format.ts";
 import type { Frame } from "../frame.ts";
 import { addressOf, securityItems } from "../lists.ts";
 import type { Model } from "../model.ts";
-import { type CellText, drawTable, plural } from "./parts.ts";
+import { plural } from "../text.ts";
+import { type CellText, drawTable } from "./parts.ts";
 import { drawSummary } from "./summary.ts";
 
 export function drawSecurity(frame: Frame, model: Model): void {

@@ -4,8 +4,8 @@ import { agoText, percentText, rateText, sizeText, spanText } from "../format.ts
 import type { Frame } from "../frame.ts";
 import { sessionItems, transferItems } from "../lists.ts";
 import type { Model } from "../model.ts";
-import { type Line, sized, span } from "../text.ts";
-import { type CellText, type Column, drawTable, gauge, plural } from "./parts.ts";
+import { type Line, plural, sized, span } from "../text.ts";
+import { type CellText, type Column, drawTable, gauge } from "./parts.ts";
 import { drawSummary } from "./summary.ts";
 
 /** Faster or slower than a minute: an idle session is worth a look. */

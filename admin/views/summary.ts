@@ -1,6 +1,7 @@
 import { groupedText } from "../format.ts";
 import type { Frame } from "../frame.ts";
 import { LISTS } from "../lists.ts";
+import { marksOf } from "../marks.ts";
 import type { Editor, Model } from "../model.ts";
 import { clipLine, clipStart, ends, type Line, padLine, safe, span } from "../text.ts";
 import { filterOf } from "../update/filter.ts";
@@ -19,7 +20,9 @@ export function drawSummary(frame: Frame, model: Model, summary: Summary): void 
   const { of, texts = [], right = [] } = summary;
   const place = [placeText(model), of].filter((text) => text !== undefined).join(" ");
   const first = place === "" ? [] : [["", place] as const];
-  const left: Line = [span(" "), ...pairs(...first, ...texts)];
+  const marks = marksOf(model).length;
+  const marked = marks === 0 ? [] : [["marked", groupedText(marks)] as const];
+  const left: Line = [span(" "), ...pairs(...first, ...marked, ...texts)];
   frame.put(0, BODY, ends(left, [...filterLine(model), ...right], frame.columns));
 }
 

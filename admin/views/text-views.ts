@@ -1,6 +1,6 @@
 import type { Frame } from "../frame.ts";
 import { helpLines } from "../help.ts";
-import { listRows } from "../lists.ts";
+import { listRows, shownSettings } from "../lists.ts";
 import type { Cursor, Model } from "../model.ts";
 import { bold, type Line, sized, span } from "../text.ts";
 import { BODY } from "./parts.ts";
@@ -9,7 +9,8 @@ import { drawSummary } from "./summary.ts";
 /** Views that are only read: their lines scroll. */
 
 export function drawKeys(frame: Frame, model: Model): void {
-  const { hostKeys, settings } = model;
+  const { hostKeys } = model;
+  const settings = shownSettings(model);
   drawSummary(frame, model, {
     texts: [
       ["", "Host keys"],
@@ -26,8 +27,8 @@ export function drawKeys(frame: Frame, model: Model): void {
     [span(" Settings in force", { bold: true }), span("   R reads moorage.toml again")],
     [],
   );
-  const wide = Math.max(0, ...(settings ?? []).map(({ name }) => name.length));
-  for (const { name, value, source, restart } of settings ?? []) {
+  const wide = Math.max(0, ...settings.map(({ name }) => name.length));
+  for (const { name, value, source, restart } of settings) {
     const change = restart ? "after a restart" : "at once";
     const room = frame.columns - wide - 42;
     lines.push([
@@ -46,7 +47,7 @@ export function drawHelp(frame: Frame, model: Model): void {
       ["Esc goes back", ""],
     ],
   });
-  const lines = helpLines().map(([keys, what]): Line => {
+  const lines = helpLines(model.filters.help).map(([keys, what]): Line => {
     if (keys === "") return [span(` ${what}`, { bold: true, underline: true })];
     return [span(`   ${sized(keys, 26)}`, { bold: true }), span(` ${what}`)];
   });

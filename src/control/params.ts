@@ -61,6 +61,7 @@ const logQuery = z.strictObject({
   since: z.number().exactOptional(),
   until: z.number().exactOptional(),
   afterId: whole.exactOptional(),
+  text: z.string().max(MAX_TEXT).exactOptional(),
   limit: z.int().min(0).max(MAX_RECORDS).exactOptional(),
 });
 

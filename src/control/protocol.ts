@@ -146,6 +146,8 @@ export interface LogQuery {
   readonly since?: number;
   readonly until?: number;
   readonly afterId?: number;
+  /** anywhere in a record; looked for in the newest that fit the rest, see AuditQuery */
+  readonly text?: string;
   /** the newest so many; at most 1000 */
   readonly limit?: number;
 }

@@ -18,6 +18,7 @@ import type {
   UserQuery,
   UserSort,
 } from "../../src/control/protocol.ts";
+import { hasText } from "../../src/store/audit.ts";
 import { NO_LIMITS } from "../../src/store/login-limits.ts";
 import type { AuditKind, AuditRecord } from "../../src/store/types.ts";
 import { FakeTeam, TEAM_METHODS } from "./fake-team.ts";
@@ -252,11 +253,12 @@ export class FakeError extends Error {
   override readonly name = "ControlError";
 }
 
-function fits(record: AuditRecord, { user, kind, since }: LogQuery): boolean {
+function fits(record: AuditRecord, { user, kind, since, text }: LogQuery): boolean {
   return (
     (user === undefined || record.user === user) &&
     (kind === undefined || record.kind === kind) &&
-    (since === undefined || record.at >= since)
+    (since === undefined || record.at >= since) &&
+    (text === undefined || hasText(record, text))
   );
 }
 
