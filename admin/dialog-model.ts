@@ -39,6 +39,8 @@ export type FormName =
   | "share-with"
   | "rule"
   | "explain"
+  | "server-stop"
+  | "server-renew"
   | "marked-state"
   | "marked-quota"
   | "marked-group"

@@ -83,6 +83,17 @@ export function graph(values: readonly number[], rows: number, top: number): str
   });
 }
 
+/** How much higher than nearly all others the highest may be and still be shown whole. */
+const FLATTENS = 3;
+
+/** The top of a graph: one peak far above all else is cut off, so that the rest is still seen. */
+export function graphTop(values: readonly number[]): number {
+  const moving = values.filter((value) => value > 0).sort((a, b) => a - b);
+  const peak = moving.at(-1) ?? 0;
+  const usual = moving[Math.floor((moving.length - 1) * 0.9)] ?? 0;
+  return niceTop(peak > usual * FLATTENS ? usual : peak);
+}
+
 /** The next of 1, 2, 5, 10, 20, … × 1 KB at or above a value: the top of a graph. */
 export function niceTop(value: number): number {
   for (let unit = 1000; unit < 1e18; unit *= 10) {

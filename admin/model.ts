@@ -110,6 +110,7 @@ export const MAX_RECORDS = 1000;
 export interface Notice {
   readonly kind: "done" | "error";
   readonly text: string;
+  readonly since: number;
   readonly until: number;
 }
 
@@ -206,6 +207,8 @@ export type Effect =
   | { readonly kind: "stop-calls"; readonly dialog: number }
   | { readonly kind: "read-key"; readonly path: string; readonly dialog: number }
   | { readonly kind: "shell"; readonly user: string }
+  /** into the clipboard of the terminal, where it allows that */
+  | { readonly kind: "copy"; readonly text: string }
   | { readonly kind: "redraw" }
   | { readonly kind: "quit" };
 

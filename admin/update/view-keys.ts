@@ -7,6 +7,7 @@ import { foldersKey } from "./folders.ts";
 import { groupsKey } from "./groups.ts";
 import { markKey } from "./marks.ts";
 import { securityKey } from "./security.ts";
+import { overviewKey } from "./server.ts";
 import { sessionKey } from "./sessions.ts";
 import { usersKey } from "./users.ts";
 
@@ -17,6 +18,8 @@ export function viewKey(model: Model, key: string): Step | undefined {
 
 function ownKey(model: Model, key: string): Step | undefined {
   switch (model.view) {
+    case "overview":
+      return overviewKey(model, key);
     case "users":
       return usersKey(model, key);
     case "groups":

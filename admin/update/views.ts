@@ -59,5 +59,5 @@ function startFilter(model: Model): Step {
 
 export function noticed(model: Model, kind: Notice["kind"], text: string): Model {
   const until = model.now + (kind === "done" ? DONE_MS : ERROR_MS);
-  return { ...model, notice: { kind, text, until } };
+  return { ...model, notice: { kind, text, since: model.now, until } };
 }

@@ -195,7 +195,7 @@ function buttonsOf(dialog: Dialog): readonly Button[] {
     case "rescan":
       return [["escape", dialog.done ? "close" : "go on without watching"]];
     case "info":
-      return [["enter", "close"]];
+      return [...(dialog.secret === "" ? [] : [["c", "copy"] as const]), ["enter", "close"]];
   }
 }
 

@@ -87,7 +87,10 @@ function keyName(key: string): string {
 
 /** Keys at the bottom: what they do, most useful first. */
 const HINTS: Readonly<Record<ViewName, readonly Hint[]>> = {
-  overview: [],
+  overview: [
+    ["S", "stop the server"],
+    ["R", "restart workers"],
+  ],
   users: [
     ["a", "add"],
     ["e", "edit"],

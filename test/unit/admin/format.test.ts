@@ -4,6 +4,7 @@ import {
   bar,
   countText,
   graph,
+  graphTop,
   groupedText,
   niceTop,
   percentText,
@@ -36,6 +37,15 @@ describe("numbers for people", () => {
     [percentText(share(1, null)), "-"],
   ])("%s", (shown, expected) => {
     expect(shown).toBe(expected);
+  });
+
+  it("cuts off a peak that would flatten all the rest, and no other", () => {
+    expect(graphTop([])).toBe(1000);
+    expect(graphTop([0, 0, 5e6])).toBe(5e6);
+    expect(graphTop([1e6, 2e6, 3e6])).toBe(5e6);
+    const usual = Array.from({ length: 50 }, () => 1e6);
+    expect(graphTop([...usual, 9e8])).toBe(1e6);
+    expect(graphTop([...usual, 3e6])).toBe(5e6);
   });
 
   it("fills bars in eighths", () => {
