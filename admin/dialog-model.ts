@@ -4,6 +4,7 @@ import type {
   GroupInfo,
   KeyInfo,
   SessionInfo,
+  TrafficTotal,
   UserInfo,
 } from "../src/control/protocol.ts";
 import type { AuditRecord } from "../src/store/types.ts";
@@ -123,7 +124,19 @@ export interface SessionDialog extends DialogBase {
   readonly cursor: Cursor;
 }
 
-export type PageDialog = UserDialog | GroupDialog | FolderDialog | SessionDialog;
+/** A page about what was moved. */
+export interface TotalsDialog extends DialogBase {
+  readonly kind: "totals";
+  /** whose; empty: everybody's */
+  readonly name: string;
+  /** null: not there yet */
+  readonly byDay: readonly TrafficTotal[] | null;
+  /** null for one user, too */
+  readonly byUser: readonly TrafficTotal[] | null;
+  readonly cursor: Cursor;
+}
+
+export type PageDialog = UserDialog | GroupDialog | FolderDialog | SessionDialog | TotalsDialog;
 
 /** The groups that there are, with those that a user is of. */
 export interface ChecklistDialog extends DialogBase {

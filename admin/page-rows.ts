@@ -5,6 +5,7 @@ import type {
   KeyInfo,
   SessionInfo,
   ShareInfo,
+  TrafficTotal,
   TransferView,
 } from "../src/control/protocol.ts";
 import type { AuditRecord } from "../src/store/types.ts";
@@ -25,11 +26,13 @@ import type {
   Model,
   PageDialog,
   SessionDialog,
+  TotalsDialog,
   UserDialog,
 } from "./model.ts";
 import { roundQuota } from "./quota.ts";
 import { recordText } from "./records.ts";
 import { limitsInForce, quotaOrigin } from "./standing.ts";
+import { plural } from "./text.ts";
 
 /** What a page shows, row by row: derived from the model, for keys and for drawing. */
 
@@ -42,6 +45,7 @@ export type PageItem =
   | { readonly kind: "rule"; readonly rule: CountingRule }
   | { readonly kind: "share"; readonly share: ShareInfo }
   | { readonly kind: "session"; readonly session: SessionInfo }
+  | { readonly kind: "day" }
   | { readonly kind: "transfer"; readonly transfer: TransferView }
   | { readonly kind: "record"; readonly record: AuditRecord };
 
@@ -70,6 +74,8 @@ export function pageRows(model: Model, page: PageDialog): readonly PageRow[] {
       return folderRows(page);
     case "session":
       return sessionRows(model, page);
+    case "totals":
+      return totalsRows(page);
   }
 }
 
@@ -180,6 +186,26 @@ function transferRow(transfer: TransferView) {
   const arrow = direction === "upload" ? "↑" : "↓";
   const cells = [arrow, part, `${sizeText(bytes)} ${of}`, rateText(bytesPerSecond), path];
   return { item: { kind: "transfer", transfer }, cells } as const;
+}
+
+function totalsRows({ name, byDay, byUser }: TotalsDialog): readonly PageRow[] {
+  if (byDay === null) return [{ kind: "loading" }];
+  const days = section("By day", "nothing", byDay, (total) => ({
+    item: { kind: "day" } as const,
+    cells: totalCells(total),
+  }));
+  if (name !== "") return days;
+  const users = section("By user", "nothing", byUser ?? [], (total) => ({
+    item: { kind: "member", name: total.key } as const,
+    cells: totalCells(total),
+  }));
+  return [...users, { kind: "blank" }, ...days];
+}
+
+function totalCells(total: TrafficTotal): readonly string[] {
+  const { key, uploads, uploadBytes, downloads, downloadBytes } = total;
+  const up = `↑ ${sizeText(uploadBytes).padStart(7)} in ${plural(uploads, "file")}`;
+  return [key, up, `↓ ${sizeText(downloadBytes).padStart(7)} in ${plural(downloads, "file")}`];
 }
 
 /** Newest first. */

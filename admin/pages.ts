@@ -67,7 +67,29 @@ export function sessionPage(model: Model, session: SessionInfo): Step {
   return step(next);
 }
 
-const PAGES: ReadonlySet<Dialog["kind"]> = new Set(["user", "group", "folder", "session"]);
+/** How many days are added up. */
+export const TOTALS_DAYS = 30;
+
+/** @param name of a user; empty: all together */
+export function totalsPage(model: Model, name: string): Step {
+  const next = opened(without(model, "totals", name), {
+    kind: "totals",
+    title: `Moved in the last ${TOTALS_DAYS} days${name === "" ? "" : ` by ${name}`}`,
+    name,
+    byDay: null,
+    byUser: null,
+    cursor: START,
+  });
+  return step(next, ...asked({ kind: "totals", name }));
+}
+
+const PAGES: ReadonlySet<Dialog["kind"]> = new Set([
+  "user",
+  "group",
+  "folder",
+  "session",
+  "totals",
+]);
 
 export function isPage(dialog: Dialog): dialog is PageDialog {
   return PAGES.has(dialog.kind);
@@ -100,5 +122,13 @@ export function asked({ kind, name }: Pick<PageDialog, "kind" | "name">): readon
       return [call("folders.show", { name })];
     case "session":
       return [];
+    case "totals": {
+      const byDay = call("traffic", {
+        by: "day",
+        days: TOTALS_DAYS,
+        ...(name === "" ? {} : { user: name }),
+      });
+      return name === "" ? [byDay, call("traffic", { by: "user", days: TOTALS_DAYS })] : [byDay];
+    }
   }
 }

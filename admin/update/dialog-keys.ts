@@ -20,6 +20,7 @@ export function dialogKey(model: Model, dialog: Dialog, key: string): Step {
     case "group":
     case "folder":
     case "session":
+    case "totals":
       return pageKey(model, dialog, key);
     case "checklist":
       return checklistKey(model, dialog, key);

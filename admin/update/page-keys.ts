@@ -43,6 +43,8 @@ function aboutKey(model: Model, page: PageDialog, key: string): Step | undefined
       return page.group === null ? undefined : groupKey(model, page.group, key);
     case "folder":
       return page.folder === null ? undefined : folderKey(model, page.folder, key);
+    case "totals":
+      return undefined;
     case "session": {
       const item = selectedItem(model, page);
       const transfer = item?.kind === "transfer" ? item.transfer : undefined;
@@ -71,6 +73,7 @@ function openItem(model: Model, page: PageDialog, item: PageItem): Step {
     case "session":
       return sessionPage(model, item.session);
     case "transfer":
+    case "day":
       return step(model);
     case "key":
       return step(info(model, "Public key", keyDetails(item.key)));
@@ -106,7 +109,7 @@ function asksToTake(model: Model, page: PageDialog, item: PageItem): Model {
     case "group":
       return leave(model, item.name, name);
     case "member":
-      return leave(model, name, item.name);
+      return page.kind === "group" ? leave(model, name, item.name) : model;
     case "folder":
       if (item.rule.of !== subjectOf(page)) return notOwn(model, page, item.rule);
       return unshare(model, item.rule.folder, item.rule.of);
@@ -119,6 +122,7 @@ function asksToTake(model: Model, page: PageDialog, item: PageItem): Model {
       return askKick(model, item.session, false);
     case "record":
     case "transfer":
+    case "day":
       return model;
   }
 }

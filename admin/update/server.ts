@@ -2,12 +2,14 @@ import { parseDuration, UnitError } from "../../src/text/units.ts";
 import { call, changed, closedDialog, form, opened, step, text } from "../dialogs.ts";
 import { spanText } from "../format.ts";
 import type { CallEffect, FormDialog, Model, Step } from "../model.ts";
+import { totalsPage } from "../pages.ts";
 import { plural } from "../text.ts";
 import { value } from "./form-values.ts";
 
 /** Stopping the server, and new workers for it: asked for by a form, and once more before it is done. */
 
 export function overviewKey(model: Model, key: string): Step | undefined {
+  if (key === "t") return totalsPage(model, "");
   if (key === "S") return step(stopForm(model));
   return key === "R" ? step(renewForm(model)) : undefined;
 }

@@ -142,7 +142,9 @@ const PAGE_BUTTONS: Readonly<Record<PageDialog["kind"], readonly Button[]>> = {
     ["5", "sessions"],
     ["6", "transfers"],
     ["7", "log"],
+    ["t", "totals"],
   ],
+  totals: [],
   session: [
     ["x", "kick"],
     ["X", "kick and disable"],
@@ -183,6 +185,7 @@ function buttonsOf(dialog: Dialog): readonly Button[] {
     case "group":
     case "folder":
     case "session":
+    case "totals":
       return [...PAGE_BUTTONS[dialog.kind], ["escape", "close"]];
     case "checklist":
       return [
@@ -211,6 +214,7 @@ function bodyOf(model: Model, dialog: Dialog, inside: number): Row[] {
     case "group":
     case "folder":
     case "session":
+    case "totals":
       return pageLines(model, dialog, inside);
     case "checklist":
       return checklistLines(model, dialog, inside);

@@ -40,8 +40,8 @@ export function drawGraph(
   const peak = Math.max(0, ...values);
   const top = graphTop(values);
   const text = `${title} ${rateText(now === undefined ? 0 : of(now))}`;
-  const above = peak > top ? "▲ is more: " : "";
-  const shown = `last ${spanText(seconds * columns * 1000)}, ${above}highest ${rateText(peak)}`;
+  const where = peak > top ? " at ▲" : "";
+  const shown = `last ${spanText(seconds * columns * 1000)}, highest ${rateText(peak)}${where}`;
   const head = ends([span(text, { bold: true })], [span(shown)], frame.columns - 2);
   frame.put(1, y, head, frame.columns - 2);
   graph(values, rows, top).forEach((line, at) => {
@@ -62,20 +62,16 @@ function withArrows(line: string, values: readonly number[], top: number): strin
 /** A line below the graphs: how long ago a column was. */
 export function timeMarks(frame: Frame): Line {
   const { columns, seconds } = scaleOf(frame);
-  const step = [30, 60, 120, 300, 600].find((one) => one / seconds >= MARK_COLUMNS) ?? 600;
+  const step = [60, 120, 300, 600].find((one) => one / seconds >= MARK_COLUMNS) ?? 600;
   let line = "now".padStart(columns);
   for (let ago = step; ; ago += step) {
     // The mark stands below the column that it means.
-    const text = `${agoMark(ago)}┘`;
+    const text = `-${ago / 60}m┘`;
     const end = columns - Math.round(ago / seconds);
     if (end < text.length) break;
     line = line.slice(0, end - text.length) + text + line.slice(end);
   }
   return [span(" ".repeat(LABEL)), span(line)];
-}
-
-function agoMark(seconds: number): string {
-  return seconds % 60 === 0 ? `-${seconds / 60}m` : `-${seconds}s`;
 }
 
 /** Means over so many seconds each, on whole multiples, so that bars don't change as they move. */

@@ -88,6 +88,7 @@ function keyName(key: string): string {
 /** Keys at the bottom: what they do, most useful first. */
 const HINTS: Readonly<Record<ViewName, readonly Hint[]>> = {
   overview: [
+    ["t", "totals by user and day"],
     ["S", "stop the server"],
     ["R", "restart workers"],
   ],

@@ -133,6 +133,11 @@ const METHODS: { readonly [M in Method]: z.ZodType<Params<M>> } = {
   }),
   "bans.lift": z.strictObject({ address: z.string().max(MAX_TEXT) }),
   "log.query": logQuery,
+  traffic: z.strictObject({
+    by: z.enum(["user", "day"]),
+    days: z.int().min(1).max(366),
+    user: name.exactOptional(),
+  }),
   hostKeys: none,
   settings: none,
   reload: none,

@@ -6,6 +6,7 @@ import type { BanRequest, BanResult } from "./bans.ts";
 import type { AccessMethods, FolderInfo, FolderMethods } from "./folder-protocol.ts";
 import type { GroupInfo, GroupMethods } from "./group-protocol.ts";
 import type { DiskInfo, LoopDelay, Overview, Sample } from "./overview.ts";
+import type { TrafficMethods, TrafficTotal } from "./traffic-protocol.ts";
 
 export type {
   AccessView,
@@ -25,6 +26,7 @@ export type {
   Overview,
   Penalty,
   Sample,
+  TrafficTotal,
   TransferView,
 };
 
@@ -179,7 +181,7 @@ export interface UserChange extends Partial<LoginLimits> {
 }
 
 /** Method → what it takes and gives. */
-export interface ControlMethods extends GroupMethods, FolderMethods, AccessMethods {
+export interface ControlMethods extends GroupMethods, FolderMethods, AccessMethods, TrafficMethods {
   overview: { params: Record<string, never>; result: Overview };
   "users.page": { params: UserQuery; result: UserPage };
   "users.show": {

@@ -1,6 +1,7 @@
 import { setImmediate } from "node:timers/promises";
 import type { Statement } from "better-sqlite3";
 import type { Connection } from "./database.ts";
+import { type TrafficQuery, type TrafficTotal, trafficTotals } from "./traffic.ts";
 import type { AuditEvent, AuditKind, AuditRecord } from "./types.ts";
 import type { Writes } from "./writes.ts";
 
@@ -247,6 +248,12 @@ export class AuditStore {
       .prepare<unknown[], AuditRow>(sql)
       .all(...values)
       .map(toRecord);
+  }
+
+  /** What was moved, by user or by day; sees what {@link query} sees. */
+  async traffic(query: TrafficQuery): Promise<readonly TrafficTotal[]> {
+    await this.flush(QUERY_PATIENCE_MS);
+    return trafficTotals(this.#connection, query);
   }
 
   /**

@@ -368,6 +368,14 @@ const IMPLEMENTED: Partial<Methods> = {
     return null;
   },
   "log.query": (control, query) => control.log(query),
+  traffic: (_control, { by, user }) => {
+    const moved = { uploads: 1234, uploadBytes: 81 * GB, downloads: 56, downloadBytes: 24 * GB };
+    if (by === "day") return ["2026-01-31", "2026-01-30"].map((key) => ({ key, ...moved }));
+    return (user === undefined ? ["user00001", "user00002"] : [user]).map((key) => ({
+      key,
+      ...moved,
+    }));
+  },
   hostKeys: () => [
     { algorithm: "ssh-ed25519", sha256: "SHA256:dDh3Wr6iCnrSJ5xo7Zzjsn2Y5WwRd1VQjyXaDDZ6JzA" },
     {

@@ -213,10 +213,19 @@ describe.each(SIZES)("at $columns x $rows", (size) => {
     await matches(bench.keys("n", "enter"), "session-page", size);
   });
 
+  it("what was moved, and the questions before the server stops", async () => {
+    const fake = control();
+    const bench = new Bench(size).feed(fake).view("overview").feed(fake);
+    await bench.keys("t").settle(fake);
+    await matches(bench, "totals", size);
+    await matches(bench.keys("escape", "S"), "server-stop", size);
+    await matches(bench.keys("enter"), "server-stop-really", size);
+  });
+
   it("the log's filter, and a record", async () => {
     const fake = control();
     const bench = new Bench(size).feed(fake).view("log").feed(fake);
-    await matches(bench.keys("/"), "log-filter", size);
+    await matches(bench.keys("F"), "log-filter", size);
     await matches(bench.keys("escape", "up", "enter"), "log-record", size);
   });
 

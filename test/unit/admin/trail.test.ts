@@ -61,6 +61,21 @@ describe("from a user's page", () => {
   });
 });
 
+describe("totals", () => {
+  it("are of everybody, by user and day, and lead to a user", async () => {
+    await bench.view("overview").feed(control).keys("t").settle(control);
+    expect(bench.text).toMatch(/By user \(2\)[\s\S]*By day \(2\)/);
+    expect(bench.text).toMatch(/2026-01-30 +↑ 81\.0 GB in 1,234 files +↓ 24\.0 GB in 56 files/);
+    await bench.keys("down", "enter").settle(control);
+    expect(top()).toMatchObject({ kind: "user", name: "user00002" });
+    await bench.keys("t").settle(control);
+    expect(bench.text).toContain("by user00002");
+    expect(bench.text).not.toContain("By user");
+    bench.keys("x", "enter");
+    expect(top()).toMatchObject({ kind: "totals", name: "user00002" });
+  });
+});
+
 describe("a session's page", () => {
   beforeEach(() => {
     bench.view("sessions").feed(control).keys("down", "enter");
