@@ -20,7 +20,7 @@ import { editorLine } from "./summary.ts";
 
 const WIDTH = 72;
 /** Pages have tables. */
-const PAGE_WIDTH = 100;
+const PAGE_WIDTH = 140;
 const LABEL = 14;
 
 /** A button: its key, and what it does. */

@@ -18,7 +18,8 @@ interface Summary {
 /** The first line of a view: which row of how many, and by which filter, which is typed here. */
 export function drawSummary(frame: Frame, model: Model, summary: Summary): void {
   const { of, texts = [], right = [] } = summary;
-  const place = [placeText(model), of].filter((text) => text !== undefined).join(" ");
+  const one = LISTS[model.view]?.count(model) === 1 ? of?.replace(/s$/, "") : of;
+  const place = [placeText(model), one].filter((text) => text !== undefined).join(" ");
   const first = place === "" ? [] : [["", place] as const];
   const marks = marksOf(model).length;
   const marked = marks === 0 ? [] : [["marked", groupedText(marks)] as const];
