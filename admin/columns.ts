@@ -8,7 +8,10 @@ export interface Column {
   readonly width: number;
   /** what it grows to while there is room */
   readonly most?: number;
-  /** the higher, the sooner it is left out where room is short; absent: it always stays */
+  /**
+   * The higher, the sooner it is left out where room is short; columns with the same go together.
+   * Absent: it always stays.
+   */
   readonly spare?: number;
   /** "start": what is cut off is cut off at the start */
   readonly align?: "right" | "start";
@@ -46,16 +49,14 @@ export function fitted(columns: readonly Column[], total: number): readonly Fitt
 
 /** Left out one after the other, until the others have room. */
 function remaining(columns: readonly Column[], total: number): readonly number[] {
-  const shown = columns.map((_, at) => at);
+  let shown = columns.map((_, at) => at);
   for (;;) {
     const need = shown.reduce((sum, at) => sum + leastOf(columns[at] as Column), shown.length - 1);
     if (need <= total) return shown;
     const spares = shown.filter((at) => columns[at]?.spare !== undefined);
     if (spares.length === 0) return shown;
-    const first = spares.reduce((a, b) =>
-      (columns[b]?.spare ?? 0) > (columns[a]?.spare ?? 0) ? b : a,
-    );
-    shown.splice(shown.indexOf(first), 1);
+    const highest = Math.max(...spares.map((at) => columns[at]?.spare ?? 0));
+    shown = shown.filter((at) => columns[at]?.spare !== highest);
   }
 }
 

@@ -142,6 +142,6 @@ function rescan(model: Model, { name, files }: UserInfo): Step {
 function connect(model: Model, { name }: UserInfo): Step {
   if (model.shell) return step(model, { kind: "shell", user: name });
   const port = model.overview?.listen.split(":").at(-1) ?? "PORT";
-  const text = `The file shell needs this screen over SSH: ssh -t -p ${port} ADMIN@HOST, then c.`;
+  const text = `It needs this screen over SSH: ssh -t -p ${port} ADMIN@HOST, then c.`;
   return step(noticed(model, "error", text));
 }

@@ -32,6 +32,12 @@ describe("columns that fit", () => {
     ]);
   });
 
+  it("that belong together go together", () => {
+    const up = { ...SIZE, title: "UP" };
+    expect(shown([NAME, SIZE, up], 28).map(([title]) => title)).toEqual(["NAME", "SIZE", "UP"]);
+    expect(shown([NAME, SIZE, up], 27).map(([title]) => title)).toEqual(["NAME"]);
+  });
+
   it("that must stay do so without room, too", () => {
     expect(shown([NAME, REST], 5)).toEqual([
       ["NAME", 10],
