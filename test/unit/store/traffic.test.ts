@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { TestInstance } from "../../support/instance.ts";
+import { rawDatabase } from "./instance.ts";
 
 let instance: TestInstance;
 
@@ -34,4 +35,21 @@ test("what was moved is added up by user and by day, of all or of one", async ()
   expect(await audit.traffic({ by: "day", since: 0, user: "ann" })).toMatchObject([ann]);
   expect(await audit.traffic({ by: "day", since: 0, user: "eve" })).toEqual([]);
   expect(await audit.traffic({ by: "user", since: Date.now() + 60_000 })).toEqual([]);
+});
+
+test("hours of one day are added up, the latest day first", async () => {
+  const at = (day: number, hour: number) => new Date(2026, 0, day, hour, 20).getTime();
+  const database = rawDatabase(instance.root);
+  const insert = database.prepare(
+    "INSERT INTO audit (at, kind, user, bytes) VALUES (?, 'upload', 'ann', ?)",
+  );
+  insert.run(at(30, 23), 1);
+  insert.run(at(31, 0), 10);
+  insert.run(at(31, 23), 100);
+  database.close();
+  const days = await instance.store.audit.traffic({ by: "day", since: at(30, 0) });
+  expect(days.map(({ key, uploads, uploadBytes }) => [key, uploads, uploadBytes])).toEqual([
+    ["2026-01-31", 2, 110],
+    ["2026-01-30", 1, 1],
+  ]);
 });
