@@ -3,6 +3,8 @@ import type {
   FolderInfo,
   GroupInfo,
   KeyInfo,
+  SessionInfo,
+  TrafficTotal,
   UserInfo,
 } from "../src/control/protocol.ts";
 import type { AuditRecord } from "../src/store/types.ts";
@@ -38,6 +40,8 @@ export type FormName =
   | "share-with"
   | "rule"
   | "explain"
+  | "server-stop"
+  | "server-renew"
   | "marked-state"
   | "marked-quota"
   | "marked-group"
@@ -109,7 +113,30 @@ export interface FolderDialog extends DialogBase {
   readonly cursor: Cursor;
 }
 
-export type PageDialog = UserDialog | GroupDialog | FolderDialog;
+/** A page about one session. */
+export interface SessionDialog extends DialogBase {
+  readonly kind: "session";
+  /** its number, as text */
+  readonly name: string;
+  /** as it was last seen */
+  readonly session: SessionInfo;
+  readonly ended: boolean;
+  readonly cursor: Cursor;
+}
+
+/** A page about what was moved. */
+export interface TotalsDialog extends DialogBase {
+  readonly kind: "totals";
+  /** whose; empty: everybody's */
+  readonly name: string;
+  /** null: not there yet */
+  readonly byDay: readonly TrafficTotal[] | null;
+  /** null for one user, too */
+  readonly byUser: readonly TrafficTotal[] | null;
+  readonly cursor: Cursor;
+}
+
+export type PageDialog = UserDialog | GroupDialog | FolderDialog | SessionDialog | TotalsDialog;
 
 /** The groups that there are, with those that a user is of. */
 export interface ChecklistDialog extends DialogBase {

@@ -11,6 +11,8 @@ export interface Display {
   draw(frame: Frame): boolean;
   /** Draws all of the next picture, and at this size. */
   resize(columns: number, rows: number): void;
+  /** Puts a text into the clipboard of the terminal, where it allows that (OSC 52). */
+  copy(text: string): void;
   /** Gives the terminal back as it was; {@link enter} takes it again. */
   leave(): void;
   enter(): void;
@@ -114,6 +116,10 @@ export function openDisplay(
       program.cols = columns;
       program.rows = rows;
       screen.alloc();
+    },
+    copy(text) {
+      program._write(`\u001b]52;c;${Buffer.from(text).toString("base64")}\u0007`);
+      program.flush();
     },
     leave() {
       if (!open) return;

@@ -1,4 +1,4 @@
-import { rateText, twoDigits } from "../src/text/figures.ts";
+import { clockText, dateText, rateText, twoDigits } from "../src/text/figures.ts";
 import { roundSize } from "../src/text/units.ts";
 
 const BLOCKS = [" ", "▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"] as const;
@@ -18,6 +18,11 @@ export function spanText(ms: number): string {
   return days < 1000 ? `${days}d ${twoDigits(hours % 24)}h` : `${days}d`;
 }
 
+/** A moment to the second, local: "2026-01-31 14:05:09". */
+export function secondText(at: number): string {
+  return `${dateText(at).slice(0, 10)} ${clockText(at)}`;
+}
+
 /** How long ago, in few columns: "now", "40s ago", "3h ago", "12d ago"; null: "never". */
 export function agoText(at: number | null, now: number): string {
   if (at === null) return "never";
@@ -29,11 +34,16 @@ export function agoText(at: number | null, now: number): string {
   return `${Math.floor(seconds / 86_400)}d ago`;
 }
 
-/** A number in at most five columns: "12345", "123k", "12M". */
+/** "1,234,567" */
+export function groupedText(count: number): string {
+  return String(count).replace(/\B(?=(\d{3})+$)/g, ",");
+}
+
+/** A number in at most six columns: "12,345", "123k", "12M". */
 export function countText(count: number): string {
-  if (count < 100_000) return String(count);
-  if (count < 10_000_000) return `${Math.floor(count / 1000)}k`;
-  return `${Math.floor(count / 1_000_000)}M`;
+  if (count < 100_000) return groupedText(count);
+  if (count < 10_000_000) return `${groupedText(Math.floor(count / 1000))}k`;
+  return `${groupedText(Math.floor(count / 1_000_000))}M`;
 }
 
 /** How much of a limit is used, 0 to 1 and above; null: there is no limit. */
@@ -71,6 +81,17 @@ export function graph(values: readonly number[], rows: number, top: number): str
     const below = (rows - 1 - row) * 8;
     return heights.map((height) => BLOCKS[Math.min(8, Math.max(0, height - below))]).join("");
   });
+}
+
+/** How much higher than nearly all others the highest may be and still be shown whole. */
+const FLATTENS = 3;
+
+/** The top of a graph: one peak far above all else is cut off, so that the rest is still seen. */
+export function graphTop(values: readonly number[]): number {
+  const moving = values.filter((value) => value > 0).sort((a, b) => a - b);
+  const peak = moving.at(-1) ?? 0;
+  const usual = moving[Math.floor((moving.length - 1) * 0.9)] ?? 0;
+  return niceTop(peak > usual * FLATTENS ? usual : peak);
 }
 
 /** The next of 1, 2, 5, 10, 20, … × 1 KB at or above a value: the top of a graph. */

@@ -3,6 +3,7 @@ import type {
   FailedLogins,
   Penalty,
   SessionInfo,
+  SettingInfo,
   TransferView,
   UserInfo,
 } from "../src/control/protocol.ts";
@@ -33,6 +34,11 @@ export function listRows(model: Pick<Model, "rows">): number {
   return Math.max(1, model.rows - 6);
 }
 
+/** Columns of the terminal that a table's own have: all without one at each end. */
+export function tableRoom({ columns }: Pick<Model, "columns">): number {
+  return columns - 2;
+}
+
 export function tooSmall(model: Pick<Model, "columns" | "rows">): boolean {
   return model.columns < MIN_COLUMNS || model.rows < MIN_ROWS;
 }
@@ -56,16 +62,24 @@ export function transferItems({ sessionList, transfers }: Model): TransferItem[]
   );
 }
 
+export function sessionItemId({ session, transfer }: SessionItem): string {
+  return transfer === undefined ? `${session.id}` : `${session.id} ${transfer.id}`;
+}
+
+/** As typed, anywhere; after an "=" all of the first text, which is whom it is about. */
 function contains(wanted: string, ...texts: readonly string[]): boolean {
+  if (wanted.startsWith("=")) return texts[0]?.toLowerCase() === wanted.slice(1);
   return wanted === "" || texts.some((text) => text.toLowerCase().includes(wanted));
 }
 
-export function securityItems({ security }: Model): SecurityItem[] {
-  return [
+export function securityItems({ security, filters }: Model): SecurityItem[] {
+  const wanted = (filters.security ?? "").toLowerCase();
+  const all = [
     ...(security?.bans ?? []).map((ban) => ({ kind: "ban", ban }) as const),
     ...(security?.penalties ?? []).map((penalty) => ({ kind: "penalty", penalty }) as const),
     ...(security?.failures ?? []).map((failures) => ({ kind: "failures", failures }) as const),
   ];
+  return all.filter((item) => contains(wanted, addressOf(item), ...saidOf(item)));
 }
 
 /** The address or network of a row. */
@@ -80,6 +94,22 @@ export function addressOf(item: SecurityItem): string {
   }
 }
 
+/** What stands beside the address, as far as it can be looked for. */
+function saidOf(item: SecurityItem): readonly string[] {
+  switch (item.kind) {
+    case "ban":
+      return [item.ban.reason, item.ban.actor];
+    case "penalty":
+      return [item.penalty.reason, item.penalty.lastUser];
+    case "failures":
+      return item.failures.users;
+  }
+}
+
+export function securityItemId(item: SecurityItem): string {
+  return `${item.kind} ${addressOf(item)}`;
+}
+
 export function selectedUser({ users }: Model): UserInfo | undefined {
   return users.rows[users.cursor.index - users.pageOffset];
 }
@@ -91,6 +121,8 @@ export interface ListOf {
   count(model: Model): number;
   /** only what is on the screen moves, no row is selected */
   readonly scrolls?: true;
+  /** what each row is known by, in lists whose rows can be marked; of users see UsersModel */
+  ids?(model: Model): readonly string[];
 }
 
 export const LISTS: Readonly<Record<ViewName, ListOf | undefined>> = {
@@ -104,21 +136,25 @@ export const LISTS: Readonly<Record<ViewName, ListOf | undefined>> = {
     cursor: (model) => model.groups.cursor,
     moved: (model, cursor) => ({ ...model, groups: { ...model.groups, cursor } }),
     count: (model) => groupItems(model).length,
+    ids: (model) => groupItems(model).map(({ name }) => name),
   },
   folders: {
     cursor: (model) => model.folders.cursor,
     moved: (model, cursor) => ({ ...model, folders: { ...model.folders, cursor } }),
     count: (model) => folderItems(model).length,
+    ids: (model) => folderItems(model).map(({ name }) => name),
   },
   sessions: {
     cursor: (model) => model.sessions.cursor,
     moved: (model, cursor) => ({ ...model, sessions: { ...model.sessions, cursor } }),
     count: (model) => sessionItems(model).length,
+    ids: (model) => sessionItems(model).map(sessionItemId),
   },
   transfers: {
     cursor: (model) => model.transfers.cursor,
     moved: (model, cursor) => ({ ...model, transfers: { ...model.transfers, cursor } }),
     count: (model) => transferItems(model).length,
+    ids: (model) => transferItems(model).map(sessionItemId),
   },
   log: {
     cursor: (model) => model.log.cursor,
@@ -129,6 +165,7 @@ export const LISTS: Readonly<Record<ViewName, ListOf | undefined>> = {
     cursor: (model) => model.securityCursor,
     moved: (model, securityCursor) => ({ ...model, securityCursor }),
     count: (model) => securityItems(model).length,
+    ids: (model) => securityItems(model).map(securityItemId),
   },
   keys: {
     cursor: (model) => model.keysCursor,
@@ -139,14 +176,20 @@ export const LISTS: Readonly<Record<ViewName, ListOf | undefined>> = {
   help: {
     cursor: (model) => model.helpCursor,
     moved: (model, helpCursor) => ({ ...model, helpCursor }),
-    count: (model) => scrollCount(helpLines().length, model),
+    count: (model) => scrollCount(helpLines(model.filters.help).length, model),
     scrolls: true,
   },
 };
 
 /** Host keys, a title, settings; see views/text-views.ts. */
-function keysRows({ hostKeys, settings }: Model): number {
-  return (hostKeys?.length ?? 0) + (settings?.length ?? 0) + 3;
+function keysRows(model: Model): number {
+  return (model.hostKeys?.length ?? 0) + shownSettings(model).length + 3;
+}
+
+/** Settings whose name or value the filter lets through. */
+export function shownSettings({ settings, filters }: Model): readonly SettingInfo[] {
+  const wanted = (filters.keys ?? "").toLowerCase();
+  return (settings ?? []).filter(({ name, value }) => contains(wanted, name, value));
 }
 
 function scrollCount(lines: number, model: Model): number {

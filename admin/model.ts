@@ -93,6 +93,8 @@ export interface LogModel {
   readonly cursor: Cursor;
   readonly user: string;
   readonly kind: AuditKind | "";
+  /** anywhere in a record */
+  readonly text: string;
   /** how far back, milliseconds; 0: all */
   readonly back: number;
   /** when the filter was set: what `back` counts from */
@@ -108,12 +110,22 @@ export const MAX_RECORDS = 1000;
 export interface Notice {
   readonly kind: "done" | "error";
   readonly text: string;
+  readonly since: number;
   readonly until: number;
 }
 
 export type Link =
   | { readonly up: true }
   | { readonly up: false; readonly reason: string; readonly since: number };
+
+/** What was looked at before: where Esc goes back to. */
+export interface Place {
+  readonly view: ViewName;
+  readonly dialogs: readonly Dialog[];
+  readonly sessions: ListModel;
+  readonly transfers: ListModel;
+  readonly log: LogModel;
+}
 
 export interface Model {
   readonly columns: number;
@@ -128,6 +140,12 @@ export interface Model {
   readonly view: ViewName;
   /** where Help was asked for */
   readonly back: ViewName;
+  /** from where a list about somebody was opened, the last at the end */
+  readonly trail: readonly Place[];
+  /** filters of the views that have no list model of their own */
+  readonly filters: Readonly<Partial<Record<ViewName, string>>>;
+  /** rows that are changed together, by what each is known by; of users see {@link UsersModel} */
+  readonly marks: Readonly<Partial<Record<ViewName, ReadonlySet<string>>>>;
   readonly overview: Overview | null;
   readonly users: UsersModel;
   readonly groupList: readonly GroupInfo[] | null;
@@ -189,6 +207,8 @@ export type Effect =
   | { readonly kind: "stop-calls"; readonly dialog: number }
   | { readonly kind: "read-key"; readonly path: string; readonly dialog: number }
   | { readonly kind: "shell"; readonly user: string }
+  /** into the clipboard of the terminal, where it allows that */
+  | { readonly kind: "copy"; readonly text: string }
   | { readonly kind: "redraw" }
   | { readonly kind: "quit" };
 
@@ -269,6 +289,9 @@ export function initialModel(beginning: Beginning): Model {
     link: { up: true },
     view: "overview",
     back: "overview",
+    trail: [],
+    filters: {},
+    marks: {},
     overview: null,
     users: {
       cursor: START,
@@ -293,6 +316,7 @@ export function initialModel(beginning: Beginning): Model {
       cursor: START,
       user: "",
       kind: "",
+      text: "",
       back: 0,
       asked: beginning.now,
       follow: true,

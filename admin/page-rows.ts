@@ -5,14 +5,34 @@ import type {
   KeyInfo,
   SessionInfo,
   ShareInfo,
+  TrafficTotal,
+  TransferView,
 } from "../src/control/protocol.ts";
 import type { AuditRecord } from "../src/store/types.ts";
 import { dateText } from "../src/text/figures.ts";
-import { agoText, share, sizeText, spanText } from "./format.ts";
-import type { FolderDialog, GroupDialog, Model, PageDialog, UserDialog } from "./model.ts";
+import {
+  agoText,
+  groupedText,
+  percentText,
+  rateText,
+  secondText,
+  share,
+  sizeText,
+  spanText,
+} from "./format.ts";
+import type {
+  FolderDialog,
+  GroupDialog,
+  Model,
+  PageDialog,
+  SessionDialog,
+  TotalsDialog,
+  UserDialog,
+} from "./model.ts";
 import { roundQuota } from "./quota.ts";
 import { recordText } from "./records.ts";
 import { limitsInForce, quotaOrigin } from "./standing.ts";
+import { plural } from "./text.ts";
 
 /** What a page shows, row by row: derived from the model, for keys and for drawing. */
 
@@ -25,6 +45,8 @@ export type PageItem =
   | { readonly kind: "rule"; readonly rule: CountingRule }
   | { readonly kind: "share"; readonly share: ShareInfo }
   | { readonly kind: "session"; readonly session: SessionInfo }
+  | { readonly kind: "day" }
+  | { readonly kind: "transfer"; readonly transfer: TransferView }
   | { readonly kind: "record"; readonly record: AuditRecord };
 
 export type PageRow =
@@ -50,6 +72,10 @@ export function pageRows(model: Model, page: PageDialog): readonly PageRow[] {
       return groupRows(model, page);
     case "folder":
       return folderRows(page);
+    case "session":
+      return sessionRows(model, page);
+    case "totals":
+      return totalsRows(page);
   }
 }
 
@@ -69,7 +95,7 @@ function stored(usedBytes: number, quotaBytes: number | null, from: string): Fac
 }
 
 function filesFact(files: number, most: number | null): Fact {
-  return fact("Files", String(files), most === null ? "" : `of ${most}`);
+  return fact("Files", groupedText(files), most === null ? "" : `of ${groupedText(most)}`);
 }
 
 /** A title and its items; where there are none, that in one row. */
@@ -130,8 +156,56 @@ function userFacts({ user }: UserDialog, now: number): readonly Fact[] {
 function sessionRow(session: SessionInfo, now: number) {
   const { remote, client, since, transfers } = session;
   const moving = transfers.length === 0 ? "" : `${transfers.length} moving`;
-  const cells = [remote, spanText(now - since), client, moving];
+  const cells = [remote, agoText(since, now), client, moving];
   return { item: { kind: "session", session }, cells } as const;
+}
+
+function sessionRows({ now }: Model, { session, ended }: SessionDialog): readonly PageRow[] {
+  const { user, role, remote, client, state, since, idle, node, transfers } = session;
+  return [
+    fact("User", user, `(${role})`),
+    fact("Address", remote),
+    fact("Client", client),
+    fact("State", ended ? "ended" : state),
+    fact("Since", secondText(since), `(${agoText(since, now)})`),
+    fact(
+      "Idle",
+      idle === null ? "unknown" : spanText(idle),
+      idle === null ? "in another process" : "",
+    ),
+    fact("Process", node),
+    { kind: "blank" },
+    ...section("Transfers", "none", ended ? [] : transfers, transferRow),
+  ];
+}
+
+function transferRow(transfer: TransferView) {
+  const { direction, path, bytes, size, bytesPerSecond } = transfer;
+  const of = size === null ? "" : `of ${sizeText(size)}`;
+  const part = size === null || size === 0 ? "" : percentText(Math.min(1, bytes / size));
+  const arrow = direction === "upload" ? "↑" : "↓";
+  const cells = [arrow, part, `${sizeText(bytes)} ${of}`, rateText(bytesPerSecond), path];
+  return { item: { kind: "transfer", transfer }, cells } as const;
+}
+
+function totalsRows({ name, byDay, byUser }: TotalsDialog): readonly PageRow[] {
+  if (byDay === null) return [{ kind: "loading" }];
+  const days = section("By day", "nothing", byDay, (total) => ({
+    item: { kind: "day" } as const,
+    cells: totalCells(total),
+  }));
+  if (name !== "") return days;
+  const users = section("By user", "nothing", byUser ?? [], (total) => ({
+    item: { kind: "member", name: total.key } as const,
+    cells: totalCells(total),
+  }));
+  return [...users, { kind: "blank" }, ...days];
+}
+
+function totalCells(total: TrafficTotal): readonly string[] {
+  const { key, uploads, uploadBytes, downloads, downloadBytes } = total;
+  const up = `↑ ${sizeText(uploadBytes).padStart(7)} in ${plural(uploads, "file")}`;
+  return [key, up, `↓ ${sizeText(downloadBytes).padStart(7)} in ${plural(downloads, "file")}`];
 }
 
 /** Newest first. */

@@ -1,4 +1,4 @@
-import type { FolderInfo, GroupInfo, UserInfo } from "../src/control/protocol.ts";
+import type { FolderInfo, GroupInfo, SessionInfo, UserInfo } from "../src/control/protocol.ts";
 import { call, opened, step } from "./dialogs.ts";
 import {
   type Dialog,
@@ -53,8 +53,46 @@ export function folderPage(model: Model, name: string, folder: FolderInfo | null
   return step(next, ...asked({ kind: "folder", name }));
 }
 
+/** What a session does is followed; nothing is to be asked for. */
+export function sessionPage(model: Model, session: SessionInfo): Step {
+  const name = String(session.id);
+  const next = opened(without(model, "session", name), {
+    kind: "session",
+    title: `Session ${name}`,
+    name,
+    session,
+    ended: false,
+    cursor: START,
+  });
+  return step(next);
+}
+
+/** How many days are added up. */
+export const TOTALS_DAYS = 30;
+
+/** @param name of a user; empty: all together */
+export function totalsPage(model: Model, name: string): Step {
+  const next = opened(without(model, "totals", name), {
+    kind: "totals",
+    title: `Moved in the last ${TOTALS_DAYS} days${name === "" ? "" : ` by ${name}`}`,
+    name,
+    byDay: null,
+    byUser: null,
+    cursor: START,
+  });
+  return step(next, ...asked({ kind: "totals", name }));
+}
+
+const PAGES: ReadonlySet<Dialog["kind"]> = new Set([
+  "user",
+  "group",
+  "folder",
+  "session",
+  "totals",
+]);
+
 export function isPage(dialog: Dialog): dialog is PageDialog {
-  return dialog.kind === "user" || dialog.kind === "group" || dialog.kind === "folder";
+  return PAGES.has(dialog.kind);
 }
 
 /** A page that is open further down comes up, so that pages never pile up. */
@@ -82,5 +120,15 @@ export function asked({ kind, name }: Pick<PageDialog, "kind" | "name">): readon
       return [call("groups.show", { name }), call("access.list", { name: `@${name}` })];
     case "folder":
       return [call("folders.show", { name })];
+    case "session":
+      return [];
+    case "totals": {
+      const byDay = call("traffic", {
+        by: "day",
+        days: TOTALS_DAYS,
+        ...(name === "" ? {} : { user: name }),
+      });
+      return name === "" ? [byDay, call("traffic", { by: "user", days: TOTALS_DAYS })] : [byDay];
+    }
   }
 }

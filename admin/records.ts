@@ -1,6 +1,5 @@
 import type { AuditKind, AuditRecord } from "../src/store/types.ts";
-import { dateText } from "../src/text/figures.ts";
-import { sizeText, spanText } from "./format.ts";
+import { groupedText, secondText, sizeText, spanText } from "./format.ts";
 import type { Colour } from "./text.ts";
 
 /** What a record of the audit trail says beside time, kind and user, in one line. */
@@ -20,14 +19,14 @@ export function recordText(record: AuditRecord): string {
 export function recordDetails(record: AuditRecord): (readonly [string, string])[] {
   const { path, bytes, durationMs, detail, actor, remote, session, user } = record;
   const lines: (readonly [string, string | undefined])[] = [
-    ["Time", `${dateText(record.at)}:${String(new Date(record.at).getSeconds()).padStart(2, "0")}`],
+    ["Time", secondText(record.at)],
     ["Kind", record.kind],
     ["User", user],
     ["By", actor],
     ["From", remote],
     ["Session", session === undefined ? undefined : String(session)],
     ["Path", path],
-    ["Size", bytes === undefined ? undefined : `${sizeText(bytes)} (${bytes} bytes)`],
+    ["Size", bytes === undefined ? undefined : `${sizeText(bytes)} (${groupedText(bytes)} bytes)`],
     ["Took", durationMs === undefined ? undefined : spanText(durationMs)],
     ["Detail", detail],
     ["Number", String(record.id)],

@@ -198,6 +198,9 @@ class Runtime {
       case "shell":
         void this.#shell(effect.user);
         return;
+      case "copy":
+        if (!this.#away) this.#display.copy(effect.text);
+        return;
       case "redraw":
         this.#display.resize(this.#model.columns, this.#model.rows);
         return;

@@ -67,6 +67,10 @@ function inOrder<T extends { readonly name: string }>(
     .sort((a, b) => sign * compare(key(a), key(b)) || compare(a.name, b.name));
 }
 
+/** Numbers in names count as numbers, as people read them: team2 comes before team10. */
+const NAMES = new Intl.Collator("en", { numeric: true });
+
 function compare(one: string | number, other: string | number): number {
+  if (typeof one === "string" && typeof other === "string") return NAMES.compare(one, other);
   return one < other ? -1 : one > other ? 1 : 0;
 }

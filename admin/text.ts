@@ -1,5 +1,6 @@
 import { escaped as asCode, isSafe } from "../src/text/safe.ts";
 import { charWidth } from "../src/text/width.ts";
+import { groupedText } from "./format.ts";
 
 /** Text as terminals show it. All that comes from outside goes through {@link safe} first. */
 
@@ -10,6 +11,8 @@ export interface Style {
   readonly bold?: boolean;
   readonly reverse?: boolean;
   readonly underline?: boolean;
+  /** drawn by full and empty cells: where a row is selected it stays as it is */
+  readonly gauge?: boolean;
 }
 
 export interface Span {
@@ -99,6 +102,11 @@ export function bold(text: string): Span {
   return span(text, { bold: true });
 }
 
+/** "1 file", "1,234 files" */
+export function plural(count: number, one: string, many = `${one}s`): string {
+  return `${groupedText(count)} ${count === 1 ? one : many}`;
+}
+
 function lineWidth(line: Line): number {
   return line.reduce((sum, { text }) => sum + textWidth(text), 0);
 }
@@ -106,6 +114,18 @@ function lineWidth(line: Line): number {
 /** A line with one style more on all of it. */
 export function restyle(line: Line, style: Style): Line {
   return line.map((one) => ({ text: one.text, style: { ...one.style, ...style } }));
+}
+
+/**
+ * A line as it looks where it is selected: the terminal's two colours turned round, and no other one
+ * with them, which nobody could read on every background. A gauge turned round would show what is
+ * free as what is used, so it stays.
+ */
+export function selected(line: Line): Line {
+  return line.map(({ text, style }) => {
+    if (style.gauge) return { text, style };
+    return { text, style: style.bold ? { reverse: true, bold: true } : { reverse: true } };
+  });
 }
 
 /** A line filled up with spaces to so many columns. */

@@ -62,7 +62,12 @@ function onTick(model: Model, now: number): Model {
   return { ...model, now, notice };
 }
 
-function onKey(model: Model, key: string): Step {
+/** So long a message stays whatever is typed, in milliseconds; after that the next key ends it. */
+const READ_MS = 2_000;
+
+function onKey(shown: Model, key: string): Step {
+  const isRead = shown.notice !== null && shown.now - shown.notice.since >= READ_MS;
+  const model = isRead ? { ...shown, notice: null } : shown;
   if (key === "ctrl-c") return step(model, { kind: "quit" });
   if (key === "ctrl-l") return step(model, { kind: "redraw" });
   if (tooSmall(model)) return key === "q" ? step(model, { kind: "quit" }) : step(model);

@@ -16,7 +16,8 @@ export function wanted(model: Model): Wanted[] {
   if (model.view === "folders" || shows("folder")) {
     found.push({ key: "folders", topic: "folders", params: {} });
   }
-  if (model.view === "sessions" || shows("user") || model.view === "transfers") {
+  const showsSessions = shows("user") || shows("session");
+  if (model.view === "sessions" || model.view === "transfers" || showsSessions) {
     found.push({ key: "sessions", topic: "sessions", params: {} });
   }
   if (model.view === "log") {
@@ -48,6 +49,7 @@ export function logQuery({ log }: Model): LogQuery {
     limit: MAX_RECORDS,
     ...(log.user === "" ? {} : { user: log.user }),
     ...(log.kind === "" ? {} : { kind: log.kind }),
+    ...(log.text === "" ? {} : { text: log.text }),
     ...(log.back === 0 ? {} : { since: log.asked - log.back }),
   };
 }

@@ -1,7 +1,20 @@
-import type { TopicEvent } from "../../src/control/protocol.ts";
+import type { SessionInfo, TopicEvent } from "../../src/control/protocol.ts";
 import { changed } from "../dialogs.ts";
-import { addressOf, securityItems, sessionItems, transferItems } from "../lists.ts";
-import { type Cursor, type DataMessage, type Dialog, MAX_RECORDS, type Model } from "../model.ts";
+import {
+  securityItemId,
+  securityItems,
+  sessionItemId,
+  sessionItems,
+  transferItems,
+} from "../lists.ts";
+import {
+  type Cursor,
+  type DataMessage,
+  type Dialog,
+  MAX_RECORDS,
+  type Model,
+  type SessionDialog,
+} from "../model.ts";
 import { folderItems, groupItems } from "../tables.ts";
 
 /** News from control. The selection stays on what was selected, wherever it went. */
@@ -86,24 +99,32 @@ function followed<T>(
 }
 
 function sessionList(model: Model, list: TopicEvent<"sessions">): Model {
-  const next = { ...model, sessionList: list };
+  const next = withPages({ ...model, sessionList: list }, (page) =>
+    page.kind === "session" ? followedSession(page, list) : page,
+  );
   const sessions = followed(
     model.sessions.cursor,
     sessionItems(model),
     sessionItems(next),
-    ({ session, transfer }) => `${session.id} ${transfer?.id ?? ""}`,
+    sessionItemId,
   );
   const transfers = followed(
     model.transfers.cursor,
     transferItems(model),
     transferItems(next),
-    ({ session, transfer }) => `${session.id} ${transfer.id}`,
+    sessionItemId,
   );
   return {
     ...next,
     sessions: { ...model.sessions, cursor: sessions },
     transfers: { ...model.transfers, cursor: transfers },
   };
+}
+
+/** A session that has gone is shown as it last was. */
+function followedSession(page: SessionDialog, list: readonly SessionInfo[]): SessionDialog {
+  const session = list.find(({ id }) => id === page.session.id);
+  return { ...page, session: session ?? page.session, ended: session === undefined };
 }
 
 function logRecords(model: Model, event: TopicEvent<"log">, first: boolean): Model {
@@ -131,7 +152,7 @@ function security(model: Model, event: TopicEvent<"security">): Model {
     model.securityCursor,
     securityItems(model),
     securityItems(next),
-    (item) => `${item.kind} ${addressOf(item)}`,
+    securityItemId,
   );
   return { ...next, securityCursor: cursor };
 }

@@ -7,6 +7,7 @@ import { batchKey, begun } from "./batch.ts";
 import { checklistKey } from "./checklist.ts";
 import { submitted } from "./forms.ts";
 import { pageKey } from "./page-keys.ts";
+import { noticed } from "./views.ts";
 
 export function dialogKey(model: Model, dialog: Dialog, key: string): Step {
   if (key === "escape" && dialog.kind !== "batch") return step(closedDialog(model, dialog.id));
@@ -18,15 +19,24 @@ export function dialogKey(model: Model, dialog: Dialog, key: string): Step {
     case "user":
     case "group":
     case "folder":
+    case "session":
+    case "totals":
       return pageKey(model, dialog, key);
     case "checklist":
       return checklistKey(model, dialog, key);
     case "batch":
       return batchKey(model, dialog, key);
     case "info":
+      if (key === "c" && dialog.secret !== "") return copied(model, dialog.secret);
+      return step(key === "enter" || key === "q" ? closedDialog(model, dialog.id) : model);
     case "rescan":
       return step(key === "enter" || key === "q" ? closedDialog(model, dialog.id) : model);
   }
+}
+
+function copied(model: Model, secret: string): Step {
+  const text = "Sent to the terminal's clipboard. Not every terminal takes it.";
+  return step(noticed(model, "done", text), { kind: "copy", text: secret });
 }
 
 function confirmKey(model: Model, dialog: ConfirmDialog, key: string): Step {

@@ -17,8 +17,12 @@ export function filterOf(model: Model): string | undefined {
       return model.sessions.filter;
     case "transfers":
       return model.transfers.filter;
-    default:
+    case "log":
+      return model.log.text;
+    case "overview":
       return undefined;
+    default:
+      return model.filters[model.view] ?? "";
   }
 }
 
@@ -53,10 +57,12 @@ function typed(model: Model, editor: Editor): Model {
 export function clearFilter(model: Model): Model {
   if (model.view === "log") {
     const { log } = model;
-    if (log.user === "" && log.kind === "" && log.back === 0) return model;
-    return { ...model, log: { ...log, user: "", kind: "", back: 0, records: [], loaded: false } };
+    const { user, kind, text, back } = log;
+    if (user === "" && kind === "" && text === "" && back === 0) return model;
+    const all = { user: "", kind: "", text: "", back: 0, records: [], loaded: false } as const;
+    return { ...model, log: { ...log, ...all } };
   }
-  return filterOf(model) === "" ? model : filtered(model, "");
+  return (filterOf(model) ?? "") === "" ? model : filtered(model, "");
 }
 
 function filtered(model: Model, filter: string): Model {
@@ -71,7 +77,15 @@ function filtered(model: Model, filter: string): Model {
       return { ...model, sessions: { filter, cursor: START } };
     case "transfers":
       return { ...model, transfers: { filter, cursor: START } };
-    default:
+    case "log":
+      return { ...model, log: { ...model.log, text: filter, follow: true, loaded: false } };
+    case "security":
+      return { ...model, filters: { ...model.filters, security: filter }, securityCursor: START };
+    case "keys":
+      return { ...model, filters: { ...model.filters, keys: filter }, keysCursor: START };
+    case "help":
+      return { ...model, filters: { ...model.filters, help: filter }, helpCursor: START };
+    case "overview":
       return model;
   }
 }

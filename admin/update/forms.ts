@@ -7,6 +7,7 @@ import { parseFiles, parseQuota, parseQuotaOrDefault } from "../quota.ts";
 import { begun } from "./batch.ts";
 import { type FormResult, touched, touchedValues, value } from "./form-values.ts";
 import { markedGroup, markedQuota, markedRemoved, markedState } from "./marked-forms.ts";
+import { serverAsked } from "./server.ts";
 import {
   explained,
   folderAdded,
@@ -23,6 +24,9 @@ import {
 /** Enter in a form: checks what was typed, and calls control. */
 export function submitted(model: Model, dialog: FormDialog): Step {
   if (dialog.form === "log-filter") return step(logFiltered(model, dialog));
+  if (dialog.form === "server-stop" || dialog.form === "server-renew") {
+    return serverAsked(model, dialog);
+  }
   const outcome = outcomeOf(model, dialog);
   if ("error" in outcome) return step(changed(model, dialog, { error: outcome.error }));
   const { effect } = outcome;

@@ -4,12 +4,13 @@ import { call, changed, closedDialog, opened, step } from "../dialogs.ts";
 import type { CallEffect, Model, PageDialog, Step } from "../model.ts";
 import { pageMoved, selectedItem } from "../page-cursor.ts";
 import type { PageItem } from "../page-rows.ts";
-import { folderPage, groupPage, userPage } from "../pages.ts";
+import { folderPage, groupPage, sessionPage, userPage } from "../pages.ts";
 import { recordDetails } from "../records.ts";
 import { ruleForm, shareFolderForm } from "../team-forms.ts";
 import { folderKey } from "./folders.ts";
 import { groupKey } from "./groups.ts";
-import { askKick, sessionDetails } from "./sessions.ts";
+import { askKick, sessionKey } from "./sessions.ts";
+import { listsOf } from "./trail.ts";
 import { userKey } from "./users.ts";
 
 /** Keys of a page about a user, a group or a folder. */
@@ -20,10 +21,18 @@ export function pageKey(shown: Model, page: PageDialog, key: string): Step {
   if (cursor !== undefined) return step(changed(model, { ...page, error: "" }, { cursor }));
   const item = selectedItem(model, page);
   if (key === "enter") return item === undefined ? step(model) : openItem(model, page, item);
-  if (key === "x" || key === "delete") {
+  const about = aboutUser(model, page, key);
+  if (about !== undefined) return about;
+  if (page.kind !== "session" && (key === "x" || key === "delete")) {
     return step(item === undefined ? model : asksToTake(model, page, item));
   }
   return aboutKey(model, page, key) ?? step(model);
+}
+
+/** The keys of the views lead to what they say of this user, and Esc back to the page. */
+function aboutUser(model: Model, page: PageDialog, key: string): Step | undefined {
+  if (page.kind !== "user" && page.kind !== "session") return undefined;
+  return listsOf(model, page.kind === "user" ? page.name : page.session.user, key);
 }
 
 function aboutKey(model: Model, page: PageDialog, key: string): Step | undefined {
@@ -34,6 +43,13 @@ function aboutKey(model: Model, page: PageDialog, key: string): Step | undefined
       return page.group === null ? undefined : groupKey(model, page.group, key);
     case "folder":
       return page.folder === null ? undefined : folderKey(model, page.folder, key);
+    case "totals":
+      return undefined;
+    case "session": {
+      const item = selectedItem(model, page);
+      const transfer = item?.kind === "transfer" ? item.transfer : undefined;
+      return page.ended ? undefined : sessionKey(model, page.session, transfer, key);
+    }
   }
 }
 
@@ -55,7 +71,10 @@ function openItem(model: Model, page: PageDialog, item: PageItem): Step {
     case "share":
       return step(shareFolderForm(model, page.name, item.share));
     case "session":
-      return step(sessionDetails(model, item.session));
+      return sessionPage(model, item.session);
+    case "transfer":
+    case "day":
+      return step(model);
     case "key":
       return step(info(model, "Public key", keyDetails(item.key)));
     case "record":
@@ -90,7 +109,7 @@ function asksToTake(model: Model, page: PageDialog, item: PageItem): Model {
     case "group":
       return leave(model, item.name, name);
     case "member":
-      return leave(model, name, item.name);
+      return page.kind === "group" ? leave(model, name, item.name) : model;
     case "folder":
       if (item.rule.of !== subjectOf(page)) return notOwn(model, page, item.rule);
       return unshare(model, item.rule.folder, item.rule.of);
@@ -102,6 +121,8 @@ function asksToTake(model: Model, page: PageDialog, item: PageItem): Model {
     case "session":
       return askKick(model, item.session, false);
     case "record":
+    case "transfer":
+    case "day":
       return model;
   }
 }

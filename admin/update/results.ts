@@ -82,6 +82,11 @@ function showResult(model: Model, message: ResultMessage, dialog: Dialog | undef
       return withoutPage(model, "group", message.params.name);
     case "folders.remove":
       return withoutPage(model, "folder", message.params.name);
+    case "traffic": {
+      const { by, user = "" } = message.params;
+      const totals = by === "day" ? { byDay: message.result } : { byUser: message.result };
+      return onPages(model, "totals", user, totals);
+    }
     case "hostKeys":
       return { ...model, hostKeys: message.result };
     case "settings":

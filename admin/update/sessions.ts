@@ -1,9 +1,8 @@
 import type { SessionInfo, TransferView } from "../../src/control/protocol.ts";
-import { dateText } from "../../src/text/figures.ts";
 import { addressIn } from "../../src/text/remote.ts";
 import { banForm, call, opened, step } from "../dialogs.ts";
-import { spanText } from "../format.ts";
 import type { Model, Step } from "../model.ts";
+import { sessionPage, userPage } from "../pages.ts";
 
 /** Keys for a session, and for its transfer where that is selected. */
 export function sessionKey(
@@ -14,7 +13,9 @@ export function sessionKey(
 ): Step | undefined {
   switch (key) {
     case "enter":
-      return step(sessionDetails(model, session));
+      return sessionPage(model, session);
+    case "u":
+      return userPage(model, session.user, null);
     case "x":
     case "delete":
       return step(askKick(model, session, false));
@@ -54,24 +55,5 @@ function askEnd(model: Model, { id: session, user }: SessionInfo, transfer: Tran
       { session, transfer: transfer.id },
       { notice: `The ${what} of ${user} was ended.` },
     ),
-  });
-}
-
-export function sessionDetails(model: Model, session: SessionInfo): Model {
-  const { idle, since } = session;
-  return opened(model, {
-    kind: "info",
-    title: `Session ${session.id}`,
-    secret: "",
-    lines: [
-      ["User", `${session.user} (${session.role})`],
-      ["Address", session.remote],
-      ["Client", session.client],
-      ["State", session.state],
-      ["Since", `${dateText(since)} (${spanText(model.now - since)})`],
-      ["Idle", idle === null ? "unknown: in another process" : spanText(idle)],
-      ["Process", session.node],
-      ["Transfers", String(session.transfers.length)],
-    ],
   });
 }

@@ -11,25 +11,14 @@ import {
 } from "../dialogs.ts";
 import { selectedUser } from "../lists.ts";
 import { type Model, START, type Step } from "../model.ts";
-import { userPage } from "../pages.ts";
+import { totalsPage, userPage } from "../pages.ts";
 import { explainForm, ruleForm, shareWithForm } from "../team-forms.ts";
+import { SORTS, shownSorts } from "../user-columns.ts";
 import { checklist } from "./checklist.ts";
 import { markedKey } from "./marked.ts";
 import { withFolders } from "./offers.ts";
 import { sortedBy } from "./sorting.ts";
 import { noticed } from "./views.ts";
-
-/** The columns of the users' table that it can be sorted by, from left to right. */
-export const SORTS: readonly UserSort[] = [
-  "name",
-  "role",
-  "state",
-  "used",
-  "percent",
-  "files",
-  "sessions",
-  "login",
-];
 
 /** Sorts the table that is shown by a column; by the same once more turns the order round. */
 export function sortBy(model: Model, column: number): Model {
@@ -42,6 +31,13 @@ export function sortBy(model: Model, column: number): Model {
   return { ...model, users: { ...users, sort, descending, cursor: START, offset: 0 } };
 }
 
+/** Sorts by the next column that is shown, or the one before. */
+function sortBeside(model: Model, by: 1 | -1): Model {
+  const shown = shownSorts(model);
+  const at = shown.indexOf(model.users.sort) + by;
+  return sortBy(model, SORTS.indexOf(shown.at(at % shown.length) ?? "name"));
+}
+
 function largestFirst(sort: UserSort): boolean {
   return sort !== "name" && sort !== "role" && sort !== "state";
 }
@@ -49,18 +45,17 @@ function largestFirst(sort: UserSort): boolean {
 export function usersKey(model: Model, key: string): Step | undefined {
   const marking = markedKey(model, key);
   if (marking !== undefined) return marking;
-  const column = SORTS.indexOf(model.users.sort);
   switch (key) {
     case "a":
       return step(addUserForm(model));
     case "o":
-      return step(sortBy(model, column));
+      return step(sortBy(model, SORTS.indexOf(model.users.sort)));
     case "right":
     case "l":
-      return step(sortBy(model, (column + 1) % SORTS.length));
+      return step(sortBeside(model, 1));
     case "left":
     case "h":
-      return step(sortBy(model, (column + SORTS.length - 1) % SORTS.length));
+      return step(sortBeside(model, -1));
     default: {
       const user = selectedUser(model);
       return user === undefined ? undefined : userKey(model, user, key);
@@ -85,6 +80,8 @@ export function userKey(model: Model, user: UserInfo, key: string): Step | undef
       return withFolders(shareWithForm(model, user.name));
     case "n":
       return step(ruleForm(model, user.name));
+    case "t":
+      return totalsPage(model, user.name);
     case "w":
       return step(explainForm(model, user.name));
     case "K":
@@ -144,6 +141,7 @@ function rescan(model: Model, { name, files }: UserInfo): Step {
 
 function connect(model: Model, { name }: UserInfo): Step {
   if (model.shell) return step(model, { kind: "shell", user: name });
-  const text = "Connecting as a user works when this screen runs over SSH.";
+  const port = model.overview?.listen.split(":").at(-1) ?? "PORT";
+  const text = `It needs this screen over SSH: ssh -t -p ${port} ADMIN@HOST, then c.`;
   return step(noticed(model, "error", text));
 }

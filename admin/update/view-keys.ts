@@ -1,16 +1,25 @@
-import { call, opened, step } from "../dialogs.ts";
+import { call, logFilterForm, opened, step } from "../dialogs.ts";
 import { sessionItems, transferItems } from "../lists.ts";
 import type { Model, Step } from "../model.ts";
+import { userPage } from "../pages.ts";
 import { recordDetails } from "../records.ts";
 import { foldersKey } from "./folders.ts";
 import { groupsKey } from "./groups.ts";
+import { markKey } from "./marks.ts";
 import { securityKey } from "./security.ts";
+import { overviewKey } from "./server.ts";
 import { sessionKey } from "./sessions.ts";
 import { usersKey } from "./users.ts";
 
 /** Keys of the view that is shown; undefined: not one of them. */
 export function viewKey(model: Model, key: string): Step | undefined {
+  return markKey(model, key) ?? ownKey(model, key);
+}
+
+function ownKey(model: Model, key: string): Step | undefined {
   switch (model.view) {
+    case "overview":
+      return overviewKey(model, key);
     case "users":
       return usersKey(model, key);
     case "groups":
@@ -43,7 +52,9 @@ function logKey(model: Model, key: string): Step | undefined {
     const end = { index: log.records.length - 1, top: log.records.length };
     return step({ ...model, log: { ...log, follow, cursor: follow ? end : log.cursor } });
   }
+  if (key === "F") return step(logFilterForm(model));
   const record = log.records[log.cursor.index];
+  if (key === "u" && record?.user !== undefined) return userPage(model, record.user, null);
   if (key !== "enter" || record === undefined) return undefined;
   return step(
     opened(model, { kind: "info", title: "Record", secret: "", lines: recordDetails(record) }),

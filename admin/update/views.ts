@@ -1,7 +1,8 @@
-import { call, logFilterForm, step } from "../dialogs.ts";
+import { call, step } from "../dialogs.ts";
 import { EMPTY_EDITOR, editorOf } from "../editor.ts";
 import { type Model, type Notice, type Step, VIEW_KEYS, VIEWS, type ViewName } from "../model.ts";
 import { clearFilter, filterOf } from "./filter.ts";
+import { wentBack } from "./trail.ts";
 
 const DONE_MS = 6_000;
 const ERROR_MS = 15_000;
@@ -9,7 +10,7 @@ const ERROR_MS = 15_000;
 /** Shows a view, and asks for what no subscription brings. */
 export function goTo(model: Model, view: ViewName): Step {
   const back = view === "help" && model.view !== "help" ? model.view : model.back;
-  const next = { ...model, view, back, typing: null };
+  const next = { ...model, view, back, typing: null, trail: [] };
   if (view !== "keys") return step(next);
   return step(next, call("hostKeys", {}), call("settings", {}));
 }
@@ -36,15 +37,21 @@ export function globalKey(model: Model, key: string): Step | undefined {
     case "/":
       return startFilter(model);
     case "escape":
-      if (model.view === "help") return goTo(model, model.back);
-      return step(clearFilter(model));
+      return escaped(model);
     default:
       return undefined;
   }
 }
 
+function escaped(model: Model): Step {
+  const back = wentBack(model);
+  if (back !== undefined) return back;
+  const shown = clearFilter(model);
+  if (shown !== model || model.view !== "help") return step(shown);
+  return goTo(model, model.back);
+}
+
 function startFilter(model: Model): Step {
-  if (model.view === "log") return step(logFilterForm(model));
   const filter = filterOf(model);
   if (filter === undefined) return step(model);
   return step({ ...model, typing: filter === "" ? EMPTY_EDITOR : editorOf(filter) });
@@ -52,5 +59,5 @@ function startFilter(model: Model): Step {
 
 export function noticed(model: Model, kind: Notice["kind"], text: string): Model {
   const until = model.now + (kind === "done" ? DONE_MS : ERROR_MS);
-  return { ...model, notice: { kind, text, until } };
+  return { ...model, notice: { kind, text, since: model.now, until } };
 }

@@ -20,7 +20,7 @@ import { editorLine } from "./summary.ts";
 
 const WIDTH = 72;
 /** Pages have tables. */
-const PAGE_WIDTH = 100;
+const PAGE_WIDTH = 140;
 const LABEL = 14;
 
 /** A button: its key, and what it does. */
@@ -137,6 +137,22 @@ const PAGE_BUTTONS: Readonly<Record<PageDialog["kind"], readonly Button[]>> = {
     ["p", "password"],
     ["x", "take away"],
     ["w", "what counts"],
+    ["K", "kick"],
+    ["c", "connect"],
+    ["5", "sessions"],
+    ["6", "transfers"],
+    ["7", "log"],
+    ["t", "totals"],
+  ],
+  totals: [],
+  session: [
+    ["x", "kick"],
+    ["X", "kick and disable"],
+    ["b", "ban"],
+    ["e", "end transfer"],
+    ["u", "user"],
+    ["6", "transfers"],
+    ["7", "log"],
   ],
   group: [
     ["e", "edit"],
@@ -168,6 +184,8 @@ function buttonsOf(dialog: Dialog): readonly Button[] {
     case "user":
     case "group":
     case "folder":
+    case "session":
+    case "totals":
       return [...PAGE_BUTTONS[dialog.kind], ["escape", "close"]];
     case "checklist":
       return [
@@ -180,7 +198,7 @@ function buttonsOf(dialog: Dialog): readonly Button[] {
     case "rescan":
       return [["escape", dialog.done ? "close" : "go on without watching"]];
     case "info":
-      return [["enter", "close"]];
+      return [...(dialog.secret === "" ? [] : [["c", "copy"] as const]), ["enter", "close"]];
   }
 }
 
@@ -195,6 +213,8 @@ function bodyOf(model: Model, dialog: Dialog, inside: number): Row[] {
     case "user":
     case "group":
     case "folder":
+    case "session":
+    case "totals":
       return pageLines(model, dialog, inside);
     case "checklist":
       return checklistLines(model, dialog, inside);

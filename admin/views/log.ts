@@ -1,32 +1,34 @@
-import { clockText, dateText } from "../../src/text/figures.ts";
+import { widest } from "../columns.ts";
 import { BACKS } from "../dialogs.ts";
+import { secondText } from "../format.ts";
 import type { Frame } from "../frame.ts";
-import type { Model } from "../model.ts";
+import { listRows } from "../lists.ts";
+import { MAX_RECORDS, type Model } from "../model.ts";
 import { kindColour, recordText } from "../records.ts";
 import { span } from "../text.ts";
-import { drawTable, plural } from "./parts.ts";
+import { drawTable } from "./parts.ts";
 import { drawSummary } from "./summary.ts";
 
 export function drawLog(frame: Frame, model: Model): void {
   const { log } = model;
   const back = BACKS.find(([, ms]) => ms === log.back)?.[0] ?? "";
-  drawSummary(
-    frame,
-    model,
-    [
-      ["", plural(log.records.length, "record")],
+  drawSummary(frame, model, {
+    of: log.records.length < MAX_RECORDS ? "records" : "newest records",
+    texts: [
       ...(log.user === "" ? [] : [["user", log.user] as const]),
       ...(log.kind === "" ? [] : [["kind", log.kind] as const]),
       ...(log.back === 0 ? [] : [["last", back] as const]),
     ],
-    { right: [span(log.follow ? "following " : "f follows ", { bold: log.follow })] },
-  );
-  const wide = frame.columns >= 110;
+    right: [span(log.follow ? " following " : " f follows ", { bold: log.follow })],
+  });
+  const shown = log.records.slice(log.cursor.top, log.cursor.top + listRows(model));
+  const users = shown.map(({ user = "" }) => user);
+  const kinds = shown.map(({ kind }) => kind);
   drawTable(frame, model, {
     columns: [
-      { title: "TIME", width: wide ? 19 : 14 },
-      { title: "KIND", width: 15 },
-      { title: "USER", width: wide ? 20 : 12 },
+      { title: "TIME", width: 19 },
+      { title: "KIND", width: widest(kinds, 8, 15) },
+      { title: "USER", width: widest(users, 8, 12), most: widest(users, 8, 20) },
       { title: "WHAT", width: 0 },
     ],
     row: (index) => {
@@ -34,11 +36,8 @@ export function drawLog(frame: Frame, model: Model): void {
       if (record === undefined) return undefined;
       const { at, kind, user } = record;
       const colour = kindColour(kind);
-      const seconds = clockText(at);
       return [
-        wide
-          ? `${dateText(at).slice(0, 10)} ${seconds}`
-          : `${dateText(at).slice(5, 10)} ${seconds}`,
+        secondText(at),
         [kind, colour === undefined ? {} : { fg: colour }],
         [user ?? "", { bold: true }],
         recordText(record),

@@ -1,16 +1,16 @@
-import type { LoopDelay, Overview, Sample } from "../../src/control/protocol.ts";
+import type { LoopDelay, Overview } from "../../src/control/protocol.ts";
 import type { AuditRecord } from "../../src/store/types.ts";
 import { clockText } from "../../src/text/figures.ts";
-import { bar, countText, graph, niceTop, rateText, share, sizeText, spanText } from "../format.ts";
+import { bar, countText, groupedText, share, sizeText, spanText } from "../format.ts";
 import type { Frame } from "../frame.ts";
 import type { Model } from "../model.ts";
 import { kindColour, recordText } from "../records.ts";
-import { type Colour, clipLine, ends, type Line, sized, span } from "../text.ts";
+import { clipLine, type Line, sized, span } from "../text.ts";
+import { type Curve, drawGraph, timeMarks } from "./graph.ts";
 import { BODY, pairs, quotaBar } from "./parts.ts";
 
-/** How much time a graph shows, at least. */
-const GRAPH_SECONDS = 300;
-const LABEL = 11;
+const RECEIVED: Curve = { title: "Received", fg: "cyan", of: ({ bytesIn }) => bytesIn };
+const SENT: Curve = { title: "Sent", fg: "green", of: ({ bytesOut }) => bytesOut };
 
 export function drawOverview(frame: Frame, model: Model): void {
   const { overview } = model;
@@ -22,11 +22,13 @@ export function drawOverview(frame: Frame, model: Model): void {
     frame.put(1, BODY + at, line, frame.columns - 2);
   });
   const height = frame.rows - BODY - 2;
-  const rows = Math.max(3, Math.floor((height - 4 - 2 - 2) / 4));
+  const rows = Math.max(3, Math.floor((height - 4 - 2 - 3) / 4));
   const top = BODY + 4;
-  drawGraph(frame, top, rows, "Received", "cyan", overview.samples, (one) => one.bytesIn);
-  drawGraph(frame, top + rows + 1, rows, "Sent", "green", overview.samples, (one) => one.bytesOut);
-  drawLists(frame, overview, top + 2 * (rows + 1), frame.rows - 2);
+  drawGraph(frame, top, rows, RECEIVED, overview.samples);
+  drawGraph(frame, top + rows + 1, rows, SENT, overview.samples);
+  const below = top + 2 * (rows + 1);
+  frame.put(1, below, timeMarks(frame), frame.columns - 2);
+  drawLists(frame, overview, below + 1, frame.rows - 2);
 }
 
 function stateLines(overview: Overview, { now, link }: Model): Line[] {
@@ -39,17 +41,22 @@ function stateLines(overview: Overview, { now, link }: Model): Line[] {
       span("Server "),
       span(state, { bold: true, fg: state === "running" ? "green" : "red" }),
       ...pairs(["   up", spanText(now - overview.startedAt)], ["on", overview.listen]),
-      ...pairs(["   pid", `${overview.pid}`], ["node", overview.node.slice(0, 8)]),
+      ...pairs(
+        ["   pid", `${overview.pid}`],
+        ["node", overview.node.slice(0, 8)],
+        // A server of an older version doesn't tell.
+        ...(loopDelay === undefined ? [] : ([["Delay", delayText(loopDelay)]] as const)),
+      ),
     ],
     [
       span("Sessions "),
       span(bar(share(sessions.active, sessions.max) ?? 0, 10), { fg: "cyan" }),
-      span(` ${sessions.active} of ${sessions.max}${waiting}`, { bold: true }),
+      span(` ${groupedText(sessions.active)} of ${groupedText(sessions.max)}${waiting}`, {
+        bold: true,
+      }),
       ...pairs(
-        ["   Users", `${overview.users}`],
+        ["   Users", groupedText(overview.users)],
         ["Memory", sizeText(overview.memoryBytes)],
-        // A server of an older version doesn't tell.
-        ...(loopDelay === undefined ? [] : ([["Delay", delayText(loopDelay)]] as const)),
       ),
     ],
     [
@@ -67,58 +74,6 @@ function stateLines(overview: Overview, { now, link }: Model): Line[] {
 /** What one in a hundred moments of the last minute made people wait. */
 function delayText({ p99Ms }: LoopDelay): string {
   return `${Math.round(p99Ms)} ms`;
-}
-
-function drawGraph(
-  frame: Frame,
-  y: number,
-  rows: number,
-  title: string,
-  fg: Colour,
-  samples: readonly Sample[],
-  of: (sample: Sample) => number,
-): void {
-  const columns = frame.columns - 2 - LABEL;
-  const seconds = Math.ceil(GRAPH_SECONDS / columns);
-  const values = buckets(samples, of, columns, seconds);
-  const now = samples.at(-1);
-  const peak = Math.max(0, ...values);
-  const top = niceTop(peak);
-  const text = `${title} ${rateText(now === undefined ? 0 : of(now))}`;
-  const span5 = `last ${spanText(seconds * columns * 1000)}, highest ${rateText(peak)}`;
-  frame.put(
-    1,
-    y,
-    ends([span(text, { bold: true })], [span(span5)], frame.columns - 2),
-    frame.columns - 2,
-  );
-  graph(values, rows, top).forEach((line, at) => {
-    const label = at === 0 ? rateText(top) : at === rows - 1 ? "0 B/s" : "";
-    frame.put(1, y + 1 + at, [
-      span(`${sized(label, LABEL - 1, "right")}▕`),
-      span(line.padStart(columns), { fg }),
-    ]);
-  });
-}
-
-/** Means over so many seconds each, on whole multiples, so that bars don't change as they move. */
-function buckets(
-  samples: readonly Sample[],
-  of: (sample: Sample) => number,
-  columns: number,
-  seconds: number,
-): number[] {
-  const found = new Map<number, { sum: number; count: number }>();
-  for (const sample of samples) {
-    const at = Math.floor(sample.at / 1000 / seconds);
-    const { sum, count } = found.get(at) ?? { sum: 0, count: 0 };
-    found.set(at, { sum: sum + of(sample), count: count + 1 });
-  }
-  const last = Math.max(0, ...found.keys());
-  return Array.from({ length: columns }, (_, at) => {
-    const { sum, count } = found.get(last - columns + 1 + at) ?? { sum: 0, count: 1 };
-    return sum / count;
-  });
 }
 
 /** Users with most on the left, what happened last on the right. */

@@ -1,7 +1,7 @@
 import type { Model, PageDialog } from "../model.ts";
 import { pageHeight } from "../page-cursor.ts";
 import { type PageRow, pageRows } from "../page-rows.ts";
-import { bold, type Line, padLine, restyle, safe, sized, span, textWidth } from "../text.ts";
+import { bold, type Line, padLine, safe, selected, sized, span, textWidth } from "../text.ts";
 import { quotaBar } from "./parts.ts";
 import type { Row } from "./rows.ts";
 
@@ -20,8 +20,7 @@ export function pageLines(model: Model, page: PageDialog, inside: number): Row[]
     if (row.kind !== "item") return { line: lineOf(row) };
     item += 1;
     const line = padLine(itemLine(row.cells, wide[at] ?? []), inside);
-    const selected = item === page.cursor.index;
-    return { line: selected ? restyle(line, { reverse: true }) : line, row: item };
+    return { line: item === page.cursor.index ? selected(line) : line, row: item };
   });
   const end = page.cursor.top + pageHeight(model);
   const below = lines.length - end;

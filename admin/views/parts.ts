@@ -1,26 +1,19 @@
+import { type Column, type Fitted, fitted, HEAD, headText } from "../columns.ts";
 import { bar, percentText } from "../format.ts";
 import type { Frame } from "../frame.ts";
-import { listRows } from "../lists.ts";
+import { LISTS, listRows, tableRoom } from "../lists.ts";
+import { marksOf } from "../marks.ts";
 import type { Cursor, Model } from "../model.ts";
-import { type Line, padLine, restyle, type Style, sized, span } from "../text.ts";
+import { type Line, padLine, restyle, type Style, selected, sized, span } from "../text.ts";
+
+export type { Column };
 
 /** Where a view's own lines begin, and where its list does. */
 export const BODY = 2;
 export const LIST = BODY + 2;
 
-export interface Column {
-  readonly title: string;
-  /** 0: what the others leave */
-  readonly width: number;
-  /** "start": what is cut off is cut off at the start */
-  readonly align?: "right" | "start";
-  /** the number to sort by it, when it can be sorted by */
-  readonly sort?: number;
-  readonly sorted?: "up" | "down" | undefined;
-}
-
-/** A cell: text in a style, or a line that is as wide as the column. */
-export type CellText = string | readonly [string, Style] | Line;
+/** A cell: text, text in a style, or a line of so many columns, which may begin with a gauge. */
+export type CellText = string | readonly [string, Style] | Line | ((width: number) => Line);
 
 export interface Table {
   readonly columns: readonly Column[];
@@ -36,63 +29,76 @@ export interface Table {
   readonly empty: string;
 }
 
-export function widths(columns: readonly Column[], total: number): number[] {
-  const fixed = columns.reduce((sum, { width }) => sum + width, 0);
-  const rest = Math.max(1, total - fixed - (columns.length - 1) - 2);
-  return columns.map(({ width }) => (width === 0 ? rest : width));
-}
-
 /** A header and the rows that fit, one of them selected. */
 export function drawTable(frame: Frame, model: Model, table: Table): void {
   const { columns, cursor, count } = table;
-  const wide = widths(columns, frame.columns);
+  const wide = fitted(columns, tableRoom(frame));
   drawHeader(frame, columns, wide);
   if (count === 0) {
     frame.put(1, LIST, [span(table.empty)]);
     return;
   }
   const rows = listRows(model);
+  const isMarked = table.marked ?? markedRows(model);
   for (let at = 0; at < rows; at++) {
     const index = cursor.top + at;
     if (index >= count) break;
     const own = table.line?.(index) ?? joined(table.row(index) ?? ["…"], columns, wide);
     const line = padLine(
-      [span(table.marked?.(index) ? "*" : " ", { bold: true }), ...own],
+      [span(isMarked(index) ? "*" : " ", { bold: true }), ...own],
       frame.columns,
     );
-    frame.put(0, LIST + at, index === cursor.index ? restyle(line, { reverse: true }) : line);
+    frame.put(0, LIST + at, index === cursor.index ? selected(line) : line);
     frame.click(0, LIST + at, frame.columns, 1, { kind: "row", index });
   }
 }
 
-function drawHeader(frame: Frame, columns: readonly Column[], wide: readonly number[]): void {
-  const style = { bold: true, underline: true };
-  let x = 1;
-  const cells: CellText[] = [];
-  columns.forEach(({ title, sort, sorted }, at) => {
-    const mark = sorted === undefined ? "" : sorted === "up" ? "▲" : "▼";
-    cells.push([`${title}${mark}`, style]);
-    const width = wide[at] ?? 0;
-    if (sort !== undefined) frame.click(x, LIST - 1, width, 1, { kind: "sort", column: sort });
-    x += width + 1;
-  });
-  const line = [span(" ", style), ...joined(cells, columns, wide)];
-  frame.put(0, LIST - 1, padLine(restyle(line, style), frame.columns, style));
+function markedRows(model: Model): (index: number) => boolean {
+  const marked = new Set(marksOf(model));
+  const ids = marked.size === 0 ? [] : (LISTS[model.view]?.ids?.(model) ?? []);
+  return (index) => marked.has(ids[index] ?? "");
 }
 
+function drawHeader(frame: Frame, columns: readonly Column[], wide: readonly Fitted[]): void {
+  const line = joined(
+    columns.map((column) => [headText(column), HEAD] as const),
+    columns,
+    wide,
+  );
+  let x = 1;
+  for (const { at, width } of wide) {
+    const sort = columns[at]?.sort;
+    if (sort !== undefined) frame.click(x, LIST - 1, width, 1, { kind: "sort", column: sort });
+    x += width + 1;
+  }
+  const whole = padLine([span(" "), ...line], frame.columns);
+  frame.put(0, LIST - 1, restyle(whole, HEAD));
+}
+
+/** The cells of the columns that are shown. */
 function joined(
   cells: readonly CellText[],
   columns: readonly Column[],
-  wide: readonly number[],
+  wide: readonly Fitted[],
 ): Line {
-  return cells.flatMap((cell, at) => {
-    const width = wide[at] ?? 0;
-    const gap = at === 0 ? [] : [span(" ")];
-    if (typeof cell === "string") return [...gap, span(sized(cell, width, columns[at]?.align))];
-    if (isStyled(cell)) return [...gap, span(sized(cell[0], width, columns[at]?.align), cell[1])];
+  return wide.flatMap(({ at, width }, place) => {
+    const cell = cells[at] ?? "";
+    const align = columns[at]?.align;
+    const gap = place === 0 ? [] : [span(" ", startsWithGauge(cell) ? { gauge: true } : {})];
+    if (typeof cell === "function") return [...gap, ...padLine(cell(width), width)];
+    if (typeof cell === "string") return [...gap, span(sized(cell, width, align))];
+    if (isStyled(cell)) return [...gap, span(sized(cell[0], width, align), cell[1])];
     return [...gap, ...padLine(cell, width)];
   });
 }
+
+function startsWithGauge(cell: CellText): boolean {
+  if (typeof cell === "function") return cell(LEAST_GAUGE)[0]?.style.gauge === true;
+  return typeof cell !== "string" && !isStyled(cell) && cell[0]?.style.gauge === true;
+}
+
+/** Narrower than any column with a gauge. */
+const LEAST_GAUGE = 10;
 
 function isStyled(cell: readonly [string, Style] | Line): cell is readonly [string, Style] {
   return typeof cell[0] === "string";
@@ -113,10 +119,16 @@ export function quotaBar(part: number | null, columns: number): Line {
   const style = quotaStyle(part);
   const mark = part < WARN ? "  " : part < ALARM ? "! " : "!!";
   return [
-    span(bar(part, columns - 8), style),
-    span(percentText(part).padStart(6), style),
+    ...gauge(part, columns - 8, style),
+    span(percentText(part).padStart(5), style),
     span(mark, style),
   ];
+}
+
+/** A bar and an empty cell behind it, which keeps it apart from what is selected. */
+export function gauge(part: number, columns: number, style: Style = { fg: "cyan" }): Line {
+  const own = { ...style, gauge: true };
+  return [span(bar(part, columns), own), span(" ", own)];
 }
 
 /** "label value" pairs, the values bold. */
@@ -125,8 +137,4 @@ export function pairs(...texts: readonly (readonly [string, string])[]): Line {
     span(`${at === 0 ? "" : "   "}${label === "" ? "" : `${label} `}`),
     span(value, { bold: true }),
   ]);
-}
-
-export function plural(count: number, one: string, many = `${one}s`): string {
-  return `${count} ${count === 1 ? one : many}`;
 }

@@ -1,6 +1,7 @@
 import { rateText, spanText } from "../format.ts";
 import { Frame } from "../frame.ts";
 import { tooSmall } from "../lists.ts";
+import { marksOf } from "../marks.ts";
 import { MIN_COLUMNS, MIN_ROWS, type Model, VIEW_KEYS, VIEWS, type ViewName } from "../model.ts";
 import { bold, clip, ends, type Line, padLine, restyle, safe, span, wrap } from "../text.ts";
 import { drawDialog } from "./dialogs.ts";
@@ -43,6 +44,28 @@ const MARKED: readonly Hint[] = [
   ["escape", "none"],
 ];
 
+const MARK: readonly Hint[] = [
+  [" ", "mark"],
+  ["*", "all"],
+  ["escape", "none"],
+];
+const KICK_MARKED: readonly Hint[] = [
+  ["x", "kick"],
+  ["X", "kick and disable"],
+  ["e", "end transfers"],
+  ...MARK,
+];
+const REMOVE_MARKED: readonly Hint[] = [["x", "remove"], ...MARK];
+
+/** What can be done with marked rows. */
+const MARKED_ROWS: Readonly<Partial<Record<ViewName, readonly Hint[]>>> = {
+  groups: REMOVE_MARKED,
+  folders: REMOVE_MARKED,
+  sessions: KICK_MARKED,
+  transfers: KICK_MARKED,
+  security: [["x", "lift"], ...MARK],
+};
+
 const TYPING: readonly Hint[] = [
   ["enter", "keep the filter"],
   ["escape", "show all"],
@@ -64,7 +87,11 @@ function keyName(key: string): string {
 
 /** Keys at the bottom: what they do, most useful first. */
 const HINTS: Readonly<Record<ViewName, readonly Hint[]>> = {
-  overview: [],
+  overview: [
+    ["t", "totals by user and day"],
+    ["S", "stop the server"],
+    ["R", "restart workers"],
+  ],
   users: [
     ["a", "add"],
     ["e", "edit"],
@@ -73,12 +100,12 @@ const HINTS: Readonly<Record<ViewName, readonly Hint[]>> = {
     ["x", "remove"],
     [" ", "mark"],
     ["/", "filter"],
+    ["c", "connect"],
     ["m", "groups"],
     ["i", "key"],
     ["s", "folder"],
     ["n", "rule"],
     ["r", "rescan"],
-    ["c", "connect"],
   ],
   groups: [
     ["a", "add"],
@@ -98,29 +125,40 @@ const HINTS: Readonly<Record<ViewName, readonly Hint[]>> = {
     ["r", "rescan"],
   ],
   sessions: [
-    ["e", "end transfer"],
     ["x", "kick"],
-    ["X", "kick and disable"],
-    ["b", "ban"],
+    ["e", "end transfer"],
+    ["u", "user"],
     ["/", "filter"],
+    [" ", "mark"],
+    ["b", "ban"],
+    ["X", "kick and disable"],
   ],
   transfers: [
     ["e", "end"],
     ["x", "kick"],
-    ["X", "kick and disable"],
-    ["b", "ban"],
+    ["u", "user"],
     ["/", "filter"],
+    [" ", "mark"],
+    ["b", "ban"],
+    ["X", "kick and disable"],
   ],
   log: [
+    ["enter", "record"],
     ["/", "filter"],
+    ["F", "kind, time"],
     ["f", "follow"],
+    ["u", "user"],
   ],
   security: [
     ["b", "ban"],
     ["x", "lift"],
+    ["/", "filter"],
   ],
-  keys: [["R", "reload settings"]],
-  help: [],
+  keys: [
+    ["R", "reload settings"],
+    ["/", "filter"],
+  ],
+  help: [["/", "filter"]],
 };
 
 /** The whole picture. Pure: the same model gives the same frame. */
@@ -213,9 +251,11 @@ function drawNotice(frame: Frame, { link, notice, now, overview, rows, columns }
   }
 }
 
-function hintsOf({ view, typing, users }: Model): readonly Hint[] {
+function hintsOf(model: Model): readonly Hint[] {
+  const { view, typing, users } = model;
   if (typing !== null) return TYPING;
-  return view === "users" && users.marked.size > 0 ? MARKED : HINTS[view];
+  if (view === "users" && users.marked.size > 0) return MARKED;
+  return marksOf(model).length > 0 ? (MARKED_ROWS[view] ?? []) : HINTS[view];
 }
 
 function drawHints(frame: Frame, model: Model): void {

@@ -1,28 +1,28 @@
 import type { Ban, FailedLogins, Penalty } from "../../src/control/protocol.ts";
-import { agoText, spanText } from "../format.ts";
+import { widest } from "../columns.ts";
+import { agoText, groupedText, spanText } from "../format.ts";
 import type { Frame } from "../frame.ts";
-import { securityItems } from "../lists.ts";
+import { addressOf, securityItems } from "../lists.ts";
 import type { Model } from "../model.ts";
-import { type CellText, drawTable, plural } from "./parts.ts";
+import { plural } from "../text.ts";
+import { type CellText, drawTable } from "./parts.ts";
 import { drawSummary } from "./summary.ts";
 
 export function drawSecurity(frame: Frame, model: Model): void {
   const { security, now } = model;
   const items = securityItems(model);
+  const addresses = items.map(addressOf);
   const failures = security?.failures.length ?? 0;
-  drawSummary(
-    frame,
-    model,
-    [
+  drawSummary(frame, model, {
+    texts: [
       ["", plural(security?.bans.length ?? 0, "ban", "bans")],
       ["", plural(security?.penalties.length ?? 0, "penalty in force", "penalties in force")],
       ["failed logins from", plural(failures, "address", "addresses")],
     ],
-    {},
-  );
+  });
   drawTable(frame, model, {
     columns: [
-      { title: "ADDRESS", width: frame.columns >= 110 ? 40 : 24 },
+      { title: "ADDRESS", width: widest(addresses, 15, 24), most: widest(addresses, 15, 48) },
       { title: "STATE", width: 16 },
       { title: "FAILED", width: 6, align: "right" },
       { title: "LAST", width: 8, align: "right" },
@@ -57,7 +57,7 @@ function penaltyCells({ address, reason, failures, since, until, lastUser }: Pen
   const cells: CellText[] = [
     [address, { bold: true }],
     [`refused ${spanText(until - now)}`, { fg: "red", bold: true }],
-    String(failures),
+    groupedText(failures),
     agoText(since, now),
     lastUser === "" ? reason : `${reason} (${lastUser})`,
   ];
@@ -68,7 +68,7 @@ function failureCells({ address, failures, users, lastAt }: FailedLogins, now: n
   const cells: CellText[] = [
     address,
     "failed logins",
-    String(failures),
+    groupedText(failures),
     agoText(lastAt, now),
     `as ${users.join(", ")}`,
   ];

@@ -1,10 +1,11 @@
 import type { SessionInfo, TransferView } from "../../src/control/protocol.ts";
-import { agoText, bar, percentText, rateText, sizeText, spanText } from "../format.ts";
+import { widest } from "../columns.ts";
+import { agoText, percentText, rateText, sizeText, spanText } from "../format.ts";
 import type { Frame } from "../frame.ts";
 import { sessionItems, transferItems } from "../lists.ts";
 import type { Model } from "../model.ts";
-import { type Line, sized, span } from "../text.ts";
-import { type CellText, type Column, drawTable, plural } from "./parts.ts";
+import { type Line, plural, sized, span } from "../text.ts";
+import { type CellText, type Column, drawTable, gauge } from "./parts.ts";
 import { drawSummary } from "./summary.ts";
 
 /** Faster or slower than a minute: an idle session is worth a look. */
@@ -14,24 +15,20 @@ export function drawSessions(frame: Frame, model: Model): void {
   const list = model.sessionList ?? [];
   const moving = list.reduce((sum, { transfers }) => sum + transfers.length, 0);
   const waiting = list.filter(({ state }) => state === "waiting").length;
-  drawSummary(
-    frame,
-    model,
-    [
+  drawSummary(frame, model, {
+    texts: [
       ["", plural(list.length, "session")],
       ["", plural(moving, "transfer")],
       ...(waiting === 0 ? [] : [["waiting for a place", `${waiting}`] as const]),
     ],
-    { filter: model.sessions.filter },
-  );
-  const wide = frame.columns >= 110;
+  });
   const items = sessionItems(model);
   drawTable(frame, model, {
-    columns: SESSION_COLUMNS(wide),
+    columns: sessionColumns(list),
     row: (index) => {
       const item = items[index];
       if (item === undefined) return undefined;
-      if (item.transfer === undefined) return sessionCells(item.session, model.now, wide);
+      if (item.transfer === undefined) return sessionCells(item.session, model.now);
       return undefined;
     },
     line: (index) => {
@@ -49,24 +46,38 @@ function emptyText({ sessionList }: Model, filter: string, nothing: string): str
   return filter === "" ? nothing : `Nothing here contains “${filter}”: Esc shows all.`;
 }
 
-const SESSION_COLUMNS = (wide: boolean): Column[] => [
-  { title: "USER", width: wide ? 20 : 14 },
-  { title: "ADDRESS", width: wide ? 28 : 21 },
-  { title: "CLIENT", width: 0 },
-  { title: "SINCE", width: 11, align: "right" },
-  { title: "IDLE", width: 8, align: "right" },
-];
+function sessionColumns(list: readonly SessionInfo[]): readonly Column[] {
+  const users = list.map(({ user }) => user);
+  const addresses = list.map(({ remote }) => remote);
+  return [
+    { title: "USER", width: widest(users, 8, 16), most: widest(users, 8, 32) },
+    { title: "ADDRESS", width: widest(addresses, 15, 21), most: widest(addresses, 15, 48) },
+    { title: "CLIENT", width: 0 },
+    { title: "UP", width: 10, spare: 1, align: "right" },
+    { title: "DOWN", width: 10, spare: 1, align: "right" },
+    { title: "SINCE", width: 8, align: "right" },
+    { title: "IDLE", width: 7, align: "right" },
+  ];
+}
 
-function sessionCells(session: SessionInfo, now: number, wide: boolean): CellText[] {
-  const { user, remote, client, since, idle, state } = session;
+function sessionCells(session: SessionInfo, now: number): CellText[] {
+  const { user, remote, client, since, idle, state, transfers } = session;
   const waiting = state === "waiting";
   return [
     [user, { bold: true }],
     remote,
     waiting ? ["waits for a free place", { fg: "yellow" }] : client,
-    wide ? agoText(since, now) : spanText(now - since),
+    rateOf(transfers, "upload"),
+    rateOf(transfers, "download"),
+    agoText(since, now),
     idle === null ? "-" : [spanText(idle), idle >= IDLE_MS ? { fg: "yellow" } : {}],
   ];
+}
+
+function rateOf(transfers: readonly TransferView[], direction: TransferView["direction"]): string {
+  const moving = transfers.filter((one) => one.direction === direction);
+  if (moving.length === 0) return "-";
+  return rateText(moving.reduce((sum, { bytesPerSecond }) => sum + bytesPerSecond, 0));
 }
 
 /** A transfer in one line: direction, path, bar, percent, rate, time left. */
@@ -77,7 +88,7 @@ function transferLine(transfer: TransferView, columns: number): Line {
   return [
     span(direction === "upload" ? "↑ " : "↓ ", { fg: "cyan", bold: true }),
     span(sized(path, Math.max(4, columns - rest), "start")),
-    span(" "),
+    span(" ", { gauge: true }),
     ...tail.line,
     span(sized(rateText(bytesPerSecond), 11, "right")),
     span(sized(etaText(transfer), 8, "right")),
@@ -85,14 +96,13 @@ function transferLine(transfer: TransferView, columns: number): Line {
 }
 
 /** A bar and a percent where the size is known, else how much was moved. */
-function progress({ bytes, size }: TransferView, columns: number): { line: Line; columns: number } {
+function progress(transfer: TransferView, columns: number): { line: Line; columns: number } {
+  const { bytes, size } = transfer;
   const width = columns + 5;
   if (size === null || size === 0) {
     return { line: [span(sized(sizeText(bytes), width, "right"))], columns: width };
   }
-  const part = Math.min(1, bytes / size);
-  const text = percentText(part).padStart(5);
-  return { line: [span(bar(part, columns), { fg: "cyan" }), span(text)], columns: width };
+  return { line: progressBar(transfer, width), columns: width };
 }
 
 /** Time left; empty when the size is not known. */
@@ -103,27 +113,19 @@ function etaText({ bytes, size, bytesPerSecond }: TransferView): string {
 
 export function drawTransfers(frame: Frame, model: Model): void {
   const items = transferItems(model);
-  const rate = (direction: "upload" | "download") =>
-    items
-      .filter(({ transfer }) => transfer.direction === direction)
-      .reduce((sum, { transfer }) => sum + transfer.bytesPerSecond, 0);
-  drawSummary(
-    frame,
-    model,
-    [
-      ["", plural(items.length, "transfer")],
-      ["↑ up", rateText(rate("upload"))],
-      ["↓ down", rateText(rate("download"))],
+  const all = items.map(({ transfer }) => transfer);
+  drawSummary(frame, model, {
+    of: "transfers",
+    texts: [
+      ["↑ up", rateOf(all, "upload")],
+      ["↓ down", rateOf(all, "download")],
     ],
-    { filter: model.transfers.filter },
-  );
-  const wide = frame.columns >= 110;
-  const columns = transferColumns(wide);
+  });
   drawTable(frame, model, {
-    columns,
+    columns: transferColumns(items.map(({ session }) => session.user)),
     row: (index) => {
       const item = items[index];
-      return item && transferCells(item.session.user, item.transfer, wide);
+      return item && transferCells(item.session.user, item.transfer);
     },
     count: items.length,
     cursor: model.transfers.cursor,
@@ -131,35 +133,36 @@ export function drawTransfers(frame: Frame, model: Model): void {
   });
 }
 
-function transferColumns(wide: boolean): Column[] {
+function transferColumns(users: readonly string[]): readonly Column[] {
   return [
-    { title: "USER", width: wide ? 16 : 10 },
+    { title: "USER", width: widest(users, 8, 12), most: widest(users, 8, 32) },
     { title: "", width: 1 },
     { title: "PATH", width: 0, align: "start" },
-    { title: "PROGRESS", width: wide ? 25 : 15 },
+    { title: "PROGRESS", width: 13, most: 25 },
     { title: "MOVED", width: 8, align: "right" },
-    ...(wide ? [{ title: "SIZE", width: 8, align: "right" as const }] : []),
-    { title: "RATE", width: 10, align: "right" },
+    { title: "SIZE", width: 8, spare: 1, align: "right" },
+    { title: "RATE", width: 9, align: "right" },
     { title: "LEFT", width: 7, align: "right" },
   ];
 }
 
-function transferCells(user: string, transfer: TransferView, wide: boolean): CellText[] {
+function transferCells(user: string, transfer: TransferView): CellText[] {
   const { size, bytes } = transfer;
-  const columns = wide ? 20 : 10;
-  const known = size !== null && size > 0;
-  const part = known ? Math.min(1, bytes / size) : 0;
-  const shown: Line = known
-    ? [span(bar(part, columns), { fg: "cyan" }), span(percentText(part).padStart(5))]
-    : [span("size unknown")];
   return [
     [user, { bold: true }],
     [transfer.direction === "upload" ? "↑" : "↓", { fg: "cyan", bold: true }],
     transfer.path,
-    shown,
+    (width) => progressBar(transfer, width),
     sizeText(bytes),
-    ...(wide ? [size === null ? "-" : sizeText(size)] : []),
+    size === null ? "-" : sizeText(size),
     rateText(transfer.bytesPerSecond),
     etaText(transfer),
   ];
+}
+
+/** A bar and a percent in so many columns, where the size is known. */
+function progressBar({ bytes, size }: TransferView, columns: number): Line {
+  if (size === null || size === 0) return [span(sized("size unknown", columns))];
+  const part = Math.min(1, bytes / size);
+  return [...gauge(part, columns - 5), span(percentText(part).padStart(4))];
 }

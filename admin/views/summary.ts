@@ -1,23 +1,46 @@
+import { groupedText } from "../format.ts";
 import type { Frame } from "../frame.ts";
+import { LISTS } from "../lists.ts";
+import { marksOf } from "../marks.ts";
 import type { Editor, Model } from "../model.ts";
 import { clipLine, clipStart, ends, type Line, padLine, safe, span } from "../text.ts";
+import { filterOf } from "../update/filter.ts";
 import { BODY, pairs } from "./parts.ts";
 
-/** The first line of a view: what is listed, and by which filter; the filter can be typed here. */
-export function drawSummary(
-  frame: Frame,
-  model: Model,
-  texts: readonly (readonly [string, string])[],
-  { filter, right = [] }: { filter?: string; right?: Line },
-): void {
-  const left: Line = [span(" "), ...pairs(...texts)];
-  let end: Line = right;
-  if (model.typing !== null) {
-    end = [span("Filter: "), ...editorLine(model.typing, 30, false)];
-  } else if (filter !== undefined && filter !== "") {
-    end = [span("Filter: "), span(filter, { bold: true }), span("  (Esc shows all) ")];
-  }
-  frame.put(0, BODY, ends(left, end, frame.columns));
+/** What stands on the first line of a view. */
+interface Summary {
+  /** what the rows are, where all are of one kind: "users" */
+  readonly of?: string;
+  readonly texts?: readonly (readonly [string, string])[];
+  readonly right?: Line;
+}
+
+/** The first line of a view: which row of how many, and by which filter, which is typed here. */
+export function drawSummary(frame: Frame, model: Model, summary: Summary): void {
+  const { of, texts = [], right = [] } = summary;
+  const one = LISTS[model.view]?.count(model) === 1 ? of?.replace(/s$/, "") : of;
+  const place = [placeText(model), one].filter((text) => text !== undefined).join(" ");
+  const first = place === "" ? [] : [["", place] as const];
+  const marks = marksOf(model).length;
+  const marked = marks === 0 ? [] : [["marked", groupedText(marks)] as const];
+  const left: Line = [span(" "), ...pairs(...first, ...marked, ...texts)];
+  frame.put(0, BODY, ends(left, [...filterLine(model), ...right], frame.columns));
+}
+
+function filterLine(model: Model): Line {
+  if (model.typing !== null) return [span("Filter: "), ...editorLine(model.typing, 30, false)];
+  const filter = filterOf(model) ?? "";
+  if (filter === "") return [];
+  return [span("Filter: "), span(filter, { bold: true }), span("  (Esc shows all) ")];
+}
+
+/** "11 of 36"; of a list that is empty, its number alone; absent: the view has no rows to select. */
+function placeText(model: Model): string | undefined {
+  const list = LISTS[model.view];
+  if (list === undefined || list.scrolls) return undefined;
+  const count = list.count(model);
+  const number = groupedText(count);
+  return count === 0 ? number : `${groupedText(list.cursor(model).index + 1)} of ${number}`;
 }
 
 /** Text being typed, with a cursor, in exactly so many columns. */

@@ -1,21 +1,28 @@
 import { limitTexts } from "../../src/auth/login-limits-text.ts";
 import type { FolderInfo, GroupInfo } from "../../src/control/protocol.ts";
+import { widest } from "../columns.ts";
 import { countText, share, sizeText } from "../format.ts";
 import type { Frame } from "../frame.ts";
 import type { Model, TableModel } from "../model.ts";
 import { roundQuota } from "../quota.ts";
 import { FOLDER_SORTS, folderItems, GROUP_SORTS, groupItems } from "../tables.ts";
-import { type CellText, type Column, drawTable, plural, quotaBar } from "./parts.ts";
+import { type CellText, type Column, drawTable, quotaBar } from "./parts.ts";
 import { drawSummary } from "./summary.ts";
 
 export function drawGroups(frame: Frame, model: Model): void {
   const { groups, groupList, now } = model;
   const items = groupItems(model);
-  const count = groupList === null ? "…" : plural(items.length, "group");
-  drawSummary(frame, model, [["", count]], { filter: groups.filter });
-  const wide = frame.columns >= 110;
+  drawSummary(frame, model, { of: "groups" });
+  const names = items.map(({ name }) => name);
   drawTable(frame, model, {
-    columns: columnsOf(groups, GROUP_SORTS, [wide ? 32 : 20, 8, 10, 8, 6, 0], [1, 2, 3, 4]),
+    columns: columnsOf(groups, GROUP_SORTS, [
+      { width: widest(names, 8, 20), most: widest(names, 8, 32) },
+      { width: 8, align: "right" },
+      { width: 10, align: "right" },
+      { width: 8, align: "right" },
+      { width: 6, align: "right" },
+      { width: 0 },
+    ]),
     row: (index) => {
       const group = items[index];
       return group && groupCells(group, now);
@@ -33,8 +40,8 @@ function groupCells(group: GroupInfo, now: number): CellText[] {
     [name, { bold: true }],
     countText(members),
     hasQuota ? roundQuota(quotaBytes) : "-",
-    String(shares),
-    String(rules),
+    countText(shares),
+    countText(rules),
     limits.join("  "),
   ];
 }
@@ -42,21 +49,20 @@ function groupCells(group: GroupInfo, now: number): CellText[] {
 export function drawFolders(frame: Frame, model: Model): void {
   const { folders, folderList } = model;
   const items = folderItems(model);
-  const count = folderList === null ? "…" : plural(items.length, "folder");
-  drawSummary(frame, model, [["", count]], { filter: folders.filter });
-  const wide = frame.columns >= 110;
-  const columns = columnsOf(
-    folders,
-    FOLDER_SORTS,
-    [wide ? 32 : 18, 8, wide ? 30 : 14, 6, 0],
-    [1, 3],
-  );
-  const limit: Column = { title: "LIMIT", width: 8, align: "right" };
+  drawSummary(frame, model, { of: "folders" });
+  const names = items.map(({ name }) => name);
+  const columns = columnsOf(folders, FOLDER_SORTS, [
+    { width: widest(names, 8, 20), most: widest(names, 8, 32) },
+    { width: 8, align: "right" },
+    { width: 12, most: 30 },
+    { width: 7, spare: 1, align: "right" },
+    { width: 0 },
+  ]);
   drawTable(frame, model, {
-    columns: wide ? columns.toSpliced(3, 0, limit) : columns,
+    columns: columns.toSpliced(2, 0, { title: "LIMIT", width: 8, align: "right" }),
     row: (index) => {
       const folder = items[index];
-      return folder && folderCells(folder, wide);
+      return folder && folderCells(folder);
     },
     count: items.length,
     cursor: folders.cursor,
@@ -64,28 +70,27 @@ export function drawFolders(frame: Frame, model: Model): void {
   });
 }
 
-function folderCells(folder: FolderInfo, wide: boolean): CellText[] {
+function folderCells(folder: FolderInfo): CellText[] {
   const { name, usedBytes, quotaBytes, files, shares } = folder;
-  const cells: CellText[] = [
+  return [
     [name, { bold: true }],
     sizeText(usedBytes),
-    quotaBar(share(usedBytes, quotaBytes), wide ? 30 : 14),
+    roundQuota(quotaBytes),
+    (width) => quotaBar(share(usedBytes, quotaBytes), width),
     countText(files),
     shares.length === 0 ? "nobody" : shares.map(({ to }) => to).join(", "),
   ];
-  return wide ? cells.toSpliced(3, 0, roundQuota(quotaBytes)) : cells;
 }
 
+/** Columns with what is said of the order; one shape for each of the sorts. */
 function columnsOf(
   { sort: by, descending }: TableModel,
   sorts: readonly { readonly title: string }[],
-  wide: readonly number[],
-  right: readonly number[],
+  shapes: readonly Omit<Column, "title">[],
 ): Column[] {
   return sorts.map(({ title }, sort): Column => {
     const sorted = sort === by ? (descending ? "down" : "up") : undefined;
-    const align = right.includes(sort) ? { align: "right" as const } : {};
-    return { title, width: wide[sort] ?? 0, sort, sorted, ...align };
+    return { title, sort, sorted, width: 0, ...shapes[sort] };
   });
 }
 

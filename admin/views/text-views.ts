@@ -1,6 +1,6 @@
 import type { Frame } from "../frame.ts";
 import { helpLines } from "../help.ts";
-import { listRows } from "../lists.ts";
+import { listRows, shownSettings } from "../lists.ts";
 import type { Cursor, Model } from "../model.ts";
 import { bold, type Line, sized, span } from "../text.ts";
 import { BODY } from "./parts.ts";
@@ -9,16 +9,14 @@ import { drawSummary } from "./summary.ts";
 /** Views that are only read: their lines scroll. */
 
 export function drawKeys(frame: Frame, model: Model): void {
-  const { hostKeys, settings } = model;
-  drawSummary(
-    frame,
-    model,
-    [
+  const { hostKeys } = model;
+  const settings = shownSettings(model);
+  drawSummary(frame, model, {
+    texts: [
       ["", "Host keys"],
       ["to hand out to who connects", ""],
     ],
-    {},
-  );
+  });
   const lines: Line[] = (hostKeys ?? []).map(({ algorithm, sha256 }) => [
     span(` ${sized(algorithm, 20)} `),
     bold(sha256),
@@ -29,8 +27,8 @@ export function drawKeys(frame: Frame, model: Model): void {
     [span(" Settings in force", { bold: true }), span("   R reads moorage.toml again")],
     [],
   );
-  const wide = Math.max(0, ...(settings ?? []).map(({ name }) => name.length));
-  for (const { name, value, source, restart } of settings ?? []) {
+  const wide = Math.max(0, ...settings.map(({ name }) => name.length));
+  for (const { name, value, source, restart } of settings) {
     const change = restart ? "after a restart" : "at once";
     const room = frame.columns - wide - 42;
     lines.push([
@@ -43,16 +41,13 @@ export function drawKeys(frame: Frame, model: Model): void {
 }
 
 export function drawHelp(frame: Frame, model: Model): void {
-  drawSummary(
-    frame,
-    model,
-    [
+  drawSummary(frame, model, {
+    texts: [
       ["", "Keys"],
       ["Esc goes back", ""],
     ],
-    {},
-  );
-  const lines = helpLines().map(([keys, what]): Line => {
+  });
+  const lines = helpLines(model.filters.help).map(([keys, what]): Line => {
     if (keys === "") return [span(` ${what}`, { bold: true, underline: true })];
     return [span(`   ${sized(keys, 26)}`, { bold: true }), span(` ${what}`)];
   });

@@ -104,6 +104,8 @@ export const METHODS: Methods = {
   "bans.set": banAddress,
   "bans.lift": liftBan,
   "log.query": ({ host }, query) => queryLog(host.store.audit, query),
+  traffic: ({ host }, { days, ...query }) =>
+    host.store.audit.traffic({ ...query, since: startOfDay(Date.now(), days) }),
   hostKeys: async ({ host }) => host.hostKeys,
   settings: async ({ host }) => host.settings(),
   reload,
@@ -257,6 +259,12 @@ async function liftBan(caller: Caller, { address }: Params<"bans.lift">): Promis
 
 function bansOf({ host, actor }: Caller): BanControl {
   return new BanControl({ store: host.store, actor, announced: () => host.applyChanges() });
+}
+
+/** When the first of so many days began in local time, the last of which goes on now. */
+function startOfDay(now: number, days: number): number {
+  const day = new Date(now);
+  return new Date(day.getFullYear(), day.getMonth(), day.getDate() - days + 1).getTime();
 }
 
 async function reload(caller: Caller): Promise<Result<"reload">> {

@@ -70,6 +70,7 @@ const logQuery = z.strictObject({
   since: z.number().exactOptional(),
   until: z.number().exactOptional(),
   afterId: whole.exactOptional(),
+  text: z.string().max(MAX_TEXT).exactOptional(),
   limit: z.int().min(0).max(MAX_RECORDS).exactOptional(),
 });
 
@@ -196,6 +197,11 @@ const METHODS: { readonly [M in Method]: z.ZodType<Params<M>> } = {
     grouped: flag,
   }),
   "log.count": z.strictObject(logFilter),
+  traffic: z.strictObject({
+    by: z.enum(["user", "day"]),
+    days: z.int().min(1).max(366),
+    user: name.exactOptional(),
+  }),
   hostKeys: none,
   settings: none,
   reload: none,

@@ -10,6 +10,7 @@ import type { AccessMethods, FolderInfo, FolderMethods } from "./folder-protocol
 import type { GroupInfo, GroupMethods } from "./group-protocol.ts";
 import type { MetricsMethods } from "./metrics-protocol.ts";
 import type { DiskInfo, LoopDelay, Overview, Sample } from "./overview.ts";
+import type { TrafficMethods, TrafficTotal } from "./traffic-protocol.ts";
 import type { TrashMethods } from "./trash-protocol.ts";
 
 export type { AuthorityInfo, RevocationInfo, RevocationRequest } from "./ca-protocol.ts";
@@ -33,6 +34,7 @@ export type {
   Overview,
   Penalty,
   Sample,
+  TrafficTotal,
   TransferView,
 };
 
@@ -158,6 +160,8 @@ export interface LogQuery {
   readonly since?: number;
   readonly until?: number;
   readonly afterId?: number;
+  /** anywhere in a record; looked for in the newest that fit the rest, see AuditQuery */
+  readonly text?: string;
   /** the newest so many; at most 1000 */
   readonly limit?: number;
 }
@@ -197,6 +201,7 @@ export interface ControlMethods
     AuthorityMethods,
     EventMethods,
     MetricsMethods,
+    TrafficMethods,
     TrashMethods {
   overview: { params: Record<string, never>; result: Overview };
   "users.page": { params: UserQuery; result: UserPage };

@@ -1,4 +1,4 @@
-import type { AuditQuery, AuditStore } from "../store/audit.ts";
+import { type AuditQuery, type AuditStore, hasText } from "../store/audit.ts";
 import type { AuditRecord } from "../store/types.ts";
 import type { LogQuery } from "./protocol.ts";
 
@@ -20,13 +20,14 @@ export async function queryLog(
 
 /** True when the record is one that the query asks for; its limit doesn't matter here. */
 export function fits(record: AuditRecord, query: LogQuery): boolean {
-  const { user, kind, since, until, afterId } = query;
+  const { user, kind, since, until, afterId, text } = query;
   return (
     (user === undefined || record.user === user) &&
     (kind === undefined || record.kind === kind) &&
     (since === undefined || record.at >= since) &&
     (until === undefined || record.at < until) &&
-    (afterId === undefined || record.id > afterId)
+    (afterId === undefined || record.id > afterId) &&
+    (text === undefined || hasText(record, text))
   );
 }
 

@@ -7,6 +7,7 @@ import { type Held, type HeldEvent, HeldTable } from "./audit-held.ts";
 import { type AuditPage, type AuditPageQuery, AuditPages } from "./audit-pages.ts";
 import { type AuditRow, bounded, INSERT_AUDIT, toRecord, toValues } from "./audit-rows.ts";
 import type { Connection } from "./database.ts";
+import { type TrafficQuery, type TrafficTotal, trafficTotals } from "./traffic.ts";
 import type { AuditEvent, AuditKind, AuditRecord } from "./types.ts";
 import type { Writes } from "./writes.ts";
 
@@ -20,6 +21,11 @@ export interface AuditQuery {
   readonly limit?: number;
   /** only records newer than this id, oldest first: for following the trail */
   readonly afterId?: number;
+  /**
+   * Anywhere in kind, user, actor, remote, path or detail, capitals of ASCII or not. It is looked for
+   * in the newest 20,000 records that fit the rest: the time that a query takes has a bound.
+   */
+  readonly text?: string;
 }
 
 const FLUSH_MS = 100;
@@ -30,6 +36,8 @@ const QUERY_PATIENCE_MS = 250;
 const MAX_QUEUED = 10_000;
 const DEFAULT_LIMIT = 100;
 const MAX_LIMIT = 10_000;
+/** Among how many records a text is looked for. */
+const TEXT_RECORDS = 20_000;
 const PRUNE_CHUNK = 1_000;
 /** What is removed at once of a kind that has as many as another one. */
 const EQUAL_CHUNK = 50;
@@ -73,8 +81,27 @@ export function auditSelect(query: AuditQuery): { sql: string; values: (string |
   const where = given.length > 0 ? `WHERE ${given.map(([sql]) => sql).join(" AND ")}` : "";
   const order = query.afterId === undefined ? "at DESC, id DESC" : "id";
   const limit = Math.max(0, Math.min(query.limit ?? DEFAULT_LIMIT, MAX_LIMIT));
-  const values = [...given.map(([, value]) => value), limit];
-  return { sql: `SELECT * FROM audit ${where} ORDER BY ${order} LIMIT ?`, values };
+  const values = given.map(([, value]) => value);
+  const all = `SELECT * FROM audit ${where} ORDER BY ${order} LIMIT`;
+  if (query.text === undefined) return { sql: `${all} ?`, values: [...values, limit] };
+  const found = `SELECT * FROM (${all} ${TEXT_RECORDS}) WHERE ${SEARCHED} LIKE ? ESCAPE '\\'`;
+  const pattern = `%${query.text.replace(/[\\%_]/g, "\\$&")}%`;
+  return { sql: `${found} ORDER BY ${order} LIMIT ?`, values: [...values, pattern, limit] };
+}
+
+/** What a text is looked for in; {@link hasText} is the same of one record. */
+const SEARCHED =
+  "(kind || ' ' || user || ' ' || actor || ' ' || remote || ' ' || path || ' ' || detail)";
+
+/** Whether a record has a text, as {@link AuditQuery.text} says. */
+export function hasText(record: AuditRecord, text: string): boolean {
+  const { kind, user = "", actor = "", remote = "", path = "", detail = "" } = record;
+  return small([kind, user, actor, remote, path, detail].join(" ")).includes(small(text));
+}
+
+/** As SQLite's LIKE takes letters. */
+function small(text: string): string {
+  return text.replace(/[A-Z]/g, (letter) => letter.toLowerCase());
 }
 
 /** The audit trail: written behind, kept within bounds. */
@@ -241,6 +268,12 @@ export class AuditStore {
       .prepare<unknown[], AuditRow>(sql)
       .all(...values)
       .map(toRecord);
+  }
+
+  /** What was moved, by user or by day; sees what {@link query} sees. */
+  async traffic(query: TrafficQuery): Promise<readonly TrafficTotal[]> {
+    await this.flush(QUERY_PATIENCE_MS);
+    return trafficTotals(this.#connection, query);
   }
 
   /**

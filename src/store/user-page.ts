@@ -75,15 +75,18 @@ interface Row
 const PERCENT = `CASE WHEN u.quota_bytes IS NULL THEN -1.0
   WHEN u.quota_bytes = 0 THEN 1.0 ELSE CAST(u.used_bytes AS REAL) / u.quota_bytes END`;
 
-const ORDERS: Readonly<Record<UserOrder, string>> = {
-  name: "u.name",
-  role: "u.role",
-  state: "u.enabled",
-  used: "u.used_bytes",
-  percent: PERCENT,
-  files: "u.used_files",
-  sessions: "coalesce(s.sessions, 0)",
-  login: "coalesce(u.last_login_at, 0)",
+/** The number at a name's end counts as one, as people read it: user2 comes before user10. */
+const NATURAL = ["rtrim(u.name, '0123456789')", "length(u.name)", "u.name"];
+
+const ORDERS: Readonly<Record<UserOrder, readonly string[]>> = {
+  name: [],
+  role: ["u.role"],
+  state: ["u.enabled"],
+  used: ["u.used_bytes"],
+  percent: [PERCENT],
+  files: ["u.used_files"],
+  sessions: ["coalesce(s.sessions, 0)"],
+  login: ["coalesce(u.last_login_at, 0)"],
 };
 
 const SESSIONS = `(SELECT user_id, count(*) AS sessions FROM sessions
@@ -99,7 +102,9 @@ const COLUMNS = `u.id, u.name, u.role, u.enabled, u.password_hash IS NOT NULL AS
 
 function select({ order, descending }: Pick<UserPageRequest, "order" | "descending">): string {
   // The name makes the order total: pages neither overlap nor leave anybody out.
-  const by = `${ORDERS[order]} ${descending ? "DESC" : "ASC"}, u.name`;
+  const direction = descending ? "DESC" : "ASC";
+  const names = NATURAL.map((term) => (order === "name" ? `${term} ${direction}` : term));
+  const by = [...ORDERS[order].map((term) => `${term} ${direction}`), ...names].join(", ");
   return `SELECT ${COLUMNS} FROM homes u LEFT JOIN ${SESSIONS} s ON s.user_id = u.id
     WHERE u.id IN (SELECT u.id FROM homes u LEFT JOIN ${SESSIONS} s ON s.user_id = u.id
       WHERE u.kind = 'user' AND u.name LIKE @pattern ESCAPE '\\' ORDER BY ${by} LIMIT @limit OFFSET @offset)

@@ -68,6 +68,7 @@ function normal(screen: string): string {
     [/up (\d+[smhd] ?)+/g, "up AGES "],
     // The settings may become more.
     [/^ server\.host[\s\S]*(?=\n\n)/m, " SETTINGS"],
+    [/Delay \d+ ms/g, "Delay TIME"],
     [/Memory .*/g, "Memory SIZE"],
     [/Disk .* refused$/gm, "Disk SPACE, LOGINS"],
     [/last (\d+[smhd] ?)+/g, "last SPAN"],
@@ -120,6 +121,10 @@ describe("the admin screen over ssh", () => {
     await showsAs("overview", /Last events[\s\S]*login boss/);
     await tmux.type("2");
     await showsAs("users", /bob +user +disabled/);
+    // The selected row is turned round from end to end, but for its gauge, as the terminal has it.
+    const selected = (await tmux.reversed()).filter((row, y) => y > 1 && /^x{20}/.test(row));
+    expect(selected).toEqual([expect.stringMatching(/^x{40,}\.+x{20,}$/)]);
+    expect(selected[0]).toHaveLength(100);
     await tmux.type("5");
     await showsAs("sessions", /boss +127\.0\.0\.1/);
     await tmux.type("6");

@@ -18,6 +18,7 @@ import type {
   UserQuery,
   UserSort,
 } from "../../src/control/protocol.ts";
+import { hasText } from "../../src/store/audit.ts";
 import { NO_LIMITS } from "../../src/store/login-limits.ts";
 import type { AuditKind, AuditRecord } from "../../src/store/types.ts";
 import { FakeTeam, TEAM_METHODS } from "./fake-team.ts";
@@ -252,11 +253,12 @@ export class FakeError extends Error {
   override readonly name = "ControlError";
 }
 
-function fits(record: AuditRecord, { user, kind, since }: LogQuery): boolean {
+function fits(record: AuditRecord, { user, kind, since, text }: LogQuery): boolean {
   return (
     (user === undefined || record.user === user) &&
     (kind === undefined || record.kind === kind) &&
-    (since === undefined || record.at >= since)
+    (since === undefined || record.at >= since) &&
+    (text === undefined || hasText(record, text))
   );
 }
 
@@ -366,6 +368,14 @@ const IMPLEMENTED: Partial<Methods> = {
     return null;
   },
   "log.query": (control, query) => control.log(query),
+  traffic: (_control, { by, user }) => {
+    const moved = { uploads: 1234, uploadBytes: 81 * GB, downloads: 56, downloadBytes: 24 * GB };
+    if (by === "day") return ["2026-01-31", "2026-01-30"].map((key) => ({ key, ...moved }));
+    return (user === undefined ? ["user00001", "user00002"] : [user]).map((key) => ({
+      key,
+      ...moved,
+    }));
+  },
   hostKeys: () => [
     { algorithm: "ssh-ed25519", sha256: "SHA256:dDh3Wr6iCnrSJ5xo7Zzjsn2Y5WwRd1VQjyXaDDZ6JzA" },
     {

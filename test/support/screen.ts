@@ -3,6 +3,9 @@ import { PassThrough, Writable } from "node:stream";
 import type { AdminTerminal } from "../../admin/types.ts";
 import { charWidth } from "../../src/text/width.ts";
 
+/** A text for the clipboard follows, up to a BEL (OSC 52). */
+const CLIPBOARD = "\u001b]52;c;";
+
 const COMMAND =
   // biome-ignore lint/suspicious/noControlCharactersInRegex: what terminals understand begins with one
   /^(?:\u001b\[([?>]?)([0-9;]*)([A-Za-z])|\u001b([78=>c]|\([0B]))/;
@@ -43,6 +46,10 @@ export class Screen {
         const ch = String.fromCodePoint(rest.codePointAt(0) ?? 0);
         this.#put(ch);
         rest = rest.slice(ch.length);
+        continue;
+      }
+      if (rest.startsWith(CLIPBOARD)) {
+        rest = rest.slice(rest.indexOf("\u0007") + 1);
         continue;
       }
       const match = COMMAND.exec(rest);

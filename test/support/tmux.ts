@@ -79,6 +79,25 @@ export class Tmux {
     return this.#run("capture-pane", "-e", "-p", "-t", "main");
   }
 
+  /** Which cells are turned round: a line for each row, "x" for those cells and "." for the others. */
+  async reversed(): Promise<string[]> {
+    const screen = await this.#run("capture-pane", "-p", "-e", "-N", "-t", "main");
+    let on = false;
+    return screen.split("\n").map((line) =>
+      line
+        .split("\u001b[")
+        .map((part, at) => {
+          const text = at === 0 ? part : part.slice(part.indexOf("m") + 1);
+          const codes = at === 0 ? [] : part.slice(0, part.indexOf("m")).split(";");
+          for (const code of codes)
+            if (code === "7") on = true;
+            else if (code === "0" || code === "27" || code === "") on = false;
+          return (on ? "x" : ".").repeat([...text].length);
+        })
+        .join(""),
+    );
+  }
+
   /** Modes of the terminal that a full-screen program changes, by tmux's names. */
   async modes(): Promise<{ alternate: boolean; mouse: boolean; cursor: boolean }> {
     const format = "#{alternate_on} #{mouse_any_flag} #{cursor_flag}";

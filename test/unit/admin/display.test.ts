@@ -48,6 +48,18 @@ describe("the display", () => {
     expect(terminal.output.listenerCount("drain")).toBe(0);
   });
 
+  it("copies text by OSC 52, with nothing of it as it is", () => {
+    const terminal = new FakeTerminal();
+    const display = openDisplay(terminal, terminal.size(), () => {});
+    display.copy("päss\u001b]\u0007");
+    display.close();
+    const [, rest = ""] = terminal.sent.split("\u001b]52;c;");
+    expect(Buffer.from(rest.split("\u0007")[0] ?? "", "base64").toString()).toBe(
+      "päss\u001b]\u0007",
+    );
+    expect(terminal.sent).not.toContain("päss");
+  });
+
   it("draws without colours when they aren't wanted, but not without bold and reverse", () => {
     for (const colour of [true, false]) {
       const terminal = new FakeTerminal({ colour });

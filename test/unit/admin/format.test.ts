@@ -4,6 +4,8 @@ import {
   bar,
   countText,
   graph,
+  graphTop,
+  groupedText,
   niceTop,
   percentText,
   share,
@@ -23,8 +25,10 @@ describe("numbers for people", () => {
     [agoText(0, 59_000), "59s ago"],
     [agoText(0, 3_600_000), "1h ago"],
     [agoText(0, 200_000_000), "2d ago"],
-    [countText(99_999), "99999"],
-    [countText(1_234_567), "1234k"],
+    [groupedText(999), "999"],
+    [groupedText(1_234_567), "1,234,567"],
+    [countText(99_999), "99,999"],
+    [countText(1_234_567), "1,234k"],
     [countText(12_345_678), "12M"],
     [percentText(share(50, 100)), "50%"],
     [percentText(share(99.99, 100)), "99%"],
@@ -33,6 +37,15 @@ describe("numbers for people", () => {
     [percentText(share(1, null)), "-"],
   ])("%s", (shown, expected) => {
     expect(shown).toBe(expected);
+  });
+
+  it("cuts off a peak that would flatten all the rest, and no other", () => {
+    expect(graphTop([])).toBe(1000);
+    expect(graphTop([0, 0, 5e6])).toBe(5e6);
+    expect(graphTop([1e6, 2e6, 3e6])).toBe(5e6);
+    const usual = Array.from({ length: 50 }, () => 1e6);
+    expect(graphTop([...usual, 9e8])).toBe(1e6);
+    expect(graphTop([...usual, 3e6])).toBe(5e6);
   });
 
   it("fills bars in eighths", () => {

@@ -1,7 +1,9 @@
 import { beforeAll, describe, expect, it } from "vitest";
 import { VIEWS, type ViewName } from "../../../admin/model.ts";
+import { draw } from "../../../admin/views/screen.ts";
 import { FAKE_NOW, FakeControl } from "../../support/fake-control.ts";
 import { fillTeam } from "../../support/fake-team.ts";
+import { styledText } from "../../support/styled.ts";
 import { Bench } from "./bench.ts";
 
 // Pictures of every view and dialog as text. After a change that is meant: vitest -u, and read them.
@@ -88,6 +90,19 @@ async function matches(bench: Bench, name: string, size: (typeof SIZES)[number])
   expect(Math.max(...lines.map((line) => [...line].length))).toBeLessThanOrEqual(size.columns);
   await expect(`${bench.text}\n`).toMatchFileSnapshot(file(name, size));
 }
+
+describe.each([
+  { columns: 100, rows: 30 },
+  { columns: 160, rows: 45 },
+])("with more room, $columns x $rows", (size) => {
+  it.each(VIEWS)("the view %s", async (view) => {
+    const fake = control();
+    fillTeam(fake);
+    const bench = new Bench(size).feed(fake).view(view).feed(fake);
+    await bench.settle(fake);
+    await matches(bench, view, size);
+  });
+});
 
 describe.each(SIZES)("at $columns x $rows", (size) => {
   it.each(VIEWS)("the view %s", async (view) => {
@@ -208,10 +223,19 @@ describe.each(SIZES)("at $columns x $rows", (size) => {
     await matches(bench.keys("n", "enter"), "session-page", size);
   });
 
+  it("what was moved, and the questions before the server stops", async () => {
+    const fake = control();
+    const bench = new Bench(size).feed(fake).view("overview").feed(fake);
+    await bench.keys("t").settle(fake);
+    await matches(bench, "totals", size);
+    await matches(bench.keys("escape", "S"), "server-stop", size);
+    await matches(bench.keys("enter"), "server-stop-really", size);
+  });
+
   it("the log's filter, and a record", async () => {
     const fake = control();
     const bench = new Bench(size).feed(fake).view("log").feed(fake);
-    await matches(bench.keys("/"), "log-filter", size);
+    await matches(bench.keys("F"), "log-filter", size);
     await matches(bench.keys("escape", "up", "enter"), "log-record", size);
   });
 
@@ -224,6 +248,35 @@ describe.each(SIZES)("at $columns x $rows", (size) => {
     await matches(bench, "lost", size);
   });
 });
+
+// With attributes: what is selected is readable, and its gauges are those of the other rows.
+describe.each([...SIZES, { columns: 100, rows: 30 }, { columns: 160, rows: 45 }])(
+  "what is selected at $columns x $rows",
+  (size) => {
+    const SELECTED: [string, ViewName, string[]][] = [
+      ["users", "users", ["down", "down"]],
+      ["users-disabled", "users", [" ", "down", "down", "down", "down"]],
+      ["session", "sessions", []],
+      ["session-moving", "sessions", ["down", "down", "down", "down", "down"]],
+      ["transfer", "transfers", ["down", "down"]],
+      ["folder", "folders", ["down"]],
+      ["penalty", "security", ["down", "down"]],
+      ["user-page", "users", ["down", "down", "enter", "down"]],
+    ];
+    it.each(SELECTED)("%s", async (name, view, keys) => {
+      const fake = control();
+      fillTeam(fake);
+      const bench = new Bench(size).feed(fake).view(view).feed(fake);
+      for (const key of keys) await bench.keys(key).settle(fake);
+      bench.feed(fake);
+      const frame = draw(bench.model);
+      const { columns, rows } = size;
+      await expect(styledText(frame)).toMatchFileSnapshot(
+        `golden/selected/${name}-${columns}x${rows}.txt`,
+      );
+    });
+  },
+);
 
 it("says so in a terminal that is too small", async () => {
   const size = { columns: 60, rows: 20 };

@@ -16,12 +16,14 @@ function stylesOf(bench: Bench, text: string): Style[] {
   throw new Error(`${text} is not shown`);
 }
 
-function users(...parts: readonly number[]): Bench {
+const SIZE = { columns: 120, rows: 40 };
+
+function users(size: { columns: number; rows: number }, ...parts: readonly number[]): Bench {
   const control = new FakeControl({ users: 0 });
   parts.forEach((part, at) => {
     control.addUser({ ...fakeUser(at), quotaBytes: 1e9, usedBytes: part * 1e9 });
   });
-  return new Bench({ columns: 120, rows: 40 }).feed(control).view("users").feed(control);
+  return new Bench(size).feed(control).view("users").feed(control);
 }
 
 describe("a quota", () => {
@@ -32,13 +34,13 @@ describe("a quota", () => {
     [0.95, "red", true],
     [1.2, "red", true],
   ])("used to %d is %s", (part, fg, bold) => {
-    const [style] = stylesOf(users(part), `${Math.floor(part * 100)}%`);
+    const [style] = stylesOf(users(SIZE, part, 0).keys("down"), `${Math.floor(part * 100)}%`);
     expect(style?.fg).toBe(fg);
     expect(style?.bold).toBe(bold);
   });
 
   it("says so without colours, too", () => {
-    const lines = users(0.5, 0.81, 0.96).text.split("\n");
+    const lines = users(SIZE, 0.5, 0.81, 0.96).text.split("\n");
     expect(lines.find((line) => line.includes("50%"))).not.toContain("!");
     expect(lines.find((line) => line.includes("81%"))).toMatch(/81%! /);
     expect(lines.find((line) => line.includes("96%"))).toMatch(/96%!! /);
@@ -46,14 +48,43 @@ describe("a quota", () => {
 });
 
 describe("what is selected", () => {
-  it("is reversed over the whole row, and only that row", () => {
-    const bench = users(0.1, 0.2, 0.3).keys("down");
-    const frame = draw(bench.model);
-    const reversed = frame.cells.flatMap((row, y) =>
-      row.every(({ style }) => style.reverse === true) ? [y] : [],
+  /** The rows that are turned round, but for the title. */
+  const reversed = (bench: Bench): number[] =>
+    draw(bench.model).cells.flatMap((row, y) =>
+      y > 0 && row.filter(({ style }) => style.reverse).length > row.length / 2 ? [y] : [],
     );
-    // The title is, too.
-    expect(reversed).toEqual([0, 5]);
+
+  it.each([80, 100, 120, 160])("is one row over all %d columns, but for its gauge", (columns) => {
+    const bench = users({ columns, rows: 40 }, 0.1, 0.2, 0.3).keys("down");
+    expect(reversed(bench)).toEqual([5]);
+    const plain = draw(bench.model).cells[5]?.flatMap(({ style }, x) => (style.reverse ? [] : [x]));
+    const bar = stylesOf(bench, "█").length;
+    expect(bar).toBeGreaterThan(0);
+    expect((plain?.at(-1) ?? 0) - (plain?.[0] ?? 0)).toBe((plain?.length ?? 0) - 1);
+  });
+
+  it("has the gauge of every other row, in its colour, with an empty cell at each end", () => {
+    const bench = users({ columns: 120, rows: 40 }, 0.22, 0.22);
+    const [first, second] = [4, 5].map((y) => draw(bench.model).cells[y] ?? []);
+    const gauges = (first ?? []).flatMap(({ style }, x) => (style.gauge ? [x] : []));
+    expect(gauges.map((x) => first?.[x]?.ch).join("")).toMatch(/^ █+.·+ $/);
+    for (const x of gauges) {
+      expect(first?.[x]?.ch).toBe(second?.[x]?.ch);
+      expect(first?.[x]?.style.fg).toBe(second?.[x]?.style.fg);
+      expect(first?.[x]?.style.reverse).toBeUndefined();
+    }
+  });
+
+  it("has no colour turned round: nobody could read it on every background", () => {
+    const control = new FakeControl();
+    const bench = new Bench().feed(control);
+    for (const view of "1234568") {
+      bench.keys(view).feed(control);
+      for (let times = 0; times < 8; times++) {
+        const cells = draw(bench.keys("down").model).cells.flat();
+        expect(cells.filter(({ style }) => style.reverse && style.fg !== undefined)).toEqual([]);
+      }
+    }
   });
 });
 

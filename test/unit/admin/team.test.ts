@@ -247,7 +247,7 @@ describe("a user's page", () => {
     bench.keys("escape", "down", "down", "down", "down", "enter");
     expect(dialog()).toMatchObject({ kind: "form", form: "rule", user: "user00002" });
     bench.keys("escape", "down", "down", "enter");
-    expect(dialog()).toMatchObject({ kind: "info", title: "Session 102" });
+    expect(dialog()).toMatchObject({ kind: "session", title: "Session 102" });
   });
 
   it("takes clicks: one selects, a second opens, and in the list of groups joins", async () => {

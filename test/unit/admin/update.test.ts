@@ -368,7 +368,7 @@ describe("the log", () => {
   });
 
   it("is filtered by user, kind and time", () => {
-    bench.keys("/").type("alice").keys("tab", "u", "tab", "right", "enter");
+    bench.keys("F").type("alice").keys("tab", "u", "tab", "right", "enter");
     expect(wanted(bench.model)[1]?.params).toEqual({
       limit: 1000,
       user: "alice",

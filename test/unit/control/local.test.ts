@@ -288,6 +288,25 @@ describe("the log", () => {
     expect(found.map(({ id }) => id)).toEqual([3, 4]);
   });
 
+  test("is searched by text, and followed by it", async () => {
+    for (const user of ["ann", "bob"]) record(user);
+    expect(await control.call("log.query", { text: "NN" })).toMatchObject([{ user: "ann" }]);
+    const seen: AuditRecord[] = [];
+    const { close } = control.subscribe("log", { text: "nn" }, (records) => seen.push(...records));
+    await vi.waitFor(() => expect(seen).toHaveLength(1));
+    for (const user of ["bob", "hanna"]) record(user);
+    await vi.waitFor(() => expect(seen.map(({ user }) => user)).toEqual(["ann", "hanna"]));
+    close();
+  });
+
+  test("is added up by user, from the day on that is asked for", async () => {
+    desk.store.audit.record({ kind: "upload", user: "ann", bytes: 7 });
+    const total = { uploads: 1, uploadBytes: 7, downloads: 0, downloadBytes: 0 };
+    const asked = { by: "user", days: 1 } as const;
+    expect(await control.call("traffic", asked)).toEqual([{ key: "ann", ...total }]);
+    expect(await control.call("traffic", { ...asked, user: "bob" })).toEqual([]);
+  });
+
   test("each follower gets every record that fits once, those of other processes too", async () => {
     const other = await ControlDesk.open(desk.root);
     try {
@@ -336,6 +355,9 @@ describe("whatever is asked", () => {
     ["sessions.kick", { id: "1" }, /id/],
     ["users.kick", { id: 1 }, /name/],
     ["log.query", { kind: "nonsense" }, /kind/],
+    ["log.query", { text: "x".repeat(1001) }, /text/],
+    ["traffic", { by: "user", days: 0 }, /days/],
+    ["traffic", { by: "hour", days: 1 }, /by/],
     ["overview", [], /params/],
     ["overview", null, /params/],
     ["nonsense", {}, /no such method/],

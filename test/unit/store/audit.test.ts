@@ -1,7 +1,7 @@
 import { copyFileSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test, vi } from "vitest";
-import { auditSelect } from "../../../src/store/audit.ts";
+import { auditSelect, hasText } from "../../../src/store/audit.ts";
 import { openDatabase } from "../../../src/store/database.ts";
 import { rawDatabase, storeAt, temporaryRoot, temporaryStore } from "./instance.ts";
 
@@ -173,6 +173,26 @@ test("records from before they were counted by kind are counted at the upgrade",
   const store = await storeAt(root);
   expect(await store.audit.prune(1_000_000, 8)).toBe(12);
   expect(await store.audit.query({ kind: "user-add" })).toHaveLength(5);
+});
+
+test("a text is looked for in all that a record says, among the newest that fit the rest", async () => {
+  const { store } = await temporaryStore();
+  store.audit.record({ kind: "upload", user: "ann", path: "/Photos/100%_a.jpg" });
+  store.audit.record({ kind: "upload", user: "bob", path: "/x", detail: "verified" });
+  store.audit.record({ kind: "login", user: "bob", remote: "192.0.2.1:50000", actor: "Ann@host" });
+  const found = async (text: string) => (await store.audit.query({ text })).map(({ user }) => user);
+  expect(await found("photos")).toEqual(["ann"]);
+  expect(await found("ANN")).toEqual(["bob", "ann"]);
+  expect(await found("192.0.2.1:")).toEqual(["bob"]);
+  expect(await found("0%_A")).toEqual(["ann"]);
+  expect(await found("%")).toEqual(["ann"]);
+  expect(await found("nobody")).toEqual([]);
+  expect(await store.audit.query({ text: "bob", kind: "upload" })).toMatchObject([{ path: "/x" }]);
+  const all = await store.audit.query();
+  for (const text of ["photos", "ANN", "0%_A", "verif", "nobody"]) {
+    const same = all.filter((record) => hasText(record, text)).map(({ user }) => user);
+    expect(same).toEqual(await found(text));
+  }
 });
 
 test("pruning ends quietly when the store is closed meanwhile", async () => {

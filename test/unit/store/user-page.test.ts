@@ -51,6 +51,14 @@ describe("the order", () => {
   });
 });
 
+test("a number at a name's end counts as a number, in both directions", async () => {
+  const natural = ["a", "user", "user2", "user02", "user10", "user10b", "vera1"];
+  for (const name of natural.toReversed()) await instance.addUser(name, null);
+  expect(await names()).toEqual(natural);
+  expect(await names({ descending: true })).toEqual(natural.toReversed());
+  expect(await names({ order: "used" })).toEqual(natural);
+});
+
 test("the filter is a part of the name, and nothing else", async () => {
   for (const name of ["a_b", "axb", "a.b", "bab"]) await instance.addUser(name, null);
   expect(await names({ filter: "_" })).toEqual(["a_b"]);
