@@ -15,7 +15,7 @@ export default defineConfig({
     testTimeout: 30_000,
     hookTimeout: 30_000,
     pool: "forks",
-    // Most tests wait for programs: by default there is one worker on two processors.
-    maxWorkers: "100%",
+    // Most tests wait for programs: with a worker for each processor a third of its time is idle.
+    maxWorkers: "150%",
   },
 });
