@@ -69,8 +69,8 @@ public class JschOps {
     private static void perform(ChannelSftp sftp, String[] op) throws Exception {
         switch (op[0]) {
             case "list": list(sftp, op[1]); break;
-            case "put": sftp.put(op[1], plain(op[2])); break;
-            case "resumePut": sftp.put(op[1], plain(op[2]), ChannelSftp.RESUME); break;
+            case "put": sftp.put(plain(op[1]), plain(op[2])); break;
+            case "resumePut": sftp.put(plain(op[1]), plain(op[2]), ChannelSftp.RESUME); break;
             case "putTree": putTree(sftp, new File(op[1]), op[2]); break;
             case "putKept": putKept(sftp, op[1], op[2]); break;
             case "get": sftp.get(plain(op[1]), op[2]); break;

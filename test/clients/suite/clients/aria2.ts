@@ -33,6 +33,7 @@ export const aria2: Client = {
     cut: /SSH|SFTP|errorCode|closed|reset|EOF/i,
   },
   lacks: {
+    newline: "aria2 takes no newlines in its options",
     key: "aria2 logs in by password only",
     list: ONLY_GETS,
     put: ONLY_GETS,

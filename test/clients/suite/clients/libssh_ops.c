@@ -172,6 +172,7 @@ static int scp_put(const char *here, const char *there)
     if (from == NULL || stat(here, &status) != 0 || ssh_scp_init(scp) != SSH_OK ||
         ssh_scp_push_file64(scp, there, (uint64_t)status.st_size, 0666) != SSH_OK)
         return -1;
+    /* Nothing is written of an empty file, as programs do: libssh then sends no last word. */
     for (size_t n; (n = fread(buffer, 1, CHUNK, from)) > 0;)
         if (ssh_scp_write(scp, buffer, n) != SSH_OK)
             return -1;
@@ -189,13 +190,14 @@ static int scp_get(const char *there, const char *here)
     uint64_t left = ssh_scp_request_get_size64(scp);
     ssh_scp_accept_request(scp);
     FILE *to = fopen(here, "wb");
-    while (left > 0) {
+    /* Also of an empty file once: that takes the other side's last word. */
+    do {
         int n = ssh_scp_read(scp, buffer, CHUNK);
-        if (n <= 0)
+        if (n < 0 || (n == 0 && left > 0))
             return -1;
         fwrite(buffer, 1, (size_t)n, to);
         left -= (uint64_t)n;
-    }
+    } while (left > 0);
     fclose(to);
     if (ssh_scp_pull_request(scp) != SSH_SCP_REQUEST_EOF)
         return -1;

@@ -8,14 +8,14 @@ LOGIN = ORDER["login"]
 
 def resume_put(sftp, here, there)
   File.open(here, "rb") do |source|
-    sftp.open_handle!(there, "r+") do |handle|
-      at = sftp.fstat!(handle).size
-      source.seek(at)
-      while (chunk = source.read(32_000))
-        sftp.write!(handle, at, chunk)
-        at += chunk.bytesize
-      end
+    handle = sftp.open!(there, "r+")
+    at = sftp.fstat!(handle).size
+    source.seek(at)
+    while (chunk = source.read(32_000))
+      sftp.write!(handle, at, chunk)
+      at += chunk.bytesize
     end
+    sftp.close!(handle)
   end
 end
 
@@ -23,9 +23,8 @@ def resume_get(sftp, there, here)
   File.open(here, "ab") do |target|
     sftp.file.open(there, "r") do |source|
       source.pos = File.size(here)
-      while (chunk = source.read(32_000))
-        target.write(chunk)
-      end
+      # At the end its read returns "", not nil.
+      target.write(source.read(32_000)) until source.eof?
     end
   end
 end
@@ -55,7 +54,8 @@ def by_scp(scp, op)
   when "putTree" then scp.upload!(op["here"], op["there"], recursive: true)
   when "putKept" then scp.upload!(op["here"], op["there"], preserve: true)
   when "get" then scp.download!(op["there"], op["here"])
-  when "getTree" then scp.download!(op["there"], op["here"], recursive: true)
+  # It makes the directory below the one that it is given.
+  when "getTree" then scp.download!(op["there"], File.dirname(op["here"]), recursive: true)
   when "getKept" then scp.download!(op["there"], op["here"], preserve: true)
   else raise "no operation #{op["do"]}"
   end

@@ -39,8 +39,10 @@ function perform($sftp, $op) {
         case 'put':
             return append(fopen($op['here'], 'rb'), fopen(address($sftp, $op['there']), 'wb'), 0);
         case 'resumePut':
-            $to = fopen(address($sftp, $op['there']), 'ab');
-            return append(fopen($op['here'], 'rb'), $to, filesize(address($sftp, $op['there'])));
+            // "ab" opens it for nothing at all.
+            $to = fopen(address($sftp, $op['there']), 'r+b');
+            $at = filesize(address($sftp, $op['there']));
+            return $to && fseek($to, $at) === 0 && append(fopen($op['here'], 'rb'), $to, $at);
         case 'get':
             $from = fopen(address($sftp, $op['there']), 'rb');
             return $from && append($from, fopen($op['here'], 'wb'), 0);

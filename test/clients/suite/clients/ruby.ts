@@ -24,6 +24,8 @@ export const netSftp: Client = {
     cut: CUT,
   },
   lacks: {
+    session:
+      "net-sftp raises the later answers to an upload that failed in whatever is called next",
     replace: "net-sftp's rename replaces nothing with a server of version 3",
     putKept: "net-sftp's upload! keeps neither time nor mode",
     getKept: "net-sftp's download! keeps neither time nor mode",
@@ -60,6 +62,7 @@ export const netScp: Client = {
     df: ONLY_COPIES,
     checksum: ONLY_COPIES,
     partial: SIZE_FIRST,
+    newline: "the old protocol ends a name with a newline",
     resumePut: "the scp protocol has no resume",
     resumeGet: "the scp protocol has no resume",
   },
