@@ -261,7 +261,6 @@ describe.each([restic, borg, duplicity, gitAnnex])("$name", ({ keep, overfill, f
   test("says that the quota is full", { timeout: TEST_TIMEOUT }, async () => {
     const failure = await at(moorage, async (shop) => {
       const outcome = await overfill(shop);
-      if (process.env.SHOW !== undefined) process.stdout.write(`\n== ${outcome.text}\n`);
       expect(outcome.code).not.toBe(0);
       expect(outcome.text).toMatch(full);
     });

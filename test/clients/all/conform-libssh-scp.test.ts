@@ -1,4 +1,0 @@
-import { libsshScp } from "../suite/clients/libssh.ts";
-import { conform } from "../suite/conform.ts";
-
-conform(libsshScp);
