@@ -5,6 +5,7 @@
 #   setup.sh build    the compilers for the native parts of the npm packages, on Node.js 20: newer
 #                     ones get them ready-made, or do without (see node-gyp.js)
 #   setup.sh test     the clients that the tests drive
+#   setup.sh all-clients   those, and the clients of "npm run test:clients -- --all"
 #   setup.sh bench    OpenSSH's server, the peer of the benchmark (not installed without asking)
 #
 # OpenSSH's server, where it is installed for the tests, is kept from starting as a service.
@@ -31,6 +32,45 @@ need_module() {
   /usr/bin/python3 -c "$find" "$2" 2>/dev/null || missing="$missing $1"
 }
 
+# need_file PACKAGE PATTERN: PACKAGE is missing when it put no file there
+need_file() {
+  # shellcheck disable=SC2086 # a pattern
+  for file in $2; do
+    [ -e "$file" ] && return
+  done
+  missing="$missing $1"
+}
+
+# need_perl PACKAGE MODULE: PACKAGE is missing when Perl does not find MODULE
+need_perl() {
+  perl "-M$2" -e 1 >/dev/null 2>&1 || missing="$missing $1"
+}
+
+need_all_clients() {
+  need_perl libnet-sftp-foreign-perl Net::SFTP::Foreign
+  need_perl libio-pty-perl IO::Pty
+  need_perl libnet-ssh2-perl Net::SSH2
+  need gcc cc
+  need_file libc6-dev /usr/include/stdio.h
+  need php-cli php
+  need_file php-ssh2 "/usr/lib/php/*/ssh2.so"
+  need_file php-phpseclib /usr/share/php/phpseclib/autoload.php
+  need ruby ruby
+  need_file ruby-net-sftp /usr/share/rubygems-integration/all/specifications/net-sftp-*.gemspec
+  need_file ruby-net-scp /usr/share/rubygems-integration/all/specifications/net-scp-*.gemspec
+  need_file ruby-ed25519 "/usr/lib/*/rubygems-integration/*/extensions/*/*/ed25519-*"
+  need_file ruby-bcrypt-pbkdf "/usr/lib/*/rubygems-integration/*/extensions/*/*/bcrypt_pbkdf-*"
+  need golang-go go
+  need_file golang-github-pkg-sftp-dev /usr/share/gocode/src/github.com/pkg/sftp/client.go
+  need default-jdk-headless javac java
+  need_file libjsch-java /usr/share/java/jsch.jar
+  need aria2 aria2c
+  need restic restic
+  need borgbackup borg
+  need duplicity duplicity
+  need git-annex git-annex
+}
+
 # Debian keeps some programs out of an ordinary user's PATH.
 PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin
 
@@ -42,7 +82,7 @@ case $task in
     need g++ "${CXX:-g++}"
     hint=" (or use Node.js 22 or newer, which needs no compiler)"
     ;;
-  test)
+  test | all-clients)
     need openssh-client ssh sftp scp ssh-keygen
     PATH=$PATH:/usr/lib/openssh:/usr/libexec/openssh:/usr/lib/ssh:/usr/libexec
     need openssh-sftp-server sftp-server
@@ -60,13 +100,18 @@ case $task in
     need fio fio
     need git git
     need tmux tmux
+    # The tests do without it where no compiler is.
+    ! command -v cc >/dev/null 2>&1 && [ -z "${MOORAGE_ALL_CLIENTS:-}" ] ||
+      need_file libssh-dev /usr/include/libssh/sftp.h
+    # Asked for by a variable they are part of every run of the tests.
+    [ "$task" = test ] && [ -z "${MOORAGE_ALL_CLIENTS:-}" ] || need_all_clients
     ;;
   bench)
     need openssh-client ssh sftp ssh-keygen
     need openssh-server sshd
     ;;
   *)
-    echo "usage: setup.sh build|test|bench" >&2
+    echo "usage: setup.sh build|test|all-clients|bench" >&2
     exit 2
     ;;
 esac

@@ -6,12 +6,18 @@ import { afterEach, beforeAll, beforeEach, describe, expect, test, vi } from "vi
 import { CuttingProxy } from "../support/cutting-proxy.ts";
 import { openPlace } from "./suite/bench.ts";
 import type { Client, Op } from "./suite/client.ts";
+import { aria2 } from "./suite/clients/aria2.ts";
 import { curl } from "./suite/clients/curl.ts";
+import { jsch } from "./suite/clients/java.ts";
 import { lftp } from "./suite/clients/lftp.ts";
 import { asyncssh, paramiko } from "./suite/clients/libraries.ts";
+import { libssh } from "./suite/clients/libssh.ts";
 import { scp, sftp, ssh } from "./suite/clients/openssh.ts";
+import { netSftpForeign, netSsh2 } from "./suite/clients/perl.ts";
+import { phpSsh2, phpseclib } from "./suite/clients/php.ts";
 import { pscp, psftp } from "./suite/clients/putty.ts";
 import { rclone } from "./suite/clients/rclone.ts";
+import { netScp, netSftp } from "./suite/clients/ruby.ts";
 import { DOCUMENT, INTRO, WRITING } from "./suite/document.ts";
 import { moorage } from "./suite/moorage-host.ts";
 import { CLIENTS, ROWS } from "./suite/rows.ts";
@@ -96,6 +102,9 @@ describe("a client that is missing is named with its package", () => {
     [curl, "curl is missing: install the package curl"],
     [psftp, "psftp is missing: install the package putty-tools"],
     [pscp, "pscp is missing: install the package putty-tools"],
+    [aria2, "aria2c is missing: install the package aria2"],
+    [phpseclib, "php is missing: install the package php-cli"],
+    [netSftp, "ruby is missing: install the package ruby"],
   ];
 
   afterEach(() => {
@@ -118,6 +127,17 @@ describe("a client that is missing is named with its package", () => {
   test("also where a shell line starts it", async () => {
     vi.stubEnv("PATH", "/nonexistent");
     await expect(ssh.version()).rejects.toThrow("install the package openssh-client");
+  });
+
+  test("libraries of other languages", async () => {
+    const place = { desk: tmpdir() };
+    vi.stubEnv("PATH", "/nonexistent");
+    for (const client of [netSftpForeign, netSsh2, netSftp, netScp, phpseclib, phpSsh2]) {
+      await expect(client.version()).rejects.toThrow(/is missing: install the package \w/);
+    }
+    for (const client of [libssh, jsch]) {
+      await expect(client.prepare?.(place)).rejects.toThrow(/is missing: install the package \w/);
+    }
   });
 
   test("Python's modules", async () => {

@@ -35,8 +35,19 @@ export function opensshVersion(): number {
 /** Since then OpenSSH's clients say what the tests compare, and scp speaks both protocols. */
 const MESSAGES_SINCE = 8.9;
 
+/** Clients that are large, or take long: for who asks for them. */
+const ALL = "test/clients/all/*.test.ts";
+
 export function notTestedHere(): NotHere[] {
   const found: NotHere[] = [];
+  if (!process.env.MOORAGE_ALL_CLIENTS) {
+    const why = "only with npm run test:clients -- --all, or MOORAGE_ALL_CLIENTS=1";
+    found.push({ files: [ALL], why });
+  }
+  if (spawnSync("cc", ["--version"]).status !== 0) {
+    const why = "it is a C program, and there is no compiler (cc): install the package gcc";
+    found.push({ files: ["test/clients/conform-libssh*.test.ts"], why });
+  }
   const mounts = noMounts();
   if (mounts !== undefined) found.push({ files: ["test/clients/sshfs.test.ts"], why: mounts });
   const version = opensshVersion();

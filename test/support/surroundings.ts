@@ -15,7 +15,10 @@ process.env.LC_ALL = "C.UTF-8";
 /** What the tests are told by the one who runs them; they take it away before a server sees it. */
 const FOR_TESTS = new Set(["MOORAGE_WRITE_CLIENTS", "MOORAGE_CLIENTS_LARGE", "MOORAGE_SOAK"]);
 
-/** Settings of a server of theirs are not meant for those of the tests. */
+/**
+ * Settings of a server of theirs are not meant for those of the tests. MOORAGE_ALL_CLIENTS goes as
+ * well: it is for vitest.config.ts, which has read it when the first test file starts.
+ */
 for (const name of Object.keys(process.env)) {
   if (name.startsWith("MOORAGE_") && !FOR_TESTS.has(name)) delete process.env[name];
 }

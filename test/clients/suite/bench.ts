@@ -6,7 +6,7 @@ import { dirname, join } from "node:path";
 import { pipeline } from "node:stream/promises";
 import { expect, vi } from "vitest";
 import { makeKey } from "../../support/ssh-client.ts";
-import type { Client, Login, Op, Outcome, Running, RunOptions } from "./client.ts";
+import type { Client, KeyKind, Login, Op, Outcome, Running, RunOptions } from "./client.ts";
 import type { Host, Venue } from "./host.ts";
 
 /** For a busy machine. */
@@ -23,7 +23,11 @@ export interface Place {
 
 export class Desk {
   readonly directory = mkdtempSync(join(tmpdir(), "moorage-desk-"));
-  readonly key = makeKey("ed25519");
+  readonly key: ReturnType<typeof makeKey>;
+
+  constructor(kind: KeyKind = "ed25519") {
+    this.key = makeKey(kind);
+  }
 
   async open(): Promise<this> {
     await writeFile(join(this.directory, "id"), this.key.private, { mode: 0o600 });
@@ -41,7 +45,7 @@ export async function openPlace(
   client: Client,
   venue: Venue,
 ): Promise<Place & { close(): Promise<void> }> {
-  const desk = await new Desk().open();
+  const desk = await new Desk(client.key).open();
   try {
     await client.prepare?.({ desk: desk.directory });
     const host = await venue.open(desk);

@@ -31,6 +31,7 @@ export type OpName = Op["do"];
 export type Feature =
   | OpName
   | "password"
+  | "key"
   /** names by what is odd about them */
   | "newline"
   | "quotes"
@@ -90,6 +91,8 @@ export interface Messages {
   readonly cut: RegExp;
 }
 
+export type KeyKind = "ed25519" | "ecdsa" | "rsa";
+
 /** A program people use, as the scenarios see it. */
 export interface Client {
   /** the column's title */
@@ -97,6 +100,8 @@ export interface Client {
   /** what it can't do, each with the reason that docs/clients.md gives */
   readonly lacks: Readonly<Partial<Record<Feature, string>>>;
   readonly says: Messages;
+  /** of which kind its key has to be; Ed25519 unless it says otherwise */
+  readonly key?: KeyKind;
   /** bytes of the large sparse file in an ordinary run; it is 1 GiB when the table is written */
   readonly large?: number;
   /** comes back by itself after the connection broke, and goes on where it was */

@@ -29,11 +29,18 @@ checksums, which OpenSSH's server doesn't have.
 What they do in folders where files are only added or dropped, and what not, is in
 [a team in ten minutes](team.md#folders-where-files-are-only-added-or-dropped).
 
-The large file is 1 GiB for every client in this table; an ordinary run of the tests uses 1 GiB with
-sftp and less with the others. To write the page anew:
+What stands to the right of libssh scp are libraries and programs that \`npm run test:clients -- --all\` runs:
+how to use them, and libssh, is in [connecting-libraries.md](connecting-libraries.md). Programs that keep a store of
+their own (restic, borg and git-annex over sshfs, duplicity) are tested along with them
+(test/clients/all/backups.test.ts): keep, check, give back.
+
+The large file is 1 GiB for every client up to ssh2-sftp-client, and 24 MiB for the others in this
+table; an ordinary run of the tests uses 1 GiB with sftp and less with the others. To write the page
+anew, and the columns of the others:
 
 \`\`\`sh
 MOORAGE_WRITE_CLIENTS=1 npm run test:clients
+MOORAGE_WRITE_CLIENTS=1 MOORAGE_CLIENTS_LARGE=25165824 npm run test:clients -- --all test/clients/all test/clients/conform-libssh
 \`\`\`
 
 The clients of another Debian release, in a directory of its own (as root, with \`debootstrap\`):

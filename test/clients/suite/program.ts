@@ -3,6 +3,13 @@ import type { Login, Outcome, Running } from "./client.ts";
 
 /** Debian's packages of programs that are not called as they are. */
 const PACKAGES: Readonly<Record<string, string>> = {
+  aria2c: "aria2",
+  borg: "borgbackup",
+  cc: "gcc",
+  go: "golang-go",
+  java: "default-jdk-headless",
+  javac: "default-jdk-headless",
+  php: "php-cli",
   pscp: "putty-tools",
   psftp: "putty-tools",
   puttygen: "putty-tools",

@@ -29,6 +29,9 @@ export class ClientRecord {
     const column: Column = { client: this.#client, version, measured, cells: this.#cells };
     const directory = inject("clientResults");
     mkdirSync(directory, { recursive: true });
-    writeFileSync(join(directory, `${this.#client}.json`), JSON.stringify(column));
+    writeFileSync(
+      join(directory, `${encodeURIComponent(this.#client)}.json`),
+      JSON.stringify(column),
+    );
   }
 }

@@ -15,6 +15,17 @@ export const CLIENTS: readonly string[] = [
   "paramiko",
   "asyncssh",
   "ssh2-sftp-client",
+  "libssh",
+  "libssh scp",
+  "Net::SFTP::Foreign",
+  "Net::SSH2",
+  "phpseclib",
+  "php-ssh2",
+  "net-sftp",
+  "net-scp",
+  "pkg/sftp",
+  "JSch",
+  "aria2",
 ];
 
 interface Step {
@@ -39,7 +50,7 @@ function group<const T extends Readonly<Record<string, Step["needs"]>>>(
 export const ROWS = [
   ...group("Login", {
     "by password": ["password", CARRY],
-    "by key": [CARRY],
+    "by key": ["key", CARRY],
     "a wrong password is refused": ["password", CARRY],
   }),
   ...group("Listing", {

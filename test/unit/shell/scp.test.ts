@@ -294,6 +294,15 @@ describe("scp -t on the wire", () => {
     expect(existsSync(`${bench.home}/f`)).toBe(true);
   });
 
+  it("is done with the content when a client closes without its last word", async () => {
+    // libssh's does, for an empty file.
+    for (const content of ["new", ""]) {
+      writeFileSync(`${bench.home}/f`, "old and longer");
+      await talk("scp -t f", `C0644 ${content.length} f\n${content}`);
+      expect(readFileSync(`${bench.home}/f`, "utf8")).toBe(content);
+    }
+  });
+
   it("needs one target and one direction", async () => {
     expect((await talk("scp -t a b")).stdout).toBe("!scp: ambiguous target\n");
     expect((await talk("scp -t -f a")).status).toBe(1);

@@ -1,25 +1,9 @@
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
-import { fileURLToPath } from "node:url";
-import type { Client, Outcome, Space } from "../client.ts";
-import { start, version } from "../program.ts";
+import type { Client, Space } from "../client.ts";
+import { version } from "../program.ts";
 import { PYTHON } from "../system.ts";
-
-type Start = Client["start"];
-
-function script(program: string, name: string): Start {
-  const file = fileURLToPath(new URL(name, import.meta.url));
-  return (login, ops, { goOn = false } = {}) =>
-    start(program, [file], login, { input: JSON.stringify({ login, ops, goOn }) });
-}
-
-function json(outcome: Outcome): unknown {
-  return JSON.parse(outcome.stdout.toString().trim().split("\n").at(-1) ?? "");
-}
-
-function names(outcome: Outcome): Buffer[] {
-  return (json(outcome) as { names: string[] }).names.map((name) => Buffer.from(name));
-}
+import { json, names, script } from "./driver.ts";
 
 /** A Python module of Debian's, whose package is called as it is. */
 async function moduleVersion(name: string): Promise<string> {

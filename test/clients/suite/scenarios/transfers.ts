@@ -53,7 +53,8 @@ function get(sizes: readonly number[]): (bench: Bench) => Promise<void> {
 
 /** A file with something at its start, in its middle and at its end, else holes. */
 function sparse(path: string, client: Bench["client"]): string {
-  const size = WRITING ? GIB : LARGE === undefined ? (client.large ?? 24 * MIB) : Number(LARGE);
+  const usual = WRITING ? GIB : (client.large ?? 24 * MIB);
+  const size = LARGE === undefined ? usual : Number(LARGE);
   const fd = openSync(path, "w");
   ftruncateSync(fd, size);
   for (const at of [0, size / 2 - 1, size - MIB]) writeSync(fd, randomBytes(MIB), 0, MIB, at);

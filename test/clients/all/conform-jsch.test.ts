@@ -1,0 +1,4 @@
+import { jsch } from "../suite/clients/java.ts";
+import { conform } from "../suite/conform.ts";
+
+conform(jsch);

@@ -1,0 +1,4 @@
+import { netSftp } from "../suite/clients/ruby.ts";
+import { conform } from "../suite/conform.ts";
+
+conform(netSftp);

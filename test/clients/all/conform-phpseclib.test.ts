@@ -1,0 +1,4 @@
+import { phpseclib } from "../suite/clients/php.ts";
+import { conform } from "../suite/conform.ts";
+
+conform(phpseclib);

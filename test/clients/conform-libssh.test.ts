@@ -1,0 +1,4 @@
+import { libssh } from "./suite/clients/libssh.ts";
+import { conform } from "./suite/conform.ts";
+
+conform(libssh);
