@@ -223,6 +223,8 @@ function sshCommand(op: Op): string {
     case "mkdir":
     case "rmdir":
       return `${op.do} ${shellWord(op.path)}`;
+    case "chmod":
+      return `chmod ${op.mode.toString(8)} ${shellWord(op.path)}`;
     case "df":
       return "df -k";
     case "checksum":
@@ -250,7 +252,6 @@ export const ssh: Client = {
     getKept: NO_TREES,
     resumePut: NO_REDIRECTION,
     resumeGet: "ssh prints the whole file or, with tail -c, an end of it: no resume by itself",
-    chmod: "the command channel has no chmod: sftp does",
     newline: "ls prints one name a line: which newline is a name's can't be told",
   },
   version: tellVersion,
