@@ -5,7 +5,7 @@ import { ControlError } from "./errors.ts";
 /** Of keys/ all that is no public key; of db/ what passwords and the names of files are in. */
 const SECRET: Readonly<Record<string, RegExp>> = {
   keys: /^(?!.*\.pub$)(?!\.gitignore$)/,
-  db: /^(moorage\.sqlite|journal-|intent-|moorage\.log$|moorage\.pid$)/,
+  db: /^(moorage\.sqlite|journal-|intent-|moorage\.log$)/,
 };
 
 const OTHERS = 0o077;
