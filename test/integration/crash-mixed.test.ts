@@ -24,6 +24,12 @@ const PATIENCE = { timeout: 20_000, interval: 50 };
 const SHORTEST = 100;
 const LONGEST = 1_500;
 
+/** All that a server may do besides. */
+const EVERYTHING = [
+  ...["--trash-keep", "1h", "--audit-files", "audit", "--metrics-listen", "db/metrics.sock"],
+];
+const RECEIVERS = JSON.stringify([{ name: "all", kinds: ["all"], command: ["/bin/true"] }]);
+
 const key = makeKey();
 let instance: EmptyInstance;
 let server: SpawnedServer | undefined;
@@ -56,7 +62,10 @@ test(
     const done = new Map<string, number>();
     let untold = 0;
     for (let round = 0; round < ROUNDS; round += 1) {
-      server = await spawnServer(instance.root);
+      server = await spawnServer(instance.root, EVERYTHING, {
+        workers: 1 + (round % 2),
+        env: { MOORAGE_EVENTS: RECEIVERS },
+      });
       // After the start, which recovers.
       const where = { seed: SEED, round };
       expect({ ...where, ...(await usages()) }).toEqual({ ...where, ...disks() });

@@ -10,8 +10,9 @@ import { Evidence } from "../../src/vfs/evidence.ts";
 import { openHome } from "../../src/vfs/home.ts";
 import { homeOf } from "../../src/vfs/homes.ts";
 import { inodeKey } from "../../src/vfs/proc.ts";
+import { counts } from "../../src/vfs/trash-names.ts";
 import type { OpenFlags, UserFileSystem } from "../../src/vfs/types.ts";
-import { walk } from "../../src/vfs/walk.ts";
+import { tour } from "../../src/vfs/walk.ts";
 
 /** See Ledger. */
 interface Holds {
@@ -82,13 +83,13 @@ export class TestInstance {
   }
 }
 
-/** What a walk of the disk finds: bytes by inode, directory entries. */
+/** What a walk of the disk finds: bytes by inode, directory entries. Of the trash what books count. */
 export function onDisk(home: string): { bytes: number; files: number } {
   const seen = new Set<string>();
   let bytes = 0;
   let files = 0;
-  for (const found of walk(home)) {
-    if (found === undefined) continue;
+  for (const found of tour(home)) {
+    if (found?.kind !== "entry" || !counts(found.path, found.stat.nlink)) continue;
     const { stat } = found;
     files += 1;
     if (!stat.isFile() || seen.has(inodeKey(stat))) continue;
