@@ -206,6 +206,7 @@ describe("commands", () => {
     expect(JSON.parse(await admin("folder", "show", `@${name}`, "--json"))).toEqual({
       name,
       quotaBytes: 1_000_000,
+      trashKeep: null,
       usedBytes: 0,
       files: 0,
       quotaFiles: expect.anything(),
