@@ -132,7 +132,7 @@ describe("the client in a terminal", { timeout: PATIENCE }, () => {
     expect(readFileSync(join(server.home("alice"), "up.bin")).equals(bytes)).toBe(true);
     expect(existsSync(part)).toBe(false);
     const uploads = await server.store.audit.query({ user: "alice", kind: "upload" });
-    const [rest] = uploads.filter((record) => record.path === "/up.bin.part");
+    const [rest] = uploads.filter((record) => record.path === "/up.bin");
     // Nothing at all, where what the line still held arrived after Ctrl-C.
     expect(rest?.bytes).toBeLessThan(bytes.length);
   });
