@@ -54,7 +54,7 @@ function settings(...receivers: string[]): void {
 function receiver(name: string, { port }: Listener, more = ""): string {
   return `[[events]]
 name = "${name}"
-kinds = ["files", "server"]
+kinds = ["transfers", "server"]
 url = "http://127.0.0.1:${port}/t0ken"
 allow = ["127.0.0.1"]
 secret_file = "secret"
