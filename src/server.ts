@@ -224,7 +224,7 @@ class Server {
       socket,
       ...this.door,
       maxRefused: () => this.#parts.descriptors.maxRefused,
-      receive: (socket, join) => connections.receive(socket, join),
+      receive: (...arrived) => connections.receive(...arrived),
     });
     return this.#listener.listen();
   }

@@ -41,7 +41,7 @@ const BANNED: Unwelcome = {
 };
 
 /** A list of the settings, made ready again whenever a reload has put another in its place. */
-class LiveNetworks {
+export class LiveNetworks {
   readonly #list: () => readonly string[];
   #ready: { readonly list: readonly string[]; readonly networks: Networks } | undefined;
 

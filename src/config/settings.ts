@@ -71,6 +71,9 @@ export const SETTINGS: Settings = {
       [1, 64],
       "Processes that serve: `auto` for as many as there are processors; 1 for one without a supervisor.",
     ),
+    proxyFrom: exactNetworks(
+      "Load balancers that begin each connection with a PROXY header (version 1 or 2); the client is who that names.",
+    ),
     banner: text("", "Text that clients show before login; empty for none.", {
       pattern: /^[\s\S]{0,4096}$/,
       kind: "a text of at most 4096 characters",

@@ -13,6 +13,8 @@ export interface Config {
     /** processes that serve; 0: as many as there are processors */
     readonly workers: number;
     /** text shown before login; empty: none */
+    /** whose connections begin with a PROXY header */
+    readonly proxyFrom: readonly string[];
     readonly banner: string;
     /** whom the server becomes once it listens; empty: it stays who started it */
     readonly user: string;

@@ -5,9 +5,9 @@ import type { Config } from "../config/types.ts";
 import { ALGORITHMS } from "../ssh/algorithms.ts";
 import { socketOf } from "../ssh/internals.ts";
 import { type ConnectionServices, SshConnection } from "./connection.ts";
-import { type Endpoint, endpointOf } from "./endpoint.ts";
 import type { HostKey } from "./host-keys.ts";
 import { IDENT } from "./ident.ts";
+import type { Arrival } from "./proxied.ts";
 import type { Stranger, StrangersPlace } from "./strangers.ts";
 
 /** ssh2 has no "off" for keepalive but an interval that never ends (largest of setInterval). */
@@ -61,11 +61,7 @@ export class Connections {
   }
 
   /** Serves a connection. @param join gives it its place among the strangers */
-  receive(
-    socket: Socket,
-    join: (stranger: Stranger) => StrangersPlace,
-    from: Endpoint = endpointOf(socket),
-  ): void {
+  receive({ socket, from, head }: Arrival, join: (stranger: Stranger) => StrangersPlace): void {
     const stranger: Stranger = {
       get busy() {
         return connection.busy;
@@ -75,6 +71,7 @@ export class Connections {
     const connection = new SshConnection(socket, this.#options, join(stranger), from);
     this.#connections.set(socket, connection);
     socket.once("close", () => this.#connections.delete(socket));
+    if (head.length > 0) socket.unshift(head);
     this.#ssh.injectSocket(socket);
   }
 

@@ -1,12 +1,14 @@
 import type { Socket } from "node:net";
 import type { Logger } from "pino";
-import type { Access } from "../auth/access.ts";
+import { type Access, LiveNetworks } from "../auth/access.ts";
 import { type Penalties, refusalText } from "../auth/penalties.ts";
 import type { Config } from "../config/types.ts";
 import { errorName } from "../errors.ts";
 import { tally } from "../tally.ts";
+import { endpointOf } from "./endpoint.ts";
 import { IDENT } from "./ident.ts";
 import { type Address, ListeningSocket } from "./listening-socket.ts";
+import { type Arrival, direct, proxied } from "./proxied.ts";
 import { Refusals } from "./refusals.ts";
 import type { RefusedAddresses } from "./refused-addresses.ts";
 import { type LocalPlace, type Stranger, Strangers } from "./strangers.ts";
@@ -26,7 +28,7 @@ export interface ListenerOptions {
   /** one that listens already; without it what the settings say is listened on */
   readonly socket?: ListeningSocket | undefined;
   /** Takes a connection that may stay. @param join gives it its place among the strangers */
-  readonly receive: (socket: Socket, join: (stranger: Stranger) => LocalPlace) => void;
+  readonly receive: (arrival: Arrival, join: (stranger: Stranger) => LocalPlace) => void;
 }
 
 export type { Address };
@@ -42,11 +44,15 @@ export class Listener {
   #socket: ListeningSocket | undefined;
   readonly #strangers: Strangers;
   readonly #refusals: Refusals;
+  readonly #proxies: LiveNetworks;
+  /** connections whose PROXY header has not come yet */
+  #unnamed = 0;
 
   constructor(options: ListenerOptions) {
     this.#options = options;
     this.#refusals = new Refusals(IDENT, options.maxRefused);
-    const { auth, limits } = options.config;
+    const { auth, limits, server } = options.config;
+    this.#proxies = new LiveNetworks(() => server.proxyFrom);
     this.#strangers = new Strangers({
       places: () => limits.maxUnauthenticated,
       waiting: () => auth.hashQueue + auth.hashConcurrency,
@@ -60,7 +66,7 @@ export class Listener {
     const socket = this.#options.socket ?? (await ListeningSocket.open({ host, port, paused }));
     this.#socket = socket;
     socket.take(
-      (one) => void this.#accept(one),
+      (one) => void this.#arrived(one),
       (error) => log.error({ error: errorName(error) }, "listener failed"),
     );
     return socket.address;
@@ -71,9 +77,35 @@ export class Listener {
     this.#socket?.close();
   }
 
-  async #accept(socket: Socket): Promise<void> {
+  async #arrived(socket: Socket): Promise<void> {
     tally.count("connections");
-    const text = await this.#refusalOf(socket);
+    const { address = "" } = endpointOf(socket);
+    if (!this.#proxies.has(address)) return this.#accept(direct(socket));
+    const arrival = await this.#named(socket, address);
+    if (arrival !== undefined) await this.#accept(arrival);
+  }
+
+  /** Who comes by a proxy; undefined: that does not say it, and the connection is closed. */
+  async #named(socket: Socket, proxy: string): Promise<Arrival | undefined> {
+    if (this.#unnamed >= this.#options.config.limits.maxUnauthenticated) {
+      socket.destroy();
+      return undefined;
+    }
+    this.#unnamed += 1;
+    try {
+      return await proxied(socket);
+    } catch (error) {
+      this.#options.log.warn({ proxy, error: (error as Error).message }, "not told who comes");
+      return undefined;
+    } finally {
+      this.#unnamed -= 1;
+    }
+  }
+
+  async #accept(arrival: Arrival): Promise<void> {
+    const { socket } = arrival;
+    const { address } = arrival.from;
+    const text = await this.#refusalOf(arrival);
     if (text !== undefined) {
       this.#refusals.refuse(socket, text);
       return;
@@ -82,21 +114,20 @@ export class Listener {
       socket.destroy();
       return;
     }
-    const address = socket.remoteAddress;
     if (!this.#strangers.hasRoom(address)) {
       tally.count("refused room");
       this.#refusals.refuseByLine(socket, FULL);
       return;
     }
-    this.#options.receive(socket, (stranger) => this.#strangers.add(stranger, address));
+    this.#options.receive(arrival, (stranger) => this.#strangers.add(stranger, address));
   }
 
   /** What its client is told, if it is refused. Errors of the socket until then just close it. */
-  async #refusalOf(socket: Socket): Promise<string | undefined> {
+  async #refusalOf({ socket, from }: Arrival): Promise<string | undefined> {
     const ignore = (): void => {};
     socket.on("error", ignore);
     try {
-      return await this.#lookUp(socket.remoteAddress);
+      return await this.#lookUp(from.address);
     } catch (error) {
       // Who can't be looked up can't log in either, and is told so there.
       this.#options.log.error({ error: errorName(error) }, "address not looked up");

@@ -1,4 +1,5 @@
 import type { Socket } from "node:net";
+import type { Arrival } from "../transport/proxied.ts";
 import { type LocalPlace, NO_PLACE, type Stranger } from "../transport/strangers.ts";
 import type { FromWorker } from "./messages.ts";
 import { Placement } from "./placement.ts";
@@ -18,6 +19,8 @@ interface Visit {
   readonly place: LocalPlace;
   /** runs until a worker says that it has it */
   readonly timer: NodeJS.Timeout;
+  /** what was read of it already */
+  readonly head: Buffer;
   /** ours until the worker has it */
   socket: Socket | undefined;
   /** undefined while there is none */
@@ -36,14 +39,14 @@ export class Handover {
     this.#serving = serving;
   }
 
-  /** @param socket nothing may have been read from it */
-  receive(socket: Socket, join: (stranger: Stranger) => LocalPlace): void {
+  /** Of its socket nothing may have been read but the head. */
+  receive({ socket, from, head }: Arrival, join: (stranger: Stranger) => LocalPlace): void {
     const id = ++this.#last;
     // Whether a worker is busy with it, that one knows: it lets it go afterwards.
     const place = join({ busy: false, evict: (text) => this.#evict(id, text) });
-    const { remoteAddress: address, remotePort: port } = socket;
+    const { address, port } = from;
     const timer = setTimeout(() => this.#forget(id), PATIENCE_MS);
-    this.#visits.set(id, { id, address, port, place, timer, socket });
+    this.#visits.set(id, { id, address, port, place, timer, head, socket });
     // Errors of a socket that nobody reads yet just close it.
     socket.on("error", () => {});
     socket.once("close", () => this.#closedHere(id));
@@ -60,13 +63,14 @@ export class Handover {
   }
 
   #give(visit: Visit, serving: readonly WorkerProcess[]): void {
-    const { id, address, port, socket } = visit;
+    const { id, address, port, head, socket } = visit;
     const worker = this.#placement.choose(serving, address ?? "");
     if (worker === undefined || socket === undefined) return;
     visit.worker = worker;
     worker.joined();
     this.#placement.joined(address ?? "", worker);
-    worker.pass({ kind: "connection", id, address, port }, socket, () => this.#forget(id));
+    const read = head.length === 0 ? {} : { head: head.toString("base64") };
+    worker.pass({ kind: "connection", id, address, port, ...read }, socket, () => this.#forget(id));
   }
 
   /** What a worker says of one of its connections. */

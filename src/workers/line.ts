@@ -1,7 +1,7 @@
 import { Socket } from "node:net";
 import type { Shares, Wants } from "../rates/share-keeper.ts";
 import { tally } from "../tally.ts";
-import type { Endpoint } from "../transport/endpoint.ts";
+import type { Arrival } from "../transport/proxied.ts";
 import type { Stranger, StrangersPlace } from "../transport/strangers.ts";
 import {
   type FromWorker,
@@ -20,11 +20,7 @@ const REPORT_MS = 100;
 const BEGIN_MS = 10_000;
 
 /** Takes a connection. @param join gives it its place among the strangers */
-export type Receive = (
-  socket: Socket,
-  join: (stranger: Stranger) => StrangersPlace,
-  from: Endpoint,
-) => void;
+export type Receive = (arrival: Arrival, join: (stranger: Stranger) => StrangersPlace) => void;
 
 /** A worker's line to its supervisor. */
 export class SupervisorLine {
@@ -107,9 +103,11 @@ export class SupervisorLine {
 
   #take(message: ToWorker, socket: unknown): void {
     if (message.kind === "connection") {
-      const { id, address, port } = message;
+      const { id, address, port, head = "" } = message;
       // It comes without a socket when the client was gone already.
-      if (socket instanceof Socket) this.#serve(id, socket, { address, port });
+      const from = { address, port };
+      if (socket instanceof Socket)
+        this.#serve(id, { socket, from, head: Buffer.from(head, "base64") });
       else this.#say({ kind: "closed", id });
     } else if (message.kind === "evict") this.#strangers.get(message.id)?.evict(message.text);
     else if (message.kind === "room") this.#answer(message.id, message.room);
@@ -121,7 +119,8 @@ export class SupervisorLine {
     }
   }
 
-  #serve(id: number, socket: Socket, from: Endpoint): void {
+  #serve(id: number, arrival: Arrival): void {
+    const { socket } = arrival;
     this.#say({ kind: "took", id });
     socket.once("close", () => {
       this.#strangers.delete(id);
@@ -133,7 +132,7 @@ export class SupervisorLine {
       socket.destroy();
       return;
     }
-    this.#receive(socket, (stranger) => this.#join(id, stranger), from);
+    this.#receive(arrival, (stranger) => this.#join(id, stranger));
   }
 
   #join(id: number, stranger: Stranger): StrangersPlace {

@@ -47,6 +47,8 @@ export type ToWorker =
       readonly id: number;
       readonly address?: string | undefined;
       readonly port?: number | undefined;
+      /** what was read from it already, in base64 */
+      readonly head?: string;
     }
   /** the connection has to go for another one */
   | { readonly kind: "evict"; readonly id: number; readonly text: string }

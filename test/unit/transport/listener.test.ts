@@ -52,7 +52,7 @@ function options(onPort = 0): ListenerOptions {
   const silent = { write: (line: string) => logged.push(JSON.parse(line).msg) };
   const both = {
     config: {
-      server: { host: HOST, port: onPort, banner: "" },
+      server: { host: HOST, port: onPort, banner: "", proxyFrom: [] },
       limits: { maxUnauthenticated: 2, loginGrace: 120_000 },
       transport: { keepaliveInterval: 0, keepaliveCount: 3, rekeyBytes: 0, rekeyInterval: 0 },
       auth: { hashQueue: 4, hashConcurrency: 1 },

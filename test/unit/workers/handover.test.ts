@@ -1,6 +1,7 @@
 import { EventEmitter } from "node:events";
 import type { Socket } from "node:net";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import { direct } from "../../../src/transport/proxied.ts";
 import { Strangers } from "../../../src/transport/strangers.ts";
 import { Handover } from "../../../src/workers/handover.ts";
 import type { ToWorker } from "../../../src/workers/messages.ts";
@@ -68,7 +69,8 @@ afterEach(() => {
 
 function arrive(address: string): FakeSocket {
   const socket = new FakeSocket(address);
-  handover.receive(socket as unknown as Socket, (stranger) => strangers.add(stranger, address));
+  const arrival = direct(socket as unknown as Socket);
+  handover.receive(arrival, (stranger) => strangers.add(stranger, address));
   return socket;
 }
 
