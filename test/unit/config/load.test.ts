@@ -44,6 +44,7 @@ describe("values", () => {
       host: "0.0.0.0",
       port: 2222,
       workers: 0,
+      proxyFrom: [],
       banner: "",
       user: "",
       group: "",
