@@ -143,6 +143,11 @@ export function protocolOf(connection: Connection | Client): Protocol {
   return (connection as unknown as PrivateConnection)._protocol;
 }
 
+/** What the other end calls itself: "SSH-2.0-…"; empty before it has said it. */
+export function remoteIdentOf(connection: Connection | Client): string {
+  return String(protocolOf(connection)._remoteIdentRaw ?? "");
+}
+
 export function socketOf(connection: Connection | Client): Socket {
   return (connection as unknown as PrivateConnection)._sock;
 }

@@ -5,7 +5,13 @@ import { MemoryBudget } from "../../memory/budget.ts";
 import { SMALLEST_PACKET, SshChannel } from "../../ssh/channel.ts";
 import { isWithoutAnswer } from "../../ssh/errors.ts";
 import { adaptHandshake, askWide } from "../../ssh/handshake.ts";
-import { protocolOf, type RawChannel, rawChannel, socketOf } from "../../ssh/internals.ts";
+import {
+  protocolOf,
+  type RawChannel,
+  rawChannel,
+  remoteIdentOf,
+  socketOf,
+} from "../../ssh/internals.ts";
 import { offerHybrid } from "../../ssh/offer.ts";
 import { Outbox } from "../../ssh/outbox.ts";
 import { INITIAL_WINDOW } from "../../ssh/receive-window.ts";
@@ -92,8 +98,7 @@ export class Line {
 
   /** True when the server says that it is ours. */
   get isMoorage(): boolean {
-    const ident = String(protocolOf(this.#client)._remoteIdentRaw ?? "");
-    return /^SSH-2\.0-Moorage(?:[_ ]|$)/.test(ident);
+    return /^SSH-2\.0-Moorage(?:[_ ]|$)/.test(remoteIdentOf(this.#client));
   }
 
   get #socket(): Socket {
