@@ -32,29 +32,55 @@ export interface LimitOptions {
 export function addLimitOptions(command: Command): Command {
   return command
     .addOption(
-      limit("--expires <date>", "last day of logins: 2026-12-31, 30d from now, `none`", (text) =>
-        parseExpiry(text, Date.now()),
+      limit(
+        "--expires <date>",
+        "the last day of logins: 2026-12-31, or 30d from now; or `none`",
+        (text) => parseExpiry(text, Date.now()),
       ),
     )
     .addOption(
-      limit("--from <networks>", "log in from 192.0.2.7,2001:db8::/32 only, `any`", parseFrom),
+      limit(
+        "--from <networks>",
+        "where logins may come from: 192.0.2.7,2001:db8::/32; or `any`",
+        parseFrom,
+      ),
     )
-    .addOption(limit("--auth <methods>", "log in by `key`, `password` or both, `any`", parseAuth))
     .addOption(
-      limit("--max-sessions <n>", "sessions at once, `none`: as for everybody", parseMaxSessions),
+      limit(
+        "--auth <methods>",
+        "how to log in: `key`, `password`, both with a comma; or `any`",
+        parseAuth,
+      ),
     )
     .addOption(
-      limit("--upload-rate <rate>", "of all sessions together: 10MB/s, `none`", parseTransferRate),
+      limit(
+        "--max-sessions <n>",
+        "sessions at once; `none`: as many as the settings say",
+        parseMaxSessions,
+      ),
     )
-    .addOption(limit("--download-rate <rate>", "the same of downloads, `none`", parseTransferRate))
+    .addOption(
+      limit(
+        "--upload-rate <rate>",
+        "of all sessions together, such as 10MB/s; or `none`",
+        parseTransferRate,
+      ),
+    )
+    .addOption(
+      limit("--download-rate <rate>", "the same for downloads; or `none`", parseTransferRate),
+    )
     .addOption(trashKeepOption())
     .addOption(
-      limit("--require <factor>", "a code at each login: `totp`, `none`: as for all", parseRequire),
+      limit(
+        "--require <factor>",
+        "`totp`: a code at each login; `none`: as the settings say",
+        parseRequire,
+      ),
     );
 }
 
 export function trashKeepOption(): Option {
-  const description = "removed files stay: 30d, `off`, `none`: as for all";
+  const description = "how long removed files stay: 30d, or `off`; `none`: as the settings say";
   return limit("--trash-keep <time>", description, parseTrashKeep);
 }
 

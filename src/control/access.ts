@@ -108,7 +108,7 @@ export class AccessControl {
     const { subject } = await subjectNamed(this.#store, name);
     if (subject.userId === null) {
       throw new ControlError(
-        "that is asked of a user: what a group may do depends on its members",
+        "that works for users only: what a group may do depends on its members",
         EXIT.usage,
       );
     }

@@ -209,7 +209,7 @@ describe("serve --detach", () => {
     expect(pidFile()).not.toBe(pid);
     await moorage(["stop"]);
     // As if the number had been given to another program since.
-    writeFileSync(file("db/moorage.pid"), `${process.pid}\n`);
+    writeFileSync(file("db/moorage.pid"), `${process.pid}\n`, { mode: 0o600 });
     const third = await detach();
     expect(third.pid).not.toBe(process.pid);
     expect(third.pid).not.toBe(second.pid);

@@ -31,7 +31,7 @@ export async function put(
     const sources = names.slice(0, -1);
     const last = names.at(-1) ?? "";
     if (!engine.isRemote(last))
-      throw new UsageError(`${last}: where to must be [user@]host:[path]`);
+      throw new UsageError(`${last}: the last name must be the target, [user@]host:[path]`);
     const wrong = sources.find((name) => engine.isRemote(name));
     if (wrong !== undefined) {
       throw new UsageError(
@@ -71,7 +71,7 @@ export async function get(
     const remotes = (hasLocal ? names.slice(0, -1) : names).map((name) => {
       if (engine.isRemote(name)) return engine.parseTarget(name);
       throw new UsageError(
-        `${name}: is local; \`get\` takes [user@]host:path, where to comes last`,
+        `${name}: is local; \`get\` takes [user@]host:path, and the target last`,
       );
     });
     const [target] = remotes;
@@ -152,7 +152,7 @@ export async function sync(
 function planSync(engine: Engine, source: string, target: string): Plan & { direction: Direction } {
   const up = engine.isRemote(target);
   if (up === engine.isRemote(source)) {
-    throw new UsageError("one of both must be [user@]host:[path], the other one local");
+    throw new UsageError("one of the two must be [user@]host:[path], and the other one local");
   }
   const remote = engine.parseTarget(up ? target : source);
   if (up) {

@@ -66,14 +66,14 @@ export function addTransferOptions(command: Command): Command {
   addLoginOptions(command)
     .option("-r, --recursive", "directories with all that is in them")
     .option("-p, --preserve", "keep times and modes")
-    .option("--resume", "go on where the same transfer was broken off (so it is by default)")
+    .option("--resume", "go on where this transfer was cut (the default)")
     .option("--no-resume", "start over");
   return addCommonOptions(command);
 }
 
 export function addSyncOptions(command: Command): Command {
   addLoginOptions(command)
-    .option("--delete", "remove what the target has and the source has not")
+    .option("--delete", "remove from the target what the source does not have")
     .option("--checksum", "compare checksums, not times, where the sizes are the same");
   return addCommonOptions(command);
 }

@@ -18,8 +18,8 @@ interface AccessOptions {
 
 const HELP = `
 ${modesText()}
-The rule of the longest path counts; of several for one path the user's own, then the share of a
-folder, then what the user's groups allow together.
+The rule with the longest path counts. Where there are several for one path, the user's own comes
+first, then the share of a folder, then all that the user's groups allow together.
 
 Examples:
   moorage user access alice /reports read
@@ -33,9 +33,9 @@ export function addAccessCommand(user: Command, context: CommandContext): void {
   user
     .command("access")
     .argument("<name>", "a user, or a group as @NAME")
-    .argument("[path]", "in the user's tree, such as /reports")
+    .argument("[path]", "as the user sees it, such as /reports")
     .argument("[mode]", ACCESS_MODES.join(", "))
-    .description("show or set what a user or a group may do where")
+    .description("show or set what a user or a group may do at a path")
     .option("--remove", "remove the rule for the path")
     .option("--explain <path>", "say which rule counts at a path, and why")
     .option("--json", "print JSON")

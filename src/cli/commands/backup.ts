@@ -36,7 +36,7 @@ export function addBackupCommand(program: Command, context: CommandContext): voi
     .command("backup")
     .argument("<file>", "where it is written, such as moorage.tar.gz; - is standard output")
     .description("back up the instance, also while the server runs")
-    .option("--homes", "the files of users and folders, too")
+    .option("--homes", "with the files of users and folders")
     .option("--force", "replace a file that is there")
     .option("--json", "print JSON")
     .action((file: string, flags: BackupFlags) => backup(context, file, flags));

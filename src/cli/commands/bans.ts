@@ -41,7 +41,7 @@ export function addBanCommands(program: Command, context: CommandContext): void 
     .description("refuse an address or network, and end the sessions from there")
     .addOption(forOption())
     .option("--reason <text>", "why, for administrators")
-    .option("--force", "also when it is the address that this is done from over SSH")
+    .option("--force", "ban even the address that you are connected from")
     .option("--json", "print JSON")
     .addHelpText("after", EXAMPLES)
     .action((address: string, options: BanOptions) => ban(context, address, options));
@@ -56,7 +56,7 @@ export function addBanCommands(program: Command, context: CommandContext): void 
 function forOption(): Option {
   return new Option(
     "--for <time>",
-    "how long: 30m, 12h, 1d; without it until it is lifted",
+    "how long, such as 30m, 12h or 1d; else until you lift it",
   ).argParser((text) => {
     try {
       const ms = parseDuration(text);

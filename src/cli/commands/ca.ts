@@ -32,7 +32,7 @@ interface RevokeOptions extends Json {
 export function addCaCommands(program: Command, context: CommandContext): void {
   const ca = program
     .command("ca")
-    .description("certificate authorities of users, and what is revoked")
+    .description("manage authorities whose certificates let users in, and revoke")
     .addHelpText("after", EXAMPLES);
   ca.command("add")
     .argument("<file>", "the authority's public key (.pub)")
@@ -45,7 +45,7 @@ export function addCaCommands(program: Command, context: CommandContext): void {
     .action((options: Json) => list(context, options));
   ca.command("remove")
     .argument("<fingerprint>", "SHA256:…, as `ca list` shows it")
-    .description("let certificates of an authority in no more, and end the sessions they opened")
+    .description("trust an authority no more, and end the sessions of its certificates")
     .option("--json", "print JSON")
     .action((fingerprint: string, options: Json) => remove(context, fingerprint, options));
   addRevocationCommands(ca, context);

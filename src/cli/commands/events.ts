@@ -18,7 +18,7 @@ interface JsonOption {
 export function addEventCommands(program: Command, context: CommandContext): void {
   const events = program
     .command("events")
-    .description("see who is told of events, and how it goes");
+    .description("show who is told of events, and whether that works");
   events
     .command("list", { isDefault: true })
     .description("show the receivers of [[events]] and what waits for them")

@@ -96,8 +96,8 @@ function addSharingCommands(folder: Command, context: CommandContext): void {
     .command("share")
     .argument("<name>")
     .argument("<whom>", "a user, or a group as @NAME")
-    .description("let a user or a group have the folder; again: change where or how")
-    .option("--at <path>", "where it is in their trees; without it /NAME")
+    .description("share a folder with a user or a group; again, to change where or how")
+    .option("--at <path>", "the path where they see it [/NAME]")
     .addOption(accessOption().default("full"))
     .addHelpText("after", `\n${modesText()}`)
     .action((name: string, whom: string, options: ShareOptions) =>

@@ -53,20 +53,20 @@ export function groupNames(text: string): readonly string[] {
 
 function addMakingCommands(group: Command, context: CommandContext): void {
   addLimitOptions(group.command("add"))
-    .argument("<name>", "of the group", groupName)
+    .argument("<name>", "the group's name", groupName)
     .description("add a group")
     .addOption(quotaOption())
     .addHelpText("after", HOW)
     .action((name: string, options: SetOptions) => add(context, name, options));
   addLimitOptions(group.command("set"))
-    .argument("<name>", "of the group", groupName)
+    .argument("<name>", "the group's name", groupName)
     .description("change what the members of a group may do")
     .addOption(quotaOption())
     .addHelpText("after", HOW)
     .action((name: string, options: SetOptions) => set(context, name, options));
   group
     .command("remove")
-    .argument("<name>", "of the group", groupName)
+    .argument("<name>", "the group's name", groupName)
     .description("remove a group, with what is shared with it; its members stay")
     .option("--yes", "don't ask")
     .action((name: string, options: { yes?: boolean }) => remove(context, name, options));
@@ -80,7 +80,7 @@ function addShowingCommands(group: Command, context: CommandContext): void {
     .action((options: { json?: boolean }) => list(context, options));
   group
     .command("show")
-    .argument("<name>", "of the group", groupName)
+    .argument("<name>", "the group's name", groupName)
     .description("show one group and its members")
     .option("--json", "print JSON")
     .action((name: string, options: { json?: boolean }) => show(context, name, options));
@@ -89,13 +89,13 @@ function addShowingCommands(group: Command, context: CommandContext): void {
 function addMemberCommands(group: Command, context: CommandContext): void {
   group
     .command("join")
-    .argument("<name>", "of the group", groupName)
+    .argument("<name>", "the group's name", groupName)
     .argument("<users...>")
     .description("make users members of a group")
     .action((name: string, users: string[]) => join(context, name, users));
   group
     .command("leave")
-    .argument("<name>", "of the group", groupName)
+    .argument("<name>", "the group's name", groupName)
     .argument("<users...>")
     .description("take users out of a group")
     .action((name: string, users: string[]) => leave(context, name, users));

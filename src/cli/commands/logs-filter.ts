@@ -28,13 +28,15 @@ export function addFilterOptions(command: Command): Command {
     .option("--actor <who>", "only what this one did, such as cli:root or an admin")
     .addOption(new Option("--kind <kind...>", "only these kinds").choices(AUDIT_KINDS))
     .addOption(new Option("--group <group...>", "only these groups of kinds").choices(AUDIT_GROUPS))
-    .addOption(textOption("--path <pattern>", "only paths like that, such as '/photos/*'"))
+    .addOption(textOption("--path <pattern>", "only paths that match, such as '/photos/*'"))
     .addOption(addressOption())
     .addOption(numberOption("--session <n>", "only what this session did"))
-    .addOption(numberOption("--batch <n>", "the records of one line, each for itself"))
-    .addOption(timeOption("--since <time>", "not older than that"))
-    .addOption(timeOption("--until <time>", "older than that"))
-    .addOption(textOption("--text <text>", "only what says this somewhere; case doesn't matter"));
+    .addOption(numberOption("--batch <n>", "the single records of the line with this number"))
+    .addOption(timeOption("--since <time>", "not older than this"))
+    .addOption(timeOption("--until <time>", "older than this"))
+    .addOption(
+      textOption("--text <text>", "only records that contain this text, in capitals or not"),
+    );
 }
 
 export function filterOf(options: FilterOptions): AuditFilter {

@@ -30,18 +30,18 @@ export function addLogsCommand(program: Command, context: CommandContext): void 
   const command = program
     .command("logs")
     .description("show the audit trail, also while no server runs")
-    .option("-f, --follow", "go on with what is recorded from now on, until Ctrl-C");
+    .option("-f, --follow", "then show new records as they come, until Ctrl-C");
   addFilterOptions(command)
     .addOption(linesOption())
-    .option("--each", "each record a line, also of many files in a row")
-    .option("--grouped", "with --json: many files in a row are one element")
+    .option("--each", "each record on its own line; don't put many files together")
+    .option("--grouped", "with --json: put many files together, as the text does")
     .addOption(new Option("--csv", "print CSV (RFC 4180), each record a line").conflicts("follow"))
     .addOption(new Option("--json", "print JSON; with --follow one record a line").conflicts("csv"))
     .action((options: LogsOptions) => logs(context, options));
 }
 
 function linesOption(): Option {
-  const option = new Option("-n, --lines <n>", "the newest so many, or `all`");
+  const option = new Option("-n, --lines <n>", "how many records, the newest ones; or `all`");
   return option.default(100).argParser((text) => {
     const count = Number(text);
     if (text === "all") return Number.POSITIVE_INFINITY;

@@ -21,11 +21,11 @@ const PREFIX = "MOORAGE_";
 export function addRestartCommand(program: Command, context: CommandContext): void {
   program
     .command("restart")
-    .description("stop the server gracefully and start it again, as `serve --detach` was started")
+    .description("stop the server and start it again, as `serve --detach` was started")
     .addOption(
       timeOption(
         "--drain <time>",
-        "only the workers, one set beside the other: the old ones keep their sessions for at most so long, such as 10m",
+        "replace only the workers: new ones start beside the old, which end with their sessions, or after this time, such as 10m",
       ),
     )
     .action(({ drain }: { drain?: number }) =>
@@ -128,7 +128,7 @@ function readProcess(pid: number, file: string): string {
     return readFileSync(`/proc/${pid}/${file}`, "utf8");
   } catch {
     throw new ControlError(
-      `can't look at the server (pid ${pid}): run this as who started it, which is root where server.user is set`,
+      `can't look at the server (pid ${pid}): run this as the user that started it (root, if server.user is set)`,
     );
   }
 }

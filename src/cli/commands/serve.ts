@@ -1,15 +1,11 @@
+import { join } from "node:path";
 import { setImmediate as turn } from "node:timers/promises";
 import { type Command, Option } from "commander";
 import type { Logger } from "pino";
-import { generatePassword } from "../../auth/generate.ts";
-import { Passwords } from "../../auth/passwords.ts";
 import { readSettings, toConfig } from "../../config/load.ts";
 import { ALL_SETTINGS, type NamedSetting } from "../../config/settings.ts";
-import type { Config } from "../../config/types.ts";
-import { ControlError } from "../../control/errors.ts";
 import { emptyTrash } from "../../control/homes.ts";
 import { prepareInstance } from "../../control/instance.ts";
-import { UserControl } from "../../control/users.ts";
 import { closeLog } from "../../log.ts";
 import type { Serving } from "../../server/serving.ts";
 import type { ServerOptions } from "../../server.ts";
@@ -20,6 +16,7 @@ import type { WorkerProgram } from "../../workers/worker-process.ts";
 import { BACKGROUND_FLAG } from "../background.ts";
 import type { CommandContext } from "../context.ts";
 import { startDetached } from "../detached.ts";
+import { firstLines, flagsOfFirstLog } from "../first-start.ts";
 import { paint } from "../format.ts";
 import { listenFirst } from "../listen-first.ts";
 import { PidFile } from "../pid-file.ts";
@@ -27,8 +24,6 @@ import { startError } from "../report.ts";
 import { endByForce, keepRunning, openLog } from "../server-process.ts";
 import { onHangup, stopSignal } from "../signals.ts";
 import { serveAsWorker, WORKER_FLAG, workerProgram } from "../worker.ts";
-
-const FIRST_ADMIN = "admin";
 
 const NO_NATIVE_CIPHERS =
   "No native ciphers: transfers take more of the processor. Install python3, make and g++, then npm ci.";
@@ -89,39 +84,65 @@ function optionsOf({ flag, shortFlag, section, setting }: NamedSetting): Option[
 
 async function serve(
   context: CommandContext,
-  flags: Record<string, string>,
+  given: Record<string, string>,
   background: boolean,
 ): Promise<void> {
   const root = context.root();
-  const read = () => readSettings({ root, env: context.io.env, flags });
-  const config = toConfig(read());
-  const socket = await listenFirst(root, config, workersOf(config) > 1);
+  const env = context.io.env;
+  const before = toConfig(readSettings({ root, env, flags: given }));
+  const socket = await listenFirst(root, before, workersOf(before) > 1);
   prepareInstance(root);
-  const stop = stopSignal();
-  let server: Serving | undefined;
-  onHangup(() => void reload(server, log));
-  const log = openLog(config, root);
-  keepRunning(log);
+  const running: Running = { stop: stopSignal() };
+  // From here on a terminal that goes away ends nothing.
+  onHangup(() => void reload(running));
+  const store = await openStore(root, "server", VERSION);
   try {
-    const store = await openStore(root, "server", VERSION);
-    const pidFile = background ? await claimPidFile(root, store) : undefined;
-    try {
-      const program = workerProgram(root, context.io.env, flags);
-      server = await unlessStopped(
-        stop,
-        start({ root, config, store, log, socket, readSettings: read }, program),
-      );
-      if (server === undefined) return;
-      await announce(context, server, config, store);
-      context.io.listening?.();
-      const signal = await Promise.race([stop, server.stopped]);
-      if (signal !== undefined) log.info({ signal }, "stopping");
-      if (!(await server.stop())) await endByForce(log, store, pidFile);
-    } finally {
-      pidFile?.remove();
-      await store.close();
-    }
+    const quiet = await flagsOfFirstLog(context.io, before, store);
+    const flags = { ...given, ...quiet };
+    const read = () => readSettings({ root, env, flags });
+    const program = workerProgram(root, env, flags);
+    const options = { root, config: toConfig(read()), store, socket, readSettings: read };
+    await serveWithLog(context, options, { running, program, background });
   } finally {
+    await store.close();
+  }
+}
+
+/** What signals act on. */
+interface Running {
+  readonly stop: ReturnType<typeof stopSignal>;
+  server?: Serving;
+  log?: Logger;
+}
+
+interface Start {
+  readonly running: Running;
+  readonly program: WorkerProgram;
+  readonly background: boolean;
+}
+
+async function serveWithLog(
+  context: CommandContext,
+  options: Omit<ServerOptions, "log">,
+  { running, program, background }: Start,
+): Promise<void> {
+  const { root, config, store } = options;
+  const log = openLog(config, root);
+  running.log = log;
+  keepRunning(log);
+  let pidFile: PidFile | undefined;
+  try {
+    if (background) pidFile = await claimPidFile(root, store);
+    const server = await unlessStopped(running.stop, start({ ...options, log }, program));
+    if (server === undefined) return;
+    running.server = server;
+    await announce(context, server, options);
+    context.io.listening?.();
+    const signal = await Promise.race([running.stop, server.stopped]);
+    if (signal !== undefined) log.info({ signal }, "stopping");
+    if (!(await server.stop())) await endByForce(log, store, pidFile);
+  } finally {
+    pidFile?.remove();
     await closeLog(log);
   }
 }
@@ -142,26 +163,21 @@ async function unlessStopped<T>(stop: Promise<unknown>, starting: Promise<T>) {
   }
 }
 
-async function claimPidFile(root: string, store: Store): Promise<PidFile> {
-  try {
-    return await PidFile.claim(root, async (pid) => {
-      const nodes = await store.nodes.list();
-      return nodes.some((node) => node.kind === "server" && node.alive && node.pid === pid);
-    });
-  } catch (thrown) {
-    await store.close();
-    throw thrown;
-  }
+function claimPidFile(root: string, store: Store): Promise<PidFile> {
+  return PidFile.claim(root, async (pid) => {
+    const nodes = await store.nodes.list();
+    return nodes.some((node) => node.kind === "server" && node.alive && node.pid === pid);
+  });
 }
 
 /** What was asked for by SIGHUP. Settings that are wrong change nothing. */
-async function reload(server: Serving | undefined, log: Logger): Promise<void> {
+async function reload({ server, log }: Running): Promise<void> {
   const control = server?.control("SIGHUP");
   try {
     await control?.call("reload", {});
   } catch (thrown) {
     const error = thrown instanceof Error ? thrown.message : "unknown";
-    log.error({ error }, "settings not read again");
+    log?.error({ error }, "settings not read again");
   } finally {
     control?.close();
   }
@@ -190,67 +206,24 @@ async function ownServerAt(store: Store, port: number): Promise<number | undefin
 async function announce(
   context: CommandContext,
   server: Serving,
-  config: Config,
-  store: Store,
+  { root, config, store }: Pick<ServerOptions, "root" | "config" | "store">,
 ): Promise<void> {
   const { io } = context;
   const { host, port } = server.address;
   // Made only now that the server listens: a start that fails would lose the password.
-  const password = await firstAdmin(context.root(), config, store);
-  const users = await store.users.count();
+  const first = await firstLines(io, root, config, store, server.address);
   const lines = [
     paint(
       io,
       "bold",
       `Moorage ${VERSION} listens on ${host.includes(":") ? `[${host}]` : host}:${port}`,
     ),
-    `Instance: ${context.root()}`,
+    `Instance: ${root}`,
+    ...(config.log.file === "" ? [] : [`Log: ${join(root, config.log.file)}`]),
     "Host keys:",
     ...server.fingerprints.map(({ algorithm, sha256 }) => `  ${algorithm.padEnd(19)} ${sha256}`),
-    `Users: ${users}`,
+    `Users: ${await store.users.count()}`,
   ];
   if (!server.nativeCiphers) lines.push(NO_NATIVE_CIPHERS);
-  if (password !== undefined) {
-    lines.push(
-      "",
-      `This is the first start: there is now an account ${FIRST_ADMIN} (role admin).`,
-      `Its password, shown only this once: ${paint(io, "bold", password)}`,
-      "Try it:",
-      `  sftp -P ${port} ${FIRST_ADMIN}@${reachable(host)}`,
-    );
-  }
-  io.out(`${lines.join("\n")}\n`);
-}
-
-/** A host to connect to, from the one listened on. */
-function reachable(host: string): string {
-  if (["0.0.0.0", "::", "127.0.0.1", "::1"].includes(host)) return "localhost";
-  return host.includes(":") ? `[${host}]` : host;
-}
-
-/** The password of the account made because there was none at all. */
-async function firstAdmin(root: string, config: Config, store: Store): Promise<string | undefined> {
-  if ((await store.users.count()) > 0) return undefined;
-  const password = generatePassword();
-  const passwords = new Passwords(config.auth);
-  const users = new UserControl({
-    store,
-    root,
-    actor: "first start",
-    rule: config.auth,
-    quota: config.quota,
-    hash: (text) => passwords.hash(text),
-  });
-  try {
-    await users.add({
-      name: FIRST_ADMIN,
-      role: "admin",
-      password,
-    });
-  } catch (thrown) {
-    // Another process started at the same moment, and made and showed it.
-    if (thrown instanceof ControlError && (await store.users.count()) > 0) return undefined;
-    throw thrown;
-  }
-  return password;
+  io.out(`${[...lines, ...first].join("\n")}\n`);
 }

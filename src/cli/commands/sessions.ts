@@ -26,9 +26,9 @@ export function addSessionCommands(program: Command, context: CommandContext): v
     .command("kick")
     .argument("<session>", "a session's number, as `sessions` shows it, or a user's name")
     .description("end a session, or all of a user, and wait until they are gone")
-    .option("--user", "a user is meant, whose name is a number")
-    .option("--disable", "disable the account, too")
-    .option("--force", "with --disable: also when it is the last admin that is enabled")
+    .option("--user", "it is a user's name, though it looks like a number")
+    .option("--disable", "disable the account, too; else the user may connect again")
+    .option("--force", "with --disable: even the last enabled admin")
     .option("--reason <text>", "tell the user why")
     .option("--json", "print JSON")
     .action((whom: string, options: KickOptions) => kick(context, whom, options));

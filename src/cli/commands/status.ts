@@ -22,12 +22,12 @@ const MAX_GRACE_MS = 86_400_000;
 export function addStatusCommands(program: Command, context: CommandContext): void {
   program
     .command("status")
-    .description("show whether the server runs (exit code 0) or not (3)")
+    .description("say whether the server runs: exit code 0 when it does, 3 when not")
     .option("--json", "print JSON")
     .action((options: { json?: boolean }) => status(context, options));
   program
     .command("stop")
-    .description("stop the server gracefully and wait until it is gone; again: at once")
+    .description("stop the server and wait until it is gone; a second stop ends it at once")
     .addOption(graceOption())
     .action((options: { grace?: number }) => stop(context, options));
 }

@@ -18,7 +18,7 @@ export function addSyncCommand(program: Command, context: CommandContext): void 
     .argument("<source>", "a directory or file: local, or [user@]host:path")
     .argument("<target>", "where to: [user@]host:[path], or local")
     .usage("[options] SOURCE TARGET")
-    .description("make a directory as another one is, here or on a server")
+    .description("make a directory the same as another: one here, one on a server")
     .addHelpText("after", EXAMPLES)
     .action(async (source: string, target: string, flags: SyncFlags) => {
       const { sync } = await import("../client/one-job.ts");

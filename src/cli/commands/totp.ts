@@ -25,7 +25,10 @@ export function addTotpCommand(user: Command, context: CommandContext): void {
     .command("totp")
     .argument("<name>")
     .addArgument(
-      new Argument("[action]", "without it, say how it is").choices(["enroll", "remove"]),
+      new Argument("[action]", "without it: show whether there is one").choices([
+        "enroll",
+        "remove",
+      ]),
     )
     .description("a user's second factor: codes of an authenticator program (RFC 6238)")
     .option("--json", "print JSON; all else goes to standard error")

@@ -38,7 +38,7 @@ export function addTrashCommand(program: Command, context: CommandContext): void
     .command("trash")
     .argument("<name>", "a user, or a shared folder as @NAME")
     .argument("<action>", ACTIONS.join(", "))
-    .argument("[what...]", "IDs or paths as `list` shows them; of a path the newest")
+    .argument("[what...]", "IDs or paths, as `list` shows them; a path means its newest file")
     .description("list, restore or remove for good what users have removed")
     .option("--to <path>", "restore: where it is put, in the home or folder")
     .option("--force", "restore: replace what is there, which goes to the trash")
@@ -108,7 +108,7 @@ async function restore(
   { to, force = false, json: asJson = false }: Options,
 ): Promise<void> {
   if (to !== undefined && what.length > 1) {
-    throw new ControlError("--to goes with one file", EXIT.usage);
+    throw new ControlError("--to needs exactly one file", EXIT.usage);
   }
   const restored = await withTrash(context, async (trash) => {
     const paths: { what: string; path: string }[] = [];

@@ -85,7 +85,9 @@ function addMakingCommands(user: Command, context: CommandContext): void {
     .addOption(maxFilesOption())
     .addOption(roleOption().default("user"))
     .addOption(
-      new Option("--group <names>", "groups that are there, with commas").argParser(groupNames),
+      new Option("--group <names>", "existing groups, with commas between them").argParser(
+        groupNames,
+      ),
     )
     .option("--password-stdin", "read the password from standard input, one line")
     .addOption(
@@ -95,8 +97,8 @@ function addMakingCommands(user: Command, context: CommandContext): void {
     .option("--key <file>", "let this OpenSSH public key in; without a password, keys only")
     .addHelpText(
       "after",
-      "\nWithout --password-stdin and --key, a terminal is asked for the password. Where there is\n" +
-        "no terminal, a strong password is made and printed once.",
+      "\nWithout --password-stdin and --key, the command asks for the password on the terminal. Where\n" +
+        "there is no terminal, it makes a strong password and prints it once.",
     )
     .action((name: string, options: AddOptions) => add(context, name, options));
   user
@@ -113,7 +115,7 @@ function addMakingCommands(user: Command, context: CommandContext): void {
 }
 
 function addChangingCommands(user: Command, context: CommandContext): void {
-  const force = () => new Option("--force", "also when it is the last admin that is enabled");
+  const force = () => new Option("--force", "do it even to the last enabled admin");
   addLimitOptions(user.command("set"))
     .argument("<name>")
     .description("change a user's limits or role")
@@ -123,7 +125,7 @@ function addChangingCommands(user: Command, context: CommandContext): void {
     .addOption(
       new Option(
         "--password-change <answer>",
-        "a new password has to be set at the next login by password",
+        "whether a new one must be set at the next login by password",
       ).choices(["yes", "no"]),
     )
     .addOption(force())
@@ -162,7 +164,7 @@ function addChangingCommands(user: Command, context: CommandContext): void {
 }
 
 function changeOption(): Option {
-  return new Option("--change", "the user has to set another one at the next login by password");
+  return new Option("--change", "the user must set a new one at the next login by password");
 }
 
 async function act(

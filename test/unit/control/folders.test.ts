@@ -207,7 +207,7 @@ describe("access", () => {
       [control.call("access.set", { ...rule, path: "a" }), /begins with a slash/],
       [control.call("access.set", { ...rule, path: "/../a" }), /leave out \.\./],
       [control.call("access.remove", { name: "alice", path: "/a" }), /no rule for \/a/],
-      [control.call("access.explain", { name: "@staff", path: "/a" }), /asked of a user/],
+      [control.call("access.explain", { name: "@staff", path: "/a" }), /works for users only/],
     ] as const) {
       await expect(call).rejects.toThrow(text);
     }

@@ -76,7 +76,7 @@ async function jobOf(
     paths.push(...found.map((path) => asTyped(path, word.text)));
   }
   const targets = up ? await shell.expandRemote(where) : await shell.expandLocal(where);
-  if (targets.length > 1) throw new UsageError("where to is more than one name");
+  if (targets.length > 1) throw new UsageError("the target matches more than one name");
   const to = targets[0] && asTyped(targets[0], where[0]?.text ?? "");
   return {
     direction,

@@ -1,0 +1,90 @@
+import { generatePassword } from "../auth/generate.ts";
+import { Passwords } from "../auth/passwords.ts";
+import type { Config } from "../config/types.ts";
+import { ControlError } from "../control/errors.ts";
+import { UserControl } from "../control/users.ts";
+import type { Store } from "../store/store.ts";
+import { BACKGROUND_LOG } from "./background.ts";
+import { paint } from "./format.ts";
+import type { Io } from "./io.ts";
+
+const FIRST_ADMIN = "admin";
+
+const OUT_OF_VIEW = [
+  "",
+  "The log of this first run goes to a file, so that the password stays in view. Ctrl-C stops the",
+  "server.",
+];
+
+/**
+ * Flags that send the log of this run to a file, where it would otherwise push a password that is
+ * shown once off the terminal: at the first start. Empty where that can't happen.
+ */
+export async function flagsOfFirstLog(
+  io: Io,
+  { log }: Config,
+  store: Store,
+): Promise<Readonly<Record<string, string>>> {
+  if (!isOnTerminal(io) || log.file !== "" || (await store.users.count()) > 0) return {};
+  return { "--log-file": BACKGROUND_LOG };
+}
+
+/** What a first start tells in addition. Nothing where there are users already. */
+export async function firstLines(
+  io: Io,
+  root: string,
+  config: Config,
+  store: Store,
+  at: { host: string; port: number },
+): Promise<string[]> {
+  const password = await firstAdmin(root, config, store);
+  if (password === undefined) return [];
+  return [
+    "",
+    `This is the first start: there is now an account ${FIRST_ADMIN} (role admin).`,
+    `Its password, shown only this once: ${paint(io, "bold", password)}`,
+    "Try it:",
+    `  sftp -P ${at.port} ${FIRST_ADMIN}@${reachable(at.host)}`,
+    "",
+    "Users, files, keys and settings are all in the instance. Give the other commands its",
+    `directory: moorage --root ${root} user add alice`,
+    ...(isOnTerminal(io) && config.log.file === BACKGROUND_LOG ? OUT_OF_VIEW : []),
+  ];
+}
+
+function isOnTerminal({ errTerminal, stdout }: Io): boolean {
+  return errTerminal === true && stdout?.isTTY === true;
+}
+
+/** A host to connect to, from the one listened on. */
+function reachable(host: string): string {
+  if (["0.0.0.0", "::", "127.0.0.1", "::1"].includes(host)) return "localhost";
+  return host.includes(":") ? `[${host}]` : host;
+}
+
+/** The password of the account made because there was none at all. */
+async function firstAdmin(root: string, config: Config, store: Store): Promise<string | undefined> {
+  if ((await store.users.count()) > 0) return undefined;
+  const password = generatePassword();
+  const passwords = new Passwords(config.auth);
+  const users = new UserControl({
+    store,
+    root,
+    actor: "first start",
+    rule: config.auth,
+    quota: config.quota,
+    hash: (text) => passwords.hash(text),
+  });
+  try {
+    await users.add({
+      name: FIRST_ADMIN,
+      role: "admin",
+      password,
+    });
+  } catch (thrown) {
+    // Another process started at the same moment, and made and showed it.
+    if (thrown instanceof ControlError && (await store.users.count()) > 0) return undefined;
+    throw thrown;
+  }
+  return password;
+}
