@@ -22,17 +22,23 @@ const v8: typeof import("node:v8") = require("node:v8");
 const major = Number.parseInt(process.versions.node, 10);
 const [, ...flags] = FLAGS.findLast(([from]) => from <= major) ?? [0];
 for (const flag of flags) v8.setFlagsFromString(flag);
-// What a client is made of takes longer to compile than many a transfer: Node.js 22.1 and newer keep it
-// compiled, where only this user can write.
-const CLIENT = ["connect", "put", "get", "sync"];
+// What a command is made of takes longer to compile than to run: Node.js 22.1 and newer keep it
+// compiled, where only this user can write. A server starts seldom, and often as another user.
 const { enableCompileCache }: { enableCompileCache?: (directory: string) => unknown } =
   require("node:module");
-if (enableCompileCache !== undefined && CLIENT.includes(process.argv[2] ?? "")) {
+function keepCompiled(enable: (directory: string) => unknown): void {
   const path: typeof import("node:path") = require("node:path");
   const os: typeof import("node:os") = require("node:os");
   const given = process.env.XDG_CACHE_HOME ?? "";
-  const base = path.isAbsolute(given) ? given : path.join(os.homedir(), ".cache");
-  enableCompileCache(path.join(base, "moorage", "compiled"));
+  try {
+    const base = path.isAbsolute(given) ? given : path.join(os.homedir(), ".cache");
+    enable(path.join(base, "moorage", "compiled"));
+  } catch {
+    // A user without a home has no place for it.
+  }
+}
+if (enableCompileCache !== undefined && !process.argv.includes("serve")) {
+  keepCompiled(enableCompileCache);
 }
 import("./main.ts").catch((error: unknown) => {
   const [reason] = String(error).split("\n");

@@ -2,10 +2,7 @@ import { resolve } from "node:path";
 import { Command } from "commander";
 import { EXIT } from "../control/errors.ts";
 import { VERSION } from "../version.ts";
-import { addConnectCommand } from "./commands/connect.ts";
-import { addGetCommand } from "./commands/get.ts";
-import { addPutCommand } from "./commands/put.ts";
-import { addSyncCommand } from "./commands/sync.ts";
+import { addCommands } from "./commands/all.ts";
 import type { CommandContext } from "./context.ts";
 import type { Io } from "./io.ts";
 import { report } from "./report.ts";
@@ -19,25 +16,6 @@ Examples:
 
 Exit codes: 0 done, 1 failed, 2 wrong usage or settings, 3 the server is not running.
 `;
-
-/** Start without what the server is made of: that takes longer to load than many a transfer. */
-const CLIENT: ReadonlySet<string> = new Set(["connect", "put", "get", "sync"]);
-
-function addClientCommands(program: Command, context: CommandContext): void {
-  addConnectCommand(program, context);
-  addPutCommand(program, context);
-  addGetCommand(program, context);
-  addSyncCommand(program, context);
-}
-
-async function serverCommands(): Promise<typeof addClientCommands> {
-  const { addServerCommands, addLastCommands } = await import("./commands/all.ts");
-  return (program, context) => {
-    addServerCommands(program, context);
-    addClientCommands(program, context);
-    addLastCommands(program, context);
-  };
-}
 
 /** --root, else MOORAGE_ROOT, else the current directory. */
 function instanceRoot(option: string | undefined, io: Io): string {
@@ -57,8 +35,7 @@ export async function run(args: readonly string[], io: Io): Promise<number> {
     exitCode: EXIT.ok,
   };
   describe(program, io);
-  const add = CLIENT.has(args[0] ?? "") ? addClientCommands : await serverCommands();
-  add(program, context);
+  await addCommands(program, context, args);
   try {
     await program.parseAsync(args, { from: "user" });
     return context.exitCode;

@@ -1,6 +1,6 @@
 /** The key exchange mlkem768x25519-sha256 (RFC 10042) in ssh2, which doesn't know it. */
 import { HYBRID_KEX } from "./algorithms.ts";
-import { clientEnd, serverEnd } from "./hybrid-keys.ts";
+import { clientEnd, type HybridEnd, serverEnd } from "./hybrid-keys.ts";
 import type { KeyExchange, Offer, Protocol } from "./internals.ts";
 import type { KeyEncapsulation } from "./ml-kem.ts";
 
@@ -26,6 +26,8 @@ export class HybridMethod {
   readonly #kem: KeyEncapsulation;
   /** the KEXINIT that ssh2 is reading another one for */
   #kexinit: Buffer | undefined;
+  /** a client's keys for the first exchange */
+  #ahead: HybridEnd | undefined;
 
   /** To be made before the first key exchange. */
   constructor(protocol: Protocol, kem: KeyEncapsulation) {
@@ -34,13 +36,23 @@ export class HybridMethod {
     const later = protocol._onPayload;
     protocol._onPayload = (payload) => this.#read(payload, later);
     this.#readFirst();
+    if (!protocol._server) this.#makeAhead();
+  }
+
+  /** In JavaScript a key pair takes some ten milliseconds: the connection is made meanwhile. */
+  #makeAhead(): void {
+    setImmediate(() => {
+      this.#ahead = clientEnd(this.#kem);
+    });
   }
 
   /** ssh2 has made an exchange of the KEXINIT that it read. */
   adopt(exchange: KeyExchange | undefined): void {
     const kexinit = this.#kexinit;
+    const ahead = this.#ahead;
+    this.#ahead = undefined;
     if (exchange === undefined || kexinit === undefined) return;
-    const end = (this.#protocol._server ? serverEnd : clientEnd)(this.#kem);
+    const end = ahead ?? (this.#protocol._server ? serverEnd : clientEnd)(this.#kem);
     exchange.type = HYBRID_KEX;
     exchange.negotiated.kex = HYBRID_KEX;
     exchange._remoteKexinit = kexinit;

@@ -6,7 +6,8 @@ import type { Explanation } from "../../control/access.ts";
 import { ControlError, EXIT } from "../../control/errors.ts";
 import { explanationJson, ruleJson } from "../../control/views.ts";
 import { oneLine } from "../../text/safe.ts";
-import { administer, type CommandContext } from "../context.ts";
+import { administer } from "../administer.ts";
+import type { CommandContext } from "../context.ts";
 import { json, table } from "../format.ts";
 import { modesText } from "./folder.ts";
 

@@ -6,7 +6,8 @@ import { keyJson } from "../../control/key-views.ts";
 import type { UserKey } from "../../store/types.ts";
 import { dateText } from "../../text/figures.ts";
 import { visible } from "../../text/safe.ts";
-import { administer, type CommandContext } from "../context.ts";
+import { administer } from "../administer.ts";
+import type { CommandContext } from "../context.ts";
 import { json, table } from "../format.ts";
 
 const MAX_FILE_BYTES = 1024 * 1024;

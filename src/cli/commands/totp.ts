@@ -8,7 +8,8 @@ import {
 } from "../../control/factors.ts";
 import { factorJson } from "../../control/views.ts";
 import { dateText } from "../../text/figures.ts";
-import { administer, type CommandContext } from "../context.ts";
+import { administer } from "../administer.ts";
+import type { CommandContext } from "../context.ts";
 import { fields, json, paint } from "../format.ts";
 import { type Ask, asking } from "../input.ts";
 

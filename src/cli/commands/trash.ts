@@ -8,8 +8,9 @@ import { count, dateText } from "../../text/figures.ts";
 import { oneLine } from "../../text/safe.ts";
 import { roundSize } from "../../text/units.ts";
 import type { TrashedFile } from "../../vfs/types.ts";
+import { administer } from "../administer.ts";
 import { openBareHome } from "../bare-home.ts";
-import { administer, type CommandContext, cliActor } from "../context.ts";
+import { type CommandContext, cliActor } from "../context.ts";
 import { json, table } from "../format.ts";
 import { confirmDeleting } from "../input.ts";
 

@@ -5,7 +5,8 @@ import type { UserControl } from "../../control/users.ts";
 import { type Counted, usageJson } from "../../control/views.ts";
 import { errorName, FsError } from "../../errors.ts";
 import { roundSize } from "../../text/units.ts";
-import { administer, type CommandContext } from "../context.ts";
+import { administer } from "../administer.ts";
+import type { CommandContext } from "../context.ts";
 import { json, paint, quotaText, table } from "../format.ts";
 import type { Io } from "../io.ts";
 

@@ -7,7 +7,8 @@ import { type ImportFile, MAX_FILE } from "../../control/import/rows.ts";
 import { count } from "../../text/figures.ts";
 import { visible } from "../../text/safe.ts";
 import { decodeUtf8 } from "../../text/utf8.ts";
-import { type Administration, administer, type CommandContext, cliActor } from "../context.ts";
+import { type Administration, administer } from "../administer.ts";
+import { type CommandContext, cliActor } from "../context.ts";
 import { json } from "../format.ts";
 import { passwordsCsv, requireNewFile, writePasswordFile } from "../password-file.ts";
 

@@ -144,6 +144,40 @@ class Direction {
   }
 }
 
+test("a client makes its keys before the server has said anything", async () => {
+  const listener = createServer();
+  listener.listen(0, "127.0.0.1");
+  await once(listener, "listening");
+  const client = new ssh2.Client();
+  open.push({ client, listener });
+  client.on("error", () => {});
+  const { port } = listener.address() as AddressInfo;
+  client.connect({ host: "127.0.0.1", port, username: "ann" });
+  await new Promise<void>((resolve) => {
+    const keys: KeyEncapsulation["keys"] = (seed) => {
+      resolve();
+      return nobleKem.keys(seed);
+    };
+    adaptHandshake(protocolOf(client), { kem: { ...nobleKem, keys } });
+  });
+});
+
+test("each exchange has keys of its own, also the one that was thought of ahead", async () => {
+  const made: Buffer[] = [];
+  const keys: KeyEncapsulation["keys"] = (seed) => {
+    const pair = nobleKem.keys(seed);
+    made.push(pair.publicKey);
+    return pair;
+  };
+  const { ready, client } = await pair({ ...nobleKem, keys }, nobleKem);
+  await ready;
+  const again = once(client, "handshake");
+  sendingOf(client).rekey();
+  await again;
+  expect(new Set(made.map((key) => key.toString("hex"))).size).toBe(2);
+  expect(made).toHaveLength(2);
+});
+
 describe.each(PAIRS)("with %s", (_, clientKem, serverKem) => {
   test("both ends choose the hybrid and log in", async () => {
     const { ready, methods, connection } = await pair(clientKem, serverKem);
