@@ -1,5 +1,6 @@
 import { type Dirent, lstatSync, opendirSync, readlinkSync } from "node:fs";
 import { setImmediate as turn } from "node:timers/promises";
+import { letGoOfListing } from "./let-go.ts";
 import { FirstNames } from "./names.ts";
 import { type ByteString, bytes, components, type VirtualPath } from "./path.ts";
 import { below, itself } from "./proc.ts";
@@ -58,7 +59,7 @@ export function* names(directory: number): Generator<ByteString, void, void> {
       yield bytes(entry.name as unknown as Buffer);
     }
   } finally {
-    stream.closeSync();
+    letGoOfListing(stream);
   }
 }
 

@@ -1,8 +1,9 @@
-import { closeSync, lstatSync, openSync, unlinkSync } from "node:fs";
+import { lstatSync, openSync, unlinkSync } from "node:fs";
 import { setImmediate as turn } from "node:timers/promises";
 import { FsError, toFsError } from "../errors.ts";
 import type { Books, BookView, Removed } from "./books.ts";
 import { existingHome } from "./homes.ts";
+import { letGo } from "./let-go.ts";
 import type { ByteString } from "./path.ts";
 import { closeFreed } from "./place.ts";
 import { ANYTHING, below, DIRECTORY, inodeKey } from "./proc.ts";
@@ -61,7 +62,7 @@ export class TrashRoom {
       if (!(await this.#isEnough(homeId, trash, held, wanted))) return false;
       return await this.#remove(homeId, trash, held, missing);
     } finally {
-      closeSync(trash);
+      letGo(trash);
     }
   }
 
@@ -74,7 +75,7 @@ export class TrashRoom {
     try {
       return openTrash(ground);
     } finally {
-      closeSync(ground);
+      letGo(ground);
     }
   }
 
