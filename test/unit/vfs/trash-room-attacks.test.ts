@@ -3,12 +3,13 @@ import { afterEach, beforeEach, expect, test } from "vitest";
 import { letGo } from "../../../src/vfs/let-go.ts";
 import { fromText } from "../../../src/vfs/path.ts";
 import { pages } from "../../../src/vfs/trash-list.ts";
-import { newId, originOf, TRASH } from "../../../src/vfs/trash-names.ts";
+import { newId, TRASH } from "../../../src/vfs/trash-names.ts";
 import { TrashSums } from "../../../src/vfs/trash-sum.ts";
 import type { UserFileSystem } from "../../../src/vfs/types.ts";
 import { KeepingDesk } from "../../support/keeping.ts";
 
 const path = fromText;
+const ORIGIN = ".path";
 const FULL = { code: "EDQUOT" };
 
 let desk: KeepingDesk;
@@ -41,10 +42,9 @@ test("a file that another process, whose clock is behind, has put into the trash
   await desk.write(home, "/d", "d".repeat(30));
   expect(await desk.trash(home)).toEqual(["/b 30", "/c 30"]);
   const late = (await desk.all(home)).find(({ path: at }) => at === "/c")?.id ?? "";
-  const early = newId(Date.now() - 3_600_000).replace(/^./, "0");
-  const before = `00${early.slice(2)}`;
-  for (const name of [(id: string) => id, originOf as (id: string) => string]) {
-    renameSync(desk.path(TRASH, name(late)), desk.path(TRASH, name(before)));
+  const before = `00${newId().slice(2)}`;
+  for (const end of ["", ORIGIN]) {
+    renameSync(desk.path(TRASH, `${late}${end}`), desk.path(TRASH, `${before}${end}`));
   }
   await desk.write(home, "/e", "e".repeat(70));
   expect(await desk.trash(home)).toEqual([]);
