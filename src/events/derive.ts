@@ -39,10 +39,13 @@ function kindOf({ kind, unfinished }: AuditRecord): EventKind {
   return unfinished ? `${kind}-unfinished` : kind;
 }
 
+/** Here strangers choose the name. */
+const BY_STRANGERS: ReadonlySet<string> = new Set(["login-failed", "penalty", "penalty-lifted"]);
+
 /** The trail has folders and groups in the place of a user, with an "@". */
 function whom({ kind, user }: AuditRecord): Pick<MoorageEvent, "user" | "folder" | "group"> {
   if (user === undefined) return {};
-  if (!user.startsWith("@")) return { user };
+  if (!user.startsWith("@") || BY_STRANGERS.has(kind)) return { user };
   return kind.startsWith("access-") || kind.startsWith("group-")
     ? { group: user.slice(1) }
     : { folder: user.slice(1) };

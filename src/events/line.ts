@@ -138,7 +138,8 @@ class Burst {
 
   #tell(outcome: Outcome): void {
     this.#options.tried(this.#options.receiver, outcome, this.#failures);
-    this.#failures = outcome.ok ? 0 : this.#failures + 1;
+    if (outcome.ok) this.#failures = 0;
+    else this.#failures = Math.max(1, this.#failures + (outcome.refused ? 0 : 1));
   }
 
   async #noteArrived(): Promise<void> {
@@ -155,7 +156,8 @@ class Burst {
       await this.#options.store.failed(event, {
         at,
         error: text,
-        nextAt: at + pauseAfter(this.#failures),
+        // Whoever can cause events that are refused must not hold up those of others.
+        nextAt: refused ? at : at + pauseAfter(this.#failures),
         eventNextAt: refused ? at + pauseOfRefused(event.tries + 1) : 0,
       });
     }

@@ -1,7 +1,7 @@
 import { FsError } from "../errors.ts";
 import { freeBytes } from "../store/slack.ts";
 import type { BookView, Usage } from "../vfs/books.ts";
-import type { Missing } from "../vfs/trash-room.ts";
+import type { Missing } from "../vfs/trash-sum.ts";
 
 /** What is missing for a file to reach `end` bytes. */
 export function missingForGrowth(inode: string, end: number): (book: BookView) => Missing {

@@ -5,7 +5,7 @@ export const AUDIT_GROUPS = ["transfers", "files", "logins", "security", "admin"
 export type AuditGroup = (typeof AUDIT_GROUPS)[number];
 
 const TRANSFERS: readonly AuditKind[] = ["upload", "download", "transfer-end", "refused-quota"];
-const FILES: readonly AuditKind[] = ["remove", "rename", "mkdir", "rmdir", "link"];
+const FILES: readonly AuditKind[] = ["remove", "restore", "rename", "mkdir", "rmdir", "link"];
 const LOGINS: readonly AuditKind[] = [
   "login",
   "login-failed",

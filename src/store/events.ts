@@ -48,7 +48,7 @@ export interface FailedAttempt {
   readonly error: string;
   /** nothing is sent to the receiver before */
   readonly nextAt: number;
-  /** this event is not sent before */
+  /** this event is not sent before; 0: it is the receiver that fails */
   readonly eventNextAt: number;
 }
 
@@ -145,7 +145,7 @@ export class EventStore {
        last_success_at = ? WHERE name = ?`,
     );
     this.#failed = prepare(
-      `UPDATE event_receivers SET failures = failures + 1, next_at = ?, last_error_at = ?,
+      `UPDATE event_receivers SET failures = max(1, failures + ?), next_at = ?, last_error_at = ?,
        last_error = ? WHERE name = ?`,
     );
     this.#postpone = prepare("UPDATE event_queue SET tries = tries + 1, next_at = ? WHERE id = ?");
@@ -253,8 +253,10 @@ export class EventStore {
 
   async failed({ id, receiver }: QueuedEvent, attempt: FailedAttempt): Promise<void> {
     const { at, error, nextAt, eventNextAt } = attempt;
+    // What is wrong with one event must not add up to what is wrong with the receiver.
+    const more = eventNextAt === 0 ? 1 : 0;
     await this.#writes.run(() => {
-      this.#failed.run(nextAt, at, error, receiver);
+      this.#failed.run(more, nextAt, at, error, receiver);
       this.#postpone.run(eventNextAt, id);
     });
   }

@@ -1,10 +1,11 @@
 import type { BigIntStats } from "node:fs";
-import { closeSync, constants, fchmodSync, fstatSync, openSync, unlinkSync } from "node:fs";
+import { constants, fchmodSync, fstatSync, openSync, unlinkSync } from "node:fs";
 import type { Books, BookView, FileCharge, Inspected } from "./books.ts";
 import { checkWritable } from "./entries.ts";
 import { stateOf } from "./evidence.ts";
 import { checkOpen } from "./guard.ts";
 import { isWorthKeeping, type KeepingHere, keepsAt, prepareAt, replaceKeeping } from "./keeping.ts";
+import { letGo } from "./let-go.ts";
 import { access } from "./opening.ts";
 import type { Place } from "./place.ts";
 import { inodeKey } from "./proc.ts";
@@ -119,7 +120,7 @@ class Succession {
   }
 
   #unmake(fd: number): void {
-    closeSync(fd);
+    letGo(fd);
     unlinkSync(this.#keeping.successor.host);
   }
 
@@ -144,7 +145,7 @@ class Succession {
     isReplaced: boolean,
   ): Promise<void> {
     await charge.settle(stateOf(fd)).catch(() => undefined);
-    closeSync(fd);
+    letGo(fd);
     if (isReplaced) return;
     const { path, host } = this.#keeping.successor;
     const victim = { inode: charge.inode, size: 0 };

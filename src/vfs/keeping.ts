@@ -55,9 +55,9 @@ export async function keepInstead(
   check: (victim: BigIntStats) => void,
 ): Promise<string | undefined> {
   if (place.seen === undefined || !isWorthKeeping(place.seen)) return undefined;
+  const inode = inodeKey(place.look());
   const keeping = prepareAt(place);
   if (keeping === undefined) return undefined;
-  const inode = inodeKey(place.look());
   let isKept = false;
   const inspect = (): undefined => {
     const victim = place.grasp();

@@ -1,12 +1,14 @@
 import { type Dirent, lstatSync, opendirSync, readlinkSync } from "node:fs";
 import { setImmediate as turn } from "node:timers/promises";
+import { letGoOfListing } from "./let-go.ts";
 import { FirstNames } from "./names.ts";
 import { type ByteString, bytes, components, type VirtualPath } from "./path.ts";
 import { below, itself } from "./proc.ts";
 import { isId, originOf, timeOf } from "./trash-names.ts";
 
-/** Names that are held at once. */
-const PAGE = 1024;
+/** Names that are held at once: of the first page, and of the later ones, each twice the one before. */
+const PAGE = 1_024;
+const LARGEST_PAGE = 32_768;
 /** Names that are read in one turn of the event loop. */
 const NAMES_PER_TURN = 512;
 
@@ -31,8 +33,9 @@ export async function* pages(
   after?: ByteString,
 ): AsyncGenerator<ByteString[], void, void> {
   let last = after;
-  for (;;) {
-    const first = new FirstNames(PAGE, last);
+  // Each page takes reading the whole directory: a million names must not take that a thousand times.
+  for (let most = PAGE; ; most = Math.min(2 * most, LARGEST_PAGE)) {
+    const first = new FirstNames(most, last);
     let read = 0;
     for (const name of names(trash)) {
       if (isId(name)) first.add(name);
@@ -58,7 +61,7 @@ export function* names(directory: number): Generator<ByteString, void, void> {
       yield bytes(entry.name as unknown as Buffer);
     }
   } finally {
-    stream.closeSync();
+    letGoOfListing(stream);
   }
 }
 

@@ -1,23 +1,18 @@
-import { closeSync, lstatSync, openSync, unlinkSync } from "node:fs";
+import { lstatSync, openSync, unlinkSync } from "node:fs";
 import { setImmediate as turn } from "node:timers/promises";
 import { FsError, toFsError } from "../errors.ts";
 import type { Books, BookView, Removed } from "./books.ts";
 import { existingHome } from "./homes.ts";
+import { letGo } from "./let-go.ts";
 import type { ByteString } from "./path.ts";
 import { closeFreed } from "./place.ts";
 import { ANYTHING, below, DIRECTORY, inodeKey } from "./proc.ts";
 import { dropOrigin, openTrash } from "./trash.ts";
 import { pages } from "./trash-list.ts";
 import { trashPath } from "./trash-names.ts";
+import { isNone, lookAt, type Missing, TrashSums } from "./trash-sum.ts";
 
-/** What there is no room for: 0 or less is none. */
-export interface Missing {
-  readonly bytes: number;
-  /** directory entries */
-  readonly files: number;
-}
-
-/** Files that are looked at, or removed, in one turn of the event loop. */
+/** Files that are removed in one turn of the event loop. */
 const FILES_PER_TURN = 16;
 
 /** Homes of which it is remembered which files are the oldest. */
@@ -39,6 +34,9 @@ export class TrashRoom {
   readonly #parts: Parts;
   /** names of the oldest files of a home: all others, and those that come, are newer */
   readonly #fronts = new Map<number, ByteString[]>();
+  readonly #sums = new TrashSums();
+  /** who asks for a home, one after the other: each of them may go through all of its trash */
+  readonly #asking = new Map<number, Promise<unknown>>();
 
   constructor(parts: Parts) {
     this.#parts = parts;
@@ -51,18 +49,40 @@ export class TrashRoom {
    * enough, or there is none
    */
   async giveWay(homeId: number, missing: (book: BookView) => Missing): Promise<boolean> {
+    const before = this.#asking.get(homeId);
+    const answer = (before ?? Promise.resolve()).then(() => this.#giveWay(homeId, missing));
+    const over = answer.catch(() => undefined);
+    this.#asking.set(homeId, over);
+    try {
+      return await answer;
+    } finally {
+      if (this.#asking.get(homeId) === over) this.#asking.delete(homeId);
+    }
+  }
+
+  async #giveWay(homeId: number, missing: (book: BookView) => Missing): Promise<boolean> {
     const trash = await this.#open(homeId);
     if (trash === undefined) return false;
     try {
-      const held = await this.#parts.books.held(homeId);
-      const usage = await this.#parts.books.usage(homeId);
-      const wanted = missing({ usage: () => usage, charged: (inode) => held.get(inode) });
+      const { held, wanted } = await this.#wanted(homeId, missing);
       if (isNone(wanted)) return true;
-      if (!(await this.#isEnough(homeId, trash, held, wanted))) return false;
-      return await this.#remove(homeId, trash, held, missing);
+      if (!(await this.#sums.isEnough(homeId, trash, held, wanted))) return false;
+      if (await this.#remove(homeId, trash, held, missing)) return true;
+      // A clock that was set back gives names that are before those that are remembered.
+      this.#fronts.delete(homeId);
+      if (await this.#remove(homeId, trash, held, missing)) return true;
+      // Another process may have taken all that there was.
+      return isNone((await this.#wanted(homeId, missing)).wanted);
     } finally {
-      closeSync(trash);
+      letGo(trash);
     }
+  }
+
+  async #wanted(homeId: number, missing: (book: BookView) => Missing) {
+    const held = await this.#parts.books.held(homeId);
+    const usage = await this.#parts.books.usage(homeId);
+    const wanted = missing({ usage: () => usage, charged: (inode) => held.get(inode) });
+    return { held, wanted };
   }
 
   async #open(homeId: number): Promise<number | undefined> {
@@ -74,7 +94,7 @@ export class TrashRoom {
     try {
       return openTrash(ground);
     } finally {
-      closeSync(ground);
+      letGo(ground);
     }
   }
 
@@ -83,7 +103,7 @@ export class TrashRoom {
     const front = this.#fronts.get(homeId) ?? [];
     yield* front.slice();
     for await (const page of pages(trash, front.at(-1))) {
-      if (!this.#fronts.has(homeId)) this.#setFront(homeId, page);
+      if (!this.#fronts.has(homeId)) this.#setFront(homeId, page.slice());
       yield* page;
     }
   }
@@ -101,29 +121,7 @@ export class TrashRoom {
     if (front?.length === 0) this.#fronts.delete(homeId);
   }
 
-  async #isEnough(
-    homeId: number,
-    trash: number,
-    held: ReadonlyMap<string, number>,
-    wanted: Missing,
-  ): Promise<boolean> {
-    let { bytes, files } = wanted;
-    let looked = 0;
-    for await (const name of this.#oldest(homeId, trash)) {
-      looked += 1;
-      if (looked % FILES_PER_TURN === 0) await turn();
-      const stat = lookAt(trash, name);
-      if (stat === undefined) {
-        this.#forget(homeId, name);
-        continue;
-      }
-      files -= 1;
-      if (stat.nlink === 1n && !held.has(inodeKey(stat))) bytes -= Number(stat.size);
-      if (bytes <= 0 && files <= 0) return true;
-    }
-    return false;
-  }
-
+  /** @returns whether something was removed, or nothing more is missing */
   async #remove(
     homeId: number,
     trash: number,
@@ -131,7 +129,7 @@ export class TrashRoom {
     missing: (book: BookView) => Missing,
   ): Promise<boolean> {
     const { books } = this.#parts;
-    let looked = 0;
+    let [looked, removed] = [0, 0];
     for await (const name of this.#oldest(homeId, trash)) {
       looked += 1;
       if (looked % FILES_PER_TURN === 0) await turn();
@@ -144,15 +142,16 @@ export class TrashRoom {
         return !isOpen || files > 0;
       };
       try {
-        await removeFrom(books, homeId, trash, name, stillMissing);
+        const size = await removeFrom(books, homeId, trash, name, stillMissing);
+        if (size !== undefined) removed += 1;
       } catch (thrown) {
         if (thrown instanceof Enough) return true;
         throw thrown;
       }
       this.#forget(homeId, name);
     }
-    // Others may have taken what it made room for.
-    return true;
+    // Others may have taken what it made room for: then it is asked again.
+    return removed > 0;
   }
 }
 
@@ -160,14 +159,6 @@ export class TrashRoom {
 class Enough extends Error {}
 /** It stays, or is gone already. */
 class Skipped extends Error {}
-
-function isNone({ bytes, files }: Missing): boolean {
-  return bytes <= 0 && files <= 0;
-}
-
-function lookAt(trash: number, name: ByteString) {
-  return lstatSync(below(trash, name), { bigint: true, throwIfNoEntry: false });
-}
 
 /**
  * Removes one file from the trash for good, with what says where it was.

@@ -1,7 +1,8 @@
-import { closeSync, lstatSync, openSync } from "node:fs";
+import { lstatSync, openSync } from "node:fs";
 import { setImmediate as turn } from "node:timers/promises";
 import type { Books } from "./books.ts";
 import { existingHome } from "./homes.ts";
+import { letGo } from "./let-go.ts";
 import type { ByteString } from "./path.ts";
 import { below, DIRECTORY } from "./proc.ts";
 import { dropOrigin, openTrash } from "./trash.ts";
@@ -46,7 +47,7 @@ export async function sweep(
     if (options.tidy) removed += await tidy(trash, home.id, books, options);
     return removed;
   } finally {
-    closeSync(trash);
+    letGo(trash);
   }
 }
 
@@ -58,7 +59,7 @@ function openTrashOf(root: string, name: string): number | undefined {
   try {
     return openTrash(ground);
   } finally {
-    closeSync(ground);
+    letGo(ground);
   }
 }
 

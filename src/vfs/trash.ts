@@ -1,12 +1,5 @@
-import {
-  closeSync,
-  fstatSync,
-  lstatSync,
-  mkdirSync,
-  openSync,
-  symlinkSync,
-  unlinkSync,
-} from "node:fs";
+import { fstatSync, lstatSync, mkdirSync, openSync, symlinkSync, unlinkSync } from "node:fs";
+import { letGo } from "./let-go.ts";
 import { type ByteString, toBuffer, type VirtualPath } from "./path.ts";
 import { below, DIRECTORY, inodeKey } from "./proc.ts";
 import { MAX_ORIGIN_BYTES, newId, originOf, successorOf, TRASH, trashPath } from "./trash-names.ts";
@@ -51,13 +44,18 @@ export class Trash {
       symlinkSync(toBuffer(path), keeping.origin);
       return keeping;
     } catch {
-      if (fd !== undefined) closeSync(fd);
+      if (fd !== undefined) letGo(fd);
       return undefined;
     }
   }
 
   #make(): number {
-    mkdirSync(below(this.#ground, TRASH), MODE);
+    try {
+      mkdirSync(below(this.#ground, TRASH), MODE);
+    } catch (thrown) {
+      // Another session or process made it a moment ago: that is as good.
+      if ((thrown as { code?: string }).code !== "EEXIST") throw thrown;
+    }
     return openSync(below(this.#ground, TRASH), DIRECTORY);
   }
 
@@ -108,7 +106,7 @@ export class Keeping {
   /** @param isKept false: it was not, nothing is left of the preparation */
   close(isKept: boolean): void {
     if (!isKept) dropOrigin(this.#fd, this.id);
-    closeSync(this.#fd);
+    letGo(this.#fd);
   }
 }
 

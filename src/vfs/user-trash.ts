@@ -1,8 +1,9 @@
-import { closeSync, constants, openSync } from "node:fs";
+import { constants, openSync } from "node:fs";
 import { setImmediate as turn } from "node:timers/promises";
 import { FsError, toFsError } from "../errors.ts";
 import { type Home, makeDirectory, move } from "./entries.ts";
 import { denied } from "./guard.ts";
+import { letGo } from "./let-go.ts";
 import { type ByteString, join, ROOT, type VirtualPath } from "./path.ts";
 import { Place } from "./place.ts";
 import { parentsOf } from "./plan.ts";
@@ -58,7 +59,7 @@ export class TreeTrash implements UserTrash {
         }
       }
     } finally {
-      closeSync(trash);
+      letGo(trash);
     }
   }
 
@@ -115,7 +116,7 @@ export class TreeTrash implements UserTrash {
       } catch (thrown) {
         throw toFsError(thrown);
       } finally {
-        closeSync(trash);
+        letGo(trash);
       }
     }
     throw new FsError("ENOENT", "that is not in the trash any more");

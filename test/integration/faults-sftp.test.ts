@@ -1,12 +1,15 @@
-import { readdirSync, readFileSync, readlinkSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, readlinkSync } from "node:fs";
 import { join } from "node:path";
 import { expect, onTestFinished, test, vi } from "vitest";
+import { measure } from "../../src/quota/rescan.ts";
 import { serveSftp } from "../../src/sftp/session.ts";
 import { PacketType, StatusCode } from "../../src/sftp/wire/constants.ts";
 import type { Store } from "../../src/store/store.ts";
+import { openHome } from "../../src/vfs/home.ts";
+import { isId, originOf, TRASH } from "../../src/vfs/trash-names.ts";
 import { openPaths } from "../support/descriptors.ts";
 import { FAULTS, type Fault, faultyFs } from "../support/faulty-fs.ts";
-import { onDisk, TestInstance } from "../support/instance.ts";
+import { TestInstance } from "../support/instance.ts";
 import { MemoryChannel } from "../support/memory-channel.ts";
 import { memoryWire, SftpClient } from "../support/sftp-client.ts";
 import { type Reply, str, u64 } from "../support/sftp-client-packets.ts";
@@ -249,6 +252,7 @@ const bytes = (content: string): Buffer => Buffer.from(content, "latin1");
 function filesIn(top: string, under = ""): Files {
   const files: Files = new Map();
   for (const entry of readdirSync(join(top, under), { withFileTypes: true })) {
+    if (under === "" && entry.name === TRASH) continue;
     const name = under === "" ? entry.name : `${under}/${entry.name}`;
     const at = join(top, name);
     if (entry.isSymbolicLink()) files.set(name, `->${readlinkSync(at)}`);
@@ -306,10 +310,24 @@ async function exact(instance: TestInstance, store: Store, id: number) {
   return { bytes, files };
 }
 
+/** Each file that is kept says where it was; at most one thing that says so, or is new, is left over. */
+function checkTrash(trash: string, where: string): void {
+  const names = existsSync(trash) ? readdirSync(trash) : [];
+  const files = names.filter(isId);
+  const rest = names.filter((name) => !isId(name));
+  expect(rest, where).toEqual(expect.arrayContaining(files.map(originOf)));
+  expect(rest.length, where).toBeLessThanOrEqual(files.length + 1);
+}
+
 /** A session of a new user in which the Nth call fails; what failed, undefined: none did. */
-async function session(instance: TestInstance, fault: Fault, n: number) {
+async function session(instance: TestInstance, fault: Fault, n: number, keep: number) {
   const account = await instance.addUser(`u${n}`, 10_000_000);
-  const home = await instance.home(account);
+  const home = await openHome({
+    root: instance.root,
+    account,
+    books: instance.ledger,
+    keep: () => keep,
+  });
   const channel = new MemoryChannel();
   const client = new SftpClient(memoryWire(channel));
   const errors: string[] = [];
@@ -330,7 +348,9 @@ async function session(instance: TestInstance, fault: Fault, n: number) {
   await served.close();
   await home.close();
   const left = await exact(instance, instance.store, account.id);
-  expect(left, `${fault} ${n}, ${faultyFs.failed}`).toEqual(onDisk(instance.path(account.name)));
+  const { bytes, files } = await measure(instance.path(account.name), new Map());
+  expect(left, `${fault} ${n}, ${faultyFs.failed}`).toEqual({ bytes, files });
+  checkTrash(instance.path(account.name, TRASH), `${fault} ${n}, ${faultyFs.failed}`);
   expect(errors.join("\n")).not.toMatch(/host/);
   return faultyFs.failed;
 }
@@ -339,22 +359,23 @@ async function session(instance: TestInstance, fault: Fault, n: number) {
 const STEP = Number(process.env.FAULT_STEP ?? 7);
 
 const WAYS = [
-  ["held", true],
-  ["shared", false],
+  ["held", { holds: true, keep: 0 }],
+  ["shared", { holds: false, keep: 0 }],
+  ["held, with a trash", { holds: true, keep: 86_400_000 }],
 ] as const;
 
-test.each(FAULTS.flatMap((fault) => WAYS.map(([how, holds]) => [fault, how, holds] as const)))(
+test.each(FAULTS.flatMap((fault) => WAYS.map(([how, way]) => [fault, how, way] as const)))(
   "%s of the Nth system call, for every N: answers are true and clear, nothing is left open, usage equals the disk (%s)",
-  async (fault, _how, holds) => {
+  async (fault, _how, { holds, keep }) => {
     const instance = await TestInstance.create({ holds });
     onTestFinished(() => instance.close());
     onTestFinished(() => faultyFs.disarm());
-    await session(instance, fault, 0);
+    await session(instance, fault, 0, keep);
     const open = openPaths().length;
     const every = (fault === "EIO" && holds) || fault === "short";
     const step = every ? 1 : STEP;
     let n = 1;
-    while ((await session(instance, fault, n)) !== undefined) n += step;
+    while ((await session(instance, fault, n, keep)) !== undefined) n += step;
     expect(openPaths().length).toBe(open);
     expect(n).toBeGreaterThan(fault === "short" ? 5 : 100);
   },

@@ -135,14 +135,11 @@ test("an event that its receiver does not take lets others go before it", async 
   const hook = await listener((response, { body }) => {
     response.writeHead(body.includes("/bad") ? 422 : 204).end();
   });
-  const { root, store, deliverer } = await world(to(hook));
+  const { store, deliverer } = await world(to(hook));
   const one = deliverer();
   await one.look();
   for (const path of ["/bad", "/good"]) store.audit.record({ kind: "upload", path });
   await store.audit.flush();
-  await one.look();
-  await until(async () => (await stateOf(store))?.failures === 1);
-  rawDatabase(root).exec("UPDATE event_receivers SET next_at = 0");
   await one.look();
   await hook.got(2);
   expect(bodies(hook).map(({ path }) => path)).toEqual(["/bad", "/good"]);

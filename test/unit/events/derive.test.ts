@@ -16,6 +16,14 @@ function made(event: AuditEvent) {
 }
 
 describe("an event of a record", () => {
+  test("attack: who fails to log in as @payroll says nothing of the folder payroll", () => {
+    for (const kind of ["login-failed", "penalty"] as const) {
+      const event = made({ kind, user: "@payroll", remote: "192.0.2.1" });
+      expect(event).toMatchObject({ user: "@payroll" });
+      expect(wants(receiver({ kinds: ["all"], folders: ["payroll"] }))(event)).toBe(false);
+    }
+  });
+
   test("has what the record has", () => {
     const event = {
       kind: "upload",

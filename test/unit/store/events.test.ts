@@ -78,6 +78,18 @@ test("success and failure are noted; a refused event lets others go before it", 
   expect(await store.events.due("a", NOW, 1)).toMatchObject([{ event: "1", tries: 1 }]);
 });
 
+test("attack: events that are refused do not add up to a receiver that fails", async () => {
+  const { store } = await holding("a");
+  await store.events.take(0, 1, [event("a", "1"), event("a", "2"), event("a", "3")]);
+  const refused = { at: NOW, error: "ended with 1", nextAt: NOW, eventNextAt: NOW + 50 };
+  for (const one of await store.events.due("a", NOW, 2)) await store.events.failed(one, refused);
+  expect(await stateOf(store, "a")).toMatchObject({ failures: 1 });
+  const [third] = await store.events.due("a", NOW, 1);
+  if (third === undefined) throw new Error("nothing is due");
+  await store.events.failed(third, { ...refused, eventNextAt: 0 });
+  expect(await stateOf(store, "a")).toMatchObject({ failures: 2 });
+});
+
 test("what is too old is dropped", async () => {
   const { store } = await holding("a");
   const old = { ...event("a", "old"), at: NOW - 10 };
