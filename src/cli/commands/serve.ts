@@ -95,13 +95,14 @@ async function serve(
   const root = context.root();
   const read = () => readSettings({ root, env: context.io.env, flags });
   const config = toConfig(read());
-  const socket = await listenFirst(root, config, workersOf(config) > 1);
+  const { socket, closed } = await listenFirst(root, config, workersOf(config) > 1);
   prepareInstance(root);
   const stop = stopSignal();
   let server: Serving | undefined;
   onHangup(() => void reload(server, log));
   const log = openLog(config, root);
   keepRunning(log);
+  for (const what of closed) log.warn({ what }, "closed to others");
   try {
     const store = await openStore(root, "server", VERSION);
     const pidFile = background ? await claimPidFile(root, store) : undefined;
