@@ -165,7 +165,7 @@ export function flag(value: boolean, description: string): Setting<boolean> {
 /** Where figures are served; empty for nowhere. */
 export function metricsAddress(description: string): Setting<string> {
   const kind =
-    "an address with a port, or a path of a socket below the instance that ends in .sock";
+    "an address with a port, or a path of a socket below the instance, not in homes or keys, that ends in .sock";
   const known = (text: string) => text === "" || parseMetricsAddress(text) !== undefined;
   const schema = z.string({ error: kind }).refine(known, { error: kind });
   return { kind, default: "", description, schema, format: (v) => v };

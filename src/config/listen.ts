@@ -6,8 +6,9 @@ export type MetricsAddress =
   | { readonly path: string };
 
 const TCP = /^(?:\[([0-9a-fA-F:.]+)\]|([0-9.]+)|(localhost)):(\d{1,5})$/;
-/** Relative, without "..", and short enough for an address of a socket. */
-const SOCKET = /^(?!\/)(?!(?:.*\/)?\.{1,2}(?:\/|$))[\w.\-/]{1,100}\.sock$/;
+/** Relative, without "..", not where users' files or keys are, and short enough for an address of a socket. */
+const SOCKET =
+  /^(?!\/|(?:\.\/)*(?:homes|keys)(?:\/|$))(?!(?:.*\/)?\.{1,2}(?:\/|$))[\w.\-/]{1,100}\.sock$/;
 
 /** Undefined for what is neither. An empty text is: nothing is served. */
 export function parseMetricsAddress(text: string): MetricsAddress | undefined {

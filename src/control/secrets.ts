@@ -1,4 +1,14 @@
-import { lstatSync, readdirSync, type Stats } from "node:fs";
+import {
+  closeSync,
+  constants,
+  fchmodSync,
+  fstatSync,
+  lstatSync,
+  openSync,
+  readdirSync,
+  type Stats,
+  statSync,
+} from "node:fs";
 import { join } from "node:path";
 import { ControlError } from "./errors.ts";
 
@@ -15,6 +25,8 @@ export interface OpenSecret {
   /** "keys/ can be entered by others" */
   readonly text: string;
   readonly todo: string;
+  /** what a start closes to others by itself: all but keys, which somebody may have by now */
+  readonly closable?: string;
 }
 
 export interface Owner {
@@ -31,7 +43,8 @@ export interface Owner {
  */
 export function openSecrets(root: string, owner: Owner): OpenSecret[] {
   return Object.entries(SECRET).flatMap(([name, pattern]) => {
-    const directory = statOf(join(root, name));
+    // An administrator may have it on another disk: the link is followed, as by all who use it.
+    const directory = statSync(join(root, name), { throwIfNoEntry: false });
     if (directory === undefined) return [];
     const found = wrongWith(directory, root, `${name}/`, owner);
     // Who may not look into it is told of the directory.
@@ -42,7 +55,7 @@ export function openSecrets(root: string, owner: Owner): OpenSecret[] {
 }
 
 function wrongWithFile(root: string, name: string, owner: Owner): OpenSecret[] {
-  const stat = statOf(join(root, name));
+  const stat = lstatSync(join(root, name), { throwIfNoEntry: false });
   return stat?.isFile() ? wrongWith(stat, root, name, owner) : [];
 }
 
@@ -54,14 +67,12 @@ function wrongWith(stat: Stats, root: string, name: string, owner: Owner): OpenS
     return [{ text, todo: `chown -R ${owner.name} ${shellWord(root)}` }];
   }
   if ((stat.mode & OTHERS) === 0) return [];
-  if (!stat.isDirectory()) {
-    return [{ text: `${name} can be read by others`, todo: `chmod 600 ${shellWord(path)}` }];
+  if (stat.isDirectory()) {
+    const todo = `chmod 700 ${shellWord(path)}`;
+    return [{ text: `${name} can be entered by others`, todo, closable: path }];
   }
-  return [{ text: `${name} can be entered by others`, todo: `chmod 700 ${shellWord(path)}` }];
-}
-
-function statOf(path: string): Stats | undefined {
-  return lstatSync(path, { throwIfNoEntry: false });
+  const found = { text: `${name} can be read by others`, todo: `chmod 600 ${shellWord(path)}` };
+  return [name.startsWith("keys/") ? found : { ...found, closable: path }];
 }
 
 function mayRead(directory: string): boolean {
@@ -76,6 +87,32 @@ function mayRead(directory: string): boolean {
 /** As a person can paste it. */
 export function shellWord(text: string): string {
   return /^[\w./:@%+=,-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;
+}
+
+/**
+ * Closes to others what is the server's own: earlier versions used directories as they found them, and an
+ * upgrade is no reason not to start. What can't be closed stays as it is, for `refuseOpenSecrets`.
+ * @returns what was open
+ */
+export function closeOpenSecrets(root: string, owner: Owner): string[] {
+  const open = openSecrets(root, owner).filter(({ closable }) => closable !== undefined);
+  return open.flatMap(({ text, closable = "" }) => (close(closable, owner.uid) ? [text] : []));
+}
+
+/** By a descriptor: root must not be led by its name to what is another's meanwhile. */
+function close(path: string, uid: number): boolean {
+  let fd: number | undefined;
+  try {
+    fd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
+    const stat = fstatSync(fd);
+    if (stat.uid !== uid) return false;
+    fchmodSync(fd, stat.mode & 0o700);
+    return (fstatSync(fd).mode & OTHERS) === 0;
+  } catch {
+    return false;
+  } finally {
+    if (fd !== undefined) closeSync(fd);
+  }
 }
 
 /** @throws ControlError with the first that is wrong, and how many there are */

@@ -18,6 +18,7 @@ import { TrashRoom } from "../vfs/trash-room.ts";
 import type { HomeBooks } from "./held-home.ts";
 import { Holding } from "./holding.ts";
 import { missingForFile, missingForGrowth, quotaExceeded, tooManyFiles } from "./missing.ts";
+import { OpenFiles } from "./open-files.ts";
 import { type BookStore, recover } from "./recover.ts";
 import { Reservation } from "./reservation.ts";
 
@@ -31,8 +32,6 @@ const SQUEEZE_TIMEOUT_MS = 2_000;
 const FREEZE_TIMEOUT_MS = 60_000;
 const POLL_MS = 20;
 
-/** How often one file may be open in a process: closing it looks at all the others. */
-const MAX_OPEN_ONE_FILE = 1024;
 /** Files given back from in one turn of the event loop. */
 const TRIMS_A_TURN = 32;
 
@@ -49,10 +48,7 @@ export class Ledger implements Books {
   readonly #trash: TrashRoom;
   /** absent: each change is a transaction of the store */
   readonly #holding: Holding | undefined;
-  /** by user and row */
-  readonly #reservations = new Map<number, Map<number, Reservation>>();
-  /** how often each file is open, by inode */
-  readonly #open = new Map<string, number>();
+  readonly #open = new OpenFiles();
   /** rows of files that are closed but still in the books as open, and whose they are */
   readonly #unsettled = new Map<number, number>();
   /** users whose books may have changed */
@@ -128,8 +124,8 @@ export class Ledger implements Books {
   ): Promise<Reservation> {
     const look = (): Inspected => {
       const found = inspect();
-      if ((this.#open.get(found.inode) ?? 0) < MAX_OPEN_ONE_FILE) return found;
-      throw new FsError("EMFILE", "The file is open too often");
+      this.#open.refuseTooMany(found.inode);
+      return found;
     };
     const name = toBuffer(path);
     const opened = await this.#on(userId, (books) => books.open(userId, name, look, writes));
@@ -210,7 +206,7 @@ export class Ledger implements Books {
     if (change.kind === "fold") await this.#answer(change.id);
     if (change.kind === "squeeze" || change.kind === "user-set") await this.giveBack(change.userId);
     if (change.kind === "group-set") {
-      for (const userId of [...this.#reservations.keys()]) await this.giveBack(userId);
+      for (const userId of this.#open.users) await this.giveBack(userId);
     }
   }
 
@@ -249,7 +245,7 @@ export class Ledger implements Books {
 
   /** Gives back everything this process holds charged ahead of need for the user. */
   async giveBack(userId: number): Promise<void> {
-    const held = this.#reservations.get(userId);
+    const held = this.#open.of(userId);
     if (held === undefined) return;
     let trims = 0;
     for (const row of await this.#on(userId, (books) => books.slackHere(userId))) {
@@ -341,7 +337,7 @@ export class Ledger implements Books {
 
   /** @internal for Reservation */
   async settle(holder: Reservation, look: () => FileState): Promise<boolean> {
-    this.#drop(holder);
+    this.#open.remove(holder);
     let linked = true;
     try {
       const inspect = (): FileState => {
@@ -377,24 +373,9 @@ export class Ledger implements Books {
     return this.#on(row.userId, (books) => books.settle(row, look));
   }
 
-  #drop(holder: Reservation): void {
-    const held = this.#reservations.get(holder.userId);
-    held?.delete(holder.row);
-    if (held?.size === 0) this.#reservations.delete(holder.userId);
-    const left = (this.#open.get(holder.inode) ?? 1) - 1;
-    if (left > 0) this.#open.set(holder.inode, left);
-    else this.#open.delete(holder.inode);
-  }
-
   #hold(userId: number, opened: OpenedRow): Reservation {
     const reservation = new Reservation(this, userId, opened);
-    let held = this.#reservations.get(userId);
-    if (held === undefined) {
-      held = new Map();
-      this.#reservations.set(userId, held);
-    }
-    held.set(reservation.row, reservation);
-    this.#open.set(opened.inode, (this.#open.get(opened.inode) ?? 0) + 1);
+    this.#open.add(reservation);
     return reservation;
   }
 }

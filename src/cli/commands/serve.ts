@@ -90,7 +90,7 @@ async function serve(
   const root = context.root();
   const env = context.io.env;
   const before = toConfig(readSettings({ root, env, flags: given }));
-  const socket = await listenFirst(root, before, workersOf(before) > 1);
+  const { socket, closed } = await listenFirst(root, before, workersOf(before) > 1);
   prepareInstance(root);
   const running: Running = { stop: stopSignal() };
   // From here on a terminal that goes away ends nothing.
@@ -102,7 +102,7 @@ async function serve(
     const read = () => readSettings({ root, env, flags });
     const program = workerProgram(root, env, flags);
     const options = { root, config: toConfig(read()), store, socket, readSettings: read };
-    await serveWithLog(context, options, { running, program, background });
+    await serveWithLog(context, options, { running, program, background, closed });
   } finally {
     await store.close();
   }
@@ -119,17 +119,20 @@ interface Start {
   readonly running: Running;
   readonly program: WorkerProgram;
   readonly background: boolean;
+  /** what was open to others until this start */
+  readonly closed: readonly string[];
 }
 
 async function serveWithLog(
   context: CommandContext,
   options: Omit<ServerOptions, "log">,
-  { running, program, background }: Start,
+  { running, program, background, closed }: Start,
 ): Promise<void> {
   const { root, config, store } = options;
   const log = openLog(config, root);
   running.log = log;
   keepRunning(log);
+  for (const what of closed) log.warn({ what }, "closed to others");
   let pidFile: PidFile | undefined;
   try {
     if (background) pidFile = await claimPidFile(root, store);

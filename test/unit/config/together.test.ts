@@ -31,6 +31,8 @@ describe("metrics.listen", () => {
     "/run/metrics.sock",
     "../metrics.sock",
     "db/../../metrics.sock",
+    "homes/alice/metrics.sock",
+    "keys/m.sock",
     "db/./m.sock",
     "db/metrics",
     `${"x".repeat(120)}.sock`,

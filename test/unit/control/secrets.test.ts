@@ -3,15 +3,17 @@ import {
   chownSync,
   mkdirSync,
   mkdtempSync,
+  renameSync,
   rmSync,
   statSync,
+  symlinkSync,
   writeFileSync,
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { prepareInstance } from "../../../src/control/instance.ts";
-import { openSecrets, refuseOpenSecrets } from "../../../src/control/secrets.ts";
+import { closeOpenSecrets, openSecrets, refuseOpenSecrets } from "../../../src/control/secrets.ts";
 
 let root: string;
 const own = process.getuid?.() ?? 0;
@@ -78,4 +80,37 @@ test("keys/ and db/ of a checkout are closed when an instance is made there, and
   chmodSync(join(root, "keys"), 0o755);
   prepareInstance(root);
   expect(problems()).toHaveLength(1);
+});
+
+test("what an earlier version left open is closed by a start; keys that others could read are not", () => {
+  for (const name of ["keys", "db"]) chmodSync(join(root, name), 0o755);
+  chmodSync(join(root, "db", "moorage.sqlite"), 0o644);
+  chmodSync(join(root, "keys", "ssh_host_rsa_key"), 0o640);
+  expect(closeOpenSecrets(root, OWNER)).toEqual([
+    "keys/ can be entered by others",
+    "db/ can be entered by others",
+    "db/moorage.sqlite can be read by others",
+  ]);
+  expect(problems()).toEqual([
+    expect.stringMatching(/^keys\/ssh_host_rsa_key can be read by others: chmod 600 /),
+  ]);
+  expect(() => refuseOpenSecrets(root, OWNER)).toThrow("keys/ssh_host_rsa_key");
+});
+
+test("what is another user's is not closed for him", () => {
+  chmodSync(join(root, "db"), 0o755);
+  expect(closeOpenSecrets(root, { ...OWNER, uid: OWNER.uid + 1 })).toEqual([]);
+  expect(statSync(join(root, "db")).mode & 0o777).toBe(0o755);
+});
+
+test("directories that are links, to another disk, count by where they lead", () => {
+  for (const name of ["keys", "db"]) {
+    renameSync(join(root, name), join(root, `${name}-elsewhere`));
+    symlinkSync(`${name}-elsewhere`, join(root, name));
+  }
+  expect(problems()).toEqual([]);
+  chmodSync(join(root, "db-elsewhere"), 0o755);
+  expect(problems()).toEqual([expect.stringMatching(/^db\/ can be entered by others: chmod 700 /)]);
+  expect(closeOpenSecrets(root, OWNER)).toHaveLength(1);
+  expect(problems()).toEqual([]);
 });
