@@ -1,5 +1,5 @@
 import { AUDIT_KINDS, type AuditKind } from "../src/store/types.ts";
-import { choice, form, PATH_MAX, text } from "./dialogs.ts";
+import { choice, form, text } from "./dialogs.ts";
 import type { LogFilterModel, LogGroup, Model } from "./model.ts";
 
 /** How far back the log goes, as offered. */
@@ -27,6 +27,8 @@ const ENDS: typeof BACKS = BACKS.map(([name, ms]) => [ms === 0 ? "now" : `${name
 
 const ADDRESS_MAX = 64;
 const ACTOR_MAX = 64;
+/** As control takes them. */
+const PATTERN_MAX = 1000;
 
 export function logFilterForm(model: Model): Model {
   const { user, actor, address, path, group, kind, back, until } = model.log.filter;
@@ -40,7 +42,7 @@ export function logFilterForm(model: Model): Model {
       text("user", "User", user, "whom it concerns; empty: all"),
       text("actor", "By", actor, "who did it: cli:root", ACTOR_MAX),
       text("address", "Address", address, "or a network: 192.0.2.0/24", ADDRESS_MAX),
-      text("path", "Path", path, "*.pdf, /in/*; empty: all", PATH_MAX),
+      text("path", "Path", path, "*.pdf, /in/*; empty: all", PATTERN_MAX),
       choice("group", "Of", ["all", ...GROUPS], group === "" ? "all" : group),
       choice("kind", "Kind", ["all", ...AUDIT_KINDS], kind === "" ? "all" : kind),
       choice("back", "Last", namesOf(BACKS), nameOf(BACKS, back)),

@@ -102,3 +102,10 @@ export function onCount(model: Model, filter: LogFilter, count: number): Model {
 function isSame(model: Model, filter: LogFilter): boolean {
   return JSON.stringify(filter) === JSON.stringify(logFilter(model));
 }
+
+/** What was asked for, or followed, may not come: nothing is waited for any more. */
+export function logFailed(model: Model): Model {
+  const { log } = model;
+  if (model.view !== "log" || log.stage === "ready") return model;
+  return { ...model, log: { ...log, stage: "ready", loaded: true, next: null } };
+}

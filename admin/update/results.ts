@@ -15,7 +15,7 @@ import type { AuditRecord } from "../../src/store/types.ts";
 import { call, changed, closedDialog, opened, step } from "../dialogs.ts";
 import type { Dialog, Model, PageDialog, ResultMessage, Step } from "../model.ts";
 import { isAbout } from "../pages.ts";
-import { onCount, onLines } from "./log.ts";
+import { logFailed, onCount, onLines } from "./log.ts";
 import { onNames } from "./marked.ts";
 import { offered } from "./offers.ts";
 import { tested } from "./receivers.ts";
@@ -249,7 +249,7 @@ function isChange(method: Method): boolean {
 /** A call failed: its dialog says why, else the line at the bottom. */
 export function onFailed(model: Model, id: number, message: string): Model {
   const dialog = model.dialogs.find((one) => one.id === id);
-  if (dialog === undefined) return noticed(model, "error", message);
+  if (dialog === undefined) return logFailed(noticed(model, "error", message));
   return changed(model, dialog, { error: message, busy: false });
 }
 

@@ -47,7 +47,7 @@ secret_file = "secret"
   desk.target = server;
   tmux = await Tmux.start({ columns: 120, rows: 30 });
   await tmux.enter(`clear; ${process.execPath} ${PROGRAM} --root ${instance.root} admin`);
-  await tmux.waitFor("2 Users 3 Groups");
+  await tmux.waitFor("Last events");
 }, 120_000);
 
 afterAll(async () => {

@@ -244,3 +244,14 @@ it("the log reads on where one goes back to its oldest line", async () => {
   expect(bench.model.log.lines).toHaveLength(741);
   expect(bench.model.log.lines[bench.model.log.cursor.index]?.record.id).toBe(before);
 });
+
+it("a filter that is refused says why, and leaves nothing loading", async () => {
+  await bench.view("log").feed(control).settle(control);
+  await keys("F", "tab", "tab", ..."nowhere", "enter");
+  bench.send({ type: "failed", dialog: 0, message: "this is no address or network" });
+  expect(bench.text).toContain("! this is no address or network");
+  expect(bench.text).toContain("Nothing in the log fits: Esc shows everything.");
+  await keys("escape");
+  await bench.feed(control).settle(control);
+  expect(bench.text).toContain("41 of 41 lines");
+});
