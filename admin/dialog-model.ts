@@ -1,14 +1,18 @@
 import type {
   AccessView,
+  AuthorityInfo,
   FolderInfo,
   GroupInfo,
   KeyInfo,
+  ReceiverInfo,
+  RevocationInfo,
   SessionInfo,
   TrafficTotal,
+  TrashedInfo,
   UserInfo,
 } from "../src/control/protocol.ts";
 import type { AuditRecord } from "../src/store/types.ts";
-import type { CallEffect, CallsEffect, Cursor, Editor } from "./model.ts";
+import type { CallEffect, CallsEffect, Cursor, Editor, LogLine, LogPlace } from "./model.ts";
 
 export interface Field {
   readonly name: string;
@@ -45,7 +49,11 @@ export type FormName =
   | "marked-state"
   | "marked-quota"
   | "marked-group"
-  | "marked-remove";
+  | "marked-remove"
+  | "trash-restore"
+  | "trash-empty"
+  | "ca-add"
+  | "ca-revoke";
 
 interface DialogBase {
   readonly id: number;
@@ -136,7 +144,57 @@ export interface TotalsDialog extends DialogBase {
   readonly cursor: Cursor;
 }
 
-export type PageDialog = UserDialog | GroupDialog | FolderDialog | SessionDialog | TotalsDialog;
+/** A page about what can be had back of a user's or a folder's files. */
+export interface TrashDialog extends DialogBase {
+  readonly kind: "trash";
+  /** a user, or a folder with an "@" */
+  readonly name: string;
+  /** the oldest first; null: not there yet */
+  readonly files: readonly TrashedInfo[] | null;
+  /** there are more than these */
+  readonly more: boolean;
+  readonly cursor: Cursor;
+}
+
+/** A page about the records that are one line of the log. */
+export interface RecordsDialog extends DialogBase {
+  readonly kind: "records";
+  /** the number of the first record, as text */
+  readonly name: string;
+  readonly line: LogLine;
+  /** the newest first; null: not there yet */
+  readonly records: readonly AuditRecord[] | null;
+  readonly next: LogPlace | null;
+  readonly cursor: Cursor;
+}
+
+/** The page about certificate authorities and what is revoked. */
+export interface AuthoritiesDialog extends DialogBase {
+  readonly kind: "authorities";
+  readonly name: "";
+  readonly authorities: readonly AuthorityInfo[] | null;
+  readonly revoked: readonly RevocationInfo[];
+  readonly cursor: Cursor;
+}
+
+/** The page about the receivers of events. */
+export interface ReceiversDialog extends DialogBase {
+  readonly kind: "receivers";
+  readonly name: "";
+  readonly receivers: readonly ReceiverInfo[] | null;
+  readonly cursor: Cursor;
+}
+
+export type PageDialog =
+  | UserDialog
+  | GroupDialog
+  | FolderDialog
+  | SessionDialog
+  | TotalsDialog
+  | TrashDialog
+  | RecordsDialog
+  | AuthoritiesDialog
+  | ReceiversDialog;
 
 /** The groups that there are, with those that a user is of. */
 export interface ChecklistDialog extends DialogBase {

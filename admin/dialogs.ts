@@ -1,5 +1,4 @@
 import type { Method, Params, UserInfo } from "../src/control/protocol.ts";
-import { AUDIT_KINDS } from "../src/store/types.ts";
 import { editorOf } from "./editor.ts";
 import { type LimitField, limitValues } from "./limits.ts";
 import type { CallEffect, Dialog, Effect, Field, FormDialog, Model, Step } from "./model.ts";
@@ -54,7 +53,7 @@ export function changed<D extends Dialog>(model: Model, dialog: D, by: Partial<D
 const NAME_MAX = 32;
 /** More than a password may have: one that is too long has to be refused, and not cut. */
 const PASSWORD_MAX = 4096;
-const KEY_MAX = 16_384;
+export const KEY_MAX = 16_384;
 export const PATH_MAX = 4096;
 /** Of 64 networks, the most there may be. */
 const FROM_MAX = 3200;
@@ -104,6 +103,8 @@ export function choice(
   };
 }
 
+/** How long removed files may be had back. */
+export const TRASH_HINT = "30d, off; none: not said";
 export const QUOTA_HINT = "10GB, 500MiB, none";
 const TYPED_HINT = "only if typed";
 
@@ -140,6 +141,7 @@ export function limitFields(limits: Readonly<Record<LimitField, string>>): Field
     text("upload", "Upload rate", limits.upload, "10MB/s, none"),
     text("download", "Download rate", limits.download, "10MB/s, none"),
     text("require", "Logins need", limits.require, "totp, none"),
+    text("trash", "Trash keeps", limits.trash, TRASH_HINT),
   ];
 }
 
@@ -227,33 +229,6 @@ export function removeUserForm(model: Model, user: UserInfo): Model {
     fields: [
       choice("home", "Home", ["keep", "delete"], "keep"),
       text("typed", "To delete", "", "type the name again"),
-    ],
-  });
-}
-
-/** How far back the log goes, as offered. */
-export const BACKS: readonly (readonly [string, number])[] = [
-  ["all", 0],
-  ["5 minutes", 300_000],
-  ["1 hour", 3_600_000],
-  ["24 hours", 86_400_000],
-  ["7 days", 604_800_000],
-  ["30 days", 2_592_000_000],
-];
-
-export function logFilterForm(model: Model): Model {
-  const { user, kind, back } = model.log;
-  const backs = BACKS.map(([name]) => name);
-  return form(model, {
-    form: "log-filter",
-    title: "Filter the log",
-    user: "",
-    text: "",
-    action: "filter",
-    fields: [
-      text("user", "User", user, "empty: all"),
-      choice("kind", "Kind", ["all", ...AUDIT_KINDS], kind === "" ? "all" : kind),
-      choice("back", "Time", backs, BACKS.find(([, ms]) => ms === back)?.[0] ?? "all"),
     ],
   });
 }

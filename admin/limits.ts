@@ -7,6 +7,8 @@ import {
   parseMaxSessions,
   parseRequire,
   parseTransferRate,
+  parseTrashKeep,
+  trashKeepText,
 } from "../src/auth/login-limits-text.ts";
 import { NO_LIMITS } from "../src/store/login-limits.ts";
 import type { LoginLimits } from "../src/store/types.ts";
@@ -21,6 +23,7 @@ export const LIMIT_FIELDS = [
   "upload",
   "download",
   "require",
+  "trash",
 ] as const;
 
 export type LimitField = (typeof LIMIT_FIELDS)[number];
@@ -35,7 +38,13 @@ export function limitValues(user: LoginLimits): Readonly<Record<LimitField, stri
     upload: rateText(user.uploadRate),
     download: rateText(user.downloadRate),
     require: user.require?.join(",") ?? "none",
+    trash: trashText(user.trashKeep),
   };
+}
+
+/** As `parseTrashKeep` reads it back. */
+export function trashText(keep: number | null): string {
+  return keep === null ? "none" : trashKeepText(keep);
 }
 
 function rateText(rate: number | null): string {
@@ -52,7 +61,7 @@ export function parseLimits(
   typed: Partial<Readonly<Record<LimitField, string>>>,
   now: number,
 ): Parsed {
-  const { expires, from, auth, sessions, upload, download, require } = typed;
+  const { expires, from, auth, sessions, upload, download, require, trash } = typed;
   let label = "";
   const read = <T>(name: string, text: string, parse: (text: string) => T): T => {
     label = name;
@@ -73,6 +82,7 @@ export function parseLimits(
         downloadRate: read("Download rate", download, parseTransferRate),
       }),
       ...(require !== undefined && { require: read("Logins need", require, parseRequire) }),
+      ...(trash !== undefined && { trashKeep: read("Trash keeps", trash, parseTrashKeep) }),
     };
     return { limits };
   } catch (thrown) {

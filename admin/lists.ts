@@ -159,7 +159,7 @@ export const LISTS: Readonly<Record<ViewName, ListOf | undefined>> = {
   log: {
     cursor: (model) => model.log.cursor,
     moved: (model, cursor) => ({ ...model, log: { ...model.log, cursor } }),
-    count: (model) => model.log.records.length,
+    count: (model) => model.log.lines.length,
   },
   security: {
     cursor: (model) => model.securityCursor,

@@ -4,6 +4,8 @@ import type {
   FolderInfo,
   GroupInfo,
   HostKeyInfo,
+  LogFilter,
+  LogPage,
   Method,
   Overview,
   Params,
@@ -91,21 +93,64 @@ export interface TableModel extends ListModel {
 
 export interface LogModel {
   readonly cursor: Cursor;
+  readonly filter: LogFilterModel;
+  /** when the filter was set: what `back` and `until` count from */
+  readonly asked: number;
+  /** counts the filters, so that the same one can be asked for anew */
+  readonly serial: number;
+  readonly follow: boolean;
+  /** oldest first, at most {@link MAX_LINES} */
+  readonly lines: readonly LogLine[];
+  /** how many records fit; null: not known yet */
+  readonly count: number | null;
+  /** where older lines go on; null: there are none */
+  readonly next: LogPlace | null;
+  /** records that came while the newest lines were asked for */
+  readonly waiting: readonly AuditRecord[];
+  readonly stage: LogStage;
+  readonly loaded: boolean;
+}
+
+/**
+ * "new": what is new is not followed yet; "followed": it is, and the lines are to be asked for;
+ * "asking": they are; "older": so are older ones; "ready": nothing is under way.
+ */
+export type LogStage = "new" | "followed" | "asking" | "older" | "ready";
+
+export type LogLine = LogPage["lines"][number];
+export type LogPlace = NonNullable<LogPage["next"]>;
+export type LogGroup = NonNullable<LogFilter["groups"]>[number];
+
+/** What of the log is shown; empty: all. */
+export interface LogFilterModel {
   readonly user: string;
+  readonly actor: string;
+  readonly address: string;
+  /** a pattern of whole paths */
+  readonly path: string;
+  readonly group: LogGroup | "";
   readonly kind: AuditKind | "";
   /** anywhere in a record */
   readonly text: string;
   /** how far back, milliseconds; 0: all */
   readonly back: number;
-  /** when the filter was set: what `back` counts from */
-  readonly asked: number;
-  readonly follow: boolean;
-  /** oldest first, at most {@link MAX_RECORDS} */
-  readonly records: readonly AuditRecord[];
-  readonly loaded: boolean;
+  /** what is newer than so long ago is left out, milliseconds; 0: nothing is */
+  readonly until: number;
 }
 
-export const MAX_RECORDS = 1000;
+export const ALL_OF_LOG: LogFilterModel = {
+  user: "",
+  actor: "",
+  address: "",
+  path: "",
+  group: "",
+  kind: "",
+  text: "",
+  back: 0,
+  until: 0,
+};
+
+export const MAX_LINES = 5000;
 
 export interface Notice {
   readonly kind: "done" | "error";
@@ -314,13 +359,15 @@ export function initialModel(beginning: Beginning): Model {
     transfers: list,
     log: {
       cursor: START,
-      user: "",
-      kind: "",
-      text: "",
-      back: 0,
+      filter: ALL_OF_LOG,
       asked: beginning.now,
+      serial: 0,
       follow: true,
-      records: [],
+      lines: [],
+      count: null,
+      next: null,
+      waiting: [],
+      stage: "new",
       loaded: false,
     },
     security: null,

@@ -1,6 +1,7 @@
 import { moved } from "./cursor.ts";
 import type { Cursor, Model, PageDialog } from "./model.ts";
-import { type PageItem, type PageRow, pageItems, pageRows } from "./page-rows.ts";
+import { type PageItem, type PageRow, pageItems } from "./page-parts.ts";
+import { pageRows } from "./page-rows.ts";
 
 /** On a page the cursor goes from item to item; `top` is the first row shown. */
 

@@ -1,10 +1,9 @@
-import { limitTexts } from "../src/auth/login-limits-text.ts";
+import { limitTexts, trashKeepText } from "../src/auth/login-limits-text.ts";
 import type {
   AccessView,
   CountingRule,
   KeyInfo,
   SessionInfo,
-  ShareInfo,
   TrafficTotal,
   TransferView,
 } from "../src/control/protocol.ts";
@@ -29,40 +28,14 @@ import type {
   TotalsDialog,
   UserDialog,
 } from "./model.ts";
+import { type Fact, fact, type PageRow, section } from "./page-parts.ts";
 import { roundQuota } from "./quota.ts";
 import { recordText } from "./records.ts";
+import { authoritiesRows, receiversRows, recordsRows, trashRows } from "./service-rows.ts";
 import { limitsInForce, quotaOrigin } from "./standing.ts";
 import { plural } from "./text.ts";
 
 /** What a page shows, row by row: derived from the model, for keys and for drawing. */
-
-/** Something on a page that can be selected. */
-export type PageItem =
-  | { readonly kind: "key"; readonly key: KeyInfo }
-  | { readonly kind: "group"; readonly name: string }
-  | { readonly kind: "member"; readonly name: string }
-  | { readonly kind: "folder"; readonly rule: CountingRule & { readonly folder: string } }
-  | { readonly kind: "rule"; readonly rule: CountingRule }
-  | { readonly kind: "share"; readonly share: ShareInfo }
-  | { readonly kind: "session"; readonly session: SessionInfo }
-  | { readonly kind: "day" }
-  | { readonly kind: "transfer"; readonly transfer: TransferView }
-  | { readonly kind: "record"; readonly record: AuditRecord };
-
-export type PageRow =
-  | { readonly kind: "blank" }
-  | { readonly kind: "loading" }
-  | { readonly kind: "title"; readonly text: string; readonly more: string }
-  | {
-      readonly kind: "fact";
-      readonly label: string;
-      readonly value: string;
-      readonly more: string;
-      /** of a quota, from 0 on; null: no quota; absent: it is about none */
-      readonly part?: number | null;
-    }
-  /** cells of one section have the same columns */
-  | { readonly kind: "item"; readonly item: PageItem; readonly cells: readonly string[] };
 
 export function pageRows(model: Model, page: PageDialog): readonly PageRow[] {
   switch (page.kind) {
@@ -76,17 +49,15 @@ export function pageRows(model: Model, page: PageDialog): readonly PageRow[] {
       return sessionRows(model, page);
     case "totals":
       return totalsRows(page);
+    case "trash":
+      return trashRows(model, page);
+    case "records":
+      return recordsRows(page);
+    case "authorities":
+      return authoritiesRows(model, page);
+    case "receivers":
+      return receiversRows(model, page);
   }
-}
-
-export function pageItems(rows: readonly PageRow[]): readonly PageItem[] {
-  return rows.flatMap((row) => (row.kind === "item" ? [row.item] : []));
-}
-
-type Fact = Extract<PageRow, { kind: "fact" }>;
-
-function fact(label: string, value: string, more = ""): Fact {
-  return { kind: "fact", label, value, more };
 }
 
 function stored(usedBytes: number, quotaBytes: number | null, from: string): Fact {
@@ -96,18 +67,6 @@ function stored(usedBytes: number, quotaBytes: number | null, from: string): Fac
 
 function filesFact(files: number, most: number | null): Fact {
   return fact("Files", groupedText(files), most === null ? "" : `of ${groupedText(most)}`);
-}
-
-/** A title and its items; where there are none, that in one row. */
-function section<T>(
-  text: string,
-  none: string,
-  all: readonly T[],
-  row: (one: T) => { readonly item: PageItem; readonly cells: readonly string[] },
-): readonly PageRow[] {
-  if (all.length === 0) return [{ kind: "title", text, more: none }];
-  const title = { kind: "title", text: `${text} (${all.length})`, more: "" } as const;
-  return [title, ...all.map((one) => ({ kind: "item", ...row(one) }) as const)];
 }
 
 function userRows(model: Model, page: UserDialog): readonly PageRow[] {
@@ -125,7 +84,7 @@ function userRows(model: Model, page: UserDialog): readonly PageRow[] {
     ...accessRows(page.name, access, "none: all is allowed at home"),
     ...section("Public keys", "none", keys, (key) => ({
       item: { kind: "key", key },
-      cells: [key.fingerprint, key.comment === "" ? key.algorithm : key.comment],
+      cells: [key.fingerprint, keyText(key, now)],
     })),
     ...section("Sessions", "none", sessions, (session) => sessionRow(session, now)),
     ...section("Last transfers", "none", lastTransfers(page), (record) => ({
@@ -133,6 +92,15 @@ function userRows(model: Model, page: UserDialog): readonly PageRow[] {
       cells: [agoText(record.at, now), record.kind, recordText(record)],
     })),
   ];
+}
+
+/** What stands beside its fingerprint: that it is over comes first, what it may not do last. */
+export function keyText({ comment, algorithm, options, expiresAt }: KeyInfo, now: number): string {
+  const isOver = expiresAt !== null && expiresAt <= now;
+  const end = expiresAt === null ? "" : `${isOver ? "expired" : "until"} ${dateText(expiresAt)}`;
+  const name = comment === "" ? algorithm : comment;
+  const shown = isOver ? [end, name, options] : [name, end, options];
+  return shown.filter((one) => one !== "").join("  ");
 }
 
 function userFacts({ user }: UserDialog, now: number): readonly Fact[] {
@@ -259,10 +227,13 @@ function groupRows({ now }: Model, page: GroupDialog): readonly PageRow[] {
 
 function folderRows({ folder }: FolderDialog): readonly PageRow[] {
   if (folder === null) return [{ kind: "loading" }];
-  const { usedBytes, quotaBytes, files, quotaFiles, createdAt, shares } = folder;
+  const { usedBytes, quotaBytes, files, quotaFiles, trashKeep, createdAt, shares } = folder;
   return [
     stored(usedBytes, quotaBytes, ""),
     filesFact(files, quotaFiles),
+    trashKeep === null
+      ? fact("Trash keeps", "not said", "(as the settings say)")
+      : fact("Trash keeps", trashKeepText(trashKeep)),
     fact("Created", dateText(createdAt)),
     { kind: "blank" },
     ...section("Shared with", "nobody", shares, (one) => ({

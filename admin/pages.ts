@@ -3,6 +3,7 @@ import { call, opened, step } from "./dialogs.ts";
 import {
   type Dialog,
   type Effect,
+  type LogLine,
   type Model,
   type PageDialog,
   START,
@@ -83,16 +84,71 @@ export function totalsPage(model: Model, name: string): Step {
   return step(next, ...asked({ kind: "totals", name }));
 }
 
-const PAGES: ReadonlySet<Dialog["kind"]> = new Set([
-  "user",
-  "group",
-  "folder",
-  "session",
-  "totals",
-]);
+/** @param name of a user, or of a folder with an "@" */
+export function trashPage(model: Model, name: string): Step {
+  const next = opened(without(model, "trash", name), {
+    kind: "trash",
+    title: `Trash of ${name.startsWith("@") ? `folder ${name.slice(1)}` : name}`,
+    name,
+    files: null,
+    more: false,
+    cursor: START,
+  });
+  return step(next, ...asked({ kind: "trash", name }));
+}
+
+/** The records that a line of the log stands for. */
+export function recordsPage(model: Model, line: LogLine): Step {
+  const name = String(line.record.batch);
+  const next = opened(without(model, "records", name), {
+    kind: "records",
+    title: "Records",
+    name,
+    line,
+    records: null,
+    next: null,
+    cursor: START,
+  });
+  return step(next, ...asked({ kind: "records", name }));
+}
+
+export function authoritiesPage(model: Model): Step {
+  const next = opened(without(model, "authorities", ""), {
+    kind: "authorities",
+    title: "Certificate authorities",
+    name: "",
+    authorities: null,
+    revoked: [],
+    cursor: START,
+  });
+  return step(next, ...asked({ kind: "authorities", name: "" }));
+}
+
+export function receiversPage(model: Model): Step {
+  const next = opened(without(model, "receivers", ""), {
+    kind: "receivers",
+    title: "Receivers of events",
+    name: "",
+    receivers: null,
+    cursor: START,
+  });
+  return step(next, ...asked({ kind: "receivers", name: "" }));
+}
+
+const IS_PAGE: Readonly<Record<PageDialog["kind"], true>> = {
+  user: true,
+  group: true,
+  folder: true,
+  session: true,
+  totals: true,
+  trash: true,
+  records: true,
+  authorities: true,
+  receivers: true,
+};
 
 export function isPage(dialog: Dialog): dialog is PageDialog {
-  return PAGES.has(dialog.kind);
+  return dialog.kind in IS_PAGE;
 }
 
 /** A page that is open further down comes up, so that pages never pile up. */
@@ -102,6 +158,21 @@ function without(model: Model, kind: PageDialog["kind"], name: string): Model {
 
 export function isAbout(dialog: Dialog, kind: PageDialog["kind"], name: string): boolean {
   return isPage(dialog) && dialog.kind === kind && dialog.name === name;
+}
+
+/** So much of a long list at once: the most that control gives. */
+const PAGE_PART = 500;
+
+/** Asks for what follows on what a page shows. */
+export function askedMore(page: PageDialog): readonly Effect[] {
+  if (page.kind === "trash") {
+    const after = page.files?.at(-1)?.id;
+    if (!page.more || after === undefined) return [];
+    return [call("trash.list", { name: page.name, limit: PAGE_PART, after })];
+  }
+  if (page.kind !== "records" || page.next === null) return [];
+  const batch = Number(page.name);
+  return [call("log.page", { batch, limit: PAGE_PART, before: page.next })];
 }
 
 /** Asks for what a page shows; the answers find the page by its name. */
@@ -122,6 +193,14 @@ export function asked({ kind, name }: Pick<PageDialog, "kind" | "name">): readon
       return [call("folders.show", { name })];
     case "session":
       return [];
+    case "trash":
+      return [call("trash.list", { name, limit: PAGE_PART })];
+    case "records":
+      return [call("log.page", { batch: Number(name), limit: PAGE_PART })];
+    case "authorities":
+      return [call("ca.list", {}), call("ca.revoked", {})];
+    case "receivers":
+      return [call("events.list", {})];
     case "totals": {
       const byDay = call("traffic", {
         by: "day",

@@ -1,5 +1,6 @@
 import type { AuditKind, AuditRecord } from "../src/store/types.ts";
 import { groupedText, secondText, sizeText, spanText } from "./format.ts";
+import type { LogLine } from "./model.ts";
 import type { Colour } from "./text.ts";
 
 /** What a record of the audit trail says beside time, kind and user, in one line. */
@@ -16,8 +17,19 @@ export function recordText(record: AuditRecord): string {
   return parts.filter((part) => part !== undefined && part !== "").join("  ");
 }
 
+/** What many records come to in one line. */
+export function batchText({ record, all }: LogLine): string {
+  if (all === undefined) return recordText(record);
+  const { kind, path = "" } = record;
+  const size = kind === "remove" ? [] : [sizeText(all.bytes)];
+  const where = `${kind === "upload" ? "into" : "from"} ${path.slice(0, path.lastIndexOf("/") + 1)}`;
+  const span = `in ${spanText(all.until - all.since)}`;
+  return [`${groupedText(all.records)} files`, ...size, span, where].join("  ");
+}
+
 export function recordDetails(record: AuditRecord): (readonly [string, string])[] {
-  const { path, bytes, durationMs, detail, actor, remote, session, user } = record;
+  const { path, temporaryPath, bytes, durationMs, detail, actor, remote, session, user } = record;
+
   const lines: (readonly [string, string | undefined])[] = [
     ["Time", secondText(record.at)],
     ["Kind", record.kind],
@@ -26,6 +38,7 @@ export function recordDetails(record: AuditRecord): (readonly [string, string])[
     ["From", remote],
     ["Session", session === undefined ? undefined : String(session)],
     ["Path", path],
+    ["Uploaded as", temporaryPath],
     ["Size", bytes === undefined ? undefined : `${sizeText(bytes)} (${groupedText(bytes)} bytes)`],
     ["Took", durationMs === undefined ? undefined : spanText(durationMs)],
     ["Detail", detail],
@@ -48,5 +61,7 @@ const REFUSALS: ReadonlySet<AuditKind> = new Set([
 export function kindColour(kind: AuditKind): Colour | undefined {
   if (REFUSALS.has(kind)) return "red";
   if (kind === "login" || kind === "logout") return "green";
-  return /^(user|key|server|rescan|reload|penalty|ban|connect)/.test(kind) ? "cyan" : undefined;
+  return /^(user|key|ca-|server|rescan|restore|reload|penalty|ban|connect)/.test(kind)
+    ? "cyan"
+    : undefined;
 }

@@ -1,7 +1,7 @@
 import { ACCESS_MODES } from "../src/access/modes.ts";
 import type { FolderInfo, GroupInfo, RuleInfo, ShareInfo } from "../src/control/protocol.ts";
-import { choice, form, limitFields, PATH_MAX, QUOTA_HINT, text } from "./dialogs.ts";
-import { limitValues, NO_LIMIT_VALUES } from "./limits.ts";
+import { choice, form, limitFields, PATH_MAX, QUOTA_HINT, TRASH_HINT, text } from "./dialogs.ts";
+import { limitValues, NO_LIMIT_VALUES, trashText } from "./limits.ts";
 import type { Field, Model } from "./model.ts";
 import { quotaText } from "./quota.ts";
 
@@ -66,12 +66,13 @@ export function addFolderForm(model: Model): Model {
       text("name", "Name", "", "a-z 0-9 . _ -"),
       text("quota", "Quota", "", `${QUOTA_HINT}; empty: default`),
       text("files", "Most files", "", "a number, none; empty: default"),
+      text("trash", "Trash keeps", "none", TRASH_HINT),
     ],
   });
 }
 
 export function editFolderForm(model: Model, folder: FolderInfo): Model {
-  const { name, quotaBytes, quotaFiles } = folder;
+  const { name, quotaBytes, quotaFiles, trashKeep } = folder;
   return form(model, {
     form: "folder-edit",
     title: `Edit folder ${name}`,
@@ -81,6 +82,7 @@ export function editFolderForm(model: Model, folder: FolderInfo): Model {
     fields: [
       text("quota", "Quota", quotaText(quotaBytes), QUOTA_HINT),
       text("files", "Most files", quotaFiles === null ? "none" : `${quotaFiles}`, "a number, none"),
+      text("trash", "Trash keeps", trashText(trashKeep), TRASH_HINT),
     ],
   });
 }

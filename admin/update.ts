@@ -9,6 +9,8 @@ import { onCallDone, onCallsEnded } from "./update/batch.ts";
 import { onData } from "./update/data.ts";
 import { dialogKey, dialogPaste, dialogTarget } from "./update/dialog-keys.ts";
 import { typedPaste, typingKey } from "./update/filter.ts";
+import { logAsks } from "./update/log.ts";
+import { receiversTick } from "./update/receivers.ts";
 import { onFailed, onKeyFile, onLost, onResult } from "./update/results.ts";
 import { sortBy } from "./update/users.ts";
 import { viewKey } from "./update/view-keys.ts";
@@ -18,7 +20,8 @@ import { pageLimit } from "./wanted.ts";
 /** What a message makes of the model, and what is to be done in the world. Pure; never throws. */
 export function update(model: Model, message: Message): Step {
   const { model: next, effects } = received(model, message);
-  return { model: settle(next), effects };
+  const { model: asking, effects: more } = logAsks(settle(next));
+  return { model: asking, effects: more.length === 0 ? effects : [...effects, ...more] };
 }
 
 function received(model: Model, message: Message): Step {
@@ -37,7 +40,7 @@ function received(model: Model, message: Message): Step {
     case "resize":
       return step({ ...model, columns: message.columns, rows: message.rows });
     case "tick":
-      return step(onTick(model, message.now));
+      return receiversTick(model.now, onTick(model, message.now));
     case "data":
       return step(onData(model, message));
     case "result":

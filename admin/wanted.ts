@@ -1,6 +1,6 @@
-import type { LogQuery, UserQuery } from "../src/control/protocol.ts";
+import type { LogFilter, UserQuery } from "../src/control/protocol.ts";
 import { listRows } from "./lists.ts";
-import { type Dialog, MAX_RECORDS, type Model, type Wanted } from "./model.ts";
+import type { Dialog, Model, Wanted } from "./model.ts";
 
 /** What the model has to be told about: only what is on the screen. */
 export function wanted(model: Model): Wanted[] {
@@ -21,8 +21,9 @@ export function wanted(model: Model): Wanted[] {
     found.push({ key: "sessions", topic: "sessions", params: {} });
   }
   if (model.view === "log") {
-    const params = logQuery(model);
-    found.push({ key: `log ${JSON.stringify(params)}`, topic: "log", params });
+    // What is there is asked for in pages; only what is new is followed.
+    const params = { ...logFilter(model), limit: 0 };
+    found.push({ key: `log ${model.log.serial} ${JSON.stringify(params)}`, topic: "log", params });
   }
   if (model.view === "security") found.push({ key: "security", topic: "security", params: {} });
   for (const dialog of model.dialogs) {
@@ -44,12 +45,18 @@ export function userQuery(model: Model): UserQuery {
   return filter === "" ? page : { filter, ...page };
 }
 
-export function logQuery({ log }: Model): LogQuery {
+/** As control takes it; what is empty is left out. */
+export function logFilter({ log }: Model): LogFilter {
+  const { user, actor, address, path, group, kind, text, back, until } = log.filter;
   return {
-    limit: MAX_RECORDS,
-    ...(log.user === "" ? {} : { user: log.user }),
-    ...(log.kind === "" ? {} : { kind: log.kind }),
-    ...(log.text === "" ? {} : { text: log.text }),
-    ...(log.back === 0 ? {} : { since: log.asked - log.back }),
+    ...(user === "" ? {} : { user }),
+    ...(actor === "" ? {} : { actor }),
+    ...(address === "" ? {} : { address }),
+    ...(path === "" ? {} : { path }),
+    ...(group === "" || kind !== "" ? {} : { groups: [group] }),
+    ...(kind === "" ? {} : { kinds: [kind] }),
+    ...(text === "" ? {} : { text }),
+    ...(back === 0 ? {} : { since: log.asked - back }),
+    ...(until === 0 ? {} : { until: log.asked - until }),
   };
 }

@@ -7,15 +7,9 @@ import {
   sessionItems,
   transferItems,
 } from "../lists.ts";
-import {
-  type Cursor,
-  type DataMessage,
-  type Dialog,
-  MAX_RECORDS,
-  type Model,
-  type SessionDialog,
-} from "../model.ts";
+import type { Cursor, DataMessage, Dialog, Model, SessionDialog } from "../model.ts";
 import { folderItems, groupItems } from "../tables.ts";
+import { onRecords } from "./log.ts";
 
 /** News from control. The selection stays on what was selected, wherever it went. */
 export function onData(model: Model, message: DataMessage): Model {
@@ -27,7 +21,7 @@ export function onData(model: Model, message: DataMessage): Model {
     case "sessions":
       return sessionList(model, message.event);
     case "log":
-      return logRecords(model, message.event, message.first);
+      return onRecords(model, message.event, message.first);
     case "security":
       return security(model, message.event);
     case "rescan":
@@ -125,25 +119,6 @@ function sessionList(model: Model, list: TopicEvent<"sessions">): Model {
 function followedSession(page: SessionDialog, list: readonly SessionInfo[]): SessionDialog {
   const session = list.find(({ id }) => id === page.session.id);
   return { ...page, session: session ?? page.session, ended: session === undefined };
-}
-
-function logRecords(model: Model, event: TopicEvent<"log">, first: boolean): Model {
-  const { log } = model;
-  const records = (first ? [...event] : [...log.records, ...event]).slice(-MAX_RECORDS);
-  const last: Cursor = { index: records.length - 1, top: records.length };
-  const cursor = log.follow
-    ? last
-    : followedRecord(log.cursor, log.records[log.cursor.index]?.id, records);
-  return { ...model, log: { ...log, records, cursor, loaded: true } };
-}
-
-function followedRecord(
-  cursor: Cursor,
-  id: number | undefined,
-  records: readonly { readonly id: number }[],
-): Cursor {
-  const at = records.findIndex((record) => record.id === id);
-  return at < 0 ? cursor : shifted(cursor, at);
 }
 
 function security(model: Model, event: TopicEvent<"security">): Model {

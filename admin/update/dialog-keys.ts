@@ -21,6 +21,10 @@ export function dialogKey(model: Model, dialog: Dialog, key: string): Step {
     case "folder":
     case "session":
     case "totals":
+    case "trash":
+    case "records":
+    case "authorities":
+    case "receivers":
       return pageKey(model, dialog, key);
     case "checklist":
       return checklistKey(model, dialog, key);

@@ -1,6 +1,7 @@
 import { step } from "../dialogs.ts";
 import { edited, inserted } from "../editor.ts";
-import { type Editor, type Model, START, type Step } from "../model.ts";
+import { filteredLog, isFiltered } from "../log-lines.ts";
+import { ALL_OF_LOG, type Editor, type Model, START, type Step } from "../model.ts";
 
 const FILTER_MAX = 64;
 
@@ -18,7 +19,7 @@ export function filterOf(model: Model): string | undefined {
     case "transfers":
       return model.transfers.filter;
     case "log":
-      return model.log.text;
+      return model.log.filter.text;
     case "overview":
       return undefined;
     default:
@@ -56,11 +57,8 @@ function typed(model: Model, editor: Editor): Model {
 /** Everything is shown again. */
 export function clearFilter(model: Model): Model {
   if (model.view === "log") {
-    const { log } = model;
-    const { user, kind, text, back } = log;
-    if (user === "" && kind === "" && text === "" && back === 0) return model;
-    const all = { user: "", kind: "", text: "", back: 0, records: [], loaded: false } as const;
-    return { ...model, log: { ...log, ...all } };
+    if (!isFiltered(model.log)) return model;
+    return { ...model, log: filteredLog(model.log, ALL_OF_LOG, model.now) };
   }
   return (filterOf(model) ?? "") === "" ? model : filtered(model, "");
 }
@@ -78,7 +76,7 @@ function filtered(model: Model, filter: string): Model {
     case "transfers":
       return { ...model, transfers: { filter, cursor: START } };
     case "log":
-      return { ...model, log: { ...model.log, text: filter, follow: true, loaded: false } };
+      return { ...model, log: filteredLog(model.log, { text: filter }, model.now) };
     case "security":
       return { ...model, filters: { ...model.filters, security: filter }, securityCursor: START };
     case "keys":

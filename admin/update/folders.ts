@@ -1,7 +1,7 @@
 import type { FolderInfo } from "../../src/control/protocol.ts";
 import { call, step } from "../dialogs.ts";
 import type { Model, Step } from "../model.ts";
-import { folderPage } from "../pages.ts";
+import { folderPage, trashPage } from "../pages.ts";
 import { FOLDER_SORTS, selectedFolder } from "../tables.ts";
 import { addFolderForm, editFolderForm, removeFolderForm, shareFolderForm } from "../team-forms.ts";
 import { withGroups } from "./offers.ts";
@@ -28,6 +28,8 @@ export function folderKey(model: Model, folder: FolderInfo, key: string): Step |
       return step(editFolderForm(model, folder));
     case "s":
       return withGroups(shareFolderForm(model, folder.name));
+    case "T":
+      return trashPage(model, `@${folder.name}`);
     case "r":
       return rescan(model, folder.name);
     default:

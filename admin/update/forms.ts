@@ -1,9 +1,11 @@
-import { AUDIT_KINDS, type AuditKind } from "../../src/store/types.ts";
 import { parseDuration, UnitError } from "../../src/text/units.ts";
-import { BACKS, call, changed, closedDialog, step } from "../dialogs.ts";
+import { call, changed, closedDialog, step } from "../dialogs.ts";
 import { LIMIT_FIELDS, parseLimits } from "../limits.ts";
+import { chosenFilter } from "../log-filter.ts";
+import { filteredLog } from "../log-lines.ts";
 import type { CallEffect, FormDialog, Model, Step } from "../model.ts";
 import { parseFiles, parseQuota, parseQuotaOrDefault } from "../quota.ts";
+import { authorityAdded, revoked } from "./authorities.ts";
 import { begun } from "./batch.ts";
 import { type FormResult, touched, touchedValues, value } from "./form-values.ts";
 import { markedGroup, markedQuota, markedRemoved, markedState } from "./marked-forms.ts";
@@ -20,6 +22,7 @@ import {
   ruleSet,
   sharedWith,
 } from "./team-forms.ts";
+import { emptyAsked, restored } from "./trash.ts";
 
 /** Enter in a form: checks what was typed, and calls control. */
 export function submitted(model: Model, dialog: FormDialog): Step {
@@ -27,6 +30,7 @@ export function submitted(model: Model, dialog: FormDialog): Step {
   if (dialog.form === "server-stop" || dialog.form === "server-renew") {
     return serverAsked(model, dialog);
   }
+  if (dialog.form === "trash-empty") return emptyAsked(model, dialog);
   const outcome = outcomeOf(model, dialog);
   if ("error" in outcome) return step(changed(model, dialog, { error: outcome.error }));
   const { effect } = outcome;
@@ -78,6 +82,12 @@ function teamOutcome(model: Model, dialog: FormDialog): FormResult {
       return ruleSet(dialog);
     case "explain":
       return explained(dialog);
+    case "trash-restore":
+      return restored(dialog);
+    case "ca-add":
+      return authorityAdded(dialog);
+    case "ca-revoke":
+      return revoked(dialog);
     case "marked-state":
       return markedState(model, dialog);
     case "marked-quota":
@@ -218,10 +228,7 @@ function parseTerm(typed: string): { readonly error: string } | { readonly forMs
 }
 
 function logFiltered(model: Model, dialog: FormDialog): Model {
-  const kind: AuditKind | "" = AUDIT_KINDS.find((one) => one === value(dialog, "kind")) ?? "";
-  const back = BACKS.find(([name]) => name === value(dialog, "back"))?.[1] ?? 0;
-  const user = value(dialog, "user").trim();
-  const asked = { user, kind, back, asked: model.now, follow: true };
-  const log = { ...model.log, ...asked, records: [], loaded: false };
+  const filter = chosenFilter((field) => value(dialog, field));
+  const log = { ...filteredLog(model.log, filter, model.now), lines: [] };
   return closedDialog({ ...model, log }, dialog.id);
 }

@@ -3,14 +3,24 @@ import { dateText } from "../../src/text/figures.ts";
 import { call, changed, closedDialog, opened, step } from "../dialogs.ts";
 import type { CallEffect, Model, PageDialog, Step } from "../model.ts";
 import { pageMoved, selectedItem } from "../page-cursor.ts";
-import type { PageItem } from "../page-rows.ts";
-import { folderPage, groupPage, sessionPage, userPage } from "../pages.ts";
+import type { PageItem } from "../page-parts.ts";
+import { askedMore, folderPage, groupPage, sessionPage, userPage } from "../pages.ts";
 import { recordDetails } from "../records.ts";
+import { receiverDetails } from "../service-rows.ts";
 import { ruleForm, shareFolderForm } from "../team-forms.ts";
+import {
+  authoritiesKey,
+  authorityDetails,
+  revocationDetails,
+  takeAuthority,
+  takeRevocation,
+} from "./authorities.ts";
 import { folderKey } from "./folders.ts";
 import { groupKey } from "./groups.ts";
+import { dropEvents, receiversKey } from "./receivers.ts";
 import { askKick, sessionKey } from "./sessions.ts";
 import { listsOf } from "./trail.ts";
+import { takeTrashed, trashedDetails, trashKey } from "./trash.ts";
 import { userKey } from "./users.ts";
 
 /** Keys of a page about a user, a group or a folder. */
@@ -44,7 +54,14 @@ function aboutKey(model: Model, page: PageDialog, key: string): Step | undefined
     case "folder":
       return page.folder === null ? undefined : folderKey(model, page.folder, key);
     case "totals":
+    case "records":
       return undefined;
+    case "trash":
+      return trashKey(model, page, selectedItem(model, page), key);
+    case "authorities":
+      return authoritiesKey(model, key);
+    case "receivers":
+      return receiversKey(model, selectedItem(model, page), key);
     case "session": {
       const item = selectedItem(model, page);
       const transfer = item?.kind === "transfer" ? item.transfer : undefined;
@@ -79,6 +96,18 @@ function openItem(model: Model, page: PageDialog, item: PageItem): Step {
       return step(info(model, "Public key", keyDetails(item.key)));
     case "record":
       return step(info(model, "Record", recordDetails(item.record)));
+    case "trashed":
+      return step(info(model, "In the trash", trashedDetails(item.file)));
+    case "authority":
+      return step(info(model, "Certificate authority", authorityDetails(item.authority)));
+    case "revocation":
+      return step(info(model, "Revocation", revocationDetails(item.revocation)));
+    case "receiver": {
+      const { receiver } = item;
+      return step(info(model, receiver.name, receiverDetails(receiver, model.now)));
+    }
+    case "more":
+      return step(model, ...askedMore(page));
   }
 }
 
@@ -91,11 +120,13 @@ function info(model: Model, title: string, lines: readonly (readonly [string, st
   return opened(model, { kind: "info", title, secret: "", lines });
 }
 
-function keyDetails({ fingerprint, algorithm, comment, createdAt }: KeyInfo) {
+function keyDetails({ fingerprint, algorithm, comment, createdAt, ...key }: KeyInfo) {
   return [
     ["Fingerprint", fingerprint],
     ["Algorithm", algorithm],
     ["Comment", comment],
+    ["Options", key.options === "" ? "none" : key.options],
+    ["Expires", key.expiresAt === null ? "never" : dateText(key.expiresAt)],
     ["Added", dateText(createdAt)],
   ] as const;
 }
@@ -120,9 +151,18 @@ function asksToTake(model: Model, page: PageDialog, item: PageItem): Model {
       return unshare(model, name, item.share.to);
     case "session":
       return askKick(model, item.session, false);
+    case "trashed":
+      return takeTrashed(model, name, item.file);
+    case "authority":
+      return takeAuthority(model, item.authority);
+    case "revocation":
+      return takeRevocation(model, item.revocation);
+    case "receiver":
+      return dropEvents(model, item.receiver);
     case "record":
     case "transfer":
     case "day":
+    case "more":
       return model;
   }
 }

@@ -4,16 +4,21 @@ import type {
   CountingRule,
   GroupInfo,
   KeyInfo,
+  LogPage,
+  LogPageQuery,
   LogQuery,
   Method,
+  Params,
   Result,
 } from "../../src/control/protocol.ts";
 import type { AuditRecord } from "../../src/store/types.ts";
 import { call, changed, closedDialog, opened, step } from "../dialogs.ts";
 import type { Dialog, Model, PageDialog, ResultMessage, Step } from "../model.ts";
 import { isAbout } from "../pages.ts";
+import { logFailed, onCount, onLines } from "./log.ts";
 import { onNames } from "./marked.ts";
 import { offered } from "./offers.ts";
+import { tested } from "./receivers.ts";
 import { refreshed } from "./refresh.ts";
 import { noticed } from "./views.ts";
 
@@ -64,6 +69,24 @@ function showResult(model: Model, message: ResultMessage, dialog: Dialog | undef
       return accessListed(model, message.params.name, message.result);
     case "access.explain":
       return explanation(model, message.params.name, message.result);
+    case "log.page": {
+      const { params, result } = message;
+      return params.batch === undefined
+        ? onLines(model, params, result)
+        : recordsListed(model, params, result);
+    }
+    case "log.count":
+      return onCount(model, message.params, message.result.records);
+    case "trash.list":
+      return trashListed(model, message.params, message.result);
+    case "ca.list":
+      return onPages(model, "authorities", "", { authorities: message.result });
+    case "ca.revoked":
+      return onPages(model, "authorities", "", { revoked: message.result });
+    case "events.list":
+      return onPages(model, "receivers", "", { receivers: message.result });
+    case "events.test":
+      return tested(model, message.params.name, message.result);
     case "log.query":
       return transfers(model, message.params, message.result);
     case "keys.check":
@@ -96,6 +119,24 @@ function showResult(model: Model, message: ResultMessage, dialog: Dialog | undef
     default:
       return model;
   }
+}
+
+function recordsListed(model: Model, query: LogPageQuery, page: LogPage): Model {
+  const name = String(query.batch);
+  const shown = model.dialogs.find((one) => isAbout(one, "records", name));
+  const before = query.before !== undefined && shown?.kind === "records" ? shown.records : null;
+  const records = [...(before ?? []), ...page.lines.map(({ record }) => record)];
+  return onPages(model, "records", name, { records, next: page.next ?? null });
+}
+
+function trashListed(
+  model: Model,
+  { name, after }: Params<"trash.list">,
+  { files, more }: Result<"trash.list">,
+): Model {
+  const shown = model.dialogs.find((one) => isAbout(one, "trash", name));
+  const before = after !== undefined && shown?.kind === "trash" ? (shown.files ?? []) : [];
+  return onPages(model, "trash", name, { files: [...before, ...files], more });
 }
 
 /** The model with the pages about something changed. */
@@ -200,7 +241,7 @@ function confirmKeys(model: Model, user: string, text: string, keys: readonly Ke
 
 /** What pages show may be another thing after it. */
 function isChange(method: Method): boolean {
-  return /^(users|keys|groups|folders|access|sessions)\.(?!show|list|page|check|explain)/.test(
+  return /^(users|keys|groups|folders|access|sessions|trash|ca|events)\.(?!show|list|page|check|explain|revoked)/.test(
     method,
   );
 }
@@ -208,7 +249,7 @@ function isChange(method: Method): boolean {
 /** A call failed: its dialog says why, else the line at the bottom. */
 export function onFailed(model: Model, id: number, message: string): Model {
   const dialog = model.dialogs.find((one) => one.id === id);
-  if (dialog === undefined) return noticed(model, "error", message);
+  if (dialog === undefined) return logFailed(noticed(model, "error", message));
   return changed(model, dialog, { error: message, busy: false });
 }
 

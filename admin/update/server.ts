@@ -2,7 +2,7 @@ import { parseDuration, UnitError } from "../../src/text/units.ts";
 import { call, changed, closedDialog, form, opened, step, text } from "../dialogs.ts";
 import { spanText } from "../format.ts";
 import type { CallEffect, FormDialog, Model, Step } from "../model.ts";
-import { totalsPage } from "../pages.ts";
+import { receiversPage, totalsPage } from "../pages.ts";
 import { plural } from "../text.ts";
 import { value } from "./form-values.ts";
 
@@ -10,6 +10,7 @@ import { value } from "./form-values.ts";
 
 export function overviewKey(model: Model, key: string): Step | undefined {
   if (key === "t") return totalsPage(model, "");
+  if (key === "E") return receiversPage(model);
   if (key === "S") return step(stopForm(model));
   return key === "R" ? step(renewForm(model)) : undefined;
 }

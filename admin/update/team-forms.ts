@@ -73,7 +73,10 @@ function folderLimits(dialog: FormDialog) {
   if (quota !== undefined && "error" in quota) return quota;
   const files = touched(dialog, "files") ? parseFiles(value(dialog, "files")) : undefined;
   if (files !== undefined && "error" in files) return files;
+  const keep = parseLimits(touchedValues(dialog, ["trash"]), 0);
+  if ("error" in keep) return keep;
   return {
+    ...keep.limits,
     ...(quota === undefined ? {} : { quotaBytes: quota.value }),
     ...(files === undefined ? {} : { quotaFiles: files.value }),
   };

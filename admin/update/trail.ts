@@ -1,5 +1,14 @@
 import { step } from "../dialogs.ts";
-import { type Model, type Place, START, type Step, VIEW_KEYS, VIEWS } from "../model.ts";
+import { filteredLog, restarted } from "../log-lines.ts";
+import {
+  ALL_OF_LOG,
+  type Model,
+  type Place,
+  START,
+  type Step,
+  VIEW_KEYS,
+  VIEWS,
+} from "../model.ts";
 import { refreshed } from "./refresh.ts";
 
 /** From somebody to lists about them, and back. */
@@ -17,15 +26,8 @@ export function listsOf(model: Model, user: string, key: string): Step | undefin
     case "transfers":
       return step({ ...left(model), view, transfers: list });
     case "log": {
-      const all = {
-        kind: "",
-        text: "",
-        back: 0,
-        follow: true,
-        records: [],
-        loaded: false,
-      } as const;
-      return step({ ...left(model), view, log: { ...model.log, ...all, user } });
+      const log = filteredLog(model.log, { ...ALL_OF_LOG, user }, model.now);
+      return step({ ...left(model), view, log: { ...log, lines: [] } });
     }
     default:
       return undefined;
@@ -34,7 +36,7 @@ export function listsOf(model: Model, user: string, key: string): Step | undefin
 
 function left(model: Model): Model {
   const { view, dialogs, sessions, transfers, log } = model;
-  const place: Place = { view, dialogs, sessions, transfers, log: { ...log, loaded: false } };
+  const place: Place = { view, dialogs, sessions, transfers, log };
   return {
     ...model,
     trail: [...model.trail, place].slice(-MOST_PLACES),
@@ -47,6 +49,7 @@ function left(model: Model): Model {
 export function wentBack(model: Model): Step | undefined {
   const place = model.trail.at(-1);
   if (place === undefined) return undefined;
-  const next = { ...model, ...place, trail: model.trail.slice(0, -1) };
+  const log = restarted({ ...place.log, serial: model.log.serial });
+  const next = { ...model, ...place, log, trail: model.trail.slice(0, -1) };
   return step(next, ...refreshed(next));
 }

@@ -11,7 +11,7 @@ import {
 } from "../dialogs.ts";
 import { selectedUser } from "../lists.ts";
 import { type Model, START, type Step } from "../model.ts";
-import { totalsPage, userPage } from "../pages.ts";
+import { totalsPage, trashPage, userPage } from "../pages.ts";
 import { explainForm, ruleForm, shareWithForm } from "../team-forms.ts";
 import { SORTS, shownSorts } from "../user-columns.ts";
 import { checklist } from "./checklist.ts";
@@ -82,6 +82,8 @@ export function userKey(model: Model, user: UserInfo, key: string): Step | undef
       return step(ruleForm(model, user.name));
     case "t":
       return totalsPage(model, user.name);
+    case "T":
+      return trashPage(model, user.name);
     case "w":
       return step(explainForm(model, user.name));
     case "K":

@@ -1,10 +1,9 @@
-import { call, logFilterForm, opened, step } from "../dialogs.ts";
 import { sessionItems, transferItems } from "../lists.ts";
 import type { Model, Step } from "../model.ts";
-import { userPage } from "../pages.ts";
-import { recordDetails } from "../records.ts";
 import { foldersKey } from "./folders.ts";
 import { groupsKey } from "./groups.ts";
+import { keysKey } from "./keys.ts";
+import { logKey } from "./log.ts";
 import { markKey } from "./marks.ts";
 import { securityKey } from "./security.ts";
 import { overviewKey } from "./server.ts";
@@ -39,24 +38,8 @@ function ownKey(model: Model, key: string): Step | undefined {
     case "security":
       return securityKey(model, key);
     case "keys":
-      return key === "R" ? step(model, call("reload", {})) : undefined;
+      return keysKey(model, key);
     default:
       return undefined;
   }
-}
-
-function logKey(model: Model, key: string): Step | undefined {
-  const { log } = model;
-  if (key === "f") {
-    const follow = !log.follow;
-    const end = { index: log.records.length - 1, top: log.records.length };
-    return step({ ...model, log: { ...log, follow, cursor: follow ? end : log.cursor } });
-  }
-  if (key === "F") return step(logFilterForm(model));
-  const record = log.records[log.cursor.index];
-  if (key === "u" && record?.user !== undefined) return userPage(model, record.user, null);
-  if (key !== "enter" || record === undefined) return undefined;
-  return step(
-    opened(model, { kind: "info", title: "Record", secret: "", lines: recordDetails(record) }),
-  );
 }

@@ -143,8 +143,28 @@ const PAGE_BUTTONS: Readonly<Record<PageDialog["kind"], readonly Button[]>> = {
     ["6", "transfers"],
     ["7", "log"],
     ["t", "totals"],
+    ["T", "trash"],
   ],
   totals: [],
+  trash: [
+    ["r", "restore"],
+    ["x", "remove for good"],
+    ["E", "empty"],
+    ["enter", "details"],
+  ],
+  records: [["enter", "record"]],
+  authorities: [
+    ["a", "add"],
+    ["v", "revoke"],
+    ["x", "remove or lift"],
+    ["enter", "details"],
+  ],
+  receivers: [
+    ["t", "test"],
+    ["r", "retry now"],
+    ["x", "drop what waits"],
+    ["enter", "details"],
+  ],
   session: [
     ["x", "kick"],
     ["X", "kick and disable"],
@@ -166,6 +186,7 @@ const PAGE_BUTTONS: Readonly<Record<PageDialog["kind"], readonly Button[]>> = {
     ["s", "share"],
     ["x", "take away"],
     ["r", "rescan"],
+    ["T", "trash"],
   ],
 };
 
@@ -186,6 +207,10 @@ function buttonsOf(dialog: Dialog): readonly Button[] {
     case "folder":
     case "session":
     case "totals":
+    case "trash":
+    case "records":
+    case "authorities":
+    case "receivers":
       return [...PAGE_BUTTONS[dialog.kind], ["escape", "close"]];
     case "checklist":
       return [
@@ -215,6 +240,10 @@ function bodyOf(model: Model, dialog: Dialog, inside: number): Row[] {
     case "folder":
     case "session":
     case "totals":
+    case "trash":
+    case "records":
+    case "authorities":
+    case "receivers":
       return pageLines(model, dialog, inside);
     case "checklist":
       return checklistLines(model, dialog, inside);

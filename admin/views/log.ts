@@ -1,27 +1,27 @@
 import { widest } from "../columns.ts";
-import { BACKS } from "../dialogs.ts";
 import { secondText } from "../format.ts";
 import type { Frame } from "../frame.ts";
 import { listRows } from "../lists.ts";
-import { MAX_RECORDS, type Model } from "../model.ts";
-import { kindColour, recordText } from "../records.ts";
-import { span } from "../text.ts";
+import { filterTexts } from "../log-filter.ts";
+import type { Model } from "../model.ts";
+import { batchText, kindColour } from "../records.ts";
+import { plural, span } from "../text.ts";
 import { drawTable } from "./parts.ts";
 import { drawSummary } from "./summary.ts";
 
 export function drawLog(frame: Frame, model: Model): void {
   const { log } = model;
-  const back = BACKS.find(([, ms]) => ms === log.back)?.[0] ?? "";
   drawSummary(frame, model, {
-    of: log.records.length < MAX_RECORDS ? "records" : "newest records",
+    of: log.next === null ? "lines" : "newest lines",
     texts: [
-      ...(log.user === "" ? [] : [["user", log.user] as const]),
-      ...(log.kind === "" ? [] : [["kind", log.kind] as const]),
-      ...(log.back === 0 ? [] : [["last", back] as const]),
+      ...(log.count === null ? [] : [["of", plural(log.count, "record")] as const]),
+      ...filterTexts(log.filter),
     ],
     right: [span(log.follow ? " following " : " f follows ", { bold: log.follow })],
   });
-  const shown = log.records.slice(log.cursor.top, log.cursor.top + listRows(model));
+  const shown = log.lines
+    .slice(log.cursor.top, log.cursor.top + listRows(model))
+    .map(({ record }) => record);
   const users = shown.map(({ user = "" }) => user);
   const kinds = shown.map(({ kind }) => kind);
   drawTable(frame, model, {
@@ -32,18 +32,18 @@ export function drawLog(frame: Frame, model: Model): void {
       { title: "WHAT", width: 0 },
     ],
     row: (index) => {
-      const record = log.records[index];
-      if (record === undefined) return undefined;
-      const { at, kind, user } = record;
+      const line = log.lines[index];
+      if (line === undefined) return undefined;
+      const { at, kind, user } = line.record;
       const colour = kindColour(kind);
       return [
         secondText(at),
         [kind, colour === undefined ? {} : { fg: colour }],
         [user ?? "", { bold: true }],
-        recordText(record),
+        batchText(line),
       ];
     },
-    count: log.records.length,
+    count: log.lines.length,
     cursor: log.cursor,
     empty: log.loaded ? "Nothing in the log fits: Esc shows everything." : "Loading …",
   });

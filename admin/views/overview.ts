@@ -5,7 +5,7 @@ import { bar, countText, groupedText, share, sizeText, spanText } from "../forma
 import type { Frame } from "../frame.ts";
 import type { Model } from "../model.ts";
 import { kindColour, recordText } from "../records.ts";
-import { clipLine, type Line, sized, span } from "../text.ts";
+import { clipLine, type Line, plural, safe, sized, span } from "../text.ts";
 import { type Curve, drawGraph, timeMarks } from "./graph.ts";
 import { BODY, pairs, quotaBar } from "./parts.ts";
 
@@ -21,6 +21,8 @@ export function drawOverview(frame: Frame, model: Model): void {
   stateLines(overview, model).forEach((line, at) => {
     frame.put(1, BODY + at, line, frame.columns - 2);
   });
+  const failing = failingLine(overview);
+  if (failing !== undefined) frame.put(1, BODY + 3, failing, frame.columns - 2);
   const height = frame.rows - BODY - 2;
   const rows = Math.max(3, Math.floor((height - 4 - 2 - 3) / 4));
   const top = BODY + 4;
@@ -68,6 +70,20 @@ function stateLines(overview: Overview, { now, link }: Model): Line[] {
       ...pairs(["   Logins", countText(totals.logins)]),
       span(`, ${countText(totals.failedLogins)} failed, ${countText(totals.refusals)} refused`),
     ],
+  ];
+}
+
+/** The receiver of events that fails, with how many others do. Servers of an older version don't tell. */
+function failingLine({ failingReceivers = [] }: Partial<Overview>): Line | undefined {
+  const [first, ...others] = failingReceivers;
+  if (first === undefined) return undefined;
+  const more = others.length === 0 ? "" : ` and ${plural(others.length, "other")}`;
+  const wait = `${groupedText(first.queued)} wait`;
+  const text = `${first.name}${more} fail${others.length === 0 ? "s" : ""}`;
+  return [
+    span("Events   "),
+    span(safe(text), { bold: true, fg: "red" }),
+    span(safe(`  ${wait}, E shows more: ${first.lastError}`)),
   ];
 }
 

@@ -1,6 +1,7 @@
 import type { Model, PageDialog } from "../model.ts";
 import { pageHeight } from "../page-cursor.ts";
-import { type PageRow, pageRows } from "../page-rows.ts";
+import type { PageRow } from "../page-parts.ts";
+import { pageRows } from "../page-rows.ts";
 import { bold, type Line, padLine, safe, selected, sized, span, textWidth } from "../text.ts";
 import { quotaBar } from "./parts.ts";
 import type { Row } from "./rows.ts";

@@ -91,6 +91,7 @@ const HINTS: Readonly<Record<ViewName, readonly Hint[]>> = {
     ["t", "totals by user and day"],
     ["S", "stop the server"],
     ["R", "restart workers"],
+    ["E", "event receivers"],
   ],
   users: [
     ["a", "add"],
@@ -106,6 +107,7 @@ const HINTS: Readonly<Record<ViewName, readonly Hint[]>> = {
     ["s", "folder"],
     ["n", "rule"],
     ["r", "rescan"],
+    ["T", "trash"],
   ],
   groups: [
     ["a", "add"],
@@ -122,6 +124,7 @@ const HINTS: Readonly<Record<ViewName, readonly Hint[]>> = {
     ["s", "share"],
     ["x", "remove"],
     ["/", "filter"],
+    ["T", "trash"],
     ["r", "rescan"],
   ],
   sessions: [
@@ -143,9 +146,9 @@ const HINTS: Readonly<Record<ViewName, readonly Hint[]>> = {
     ["X", "kick and disable"],
   ],
   log: [
-    ["enter", "record"],
+    ["enter", "open"],
     ["/", "filter"],
-    ["F", "kind, time"],
+    ["F", "more filters"],
     ["f", "follow"],
     ["u", "user"],
   ],
@@ -156,6 +159,8 @@ const HINTS: Readonly<Record<ViewName, readonly Hint[]>> = {
   ],
   keys: [
     ["R", "reload settings"],
+    ["a", "authorities"],
+    ["E", "event receivers"],
     ["/", "filter"],
   ],
   help: [["/", "filter"]],

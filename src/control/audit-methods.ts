@@ -29,7 +29,7 @@ export const AUDIT_METHODS = {
 };
 
 /** @throws ControlError when the address is none */
-function toFilter({ groups, kinds, address, ...rest }: LogFilter): AuditFilter {
+export function toFilter({ groups, kinds, address, ...rest }: LogFilter): AuditFilter {
   const all = [...(kinds ?? []), ...(groups ?? []).flatMap(kindsOf)];
   return {
     ...rest,

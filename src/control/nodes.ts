@@ -4,7 +4,7 @@ import type { StoreNode } from "../store/nodes.ts";
 import type { Store } from "../store/store.ts";
 import { connectNode } from "./client.ts";
 import { ControlError } from "./errors.ts";
-import type { Control, DiskInfo, LoopDelay, Overview } from "./protocol.ts";
+import type { Control, DiskInfo, FailingReceiver, LoopDelay, Overview } from "./protocol.ts";
 
 const POLL_MS = 50;
 /** What a server may take to tell of itself. */
@@ -49,13 +49,6 @@ export interface InstanceStatus {
   readonly disk: DiskInfo | null;
   /** receivers of events that were not reached the last time */
   readonly failingReceivers: readonly FailingReceiver[];
-}
-
-export interface FailingReceiver {
-  readonly name: string;
-  /** events that wait for it */
-  readonly queued: number;
-  readonly lastError: string;
 }
 
 /** @param version the asking program's, given when nothing runs */
@@ -115,7 +108,8 @@ export async function instanceStatus(
   };
 }
 
-async function failingReceivers(store: Store): Promise<FailingReceiver[]> {
+/** Of those that the settings have. */
+export async function failingReceivers(store: Pick<Store, "events">): Promise<FailingReceiver[]> {
   const all = await store.events.list();
   return all
     .filter(({ failures, active }) => failures > 0 && active === 1)

@@ -32,6 +32,14 @@ export interface LoopDelay {
   readonly maxMs: number;
 }
 
+/** A receiver of events that was not reached the last time. */
+export interface FailingReceiver {
+  readonly name: string;
+  /** events that wait for it */
+  readonly queued: number;
+  readonly lastError: string;
+}
+
 /** Of the process that was asked, but for `sessions` and `users`: those of all processes. */
 export interface Overview {
   readonly version: string;
@@ -53,6 +61,7 @@ export interface Overview {
   readonly disk: DiskInfo;
   readonly memoryBytes: number;
   readonly loopDelay: LoopDelay;
+  readonly failingReceivers: readonly FailingReceiver[];
   readonly topUsers: readonly UserInfo[];
   /** oldest first */
   readonly samples: readonly Sample[];

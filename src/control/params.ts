@@ -88,6 +88,15 @@ const logFilter = {
   until: z.number().exactOptional(),
 };
 
+const logFollowing = z.strictObject({
+  ...logQuery.shape,
+  actor: logFilter.actor,
+  kinds: logFilter.kinds,
+  groups: logFilter.groups,
+  address: logFilter.address,
+  path: logFilter.path,
+});
+
 const METHODS: { readonly [M in Method]: z.ZodType<Params<M>> } = {
   overview: none,
   metrics: none,
@@ -215,7 +224,7 @@ const TOPICS: { readonly [T in Topic]: z.ZodType<TopicParams<T>> } = {
   users: userQuery,
   groups: none,
   folders: none,
-  log: logQuery,
+  log: logFollowing,
   security: none,
   rescan: who,
   stopping: none,

@@ -2,19 +2,20 @@ import type { FailedLogins, Penalty } from "../auth/penalties.ts";
 import type { TransferView } from "../session/audited-file.ts";
 import type { Ban } from "../store/bans.ts";
 import type { AuditKind, AuditRecord, LoginLimits, Role } from "../store/types.ts";
-import type { AuditMethods } from "./audit-protocol.ts";
+import type { AuditMethods, LogFilter } from "./audit-protocol.ts";
 import type { BanRequest, BanResult } from "./bans.ts";
 import type { AuthorityMethods } from "./ca-protocol.ts";
 import type { EventMethods } from "./event-protocol.ts";
 import type { AccessMethods, FolderInfo, FolderMethods } from "./folder-protocol.ts";
 import type { GroupInfo, GroupMethods } from "./group-protocol.ts";
 import type { MetricsMethods } from "./metrics-protocol.ts";
-import type { DiskInfo, LoopDelay, Overview, Sample } from "./overview.ts";
+import type { DiskInfo, FailingReceiver, LoopDelay, Overview, Sample } from "./overview.ts";
 import type { TrafficMethods, TrafficTotal } from "./traffic-protocol.ts";
 import type { TrashMethods } from "./trash-protocol.ts";
 
+export type { LogFilter, LogPage, LogPageQuery } from "./audit-protocol.ts";
 export type { AuthorityInfo, RevocationInfo, RevocationRequest } from "./ca-protocol.ts";
-export type { ReceiverInfo } from "./event-protocol.ts";
+export type { ReceiverInfo, TestResult } from "./event-protocol.ts";
 export type {
   AccessView,
   CountingRule,
@@ -24,12 +25,14 @@ export type {
 } from "./folder-protocol.ts";
 export type { GroupInfo, GroupView } from "./group-protocol.ts";
 export type { Health } from "./metrics-protocol.ts";
+export type { TrashedInfo } from "./trash-protocol.ts";
 export type {
   Ban,
   BanRequest,
   BanResult,
   DiskInfo,
   FailedLogins,
+  FailingReceiver,
   LoopDelay,
   Overview,
   Penalty,
@@ -165,6 +168,11 @@ export interface LogQuery {
   /** the newest so many; at most 1000 */
   readonly limit?: number;
 }
+
+/** What is followed of the log: also by what {@link LogFilter} has beside it. */
+export interface LogFollowing
+  extends LogQuery,
+    Pick<LogFilter, "actor" | "address" | "groups" | "kinds" | "path"> {}
 
 export interface NewUser extends Partial<LoginLimits> {
   readonly name: string;
@@ -322,7 +330,7 @@ export interface ControlTopics {
   /** as `groups` */
   folders: { params: Record<string, never>; event: readonly FolderInfo[] };
   /** new records, oldest first; the first event holds the newest `limit` that fit */
-  log: { params: LogQuery; event: readonly AuditRecord[] };
+  log: { params: LogFollowing; event: readonly AuditRecord[] };
   security: { params: Record<string, never>; event: Security };
   /** progress of a rescan that somebody asked for */
   rescan: {

@@ -11,6 +11,7 @@ import { groupInfo } from "./group-methods.ts";
 import type { GroupInfo } from "./group-protocol.ts";
 import type { ControlHost } from "./host.ts";
 import { Metrics } from "./metrics.ts";
+import { failingReceivers } from "./nodes.ts";
 import { Peers } from "./peers.ts";
 import type {
   Overview,
@@ -124,6 +125,7 @@ export class ControlService {
       },
       memoryBytes: host.memory(),
       loopDelay: host.loopDelay(),
+      failingReceivers: await failingReceivers(store),
       topUsers: top.rows,
       samples: this.#samples.all,
       events: (await store.audit.query({ limit: LAST_EVENTS })).reverse(),

@@ -1,6 +1,8 @@
-import { type AuditQuery, type AuditStore, hasText } from "../store/audit.ts";
+import type { AuditQuery, AuditStore } from "../store/audit.ts";
+import { fitting as fittingFilter } from "../store/audit-filter.ts";
 import type { AuditRecord } from "../store/types.ts";
-import type { LogQuery } from "./protocol.ts";
+import { toFilter } from "./audit-methods.ts";
+import type { LogFollowing, LogQuery } from "./protocol.ts";
 
 const POLL_MS = 250;
 /** Read at once; when there are more they follow right after. */
@@ -18,21 +20,19 @@ export async function queryLog(
   return newest.filter(({ id }) => afterId === undefined || id > afterId).reverse();
 }
 
-/** True when the record is one that the query asks for; its limit doesn't matter here. */
-export function fits(record: AuditRecord, query: LogQuery): boolean {
-  const { user, kind, since, until, afterId, text } = query;
-  return (
-    (user === undefined || record.user === user) &&
+/** A test for records: whether they are what is followed; its limit doesn't matter here. */
+function fitting({ kind, afterId, limit: _, ...filter }: LogFollowing): Fits {
+  const fits = fittingFilter(toFilter(filter));
+  return (record) =>
     (kind === undefined || record.kind === kind) &&
-    (since === undefined || record.at >= since) &&
-    (until === undefined || record.at < until) &&
     (afterId === undefined || record.id > afterId) &&
-    (text === undefined || hasText(record, text))
-  );
+    fits(record);
 }
 
+type Fits = (record: AuditRecord) => boolean;
+
 interface Follower {
-  readonly query: LogQuery;
+  readonly fits: Fits;
   readonly listener: (records: readonly AuditRecord[]) => void;
 }
 
@@ -50,9 +50,12 @@ export class AuditTail {
     this.#onError = onError;
   }
 
-  /** Tells the newest records that fit, then each new one. @returns ends that */
-  follow(query: LogQuery, listener: Follower["listener"]): () => void {
-    const follower = { query, listener };
+  /**
+   * Tells the newest records that fit, then each new one. @returns ends that
+   * @throws ControlError when what is given as an address is none
+   */
+  follow(query: LogFollowing, listener: Follower["listener"]): () => void {
+    const follower = { fits: fitting(query), listener };
     let left = false;
     const begin = async (): Promise<void> => {
       if (this.#followers.size > 0) await this.#read();
@@ -60,7 +63,7 @@ export class AuditTail {
       const records = await queryLog(this.#audit, query);
       if (left) return;
       // Newer ones come with the next reading.
-      listener(records.filter(({ id }) => id <= this.#last));
+      listener(records.filter((record) => record.id <= this.#last && follower.fits(record)));
       this.#followers.add(follower);
       this.#timer ??= setInterval(() => this.#look(), POLL_MS);
     };
@@ -100,9 +103,9 @@ export class AuditTail {
     do {
       records = await this.#audit.query({ afterId: this.#last, limit: CHUNK });
       this.#last = records.at(-1)?.id ?? this.#last;
-      for (const { query, listener } of [...this.#followers]) {
-        const fitting = records.filter((record) => fits(record, query));
-        if (fitting.length > 0) listener(fitting);
+      for (const { fits, listener } of [...this.#followers]) {
+        const found = records.filter(fits);
+        if (found.length > 0) listener(found);
       }
     } while (records.length === CHUNK && this.#followers.size > 0);
   }

@@ -1,7 +1,8 @@
+import { toFilter } from "../../src/control/audit-methods.ts";
 import type {
   Control,
   KeyInfo,
-  LogQuery,
+  LogFollowing,
   Method,
   Overview,
   Params,
@@ -18,9 +19,10 @@ import type {
   UserQuery,
   UserSort,
 } from "../../src/control/protocol.ts";
-import { hasText } from "../../src/store/audit.ts";
+import { fitting } from "../../src/store/audit-filter.ts";
 import { NO_LIMITS } from "../../src/store/login-limits.ts";
 import type { AuditKind, AuditRecord } from "../../src/store/types.ts";
+import { FakeServices, SERVICE_METHODS } from "./fake-services.ts";
 import { FakeTeam, TEAM_METHODS } from "./fake-team.ts";
 
 /** 2026-01-31 12:00:00 UTC: a fixed now, so that pictures are the same every time. */
@@ -45,6 +47,8 @@ export class FakeControl implements Control {
   sessions: SessionInfo[];
   records: AuditRecord[];
   diskIsFull = false;
+  failingReceivers: Overview["failingReceivers"] = [];
+  readonly services = new FakeServices();
   securityState: Security = { bans: [], penalties: [], failures: [] };
   now = FAKE_NOW;
   version = "0.1.0";
@@ -146,7 +150,7 @@ export class FakeControl implements Control {
     const record = { id: this.records.length + 1, at: this.now, kind, ...more };
     this.records = [...this.records, record];
     for (const follower of this.#followers) {
-      if (follower.topic === "log" && fits(record, follower.params as LogQuery)) {
+      if (follower.topic === "log" && fits(record, follower.params as LogFollowing)) {
         follower.onEvent([record]);
       }
     }
@@ -180,7 +184,7 @@ export class FakeControl implements Control {
       case "sessions":
         return this.sessions;
       case "log":
-        return this.log(params as LogQuery);
+        return this.log(params as LogFollowing);
       case "security":
         return this.securityState;
       default:
@@ -216,6 +220,7 @@ export class FakeControl implements Control {
         full: this.diskIsFull,
       },
       memoryBytes: 95_000_000,
+      failingReceivers: this.failingReceivers,
       loopDelay: { p50Ms: 0.4, p99Ms: 2.6, maxMs: 31 },
       topUsers: all.slice(0, 10),
       samples: this.#samples,
@@ -232,8 +237,11 @@ export class FakeControl implements Control {
     return page;
   }
 
-  log(query: LogQuery): AuditRecord[] {
-    return this.records.filter((record) => fits(record, query)).slice(-(query.limit ?? 100));
+  log(query: LogFollowing): AuditRecord[] {
+    return this.records
+      .filter((record) => fits(record, query))
+      .slice(-(query.limit ?? 100))
+      .slice(0, query.limit ?? 100);
   }
 
   user(name: string): UserInfo {
@@ -253,13 +261,8 @@ export class FakeError extends Error {
   override readonly name = "ControlError";
 }
 
-function fits(record: AuditRecord, { user, kind, since, text }: LogQuery): boolean {
-  return (
-    (user === undefined || record.user === user) &&
-    (kind === undefined || record.kind === kind) &&
-    (since === undefined || record.at >= since) &&
-    (text === undefined || hasText(record, text))
-  );
+function fits(record: AuditRecord, { kind, limit: _limit, ...filter }: LogFollowing): boolean {
+  return (kind === undefined || record.kind === kind) && fitting(toFilter(filter))(record);
 }
 
 const SORT_KEYS: Record<UserSort, (user: UserInfo) => string | number> = {
@@ -281,6 +284,7 @@ type Methods = { [M in Method]: (control: FakeControl, params: Params<M>) => Res
 
 const IMPLEMENTED: Partial<Methods> = {
   ...TEAM_METHODS,
+  ...SERVICE_METHODS,
   overview: (control) => control.overview(),
   "users.page": (control, query) => control.page(query),
   "users.show": (control, { name }) => ({

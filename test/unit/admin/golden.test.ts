@@ -2,6 +2,7 @@ import { beforeAll, describe, expect, it } from "vitest";
 import { VIEWS, type ViewName } from "../../../admin/model.ts";
 import { draw } from "../../../admin/views/screen.ts";
 import { FAKE_NOW, FakeControl } from "../../support/fake-control.ts";
+import { fillServices } from "../../support/fake-services-filled.ts";
 import { fillTeam } from "../../support/fake-team.ts";
 import { styledText } from "../../support/styled.ts";
 import { Bench } from "./bench.ts";
@@ -232,9 +233,31 @@ describe.each(SIZES)("at $columns x $rows", (size) => {
     await matches(bench.keys("enter"), "server-stop-really", size);
   });
 
+  const services: [string, ViewName, string[]][] = [
+    ["overview", "overview", []],
+    ["trash", "users", ["down", "down", "T"]],
+    ["trash-restore", "users", ["down", "down", "T", "r"]],
+    ["trash-empty", "users", ["down", "down", "T", "E"]],
+    ["authorities", "keys", ["a"]],
+    ["revoke", "keys", ["a", "v"]],
+    ["receivers", "keys", ["E"]],
+    ["receiver", "keys", ["E", "enter"]],
+    ["log", "log", []],
+    ["log-records", "log", ["enter"]],
+    ["log-filter", "log", ["F"]],
+  ];
+  it.each(services)("of what the server keeps and does: %s", async (name, view, keys) => {
+    const fake = control();
+    fillTeam(fake);
+    fillServices(fake);
+    const bench = await new Bench(size).feed(fake).view(view).feed(fake).settle(fake);
+    for (const key of keys) await bench.keys(key).settle(fake);
+    await matches(bench, `services-${name}`, size);
+  });
+
   it("the log's filter, and a record", async () => {
     const fake = control();
-    const bench = new Bench(size).feed(fake).view("log").feed(fake);
+    const bench = await new Bench(size).feed(fake).view("log").feed(fake).settle(fake);
     await matches(bench.keys("F"), "log-filter", size);
     await matches(bench.keys("escape", "up", "enter"), "log-record", size);
   });
@@ -262,13 +285,18 @@ describe.each([...SIZES, { columns: 100, rows: 30 }, { columns: 160, rows: 45 }]
       ["folder", "folders", ["down"]],
       ["penalty", "security", ["down", "down"]],
       ["user-page", "users", ["down", "down", "enter", "down"]],
+      ["trash", "users", ["down", "down", "T", "down"]],
+      ["receivers", "keys", ["E"]],
+      ["authorities", "keys", ["a"]],
+      ["log-line", "log", []],
     ];
     it.each(SELECTED)("%s", async (name, view, keys) => {
       const fake = control();
       fillTeam(fake);
-      const bench = new Bench(size).feed(fake).view(view).feed(fake);
+      if (["trash", "receivers", "authorities", "log-line"].includes(name)) fillServices(fake);
+      const bench = await new Bench(size).feed(fake).view(view).feed(fake).settle(fake);
       for (const key of keys) await bench.keys(key).settle(fake);
-      bench.feed(fake);
+      await bench.feed(fake).settle(fake);
       const frame = draw(bench.model);
       const { columns, rows } = size;
       await expect(styledText(frame)).toMatchFileSnapshot(

@@ -48,8 +48,9 @@ describe("a password that is shown once", () => {
     expect(bench.text).toContain("Sent to the terminal's clipboard.");
   });
 
-  it("is the only thing that is copied", () => {
-    bench.view("log").feed(control).keys("enter", "c");
+  it("is the only thing that is copied", async () => {
+    await bench.view("log").feed(control).settle(control);
+    bench.keys("enter", "c");
     expect(bench.effects).toEqual([]);
   });
 });

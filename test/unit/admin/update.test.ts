@@ -338,8 +338,8 @@ describe("sessions and transfers", () => {
 });
 
 describe("the log", () => {
-  beforeEach(() => {
-    bench.view("log").feed(control);
+  beforeEach(async () => {
+    await bench.view("log").feed(control).settle(control);
   });
 
   function news(count: number): void {
@@ -360,23 +360,33 @@ describe("the log", () => {
     expect(bench.keys("f", "f").model.log.cursor.index).toBe(74);
   });
 
-  it("keeps a bounded number of records, and the one that is read", () => {
+  it("keeps a bounded number of lines, and the one that is read", () => {
     bench.keys("home", "down");
-    news(980);
-    expect(bench.model.log.records).toHaveLength(1000);
-    expect(bench.model.log.records[bench.model.log.cursor.index]?.id).toBe(21);
+    const { log } = bench.model;
+    const from = log.lines.length + 1;
+    const lines = Array.from({ length: 4_980 }, (_, at) => ({
+      record: { id: from + at, at: FAKE_NOW, kind: "login" } as const,
+    }));
+    const many = { ...log, lines: [...log.lines, ...lines], cursor: { index: 30, top: 30 } };
+    bench.model = { ...bench.model, log: many };
+    const id = many.lines[30]?.record.id;
+    const record = { id: 9_999, at: FAKE_NOW, kind: "login" } as const;
+    bench.send({ type: "data", topic: "log", params: {}, event: [record], first: false });
+    expect(bench.model.log.lines).toHaveLength(5_000);
+    expect(bench.model.log.next).toMatchObject({ id: 22 });
+    expect(bench.model.log.lines[bench.model.log.cursor.index]?.record.id).toBe(id);
   });
 
   it("is filtered by user, kind and time", () => {
-    bench.keys("F").type("alice").keys("tab", "u", "tab", "right", "enter");
+    bench.keys("F").type("alice").keys("up", "up", "up", "u", "tab", "right", "enter");
     expect(wanted(bench.model)[1]?.params).toEqual({
-      limit: 1000,
+      limit: 0,
       user: "alice",
-      kind: "upload",
+      kinds: ["upload"],
       since: FAKE_NOW - 300_000,
     });
     bench.keys("escape");
-    expect(wanted(bench.model)[1]?.params).toEqual({ limit: 1000 });
+    expect(wanted(bench.model)[1]?.params).toEqual({ limit: 0 });
   });
 });
 
