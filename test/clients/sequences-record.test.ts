@@ -11,7 +11,7 @@ import { curl } from "./suite/clients/curl.ts";
 import { pkgSftp } from "./suite/clients/golang.ts";
 import { jsch } from "./suite/clients/java.ts";
 import { lftp } from "./suite/clients/lftp.ts";
-import { asyncssh, paramiko, ssh2SftpClient } from "./suite/clients/libraries.ts";
+import { asyncssh, paramiko, ssh2, ssh2SftpClient } from "./suite/clients/libraries.ts";
 import { libssh } from "./suite/clients/libssh.ts";
 import { scp, sftp } from "./suite/clients/openssh.ts";
 import { netSftpForeign, netSsh2 } from "./suite/clients/perl.ts";
@@ -35,7 +35,20 @@ vi.mock("../../src/sftp/session.ts", async (original) => {
 delete process.env.MOORAGE_WRITE_SEQUENCES;
 
 const CLIENTS: readonly Client[] = [
-  ...[sftp, scp, sshfs, rclone, lftp, curl, psftp, paramiko, asyncssh, ssh2SftpClient, libssh],
+  ...[
+    sftp,
+    scp,
+    sshfs,
+    rclone,
+    lftp,
+    curl,
+    psftp,
+    paramiko,
+    asyncssh,
+    ssh2SftpClient,
+    ssh2,
+    libssh,
+  ],
   ...[netSftpForeign, netSsh2, phpseclib, phpSsh2, netSftp, pkgSftp, jsch],
 ];
 
