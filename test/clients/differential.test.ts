@@ -1,4 +1,5 @@
-import { readFileSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
+import { dirname, join, relative } from "node:path";
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { PacketType } from "../../src/sftp/wire/constants.ts";
@@ -6,7 +7,9 @@ import { OpenSshSftpServer } from "../support/openssh-sftp-server.ts";
 import { type Command, FURNITURE, sequence } from "../support/openssh-sftp-server-commands.ts";
 import { DIFFERENCES, parts } from "../support/openssh-sftp-server-differences.ts";
 import { type Answer, Twins } from "../support/openssh-sftp-server-twins.ts";
+import { fromText } from "../support/sequences.ts";
 import { str, u32 } from "../support/sftp-client-packets.ts";
+import { ACTIONS, RECORDINGS } from "./sequences/actions.ts";
 
 /** Sequences of requests; always the same ones unless told otherwise. */
 const RUNS = Number(process.env.DIFFERENTIAL_RUNS ?? 250);
@@ -14,6 +17,35 @@ const SEED = Number(process.env.DIFFERENTIAL_SEED ?? 1);
 
 /** Bounds of a hang: a sequence takes about 50 ms. */
 const TIMEOUT = 120_000 + RUNS * 1_000;
+
+/** What real clients sent when they were recorded. */
+const RECORDED = readdirSync(RECORDINGS)
+  .filter((name) => name.endsWith(".txt"))
+  .map((name) => fromText(readFileSync(join(RECORDINGS, name), "utf8")));
+
+/** Requests that make the files which were there when a client was recorded. */
+function sceneOf(sizes: Readonly<Record<string, number>>): Command[] {
+  const names = Object.keys(sizes).filter((name) => name.includes("/"));
+  const directories = new Set(names.map((name) => dirname(name)));
+  return [
+    ...[...directories].map((path): Command => ({ op: "mkdir", path, attrs: {} })),
+    ...Object.entries(sizes).flatMap(([path, length]): Command[] => [
+      { op: "open", path, flags: 0x1a, attrs: {} },
+      { op: "write", slot: 0, position: 0, length, fill: 0x6f },
+      { op: "close", slot: 0 },
+    ]),
+  ];
+}
+
+/** Requests that remove what an action left in a home. */
+function clearing(home: string): Command[] {
+  const entries = readdirSync(home, { recursive: true, withFileTypes: true });
+  return entries
+    .map((entry) => ({ entry, path: `/${relative(home, join(entry.parentPath, entry.name))}` }))
+    .filter(({ path }) => !/^\/etc\b/.test(path))
+    .map(({ entry, path }): Command => ({ op: entry.isDirectory() ? "rmdir" : "remove", path }))
+    .reverse();
+}
 
 let program: OpenSshSftpServer;
 
@@ -41,9 +73,9 @@ async function isMeant(answer: Answer, { probe }: Twins): Promise<boolean> {
 }
 
 /** Throws at the first answers that differ and should not, with what led to them. */
-async function compare(twins: Twins, commands: readonly Command[]): Promise<void> {
+async function compare(twins: Twins, answers: AsyncIterable<Answer>): Promise<void> {
   const told: string[] = [];
-  for await (const answer of twins.run([...FURNITURE, ...commands])) {
+  for await (const answer of answers) {
     const { command, theirs, ours } = answer;
     told.push(`${JSON.stringify(command)} => ${theirs.slice(0, 200)}`);
     const alike = theirs === ours || (await isMeant(answer, twins));
@@ -59,12 +91,24 @@ describe("OpenSSH's sftp-server and Moorage", () => {
     "answer the same random requests alike, and have the same files afterwards",
     async () => {
       const property = fc.asyncProperty(sequence, (commands) =>
-        withTwins((twins) => compare(twins, commands)),
+        withTwins((twins) => compare(twins, twins.run([...FURNITURE, ...commands]))),
       );
       await fc.assert(property, { numRuns: RUNS, seed: SEED });
     },
     TIMEOUT,
   );
+
+  test.each(RECORDED)("answer alike what $client sends", async ({ actions }) => {
+    await withTwins(async (twins) => {
+      for (const { name, scene } of ACTIONS) {
+        const bursts = actions.get(name);
+        if (bursts === undefined) continue;
+        await compare(twins, twins.run(sceneOf(scene)));
+        await compare(twins, twins.replay(bursts));
+        await compare(twins, twins.run(clearing(twins.theirs.directory)));
+      }
+    });
+  });
 
   test.each(DIFFERENCES)("differ on purpose: $title", async ({ title, example }) => {
     await withTwins(async (twins) => {

@@ -30,6 +30,9 @@ interface Fields {
   copyData: { slot: number; position: number; length: number; target: number; to: number };
   homeDirectory: { user: string };
   usersGroups: { uids: number[]; gids: number[] };
+  statvfs: { path: string };
+  fstatvfs: { slot: number };
+  limits: Record<never, never>;
   unknown: { name: string };
 }
 
@@ -81,6 +84,9 @@ const ENCODERS: { [K in Op]: Encoder<Fields[K]> } = {
   homeDirectory: (r, { user }) => r.extended("home-directory", str(raw(user))),
   usersGroups: (r, { uids, gids }) =>
     r.extended("users-groups-by-id@openssh.com", ids(uids), ids(gids)),
+  statvfs: (r, { path }) => r.extended("statvfs@openssh.com", str(raw(path))),
+  fstatvfs: (r, { slot }, handle) => r.extended("fstatvfs@openssh.com", str(handle(slot))),
+  limits: (r) => r.extended("limits@openssh.com"),
   unknown: (r, { name }) => r.extended(name),
 };
 

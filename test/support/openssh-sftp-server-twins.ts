@@ -13,6 +13,7 @@ import {
 import { type Command, encode } from "./openssh-sftp-server-commands.ts";
 import { listing, outcome, treeText } from "./openssh-sftp-server-compare.ts";
 import type { Probe } from "./openssh-sftp-server-differences.ts";
+import type { Burst } from "./sequences.ts";
 import { memoryWire, SftpClient } from "./sftp-client.ts";
 import type { Reply } from "./sftp-client-packets.ts";
 
@@ -32,6 +33,12 @@ export interface Answer {
   readonly command: Command;
   readonly theirs: string;
   readonly ours: string;
+}
+
+interface Exchange {
+  readonly command: Command;
+  readonly theirs: Reply;
+  readonly ours: Reply;
 }
 
 interface Slot {
@@ -79,6 +86,19 @@ export class Twins {
     }
   }
 
+  /**
+   * Sends what a client sent, each burst at once. Directories are listed by what the client asked for,
+   * and their handles are slots like those of files.
+   */
+  async *replay(bursts: readonly Burst[]): AsyncGenerator<Answer> {
+    for (const burst of bursts) {
+      for (const { command, theirs, ours } of await this.#exchange(burst)) {
+        yield { command, theirs: replayed(command, theirs), ours: replayed(command, ours) };
+        this.#keep({ theirs, ours });
+      }
+    }
+  }
+
   /** What Moorage has at a path, as the differences ask for it. */
   readonly probe: Probe = async (path) => {
     const { client } = this.ours;
@@ -100,6 +120,13 @@ export class Twins {
   }
 
   async *#burst(burst: readonly Command[]): AsyncGenerator<Answer> {
+    for (const { command, theirs, ours } of await this.#exchange(burst)) {
+      yield { command, theirs: outcome(theirs), ours: outcome(ours) };
+      yield* this.#opened(command, { theirs, ours });
+    }
+  }
+
+  async #exchange(burst: readonly Command[]): Promise<Exchange[]> {
     const slots = burst.map((command) => this.#resolve(command));
     const frames = (side: "theirs" | "ours"): Buffer[] =>
       burst.map((command, index) =>
@@ -111,11 +138,14 @@ export class Twins {
       this.theirs.client.all(...frames("theirs")),
       this.ours.client.all(...frames("ours")),
     ]);
-    for (const [index, command] of burst.entries()) {
-      const answered = { theirs: theirs[index] as Reply, ours: ours[index] as Reply };
-      yield { command, theirs: outcome(answered.theirs), ours: outcome(answered.ours) };
-      yield* this.#opened(command, answered);
-    }
+    return burst.map((command, index) => {
+      return { command, theirs: theirs[index] as Reply, ours: ours[index] as Reply };
+    });
+  }
+
+  #keep({ theirs, ours }: Record<"theirs" | "ours", Reply>): void {
+    if (theirs.type !== PacketType.HANDLE || ours.type !== PacketType.HANDLE) return;
+    this.#slots.push({ theirs: theirs.handle, ours: ours.handle, open: true });
   }
 
   /** The handles a command means, as they are when it is sent; the latest slot is number 0. */
@@ -143,17 +173,25 @@ export class Twins {
 
   /** Keeps the handles of a file, and lists a directory to its end. */
   async *#opened(command: Command, { theirs, ours }: Record<"theirs" | "ours", Reply>) {
+    if (command.op === "open") this.#keep({ theirs, ours });
+    if (command.op !== "opendir") return;
     if (theirs.type !== PacketType.HANDLE || ours.type !== PacketType.HANDLE) return;
-    if (command.op === "open") {
-      this.#slots.push({ theirs: theirs.handle, ours: ours.handle, open: true });
-      return;
-    }
     const [all, mine] = await Promise.all([
       list(this.theirs.client, theirs.handle),
       list(this.ours.client, ours.handle),
     ]);
     yield { command, theirs: all, ours: mine };
   }
+}
+
+/** Of these the numbers are the disk's. */
+const NUMBERS = new Set(["statvfs", "fstatvfs", "limits"]);
+
+/** As {@link outcome}; the order of a directory's entries is the disk's. */
+function replayed({ op }: Command, reply: Reply): string {
+  if (op === "readdir") return listing([reply]);
+  const isForm = NUMBERS.has(op) && reply.type === PacketType.EXTENDED_REPLY;
+  return isForm ? `EXTENDED_REPLY of ${reply.body.length} bytes` : outcome(reply);
 }
 
 /** What others need the outcome of: handles, or what stands there right after it. */

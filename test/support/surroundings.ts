@@ -13,7 +13,12 @@ for (const name of Object.keys(process.env)) {
 process.env.LC_ALL = "C.UTF-8";
 
 /** What the tests are told by the one who runs them; they take it away before a server sees it. */
-const FOR_TESTS = new Set(["MOORAGE_WRITE_CLIENTS", "MOORAGE_CLIENTS_LARGE", "MOORAGE_SOAK"]);
+const FOR_TESTS = new Set([
+  "MOORAGE_WRITE_CLIENTS",
+  "MOORAGE_WRITE_SEQUENCES",
+  "MOORAGE_CLIENTS_LARGE",
+  "MOORAGE_SOAK",
+]);
 
 /**
  * Settings of a server of theirs are not meant for those of the tests. MOORAGE_ALL_CLIENTS goes as

@@ -43,6 +43,14 @@ MOORAGE_WRITE_CLIENTS=1 npm run test:clients
 MOORAGE_WRITE_CLIENTS=1 MOORAGE_CLIENTS_LARGE=25165824 npm run test:clients -- --all test/clients/all test/clients/conform-libssh
 \`\`\`
 
+What they send is recorded, too, for a list, an upload, a resume and the like (test/clients/sequences:
+kinds, names, flags, places and lengths). The test against OpenSSH's sftp-server sends the same to both
+servers and compares each answer, and the files afterwards. To record anew, with all clients installed:
+
+\`\`\`sh
+MOORAGE_WRITE_SEQUENCES=1 npm run test:clients -- --all test/clients/sequences-record
+\`\`\`
+
 The clients of another Debian release, in a directory of its own (as root, with \`debootstrap\`):
 
 \`\`\`sh

@@ -32,6 +32,8 @@ export interface RestartableHost extends Host {
 export interface HostOptions {
   /** new keys after so many bytes */
   readonly rekeyBytes?: number;
+  /** logged-in sessions at once; one more is refused at once */
+  readonly maxSessions?: number;
 }
 
 /** The hosts of one kind. */

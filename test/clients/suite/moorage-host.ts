@@ -73,9 +73,11 @@ class InnerHost extends MoorageHost {
   readonly fingerprints: readonly string[];
   readonly close: () => Promise<void>;
 
-  static async open(desk: Desk, { rekeyBytes }: HostOptions = {}): Promise<InnerHost> {
-    const config = rekeyBytes === undefined ? {} : { transport: { rekeyBytes } };
-    return new InnerHost(await startTestServer({ config }), desk);
+  static async open(desk: Desk, options: HostOptions = {}): Promise<InnerHost> {
+    const { rekeyBytes, maxSessions } = options;
+    const transport = rekeyBytes === undefined ? {} : { rekeyBytes };
+    const limits = maxSessions === undefined ? {} : { maxSessions, queueTimeout: 0 };
+    return new InnerHost(await startTestServer({ config: { transport, limits } }), desk);
   }
 
   private constructor(server: Awaited<ReturnType<typeof startTestServer>>, desk: Desk) {

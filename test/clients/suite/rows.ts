@@ -15,6 +15,7 @@ export const CLIENTS: readonly string[] = [
   "paramiko",
   "asyncssh",
   "ssh2-sftp-client",
+  "ssh2",
   "libssh",
   "libssh scp",
   "Net::SFTP::Foreign",

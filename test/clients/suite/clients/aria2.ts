@@ -23,12 +23,15 @@ function args(login: Login, op: Op): string[] {
   ];
 }
 
+/** It has one text for all that the server refuses to open. */
+const NOT_OPENED = /SSH opening SFTP path \S+ failed: Failed opening remote file/;
+
 export const aria2: Client = {
   name: "aria2",
   says: {
     wrongPassword: /Authentication failed/i,
-    missing: /SFTP|errorCode/i,
-    denied: /Permission denied|LIBSSH2|SFTP/i,
+    missing: NOT_OPENED,
+    denied: NOT_OPENED,
     quota: /./,
     cut: /SSH|SFTP|errorCode|closed|reset|EOF/i,
   },

@@ -51,6 +51,11 @@ export const asyncssh: Client = {
   space: (outcome) => json(outcome) as Space,
 };
 
+async function packageVersion(name: string): Promise<string> {
+  const file = createRequire(import.meta.url).resolve(`${name}/package.json`);
+  return (JSON.parse(readFileSync(file, "utf8")) as { version: string }).version;
+}
+
 const NO_TIMES = "ssh2-sftp-client carries no times; modes can be set by chmod";
 const NO_LINKS = "ssh2-sftp-client has no calls for links";
 
@@ -71,10 +76,24 @@ export const ssh2SftpClient: Client = {
     putKept: NO_TIMES,
     getKept: NO_TIMES,
   },
-  async version() {
-    const file = createRequire(import.meta.url).resolve("ssh2-sftp-client/package.json");
-    return (JSON.parse(readFileSync(file, "utf8")) as { version: string }).version;
-  },
+  version: () => packageVersion("ssh2-sftp-client"),
   start: script(process.execPath, "ssh2_sftp_client_ops.mjs"),
   names,
+};
+
+const NO_WALK = "ssh2's SFTP carries files, no directories";
+
+export const ssh2: Client = {
+  name: "ssh2",
+  says: ssh2SftpClient.says,
+  lacks: {
+    putTree: NO_WALK,
+    getTree: NO_WALK,
+    getKept: "ssh2's fastGet keeps neither time nor mode",
+    checksum: "ssh2 compares no checksums",
+  },
+  version: () => packageVersion("ssh2"),
+  start: script(process.execPath, "ssh2_ops.mjs"),
+  names,
+  space: (outcome) => json(outcome) as Space,
 };

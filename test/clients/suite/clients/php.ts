@@ -45,7 +45,7 @@ export const phpSsh2: Client = {
     wrongPassword: /Authentication failed/,
     missing: /Unable to open/i,
     denied: /Unable to open/i,
-    quota: /put failed|failed/i,
+    quota: /^put failed$/m,
     cut: /failed|Unable/i,
   },
   lacks: {

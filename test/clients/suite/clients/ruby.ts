@@ -20,12 +20,12 @@ export const netSftp: Client = {
     missing: /no such file/,
     denied: /permission denied/,
     // It has texts of its own for the codes.
-    quota: /failure|Quota exceeded/,
+    quota: /StatusException write \S+ \(4, "failure"\)/,
     cut: CUT,
   },
   lacks: {
     session:
-      "net-sftp raises the later answers to an upload that failed in whatever is called next",
+      "net-sftp does what is called after an upload that failed, and raises the old error in it",
     replace: "net-sftp's rename replaces nothing with a server of version 3",
     putKept: "net-sftp's upload! keeps neither time nor mode",
     getKept: "net-sftp's download! keeps neither time nor mode",

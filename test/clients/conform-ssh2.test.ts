@@ -1,0 +1,4 @@
+import { ssh2 } from "./suite/clients/libraries.ts";
+import { conform } from "./suite/conform.ts";
+
+conform(ssh2);
