@@ -20,6 +20,7 @@ with each of them: [connecting.md](connecting.md).
 WinSCP, FileZilla and Cyberduck are not in the table, for they need a desktop. Tests of their own send
 what these programs send, packet by packet, and check each answer: log in, list, upload, resume,
 rename, set times and modes (test/clients: \`winscp\`, \`winscp-scp\`, \`filezilla\`, \`cyberduck\`).
+FileZilla, GNOME's gio and Midnight Commander driven for real: [desktop-clients.md](desktop-clients.md).
 
 \`yes\`: as it should be. \`–\`: the client does not offer it, the number says why. \`no\`: offered, and
 fails by the client's own fault: in the same run it failed with OpenSSH's server, too. A step that
