@@ -20,7 +20,8 @@ try {
   for (const { name, key, title } of PICTURES) {
     await story.tmux.press(key);
     await story.tmux.waitFor((screen) => screen !== "");
-    const capture = await story.tmux.captureColours();
+    const seen = await story.tmux.captureColours();
+    const capture = seen.replaceAll(story.root, "/srv/moorage".padStart(story.root.length));
     writeFileSync(`docs/pictures/${name}.svg`, svg(capture, COLUMNS, title));
     console.log(`docs/pictures/${name}.svg`);
   }

@@ -28,6 +28,8 @@ const PEOPLE = [
 /** A server at work, with an admin screen in a terminal. */
 export interface Story {
   readonly tmux: Tmux;
+  /** the instance's directory, which no reader has */
+  readonly root: string;
   end(): Promise<void>;
 }
 
@@ -57,7 +59,7 @@ export async function tell(columns: number, rows: number, seconds: number): Prom
     await instance.close();
     desk.clear();
   };
-  return { tmux, end };
+  return { tmux, root: instance.root, end };
 }
 
 async function fill(instance: EmptyInstance): Promise<void> {
