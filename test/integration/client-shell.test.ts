@@ -186,7 +186,7 @@ describe("put and get", () => {
   });
 
   it.each([
-    [["a", "b"], "must be [user@]host:[path]"],
+    [["a", "b"], "must be the target, [user@]host:[path]"],
     [["h:a", "h:"], "is remote"],
   ])("put refuses %j as wrong usage", async (names, text) => {
     const run = await putAs(names);
