@@ -12,9 +12,12 @@ import {
 import { join } from "node:path";
 import { ControlError } from "./errors.ts";
 
-/** Of keys/ all that is no public key; of db/ what passwords and the names of files are in. */
+/**
+ * Of keys/ all that is no public key, nor one that another server is just making; of db/ what passwords and
+ * the names of files are in.
+ */
 const SECRET: Readonly<Record<string, RegExp>> = {
-  keys: /^(?!.*\.pub$)(?!\.gitignore$)/,
+  keys: /^(?!.*\.pub(?:\.[\w-]+\.new)?$)(?!\.gitignore$)/,
   db: /^(moorage\.sqlite|journal-|intent-|moorage\.log$)/,
 };
 

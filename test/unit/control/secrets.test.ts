@@ -40,6 +40,14 @@ test("an instance as it is made: public keys and the reserve are no secrets", ()
   expect(problems()).toEqual([]);
 });
 
+test("a public key that another server is just making is no secret, a private one is", () => {
+  const making = "4c52e594-35f8-4288-8309-d81f71295054.new";
+  writeFileSync(join(root, `keys/ssh_host_rsa_key.pub.${making}`), "", { mode: 0o644 });
+  expect(problems()).toEqual([]);
+  writeFileSync(join(root, `keys/ssh_host_rsa_key.${making}`), "", { mode: 0o644 });
+  expect(problems()).toHaveLength(1);
+});
+
 test.each([
   ["keys", 0o750, "keys/ can be entered by others", "chmod 700"],
   ["db", 0o755, "db/ can be entered by others", "chmod 700"],
