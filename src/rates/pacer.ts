@@ -1,3 +1,4 @@
+import { SMALL_BYTES } from "./bucket.ts";
 import { Lane, type LaneOwner, type Passage } from "./lane.ts";
 import { Limit } from "./limit.ts";
 
@@ -154,11 +155,24 @@ export class Pacer implements LaneOwner {
   goesAhead(lane: Lane, bytes: number): boolean {
     const now = this.#clock.now();
     const user = this.#users.get(lane.userId);
-    if (user === undefined) return false;
+    if (user === undefined || this.#hasHadMore(user, lane)) return false;
     const limits = this.#limitsOf(user);
     if (!limits.every(({ bucket }) => bucket.mayGoAhead(bytes, now))) return false;
     this.#count(user, lane, bytes, now, true);
     return true;
+  }
+
+  /**
+   * Whether another session of the user waits that had less. What goes ahead counts to the user's turn:
+   * so many requests of a byte would use that up, and the other one never had any of it.
+   */
+  #hasHadMore(user: UserLine, lane: Lane): boolean {
+    const first = lowest(user.asking);
+    return (
+      first !== undefined &&
+      first !== lane &&
+      lane.tag > first.tag + this.#pieceOf(user, SMALL_BYTES)
+    );
   }
 
   pieceOf({ userId }: Lane): number {
