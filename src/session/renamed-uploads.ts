@@ -1,5 +1,5 @@
+import { mayBeRenamed } from "../vfs/temporary-names.ts";
 import type { FileEvent } from "./audited-file.ts";
-import { isTemporaryName } from "./temporary-name.ts";
 
 /** An upload whose record waits for the name that the file will have. */
 export interface HeldUpload {
@@ -45,7 +45,7 @@ export class RenamedUploads {
     const { kind, path = "", unfinished } = event;
     // Whatever else happens to the file comes after its upload, in the trail as well.
     this.#settle(path);
-    const mayWait = kind === "upload" && !unfinished && isTemporaryName(path);
+    const mayWait = kind === "upload" && !unfinished && mayBeRenamed(path);
     const held = mayWait ? this.#recorder.hold?.(event) : undefined;
     if (held === undefined) this.#recorder.record(event);
     else this.#wait(path, event, held);

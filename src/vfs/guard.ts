@@ -2,11 +2,11 @@ import type { Stats } from "node:fs";
 import type { Rights } from "../access/modes.ts";
 import { FsError } from "../errors.ts";
 import type { Inspected } from "./books.ts";
-import { isPartial } from "./own-uploads.ts";
 import { join, ROOT, type VirtualPath } from "./path.ts";
 import type { Place } from "./place.ts";
 import { inodeKey, pathBelow } from "./proc.ts";
 import { toFileStat } from "./stat.ts";
+import { isPartial } from "./temporary-names.ts";
 import { type Mount, recorded } from "./tree.ts";
 import type { FileStat, OpenFlags, StatChange } from "./types.ts";
 

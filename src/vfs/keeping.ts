@@ -3,8 +3,8 @@ import type { Books } from "./books.ts";
 import { join, ROOT, type VirtualPath } from "./path.ts";
 import type { Place } from "./place.ts";
 import { inodeKey, pathBelow } from "./proc.ts";
+import { isTemporary } from "./temporary-names.ts";
 import type { Keeping } from "./trash.ts";
-import { isTemporary } from "./trash-names.ts";
 
 /**
  * Whether a file is kept when it loses its name there. On a full disk none is: who removes something

@@ -3,9 +3,6 @@ import type { ByteString, VirtualPath } from "./path.ts";
 /** So many are known at once; the oldest is forgotten, and can't be gone on with then. */
 const MOST = 4096;
 
-/** What clients call a file until it is whole, and then rename: WinSCP, rclone, and others. */
-const PARTIAL = /\.(?:filepart|partial|part)$/;
-
 /** A file as its uploader named it. */
 export interface OwnUpload {
   /** of the file it became: another may have had the name, which must not show */
@@ -33,9 +30,4 @@ export class OwnUploads {
   forget(path: VirtualPath): void {
     this.#files.delete(path);
   }
-}
-
-/** Whether a name says that the file is not whole yet. */
-export function isPartial(name: ByteString): boolean {
-  return PARTIAL.test(name);
 }

@@ -93,36 +93,3 @@ export function counts(path: readonly string[], nlink: bigint): boolean {
   const kind = kindOf(name)?.kind;
   return kind === "file" ? nlink === 1n : kind !== "origin";
 }
-
-/**
- * Names that clients and editors give to what they need for a while. Each is a whole name.
- * @see docs/trash.md, which has the same list
- */
-const TEMPORARY: readonly RegExp[] = [
-  // WinSCP, rclone, browsers, our own client and others: an upload that is not whole yet.
-  /\.(?:filepart|partial|part|crdownload|tmp|temp)$/i,
-  // lftp's temporary names, and what it remembers of a transfer in pieces.
-  /^\.in\./,
-  /\.lftp-pget-status$/,
-  // rsync: .NAME.XXXXXX. A small letter alone would be .bashrc.backup as well.
-  /^\..+\.(?=[a-z]*[A-Z0-9])[A-Za-z0-9]{6}$/,
-  // Editors' saves: Emacs, Vim, Kate, Joe; the file by which Vim tries whether it may write.
-  /~$/,
-  /^\..*\.sw[a-z]$/,
-  /^#.*#$/,
-  /^\.#/,
-  /\.kate-swp$/,
-  /^4913$/,
-  // Office programs: locks, and what they save to before they rename.
-  /^~\$/,
-  /^~WR[DL]\d+/i,
-  /^\.~lock\..*#$/,
-  // GLib, and a removed file that sshfs still has open.
-  /^\.goutputstream-/,
-  /^\.fuse_hidden/,
-];
-
-/** Whether nobody will want a file of that name back. */
-export function isTemporary(name: ByteString): boolean {
-  return TEMPORARY.some((pattern) => pattern.test(name));
-}

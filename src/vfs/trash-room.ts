@@ -2,12 +2,11 @@ import { lstatSync, openSync, unlinkSync } from "node:fs";
 import { setImmediate as turn } from "node:timers/promises";
 import { FsError, toFsError } from "../errors.ts";
 import type { Books, BookView, Removed } from "./books.ts";
-import { existingHome } from "./homes.ts";
 import { letGo } from "./let-go.ts";
 import type { ByteString } from "./path.ts";
 import { closeFreed } from "./place.ts";
-import { ANYTHING, below, DIRECTORY, inodeKey } from "./proc.ts";
-import { dropOrigin, openTrash } from "./trash.ts";
+import { ANYTHING, below, inodeKey } from "./proc.ts";
+import { dropOrigin, openTrashOf } from "./trash.ts";
 import { pages } from "./trash-list.ts";
 import { trashPath } from "./trash-names.ts";
 import { isNone, lookAt, type Missing, TrashSums } from "./trash-sum.ts";
@@ -88,14 +87,7 @@ export class TrashRoom {
   async #open(homeId: number): Promise<number | undefined> {
     const { root, nameOf } = this.#parts;
     const name = await nameOf(homeId);
-    const home = name === undefined ? undefined : existingHome(root, name);
-    if (home === undefined) return undefined;
-    const ground = openSync(home, DIRECTORY);
-    try {
-      return openTrash(ground);
-    } finally {
-      letGo(ground);
-    }
+    return name === undefined ? undefined : openTrashOf(root, name);
   }
 
   /** The names in the trash, the oldest first. */

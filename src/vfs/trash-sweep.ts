@@ -1,11 +1,10 @@
-import { lstatSync, openSync } from "node:fs";
+import { lstatSync } from "node:fs";
 import { setImmediate as turn } from "node:timers/promises";
 import type { Books } from "./books.ts";
-import { existingHome } from "./homes.ts";
 import { letGo } from "./let-go.ts";
 import type { ByteString } from "./path.ts";
-import { below, DIRECTORY } from "./proc.ts";
-import { dropOrigin, openTrash } from "./trash.ts";
+import { below } from "./proc.ts";
+import { dropOrigin, openTrashOf } from "./trash.ts";
 import { names, pages } from "./trash-list.ts";
 import { kindOf, successorOf, timeOf } from "./trash-names.ts";
 import { removeFrom } from "./trash-room.ts";
@@ -48,18 +47,6 @@ export async function sweep(
     return removed;
   } finally {
     letGo(trash);
-  }
-}
-
-/** The trash of a home by its name, open (O_PATH); undefined: there is none. */
-function openTrashOf(root: string, name: string): number | undefined {
-  const home = existingHome(root, name);
-  if (home === undefined) return undefined;
-  const ground = openSync(home, DIRECTORY);
-  try {
-    return openTrash(ground);
-  } finally {
-    letGo(ground);
   }
 }
 

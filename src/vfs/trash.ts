@@ -1,4 +1,5 @@
 import { fstatSync, lstatSync, mkdirSync, openSync, symlinkSync, unlinkSync } from "node:fs";
+import { existingHome } from "./homes.ts";
 import { letGo } from "./let-go.ts";
 import { type ByteString, toBuffer, type VirtualPath } from "./path.ts";
 import { below, DIRECTORY, inodeKey } from "./proc.ts";
@@ -134,6 +135,18 @@ export function openTrash(ground: number): number | undefined {
 }
 
 const NONE: ReadonlySet<string> = new Set(["ENOENT", "ENOTDIR", "ELOOP"]);
+
+/** The same of a home by its name. */
+export function openTrashOf(root: string, name: string): number | undefined {
+  const home = existingHome(root, name);
+  if (home === undefined) return undefined;
+  const ground = openSync(home, DIRECTORY);
+  try {
+    return openTrash(ground);
+  } finally {
+    letGo(ground);
+  }
+}
 
 /** Whether a directory is the one that a home begins with. @param ground open, as the directory */
 export function isTop(directory: number, ground: number): boolean {

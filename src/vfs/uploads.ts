@@ -1,9 +1,9 @@
 import { randomBytes } from "node:crypto";
 import type { Stats } from "node:fs";
 import { directoryOf, isOwnThere, isPlain, rightsAt } from "./guard.ts";
-import { isPartial } from "./own-uploads.ts";
 import { type ByteString, fromText, join, type VirtualPath } from "./path.ts";
 import type { Place } from "./place.ts";
+import { isPartial } from "./temporary-names.ts";
 import type { OpenFlags } from "./types.ts";
 
 /**

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import type { FileEvent } from "../../../src/session/audited-file.ts";
 import { RenamedUploads } from "../../../src/session/renamed-uploads.ts";
-import { isTemporaryName } from "../../../src/session/temporary-name.ts";
+import { mayBeRenamed } from "../../../src/vfs/temporary-names.ts";
 
 let told: FileEvent[];
 let now: number;
@@ -40,10 +40,10 @@ test("names that clients use while they upload", () => {
     "a.TMP",
     "a.txt~",
   ]) {
-    expect([name, isTemporaryName(`/d.part/${name}`)]).toEqual([name, true]);
+    expect([name, mayBeRenamed(`/d.part/${name}`)]).toEqual([name, true]);
   }
   for (const name of ["a.txt", "part", "a.parts", ".bashrc", "a.tmp.txt", "archive.partial.zip"]) {
-    expect([name, isTemporaryName(`/d.part/${name}`)]).toEqual([name, false]);
+    expect([name, mayBeRenamed(`/d.part/${name}`)]).toEqual([name, false]);
   }
 });
 

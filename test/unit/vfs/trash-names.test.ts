@@ -1,9 +1,9 @@
 import { expect, test } from "vitest";
 import { fromText } from "../../../src/vfs/path.ts";
+import { isTemporary } from "../../../src/vfs/temporary-names.ts";
 import {
   counts,
   isId,
-  isTemporary,
   kindOf,
   newId,
   originOf,
