@@ -1,6 +1,5 @@
-import type { Statement } from "better-sqlite3";
 import type { AccessMode } from "../access/modes.ts";
-import type { Connection } from "./database.ts";
+import type { Connection, Statement } from "./connection.ts";
 import type { AccessRule, FolderShare, OwnedRule, Share, Subject } from "./types.ts";
 import type { Writes } from "./writes.ts";
 
@@ -27,7 +26,7 @@ function toRaw(path: string): Buffer {
   return Buffer.from(path, "latin1");
 }
 
-const SHARES = `SELECT s.folder_id AS folderId, f.name AS folder,
+const SHARES = `SELECT s.folder_id AS "folderId", f.name AS folder,
     coalesce(u.name, '@' || g.name) AS "to", s.at, s.access
   FROM shares s JOIN homes f ON f.id = s.folder_id
     LEFT JOIN homes u ON u.id = s.user_id LEFT JOIN groups g ON g.id = s.group_id`;

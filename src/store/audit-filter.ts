@@ -40,8 +40,7 @@ export interface Matchers {
   address(address: string): boolean;
 }
 
-const ALL_TEXT =
-  "lower(kind || char(10) || user || char(10) || actor || char(10) || remote || char(10) || path || char(10) || temporary_path || char(10) || detail)";
+const ALL_TEXT = `lower(kind || char(10) || "user" || char(10) || actor || char(10) || remote || char(10) || path || char(10) || temporary_path || char(10) || detail)`;
 
 function inAll(term: string, value: unknown, name: string): Term[] {
   if (typeof value !== "string" && typeof value !== "number") return [];
@@ -60,7 +59,7 @@ export function drivingTerms(filter: AuditFilter): Term[] {
   if (actor !== undefined && actor !== "") {
     return inAll("actor <> '' AND actor = $actor", actor, "actor");
   }
-  if (user !== undefined) return inAll("user = $user", user, "user");
+  if (user !== undefined) return inAll('"user" = $user', user, "user");
   return kinds === undefined ? [] : kindTerms(kinds);
 }
 
@@ -75,7 +74,7 @@ export function otherTerms(filter: AuditFilter): Term[] {
   const literal = path === undefined ? "" : longestLiteral(path);
   return [
     ...inAll("actor = $otherActor", actor, "otherActor"),
-    ...inAll("user = $otherUser", user, "otherUser"),
+    ...inAll('"user" = $otherUser', user, "otherUser"),
     ...(kinds === undefined ? [] : kindTerms(kinds)),
     ...(network === undefined ? [] : [{ sql: "audit_in_network(address)", named: {} }]),
     ...inAll("session = $session", session, "session"),

@@ -1,5 +1,4 @@
-import type { Statement } from "better-sqlite3";
-import type { Connection } from "./database.ts";
+import type { Connection, Statement } from "./connection.ts";
 import type { AuditEvent } from "./types.ts";
 
 /** An event whose record is not decided yet: what is known of it outlives the process. */
@@ -25,22 +24,24 @@ export interface Held {
 /** The table of what is held: its methods are for use inside a transaction. */
 export class HeldTable {
   readonly #nodeId: string;
-  readonly #insert: Statement;
+  readonly #insert: Statement<unknown[], number>;
   readonly #remove: Statement;
   readonly #all: Statement<[], HeldRow>;
 
   constructor(connection: Connection, nodeId: string) {
     this.#nodeId = nodeId;
-    this.#insert = connection.prepare(
-      "INSERT INTO audit_held (node_id, at, event) VALUES (?, ?, ?)",
-    );
+    this.#insert = connection
+      .prepare<unknown[], number>(
+        "INSERT INTO audit_held (node_id, at, event) VALUES (?, ?, ?) RETURNING id",
+      )
+      .pluck();
     this.#remove = connection.prepare("DELETE FROM audit_held WHERE id = ?");
     this.#all = connection.prepare("SELECT id, at, event, node_id FROM audit_held ORDER BY id");
   }
 
   /** @returns the row's id */
   insert({ at, event }: Held): number {
-    return Number(this.#insert.run(this.#nodeId, at, JSON.stringify(event)).lastInsertRowid);
+    return this.#insert.get(this.#nodeId, at, JSON.stringify(event)) ?? 0;
   }
 
   /** False when it is gone: somebody else has recorded it. */

@@ -1,5 +1,4 @@
 import { setImmediate } from "node:timers/promises";
-import type { Statement } from "better-sqlite3";
 import { MAX_SPAN_MS } from "./audit-batches.ts";
 import {
   type AuditFilter,
@@ -10,7 +9,8 @@ import {
   type Term,
 } from "./audit-filter.ts";
 import { type AuditRow, toRecord } from "./audit-rows.ts";
-import type { Connection } from "./database.ts";
+import type { Connection, Statement } from "./connection.ts";
+import { SqliteConnection } from "./sqlite-connection.ts";
 import type { AuditRecord } from "./types.ts";
 
 /** Where a page ends: records are ordered by time, those of one millisecond by their id. */
@@ -106,12 +106,10 @@ export class AuditPages {
 
   constructor(connection: Connection) {
     this.#connection = connection;
-    connection.function("audit_path_fits", (path: unknown) =>
-      Number(this.#matchers.path(String(path))),
-    );
-    connection.function("audit_in_network", (address: unknown) =>
-      Number(this.#matchers.address(String(address))),
-    );
+    if (connection instanceof SqliteConnection) {
+      connection.define("audit_path_fits", (path) => Number(this.#matchers.path(path)));
+      connection.define("audit_in_network", (address) => Number(this.#matchers.address(address)));
+    }
   }
 
   async page(query: AuditPageQuery): Promise<AuditPage> {

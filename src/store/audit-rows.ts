@@ -24,7 +24,7 @@ export interface AuditRow {
 }
 
 /** The id, what {@link toValues} gives, the batch and whether it leads it. */
-export const INSERT_AUDIT = `INSERT INTO audit (id, at, kind, user, actor, remote, session, path, bytes,
+export const INSERT_AUDIT = `INSERT INTO audit (id, at, kind, "user", actor, remote, session, path, bytes,
   duration_ms, detail, address, size, expected, unfinished, temporary_path, batch, lead)
   VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`;
 

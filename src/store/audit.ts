@@ -1,12 +1,11 @@
 import { setImmediate } from "node:timers/promises";
-import type { Statement } from "better-sqlite3";
 import { tally } from "../tally.ts";
 import { AuditBatches } from "./audit-batches.ts";
 import type { AuditFilter } from "./audit-filter.ts";
 import { type Held, type HeldEvent, HeldTable } from "./audit-held.ts";
 import { type AuditPage, type AuditPageQuery, AuditPages } from "./audit-pages.ts";
 import { type AuditRow, bounded, INSERT_AUDIT, toRecord, toValues } from "./audit-rows.ts";
-import type { Connection } from "./database.ts";
+import type { Connection, Statement } from "./connection.ts";
 import { type TrafficQuery, type TrafficTotal, trafficTotals } from "./traffic.ts";
 import type { AuditEvent, AuditKind, AuditRecord } from "./types.ts";
 import type { Writes } from "./writes.ts";
@@ -71,7 +70,7 @@ interface Gone {
 /** The query's SQL and its parameters. */
 export function auditSelect(query: AuditQuery): { sql: string; values: (string | number)[] } {
   const terms: [string, string | number | undefined][] = [
-    ["user = ?", query.user],
+    ['"user" = ?', query.user],
     ["kind = ?", query.kind],
     ["at >= ?", query.since],
     ["at < ?", query.until],
@@ -90,8 +89,7 @@ export function auditSelect(query: AuditQuery): { sql: string; values: (string |
 }
 
 /** What a text is looked for in; {@link hasText} is the same of one record. */
-const SEARCHED =
-  "(kind || ' ' || user || ' ' || actor || ' ' || remote || ' ' || path || ' ' || detail)";
+const SEARCHED = `(kind || ' ' || "user" || ' ' || actor || ' ' || remote || ' ' || path || ' ' || detail)`;
 
 /** Whether a record has a text, as {@link AuditQuery.text} says. */
 export function hasText(record: AuditRecord, text: string): boolean {
@@ -226,9 +224,14 @@ export class AuditStore {
     };
     try {
       const wait = patienceMs === undefined ? {} : { patienceMs };
-      await this.#writes.run(() => this.#write(), { booked, deferrable: true, ...wait });
+      await this.#writes.run(() => this.#write(), {
+        booked,
+        deferrable: true,
+        lock: "audit",
+        ...wait,
+      });
     } catch {
-      if (this.#connection.open) this.#later();
+      if (this.#connection.isOpen) this.#later();
     }
   }
 
@@ -320,16 +323,19 @@ export class AuditStore {
   /** Repeats a step, which tells what it removed, until it removes nothing. */
   async #inSteps(remove: () => Gone[]): Promise<number> {
     let removed = 0;
-    while (this.#connection.open) {
-      const gone = await this.#writes.run(() => {
-        const those = remove();
-        const kinds = those.map(({ kind }) => kind);
-        this.#counted(kinds, -1);
-        for (const { batch, lead } of those) {
-          if (batch !== null && lead === 1) this.#newLead.run(batch);
-        }
-        return those;
-      });
+    while (this.#connection.isOpen) {
+      const gone = await this.#writes.run(
+        () => {
+          const those = remove();
+          const kinds = those.map(({ kind }) => kind);
+          this.#counted(kinds, -1);
+          for (const { batch, lead } of those) {
+            if (batch !== null && lead === 1) this.#newLead.run(batch);
+          }
+          return those;
+        },
+        { lock: "audit" },
+      );
       if (gone.length === 0) break;
       removed += gone.length;
       await setImmediate();

@@ -1,5 +1,4 @@
-import type { Statement } from "better-sqlite3";
-import type { Connection } from "./database.ts";
+import type { Connection, Statement } from "./connection.ts";
 import type { Writes } from "./writes.ts";
 
 /** An address or network that an administrator has banned. Times in ms since the epoch. */
@@ -39,7 +38,9 @@ export class BanStore {
       )
       .pluck();
     this.#put = connection.prepare(
-      "INSERT OR REPLACE INTO bans VALUES (@network, @reason, @actor, @since, @until)",
+      `INSERT INTO bans VALUES (@network, @reason, @actor, @since, @until)
+       ON CONFLICT (network) DO UPDATE SET reason = excluded.reason, actor = excluded.actor,
+         since = excluded.since, until = excluded.until`,
     );
     this.#remove = connection.prepare("DELETE FROM bans WHERE network = ? RETURNING *");
     this.#expired = connection.prepare("DELETE FROM bans WHERE until <= ?");

@@ -1,7 +1,7 @@
 import { mkdirSync, readdirSync, readFileSync, renameSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { InstanceError } from "../errors.ts";
-import type { Connection } from "./database.ts";
+import type { Connection } from "./connection.ts";
 import type { Writes } from "./writes.ts";
 
 /** In homes/: names of users begin with a letter or digit. */

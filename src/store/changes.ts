@@ -1,5 +1,4 @@
-import type { Statement } from "better-sqlite3";
-import type { Connection } from "./database.ts";
+import type { Connection, Statement } from "./connection.ts";
 import type { Change, ChangeKind } from "./types.ts";
 import type { Writes } from "./writes.ts";
 
@@ -8,40 +7,41 @@ const KEPT_CHANGES = 10_000;
 /** What the processes of an instance tell each other through the store. */
 export class ChangeStore {
   readonly #writes: Writes;
-  readonly #insert: Statement;
+  readonly #insert: Statement<unknown[], number>;
   readonly #prune: Statement;
   readonly #latest: Statement<[], number>;
   readonly #since: Statement<[number], Change>;
-  readonly #dataVersion: Statement<[], number>;
+  readonly #connection: Connection;
   #seen: number;
 
   constructor(connection: Connection, writes: Writes) {
     this.#writes = writes;
-    this.#insert = connection.prepare(
-      "INSERT INTO changes (kind, user_id, detail, at) VALUES (?, ?, ?, ?)",
-    );
+    this.#insert = connection
+      .prepare<unknown[], number>(
+        "INSERT INTO changes (kind, user_id, detail, at) VALUES (?, ?, ?, ?) RETURNING id",
+      )
+      .pluck();
     this.#prune = connection.prepare("DELETE FROM changes WHERE id <= ?");
     this.#latest = connection
       .prepare<[], number>("SELECT coalesce(max(id), 0) FROM changes")
       .pluck();
     this.#since = connection.prepare(
-      "SELECT id, kind, user_id AS userId, detail FROM changes WHERE id > ? ORDER BY id",
+      'SELECT id, kind, user_id AS "userId", detail FROM changes WHERE id > ? ORDER BY id',
     );
-    this.#dataVersion = connection.prepare<[], number>("PRAGMA data_version").pluck();
-    this.#seen = this.#version();
-  }
-
-  #version(): number {
-    return this.#dataVersion.get() ?? 0;
+    this.#connection = connection;
+    this.#seen = connection.version();
   }
 
   /** Resolves to the change's id. Only the last 10,000 are kept. */
   async add(kind: ChangeKind, userId: number, detail = ""): Promise<number> {
-    return this.#writes.run(() => {
-      const id = Number(this.#insert.run(kind, userId, detail, Date.now()).lastInsertRowid);
-      this.#prune.run(id - KEPT_CHANGES);
-      return id;
-    });
+    return this.#writes.run(
+      () => {
+        const id = this.#insert.get(kind, userId, detail, Date.now()) ?? 0;
+        this.#prune.run(id - KEPT_CHANGES);
+        return id;
+      },
+      { lock: "changes" },
+    );
   }
 
   /** The newest change's id, 0 when there is none. */
@@ -59,7 +59,7 @@ export class ChangeStore {
    * Costs a few microseconds. Own writes don't show.
    */
   poll(): boolean {
-    const version = this.#version();
+    const version = this.#connection.version();
     const changed = version !== this.#seen;
     this.#seen = version;
     return changed;

@@ -4,7 +4,7 @@ import type Database from "better-sqlite3";
 import { InstanceError } from "../errors.ts";
 import { Driver } from "./database-driver.ts";
 
-export type Connection = Database.Database;
+export type SqliteDatabase = Database.Database;
 
 /** While it is opened: nothing else waits for this process yet. */
 const OPENING_TIMEOUT_MS = 5_000;
@@ -17,7 +17,7 @@ const MIGRATION_NAME = /^(\d{3})_[a-z0-9_]+\.sql$/;
  * @throws InstanceError when a newer version of the program has made it, or an older one that is to
  * stay as it is
  */
-export function openDatabase(file: string, migrations: string, asItIs = false): Connection {
+export function openDatabase(file: string, migrations: string, asItIs = false): SqliteDatabase {
   mkdirSync(join(file, ".."), { recursive: true, mode: 0o700 });
   const connection = new Driver(file, { timeout: OPENING_TIMEOUT_MS });
   try {
@@ -29,7 +29,7 @@ export function openDatabase(file: string, migrations: string, asItIs = false): 
   }
 }
 
-function prepare(connection: Connection, migrations: string, asItIs: boolean): void {
+function prepare(connection: SqliteDatabase, migrations: string, asItIs: boolean): void {
   const known = migrationsIn(migrations);
   const newest = newestSchema(migrations);
   requireKnown(connection, newest);
@@ -68,11 +68,11 @@ export function newestSchema(migrations: string): number {
   return migrationsIn(migrations).at(-1)?.number ?? 0;
 }
 
-function versionOf(connection: Connection): number {
+function versionOf(connection: SqliteDatabase): number {
   return connection.pragma("user_version", { simple: true }) as number;
 }
 
-function requireKnown(connection: Connection, newest: number): void {
+function requireKnown(connection: SqliteDatabase, newest: number): void {
   const version = versionOf(connection);
   if (version <= newest) return;
   throw new InstanceError(
@@ -80,7 +80,7 @@ function requireKnown(connection: Connection, newest: number): void {
   );
 }
 
-function migrate(connection: Connection, known: readonly Migration[]): void {
+function migrate(connection: SqliteDatabase, known: readonly Migration[]): void {
   // Asked first without the lock, which another program may hold for long.
   if (versionOf(connection) >= (known.at(-1)?.number ?? 0)) return;
   connection

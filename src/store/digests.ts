@@ -1,5 +1,4 @@
-import type { Statement } from "better-sqlite3";
-import type { Connection } from "./database.ts";
+import type { Connection, Statement } from "./connection.ts";
 import type { Writes } from "./writes.ts";
 
 /** Digests in hexadecimal by the name of their algorithm. */
@@ -58,8 +57,10 @@ export class DigestStore {
        WHERE inode = @inode AND state = @state`,
     );
     this.#replace = connection.prepare(
-      `INSERT OR REPLACE INTO digests (inode, user_id, state, digests, token, used_at)
-       SELECT @inode, id, @state, @digests, @token, @now FROM homes WHERE id = @userId`,
+      `INSERT INTO digests (inode, user_id, state, digests, token, used_at)
+       SELECT @inode, id, @state, @digests, @token, @now FROM homes WHERE id = @userId
+       ON CONFLICT (inode) DO UPDATE SET user_id = excluded.user_id, state = excluded.state,
+         digests = excluded.digests, token = excluded.token, used_at = excluded.used_at`,
     );
     this.#openElsewhere = connection
       .prepare<unknown[], number>(

@@ -1,5 +1,4 @@
-import type { Statement } from "better-sqlite3";
-import type { Connection } from "./database.ts";
+import type { Connection, Statement } from "./connection.ts";
 import type { NodeStore } from "./nodes.ts";
 import type { Writes } from "./writes.ts";
 
@@ -52,9 +51,9 @@ export interface FailedAttempt {
   readonly eventNextAt: number;
 }
 
-const STATES = `SELECT name, active, queued, queued_bytes AS queuedBytes, delivered, dropped, failures,
-  next_at AS nextAt, last_success_at AS lastSuccessAt, last_error_at AS lastErrorAt,
-  last_error AS lastError FROM event_receivers ORDER BY name`;
+const STATES = `SELECT name, active, queued, queued_bytes AS "queuedBytes", delivered, dropped, failures,
+  next_at AS "nextAt", last_success_at AS "lastSuccessAt", last_error_at AS "lastErrorAt",
+  last_error AS "lastError" FROM event_receivers ORDER BY name`;
 /** Rows that one transaction removes. */
 const REMOVE_AT_ONCE = 500;
 
@@ -96,7 +95,7 @@ export class EventStore {
     this.#nodes = nodes;
     this.#nodeId = nodeId;
     this.#states = connection.prepare(STATES);
-    this.#feed = connection.prepare("SELECT holder, audit_id AS auditId FROM event_feed");
+    this.#feed = connection.prepare('SELECT holder, audit_id AS "auditId" FROM event_feed');
     this.#hold = prepare("UPDATE event_feed SET holder = ? WHERE holder = ?");
     // Not max(id): the newest records may have been pruned, and their numbers are not used again.
     this.#newest = connection

@@ -1,4 +1,4 @@
-import type { Connection } from "./database.ts";
+import type { Connection } from "./connection.ts";
 import type { Writes } from "./writes.ts";
 
 /** A user's second factor as stored. Times in milliseconds since the epoch. */
@@ -22,8 +22,8 @@ interface Row {
   readonly recoveryCodes: number;
 }
 
-const COLUMNS = `secret, enrolled_at AS enrolledAt, refused_until AS refusedUntil,
-  (SELECT count(*) FROM recovery_codes c WHERE c.user_id = t.user_id) AS recoveryCodes`;
+const COLUMNS = `secret, enrolled_at AS "enrolledAt", refused_until AS "refusedUntil",
+  (SELECT count(*) FROM recovery_codes c WHERE c.user_id = t.user_id) AS "recoveryCodes"`;
 
 /** Second factors. All that decides over a code is one statement or transaction here. */
 export class FactorStore {

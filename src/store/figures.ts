@@ -1,5 +1,4 @@
-import type { Statement } from "better-sqlite3";
-import type { Connection } from "./database.ts";
+import type { Connection, Statement } from "./connection.ts";
 import type { Writes } from "./writes.ts";
 
 /** How long a look whether the database can be written waits for its lock, in milliseconds. */
@@ -18,8 +17,8 @@ export interface HomeSums {
   readonly over: number;
 }
 
-const SUMS = `SELECT kind, count(*) AS count, total(used_bytes) AS usedBytes,
-  total(used_files) AS usedFiles, total(quota_bytes) AS quotaBytes,
+const SUMS = `SELECT kind, count(*) AS count, total(used_bytes) AS "usedBytes",
+  total(used_files) AS "usedFiles", total(quota_bytes) AS "quotaBytes",
   total(quota_bytes IS NOT NULL AND used_bytes >= quota_bytes) AS over,
   total(quota_bytes IS NOT NULL AND used_bytes < quota_bytes AND used_bytes >= quota_bytes * 0.8) AS near
   FROM homes GROUP BY kind`;

@@ -1,5 +1,4 @@
-import type { Statement } from "better-sqlite3";
-import type { Connection } from "./database.ts";
+import type { Connection, Statement } from "./connection.ts";
 import type { LeaseStore } from "./leases.ts";
 import type { Folder } from "./types.ts";
 import { checkQuota } from "./users.ts";
@@ -21,9 +20,9 @@ export interface FolderChange {
   readonly trashKeep?: number | null;
 }
 
-const COLUMNS = `id, name, quota_bytes AS quotaBytes, quota_files AS quotaFiles,
-  used_bytes AS usedBytes, used_files AS usedFiles, trash_keep AS trashKeep,
-  created_at AS createdAt`;
+const COLUMNS = `id, name, quota_bytes AS "quotaBytes", quota_files AS "quotaFiles",
+  used_bytes AS "usedBytes", used_files AS "usedFiles", trash_keep AS "trashKeep",
+  created_at AS "createdAt"`;
 
 /** The shared folders: homes that nobody owns. Names are checked by the caller. */
 export class FolderStore {

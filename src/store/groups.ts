@@ -1,6 +1,5 @@
 import { setImmediate as turn } from "node:timers/promises";
-import type { Statement } from "better-sqlite3";
-import type { Connection } from "./database.ts";
+import type { Connection, Statement } from "./connection.ts";
 import type { LeaseStore } from "./leases.ts";
 import { LIMIT_COLUMNS, limitValues } from "./login-limits.ts";
 import {
@@ -108,9 +107,9 @@ export class GroupStore {
        WHERE m.group_id = ? ORDER BY h.name`,
     );
     this.#join = connection.prepare(
-      `INSERT OR IGNORE INTO group_members
+      `INSERT INTO group_members
        SELECT g.id, h.id FROM groups g, homes h
-       WHERE g.id = @groupId AND h.id = @userId AND h.kind = 'user'`,
+       WHERE g.id = @groupId AND h.id = @userId AND h.kind = 'user' ON CONFLICT DO NOTHING`,
     );
     this.#leave = connection.prepare(
       "DELETE FROM group_members WHERE group_id = @groupId AND user_id = @userId",

@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { InstanceError } from "../errors.ts";
-import type { Connection } from "./database.ts";
+import type { SqliteDatabase } from "./database.ts";
 import { Driver } from "./database-driver.ts";
 
 /** For other programs that have the database's lock, in milliseconds. */
@@ -55,7 +55,7 @@ export function inspectDatabase(root: string, newest: number): Inspection {
   }
 }
 
-function inspect(connection: Connection, schema: number): Inspection {
+function inspect(connection: SqliteDatabase, schema: number): Inspection {
   const lines = connection.pragma(`integrity_check(${LISTED})`) as { integrity_check: string }[];
   const damage = lines.map((line) => line.integrity_check).filter((line) => line !== "ok");
   const rows = connection.pragma("foreign_key_check") as { table: string }[];

@@ -1,5 +1,4 @@
-import type { Statement } from "better-sqlite3";
-import type { Connection } from "./database.ts";
+import type { Connection, Statement } from "./connection.ts";
 import type { KeyOptions, UserKey } from "./types.ts";
 import type { Writes } from "./writes.ts";
 

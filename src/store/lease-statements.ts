@@ -1,6 +1,5 @@
-import type { Statement } from "better-sqlite3";
 import type { Usage } from "../vfs/books.ts";
-import type { Connection } from "./database.ts";
+import type { Connection, Statement } from "./connection.ts";
 
 /** A file that a process has open, as the store keeps it. */
 export interface BookRow {
@@ -34,8 +33,8 @@ export function prepareLeases(connection: Connection) {
     fold: sql(`UPDATE homes SET used_bytes = @usedBytes, used_files = @usedFiles,
         changes = changes + @changes, folded = @folded WHERE id = @userId AND holder = @node`),
     holder: sql("SELECT holder FROM homes WHERE id = @userId"),
-    usage: sql(`SELECT used_bytes AS usedBytes, used_files AS usedFiles,
-        quota_bytes AS quotaBytes, quota_files AS quotaFiles FROM homes WHERE id = @userId`),
+    usage: sql(`SELECT used_bytes AS "usedBytes", used_files AS "usedFiles",
+        quota_bytes AS "quotaBytes", quota_files AS "quotaFiles" FROM homes WHERE id = @userId`),
     rows: sql(`SELECT number AS row, inode, path, charged, slack, unlinked, frozen
         FROM open_files WHERE user_id = @userId AND node_id = @node`),
     dropRows: sql("DELETE FROM open_files WHERE user_id = @userId AND node_id = @node"),
@@ -45,7 +44,7 @@ export function prepareLeases(connection: Connection) {
     answer: sql("UPDATE nodes SET answered = MAX(answered, @change) WHERE id = @node"),
     others: sql(`SELECT id FROM nodes WHERE id <> @node AND (@change = 0 OR answered < @change)
         AND id IN (SELECT holder FROM homes)`),
-    heldBy: sql("SELECT id AS userId FROM homes WHERE holder = @node"),
+    heldBy: sql('SELECT id AS "userId" FROM homes WHERE holder = @node'),
     heldHome: sql("SELECT name, folded FROM homes WHERE id = @userId AND holder = @node"),
   };
 }

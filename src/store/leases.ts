@@ -1,8 +1,7 @@
-import { dirname } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Usage } from "../vfs/books.ts";
 import type { ChangeStore } from "./changes.ts";
-import type { Connection } from "./database.ts";
+import type { Connection } from "./connection.ts";
 import { dropJournal, JournalFile, type JournalRecord, readJournal } from "./journal-file.ts";
 import {
   type BookRow,
@@ -79,7 +78,7 @@ export class LeaseStore {
     this.#nodes = nodes;
     this.#changes = changes;
     this.#node = nodeId;
-    this.#directory = dirname(connection.name);
+    this.#directory = connection.directory;
     this.#sql = prepareLeases(connection);
     this.journal = new JournalFile(this.#directory, nodeId, spare);
   }
@@ -122,7 +121,7 @@ export class LeaseStore {
       if (this.#sql.take.run(taken).changes === 0) return undefined;
       return this.#book(userId, node);
     };
-    await this.#writes.run(take, { booked });
+    await this.#writes.run(take, { booked, lock: userId });
   }
 
   /**
@@ -190,10 +189,13 @@ export class LeaseStore {
   async whileShared<T>(userId: number, act: () => T): Promise<T> {
     for (;;) {
       try {
-        return await this.#writes.run(() => {
-          this.requireShared(userId);
-          return act();
-        });
+        return await this.#writes.run(
+          () => {
+            this.requireShared(userId);
+            return act();
+          },
+          { lock: userId },
+        );
       } catch (thrown) {
         if (!(thrown instanceof HeldHomeError)) throw thrown;
         await this.share(userId);

@@ -1,5 +1,4 @@
-import type { Statement } from "better-sqlite3";
-import type { Connection } from "./database.ts";
+import type { Connection, Statement } from "./connection.ts";
 
 export type LedgerStatements = ReturnType<typeof prepareLedger>;
 
@@ -15,8 +14,8 @@ export function prepareLedger(connection: Connection) {
   const sql = (text: string): Statement<unknown[]> => connection.prepare(text);
   const row = "user_id = @userId AND inode = @inode AND node_id = @node AND number = @row";
   return {
-    usage: sql(`SELECT used_bytes AS usedBytes, used_files AS usedFiles,
-        quota_bytes AS quotaBytes, quota_files AS quotaFiles FROM homes WHERE id = @userId`),
+    usage: sql(`SELECT used_bytes AS "usedBytes", used_files AS "usedFiles",
+        quota_bytes AS "quotaBytes", quota_files AS "quotaFiles" FROM homes WHERE id = @userId`),
     setUsage: sql(`UPDATE homes SET used_bytes = @bytes, used_files = @files WHERE id = @userId`),
     // MAX: files put there behind our back and never rescanned must not break the books.
     add: sql(`UPDATE homes SET used_bytes = MAX(0, used_bytes + @bytes),
@@ -52,7 +51,7 @@ export function prepareLedger(connection: Connection) {
     nodes: sql(`SELECT id, intent FROM nodes`),
     lastBooked: sql(`SELECT intent FROM nodes WHERE id = @node`),
     userName: sql(`SELECT name FROM homes WHERE id = @userId`),
-    journal: sql(`SELECT o.user_id AS userId, o.inode, o.number AS row, u.name AS userName,
+    journal: sql(`SELECT o.user_id AS "userId", o.inode, o.number AS row, u.name AS "userName",
         o.path, o.unlinked FROM open_files AS o JOIN homes AS u ON u.id = o.user_id
         WHERE o.node_id = @node`),
     mark: sql(`SELECT changes,

@@ -1,7 +1,7 @@
 import { dirname } from "node:path";
 import type { BookView, FileState, Inspected, Removed, Usage, Witness } from "../vfs/books.ts";
 import { requireHomes } from "./belongings.ts";
-import type { Connection } from "./database.ts";
+import type { Connection } from "./connection.ts";
 import { Deed, Intents } from "./intents.ts";
 import type { LeaseStore, OpenBook } from "./leases.ts";
 import { LedgerRows } from "./ledger-rows.ts";
@@ -36,7 +36,7 @@ export class LedgerStore {
   readonly #leases: LeaseStore;
 
   constructor(connection: Connection, writes: Writes, leases: LeaseStore, nodeId: string) {
-    const directory = dirname(connection.name);
+    const { directory } = connection;
     this.#writes = writes;
     this.node = nodeId;
     this.root = dirname(directory);
@@ -96,7 +96,7 @@ export class LedgerStore {
       this.#leases.requireShared(userId);
       return act();
     };
-    return this.#writes.run(shared, options);
+    return this.#writes.run(shared, { ...options, lock: userId });
   }
 
   /** Journals an existing file that is about to be opened; `inspect` says what it is. */
@@ -369,7 +369,7 @@ export class LedgerStore {
     for (;;) {
       await this.#bookOwn(deed);
       try {
-        const result = await this.#writes.run(run, { booked });
+        const result = await this.#writes.run(run, { booked, lock: userId });
         if (result !== undefined) return result.done;
       } catch (thrown) {
         if (!(thrown instanceof Unbooked)) throw thrown;

@@ -1,7 +1,6 @@
 import { existsSync } from "node:fs";
-import type { Statement } from "better-sqlite3";
 import { bootId, isThere, livingProcess } from "../processes.ts";
-import type { Connection } from "./database.ts";
+import type { Connection, Statement } from "./connection.ts";
 import type { Writes } from "./writes.ts";
 
 export type NodeKind = "server" | "command";

@@ -1,5 +1,4 @@
-import type { Statement } from "better-sqlite3";
-import type { Connection } from "./database.ts";
+import type { Connection, Statement } from "./connection.ts";
 import type { Writes } from "./writes.ts";
 
 /** What is known of an address or network that failed to log in. Times in ms since the epoch. */
@@ -26,8 +25,8 @@ interface Row extends Omit<KnownSource, "users"> {
   readonly users: string;
 }
 
-const COLUMNS = `source, failures, users, reason, since, last_at AS lastAt,
-  debt_until AS debtUntil, refused_until AS refusedUntil`;
+const COLUMNS = `source, failures, users, reason, since, last_at AS "lastAt",
+  debt_until AS "debtUntil", refused_until AS "refusedUntil"`;
 
 function toSource(row: Row): KnownSource {
   return { ...row, users: JSON.parse(row.users) as string[] };
@@ -52,8 +51,11 @@ export class PenaltyStore {
       .pluck();
     this.#find = connection.prepare(`SELECT ${COLUMNS} FROM penalties WHERE source = ?`);
     this.#put = connection.prepare(
-      `INSERT OR REPLACE INTO penalties VALUES
-       (@source, @failures, @users, @reason, @since, @lastAt, @debtUntil, @refusedUntil)`,
+      `INSERT INTO penalties VALUES
+       (@source, @failures, @users, @reason, @since, @lastAt, @debtUntil, @refusedUntil)
+       ON CONFLICT (source) DO UPDATE SET failures = excluded.failures, users = excluded.users,
+         reason = excluded.reason, since = excluded.since, last_at = excluded.last_at,
+         debt_until = excluded.debt_until, refused_until = excluded.refused_until`,
     );
     this.#remove = connection.prepare("DELETE FROM penalties WHERE source = ?");
     this.#newest = connection.prepare(

@@ -1,5 +1,4 @@
-import type { Statement } from "better-sqlite3";
-import type { Connection } from "./database.ts";
+import type { Connection, Statement } from "./connection.ts";
 import type { Writes } from "./writes.ts";
 
 /** The marks that a user's usage stands above, in percent of the quotas; 0: below all. */
@@ -32,9 +31,9 @@ export class QuotaMarkStore {
   constructor(connection: Connection, writes: Writes) {
     this.#writes = writes;
     this.#one = connection.prepare(
-      `SELECT id, name, used_bytes AS usedBytes, used_files AS usedFiles,
-              quota_bytes AS quotaBytes, quota_files AS quotaFiles,
-              bytes_mark AS bytesMark, files_mark AS filesMark
+      `SELECT id, name, used_bytes AS "usedBytes", used_files AS "usedFiles",
+              quota_bytes AS "quotaBytes", quota_files AS "quotaFiles",
+              bytes_mark AS "bytesMark", files_mark AS "filesMark"
        FROM homes WHERE id = ? AND kind = 'user'`,
     );
     this.#move = connection.prepare(

@@ -1,5 +1,4 @@
-import type { Statement } from "better-sqlite3";
-import type { Connection } from "./database.ts";
+import type { Connection, Statement } from "./connection.ts";
 import { effectiveLimits, LIMIT_COLUMNS, type LimitColumns, toLimits } from "./login-limits.ts";
 import { membershipsSql, toMemberships } from "./memberships.ts";
 import type { NodeStore } from "./nodes.ts";
@@ -73,7 +72,7 @@ export class SessionStore {
   readonly #counts: Statement<[string], SessionCounts>;
   readonly #ofUser: Statement<[number, string], number>;
   readonly #user: Statement<[number], UserRow>;
-  readonly #insert: Statement;
+  readonly #insert: Statement<unknown[], number>;
   readonly #state: Statement<[number], string>;
   readonly #olderWaiting: Statement<[number, string], number>;
   readonly #activate: Statement;
@@ -101,10 +100,12 @@ export class SessionStore {
       `SELECT enabled, ${LIMIT_COLUMNS.join(", ")}, ${membershipsSql("homes.id")} AS memberships
        FROM homes WHERE id = ?`,
     );
-    this.#insert = connection.prepare(
-      `INSERT INTO sessions (node_id, user_id, state, remote, client, since)
-       VALUES (?, ?, ?, ?, ?, ?)`,
-    );
+    this.#insert = connection
+      .prepare<unknown[], number>(
+        `INSERT INTO sessions (node_id, user_id, state, remote, client, since)
+         VALUES (?, ?, ?, ?, ?, ?) RETURNING id`,
+      )
+      .pluck();
     this.#state = connection
       .prepare<[number], string>("SELECT state FROM sessions WHERE id = ?")
       .pluck();
@@ -116,7 +117,7 @@ export class SessionStore {
     this.#activate = connection.prepare("UPDATE sessions SET state = 'active' WHERE id = ?");
     this.#remove = connection.prepare("DELETE FROM sessions WHERE id = ?");
     this.#list = connection.prepare(
-      `SELECT s.id, s.node_id AS nodeId, s.user_id AS userId, u.name AS user, u.role, s.state,
+      `SELECT s.id, s.node_id AS "nodeId", s.user_id AS "userId", u.name AS "user", u.role, s.state,
               s.remote, s.client, s.since
        FROM sessions s JOIN homes u ON u.id = s.user_id WHERE ${LIVE} ORDER BY s.id`,
     );
@@ -146,8 +147,7 @@ export class SessionStore {
 
   #add(request: SessionRequest, state: "active" | "waiting"): number {
     const { userId, remote, client } = request;
-    const done = this.#insert.run(this.#nodeId, userId, state, remote, client, Date.now());
-    return Number(done.lastInsertRowid);
+    return this.#insert.get(this.#nodeId, userId, state, remote, client, Date.now()) ?? 0;
   }
 
   #count(live: string): SessionCounts {
@@ -195,16 +195,16 @@ export class SessionStore {
     const booked = (): void => {
       for (const id of removed) this.#ended.delete(id);
     };
-    return this.#writes.run(all, { booked });
+    return this.#writes.run(all, { booked, lock: "sessions" });
   }
 
   /** All living processes together. */
   async counts(): Promise<SessionCounts> {
-    return this.#connection.transaction(() => this.#count(this.#nodes.liveWithSessions()))();
+    return this.#connection.reading(() => this.#count(this.#nodes.liveWithSessions()));
   }
 
   /** Active and waiting sessions of all living processes, oldest first. */
   async list(): Promise<StoredSession[]> {
-    return this.#connection.transaction(() => this.#list.all(this.#nodes.liveWithSessions()))();
+    return this.#connection.reading(() => this.#list.all(this.#nodes.liveWithSessions()));
   }
 }

@@ -1,7 +1,7 @@
 import { closeSync, fsyncSync, openSync } from "node:fs";
 import { join } from "node:path";
 import type { BookedFile, FileState } from "../vfs/books.ts";
-import type { Connection } from "./database.ts";
+import type { SqliteDatabase } from "./database.ts";
 import { Driver } from "./database-driver.ts";
 
 /** A copy of an instance's database. */
@@ -80,7 +80,7 @@ export function bookStored(
   });
 }
 
-function changing<T>(file: string, act: (connection: Connection) => T): T {
+function changing<T>(file: string, act: (connection: SqliteDatabase) => T): T {
   const connection = new Driver(file, { fileMustExist: true });
   let result: T;
   try {
@@ -111,7 +111,7 @@ interface OpenFile extends BookedFile {
   readonly charged: number;
 }
 
-function openFiles(connection: Connection): OpenFile[] {
+function openFiles(connection: SqliteDatabase): OpenFile[] {
   const rows = connection
     .prepare(
       `SELECT o.user_id AS userId, o.inode, MAX(o.charged) AS charged, o.path, h.name AS userName,
@@ -123,7 +123,7 @@ function openFiles(connection: Connection): OpenFile[] {
 }
 
 function settle(
-  connection: Connection,
+  connection: SqliteDatabase,
   open: OpenFile,
   outcome: (file: BookedFile) => FileState,
 ): void {
@@ -140,13 +140,13 @@ function settle(
     .run(size - charged, userId);
 }
 
-function strip(connection: Connection): void {
+function strip(connection: SqliteDatabase): void {
   for (const table of OF_PROCESSES) connection.exec(`DELETE FROM ${table}`);
   connection.exec("UPDATE homes SET holder = NULL, folded = 0, wanted_at = 0");
   connection.exec("DELETE FROM nodes");
 }
 
-function described(connection: Connection): Snapshot {
+function described(connection: SqliteDatabase): Snapshot {
   return {
     schema: connection.pragma("user_version", { simple: true }) as number,
     instance: connection.prepare("SELECT id FROM instance").pluck().get() as string,

@@ -9,7 +9,8 @@ import { AuthorityStore } from "./authorities.ts";
 import { BanStore } from "./bans.ts";
 import { Belongings, refuseOrphans, refuseUnfinished } from "./belongings.ts";
 import { ChangeStore } from "./changes.ts";
-import { type Connection, newestSchema, openDatabase } from "./database.ts";
+import type { Connection } from "./connection.ts";
+import { newestSchema, openDatabase } from "./database.ts";
 import { DigestStore } from "./digests.ts";
 import { EventStore } from "./events.ts";
 import { FactorStore } from "./factors.ts";
@@ -24,6 +25,7 @@ import { PenaltyStore } from "./penalties.ts";
 import { QuotaMarkStore } from "./quota-marks.ts";
 import { Reserve } from "./reserve.ts";
 import { SessionStore } from "./sessions.ts";
+import { SqliteConnection } from "./sqlite-connection.ts";
 import { TrashStore } from "./trash.ts";
 import { UserPageStore } from "./user-page.ts";
 import { UserStore } from "./users.ts";
@@ -169,7 +171,7 @@ export async function openStore(
 function openWithRoom(file: string, reserve: Reserve, asItIs: boolean): Connection {
   for (;;) {
     try {
-      return openDatabase(file, migrationsDirectory(), asItIs);
+      return new SqliteConnection(openDatabase(file, migrationsDirectory(), asItIs));
     } catch (thrown) {
       if (!isDiskFull(thrown) || !reserve.release()) throw thrown;
     }

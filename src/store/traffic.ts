@@ -1,5 +1,5 @@
 import { dateText } from "../text/figures.ts";
-import type { Connection } from "./database.ts";
+import type { Connection } from "./connection.ts";
 
 /** What was moved, of a user or on a day. */
 export interface TrafficTotal {
@@ -33,8 +33,8 @@ interface Group extends Omit<TrafficTotal, "key"> {
 }
 
 function records(kind: "upload" | "download", user: boolean): string {
-  const whose = user ? "AND user = @user" : "";
-  return `SELECT * FROM (SELECT at, kind, user, coalesce(bytes, 0) AS bytes FROM audit
+  const whose = user ? 'AND "user" = @user' : "";
+  return `SELECT * FROM (SELECT at, kind, "user", coalesce(bytes, 0) AS bytes FROM audit
     WHERE kind = '${kind}' AND at >= @since ${whose} ORDER BY at DESC LIMIT ${RECORDS})`;
 }
 
@@ -45,12 +45,12 @@ export function trafficTotals(
 ): readonly TrafficTotal[] {
   const of = user !== undefined;
   // SQLite would take a microsecond for the date of each record.
-  const key = by === "user" ? "user" : `at / ${QUARTER_MS}`;
+  const key = by === "user" ? '"user"' : `at / ${QUARTER_MS}`;
   const sql = `SELECT ${key} AS key,
-      sum(kind = 'upload') AS uploads, sum(iif(kind = 'upload', bytes, 0)) AS uploadBytes,
-      sum(kind = 'download') AS downloads, sum(iif(kind = 'download', bytes, 0)) AS downloadBytes
+      sum(kind = 'upload') AS uploads, sum(iif(kind = 'upload', bytes, 0)) AS "uploadBytes",
+      sum(kind = 'download') AS downloads, sum(iif(kind = 'download', bytes, 0)) AS "downloadBytes"
     FROM (${records("upload", of)} UNION ALL ${records("download", of)})
-    GROUP BY 1 ORDER BY ${by === "user" ? "uploadBytes + downloadBytes DESC, key" : "key DESC"}`;
+    GROUP BY 1 ORDER BY ${by === "user" ? '"uploadBytes" + "downloadBytes" DESC, key' : "key DESC"}`;
   const groups = connection.prepare<[object], Group>(sql).all({ since, ...(of && { user }) });
   return (by === "user" ? groups.map(named) : byDay(groups)).slice(0, ROWS);
 }

@@ -1,5 +1,4 @@
-import type { Statement } from "better-sqlite3";
-import type { Connection } from "./database.ts";
+import type { Connection, Statement } from "./connection.ts";
 
 /** A user's home or a shared folder, with how long what is removed in it stays. */
 export interface KeepingHome {

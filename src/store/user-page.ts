@@ -1,4 +1,4 @@
-import type { Connection } from "./database.ts";
+import type { Connection } from "./connection.ts";
 import { LIMIT_COLUMNS, type LimitColumns, limitsOf } from "./login-limits.ts";
 import { membershipsSql, type Standing, standingOf } from "./memberships.ts";
 import type { NodeStore } from "./nodes.ts";
@@ -92,12 +92,12 @@ const ORDERS: Readonly<Record<UserOrder, readonly string[]>> = {
 const SESSIONS = `(SELECT user_id, count(*) AS sessions FROM sessions
   WHERE node_id IN (SELECT value FROM json_each(@live)) GROUP BY user_id)`;
 
-const COLUMNS = `u.id, u.name, u.role, u.enabled, u.password_hash IS NOT NULL AS hasPassword,
+const COLUMNS = `u.id, u.name, u.role, u.enabled, u.password_hash IS NOT NULL AS "hasPassword",
   (SELECT count(*) FROM user_keys k WHERE k.user_id = u.id) AS keys,
-  u.quota_bytes AS quotaBytes, u.quota_files AS quotaFiles, u.used_bytes AS usedBytes,
-  u.used_files AS usedFiles, coalesce(s.sessions, 0) AS sessions, u.created_at AS createdAt,
-  u.last_login_at AS lastLoginAt, u.quota_own AS quotaOwn, u.password_change AS passwordChange,
-  EXISTS (SELECT 1 FROM totp t WHERE t.user_id = u.id) AS hasFactor,
+  u.quota_bytes AS "quotaBytes", u.quota_files AS "quotaFiles", u.used_bytes AS "usedBytes",
+  u.used_files AS "usedFiles", coalesce(s.sessions, 0) AS sessions, u.created_at AS "createdAt",
+  u.last_login_at AS "lastLoginAt", u.quota_own AS "quotaOwn", u.password_change AS "passwordChange",
+  EXISTS (SELECT 1 FROM totp t WHERE t.user_id = u.id) AS "hasFactor",
   ${LIMIT_COLUMNS.map((column) => `u.${column}`).join(", ")}, ${membershipsSql("u.id")} AS memberships`;
 
 function select({ order, descending }: Pick<UserPageRequest, "order" | "descending">): string {
@@ -147,7 +147,7 @@ export class UserPageStore {
   /** The page and how many users there are in all whose name contains the filter. */
   async page(request: UserPageRequest): Promise<{ total: number; rows: ListedUser[] }> {
     const pattern = containing(request.filter);
-    return this.#connection.transaction(() => {
+    return this.#connection.reading(() => {
       const total = this.#connection
         .prepare<[string], number>(
           "SELECT count(*) FROM homes u WHERE u.kind = 'user' AND u.name LIKE ? ESCAPE '\\'",
@@ -161,7 +161,7 @@ export class UserPageStore {
         live: this.#nodes.liveWithSessions(),
       });
       return { total: total ?? 0, rows: rows.map(toListed) };
-    })();
+    });
   }
 
   /** One user as lists show it. */

@@ -1,5 +1,4 @@
-import type { Statement } from "better-sqlite3";
-import type { Connection } from "./database.ts";
+import type { Connection, Statement } from "./connection.ts";
 import { addKey, prepareKeyInsert } from "./keys.ts";
 import type { LeaseStore } from "./leases.ts";
 import { LIMIT_COLUMNS, type LimitColumns, limitValues } from "./login-limits.ts";
@@ -138,7 +137,8 @@ export class UserStore {
       )
       .pluck();
     this.#join = connection.prepare(
-      "INSERT OR IGNORE INTO group_members SELECT id, @userId FROM groups WHERE name = @group RETURNING group_id",
+      `INSERT INTO group_members SELECT id, @userId FROM groups WHERE name = @group
+       ON CONFLICT DO NOTHING RETURNING group_id`,
     );
     this.#addKey = prepareKeyInsert(connection);
     this.#setQuota = connection.prepare("UPDATE homes SET quota_bytes = ? WHERE id = ?");

@@ -1,7 +1,6 @@
 import { setTimeout as sleep, setImmediate as turn } from "node:timers/promises";
-import type { Statement } from "better-sqlite3";
 import { tally } from "../tally.ts";
-import type { Connection } from "./database.ts";
+import type { Connection, Lock } from "./connection.ts";
 
 /** How long a write waits for the lock that another process holds, in milliseconds. */
 const PATIENCE_MS = 5_000;
@@ -37,6 +36,8 @@ export interface WriteOptions<T> {
   readonly patienceMs?: number;
   /** can wait for a disk that is full: uses nothing of what is kept for such a time */
   readonly deferrable?: boolean;
+  /** what it keeps others from meanwhile */
+  readonly lock?: Lock;
 }
 
 interface Waiting {
@@ -54,9 +55,6 @@ interface Waiting {
 export class Writes {
   readonly #connection: Connection;
   readonly #spare: Spare | undefined;
-  readonly #begin: Statement;
-  readonly #commit: Statement;
-  readonly #rollback: Statement;
   /** in the order they came */
   readonly #line: Waiting[] = [];
   #serving: Promise<void> | undefined;
@@ -65,9 +63,6 @@ export class Writes {
   constructor(connection: Connection, spare?: Spare) {
     this.#connection = connection;
     this.#spare = spare;
-    this.#begin = connection.prepare("BEGIN IMMEDIATE");
-    this.#commit = connection.prepare("COMMIT");
-    this.#rollback = connection.prepare("ROLLBACK");
   }
 
   /**
@@ -107,33 +102,25 @@ export class Writes {
     return true;
   }
 
-  #transact<T>(act: () => T, { booked, deferrable = false }: WriteOptions<T>): T {
+  #transact<T>(
+    act: () => T,
+    { booked, deferrable = false, lock = "instance" }: WriteOptions<T>,
+  ): T {
     for (;;) {
       try {
-        this.#lock();
+        if (!this.#connection.begin(lock)) throw new DatabaseBusy();
         const begun = performance.now();
         const result = act();
         const written = performance.now();
-        this.#commit.run();
+        this.#connection.commit();
         tally.measure("write", written - begun);
         tally.measure("commit", performance.now() - written);
         booked?.(result);
         return result;
       } catch (thrown) {
-        if (this.#connection.inTransaction) this.#rollback.run();
+        this.#connection.rollback();
         if (deferrable || !isDiskFull(thrown) || !this.#spare?.release()) throw thrown;
       }
-    }
-  }
-
-  #lock(): void {
-    try {
-      this.#begin.run();
-    } catch (thrown) {
-      const { code } = thrown as { code?: unknown };
-      throw typeof code === "string" && code.startsWith("SQLITE_BUSY")
-        ? new DatabaseBusy()
-        : thrown;
     }
   }
 

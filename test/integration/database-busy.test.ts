@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import type { Client, FileEntry, SFTPWrapper, Stats } from "ssh2";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
-import type { Connection } from "../../src/store/database.ts";
+import type { SqliteDatabase } from "../../src/store/database.ts";
 import { Driver as Database } from "../../src/store/database-driver.ts";
 import type { Account } from "../../src/store/types.ts";
 import { startTestServer, type TestServer } from "../support/server.ts";
@@ -14,7 +14,7 @@ const SIZE = 3 * 1024 * 1024;
 const CHUNK = 32 * 1024;
 
 let server: TestServer;
-let other: Connection;
+let other: SqliteDatabase;
 let clients: Client[];
 const big = randomBytes(SIZE);
 

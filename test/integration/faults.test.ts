@@ -2,9 +2,11 @@ import type { Database } from "better-sqlite3";
 import { afterEach, expect, onTestFinished, test, vi } from "vitest";
 import { FsError } from "../../src/errors.ts";
 import { Ledger } from "../../src/quota/ledger.ts";
-import { type Connection, openDatabase } from "../../src/store/database.ts";
+import type { Connection } from "../../src/store/connection.ts";
+import { openDatabase } from "../../src/store/database.ts";
 import { LeaseStore } from "../../src/store/leases.ts";
 import { LedgerStore } from "../../src/store/ledger.ts";
+import { SqliteConnection } from "../../src/store/sqlite-connection.ts";
 import type { Store } from "../../src/store/store.ts";
 import type { Account } from "../../src/store/types.ts";
 import { Writes } from "../../src/store/writes.ts";
@@ -193,7 +195,9 @@ test.each([
     onTestFinished(() => instance.close());
     const root = instance.root;
     const migrations = new URL("../../db/migrations", import.meta.url).pathname;
-    const connection = failing(openDatabase(`${root}/db/moorage.sqlite`, migrations));
+    const connection = new SqliteConnection(
+      failing(openDatabase(`${root}/db/moorage.sqlite`, migrations)),
+    );
     const store = ledgerOn(connection, new Writes(connection), instance.store);
     const holds = how !== "shared";
     const ledger = new Ledger(store, new Evidence(store.ledger), { holds, quietMs: 0 });
@@ -234,7 +238,9 @@ test.each([
     onTestFinished(() => instance.close());
     const { root } = instance;
     const migrations = new URL("../../db/migrations", import.meta.url).pathname;
-    const connection = failing(openDatabase(`${root}/db/moorage.sqlite`, migrations));
+    const connection = new SqliteConnection(
+      failing(openDatabase(`${root}/db/moorage.sqlite`, migrations)),
+    );
     let released = 0;
     const spare = {
       release(): boolean {

@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { expect, onTestFinished, test } from "vitest";
 import { openDatabase } from "../../src/store/database.ts";
+import { SqliteConnection } from "../../src/store/sqlite-connection.ts";
 import { afterKill, looking } from "../support/after-kill.ts";
 import { HeldFaults } from "../support/held-faults.ts";
 import { onDisk, TestInstance } from "../support/instance.ts";
@@ -38,7 +39,9 @@ test.each(CASES)(
       onTestFinished(() => other.close());
       instances.push(other);
     }
-    const connection = openDatabase(`${instance.root}/db/moorage.sqlite`, MIGRATIONS);
+    const connection = new SqliteConnection(
+      openDatabase(`${instance.root}/db/moorage.sqlite`, MIGRATIONS),
+    );
     onTestFinished(() => void connection.close());
     let looks = 0;
     // Thrown in the midst of a change it would be taken for a change that failed.

@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { Book } from "../../src/quota/book.ts";
 import { replay } from "../../src/quota/journal.ts";
-import type { Connection } from "../../src/store/database.ts";
+import type { Connection } from "../../src/store/connection.ts";
 import { readJournal } from "../../src/store/journal-file.ts";
 import { toRow } from "../../src/store/lease-statements.ts";
 import type { Account } from "../../src/store/types.ts";

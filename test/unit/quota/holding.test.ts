@@ -2,6 +2,7 @@ import { writeFileSync } from "node:fs";
 import { setImmediate as turn } from "node:timers/promises";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { openDatabase } from "../../../src/store/database.ts";
+import { SqliteConnection } from "../../../src/store/sqlite-connection.ts";
 import type { Account } from "../../../src/store/types.ts";
 import { fromText } from "../../../src/vfs/path.ts";
 import { afterKill, looking } from "../../support/after-kill.ts";
@@ -44,7 +45,7 @@ test("names that two want to make at once: a kill before the second one fails co
   const connection = openDatabase(`${instance.root}/db/moorage.sqlite`, MIGRATIONS);
   const seen: unknown[] = [];
   const look = (): void => {
-    const found = afterKill(connection, instance, ann);
+    const found = afterKill(new SqliteConnection(connection), instance, ann);
     if (found !== undefined) seen.push([found, onDisk(instance.path("ann"))]);
   };
   try {

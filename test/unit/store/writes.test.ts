@@ -1,13 +1,14 @@
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
-import type { Connection } from "../../../src/store/database.ts";
+import type { SqliteDatabase } from "../../../src/store/database.ts";
 import { Driver as Database } from "../../../src/store/database-driver.ts";
+import { SqliteConnection } from "../../../src/store/sqlite-connection.ts";
 import { DatabaseBusy, Writes } from "../../../src/store/writes.ts";
 import { rawDatabase, temporaryStore } from "./instance.ts";
 
 interface World {
-  readonly connection: Connection;
-  readonly other: Connection;
+  readonly connection: SqliteDatabase;
+  readonly other: SqliteDatabase;
   /** how often an `act` ran, and what stands in the table */
   readonly stored: () => unknown[];
 }
@@ -25,7 +26,7 @@ async function world(): Promise<World> {
   return { connection, other, stored: () => stored.all() };
 }
 
-function inserting(connection: Connection): (value: unknown) => number {
+function inserting(connection: SqliteDatabase): (value: unknown) => number {
   const insert = connection.prepare("INSERT INTO t VALUES (?)");
   return (value) => insert.run(value).changes;
 }
@@ -33,7 +34,7 @@ function inserting(connection: Connection): (value: unknown) => number {
 test("a write is done within the call when nobody holds the lock", async () => {
   const { connection, stored } = await world();
   const insert = inserting(connection);
-  const done = new Writes(connection).run(() => insert(1));
+  const done = new Writes(new SqliteConnection(connection)).run(() => insert(1));
   expect(stored()).toEqual([1]);
   await expect(done).resolves.toBe(1);
 });
@@ -41,7 +42,7 @@ test("a write is done within the call when nobody holds the lock", async () => {
 test("writes wait for another program's lock in the order they came, and the loop goes on", async () => {
   const { connection, other, stored } = await world();
   const insert = inserting(connection);
-  const writes = new Writes(connection);
+  const writes = new Writes(new SqliteConnection(connection));
   other.exec("BEGIN IMMEDIATE");
   const booked: number[] = [];
   const all = Array.from({ length: 30 }, (_, n) =>
@@ -59,7 +60,7 @@ test("writes wait for another program's lock in the order they came, and the loo
 test("a write waits behind those that wait, also when the lock is free by then", async () => {
   const { connection, other, stored } = await world();
   const insert = inserting(connection);
-  const writes = new Writes(connection);
+  const writes = new Writes(new SqliteConnection(connection));
   other.exec("BEGIN IMMEDIATE");
   const first = writes.run(() => insert("first"));
   other.exec("COMMIT");
@@ -72,7 +73,7 @@ test("a write waits behind those that wait, also when the lock is free by then",
 test("a write that waited long enough is refused, and not done later", async () => {
   const { connection, other, stored } = await world();
   const insert = inserting(connection);
-  const writes = new Writes(connection);
+  const writes = new Writes(new SqliteConnection(connection));
   other.exec("BEGIN IMMEDIATE");
   const patient = writes.run(() => insert("patient"));
   await expect(writes.run(() => insert("at once"), { patienceMs: 0 })).rejects.toThrow(
@@ -87,7 +88,7 @@ test("a write that waited long enough is refused, and not done later", async () 
 test("what fails is undone, and keeps nothing else from being written", async () => {
   const { connection, other, stored } = await world();
   const insert = inserting(connection);
-  const writes = new Writes(connection);
+  const writes = new Writes(new SqliteConnection(connection));
   const failing = (): never => {
     insert("half");
     throw new Error("no");
@@ -123,7 +124,7 @@ test("on a full disk room is made until the write has it", async () => {
   const { connection, stored } = await world();
   const insert = inserting(connection);
   const { spare, act } = fullDisk(3, 5);
-  await new Writes(connection, spare).run(act(() => insert("x")));
+  await new Writes(new SqliteConnection(connection), spare).run(act(() => insert("x")));
   expect(stored()).toEqual(["x"]);
 });
 
@@ -131,7 +132,7 @@ test("on a full disk without anything left the write is refused", async () => {
   const { connection, stored } = await world();
   const insert = inserting(connection);
   const { spare, act } = fullDisk(3, 2);
-  const refused = new Writes(connection, spare).run(act(() => insert("x")));
+  const refused = new Writes(new SqliteConnection(connection), spare).run(act(() => insert("x")));
   await expect(refused).rejects.toThrow("full");
   expect(stored()).toEqual([]);
 });
@@ -140,7 +141,7 @@ test("what can wait for room uses nothing of what is kept", async () => {
   const { connection } = await world();
   const insert = inserting(connection);
   const { spare, act } = fullDisk(1, 1);
-  const writes = new Writes(connection, spare);
+  const writes = new Writes(new SqliteConnection(connection), spare);
   const deferrable = writes.run(
     act(() => insert("x")),
     { deferrable: true },

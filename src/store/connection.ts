@@ -1,0 +1,45 @@
+/**
+ * What the parts of the store ask of a database, whichever it is. Statements are synchronous: a
+ * transaction runs from its beginning to its end within one call, with the system calls that it books.
+ */
+export interface Connection {
+  readonly engine: "sqlite" | "postgres";
+  /** the instance's directory of the store: journals, intents and sockets are in it */
+  readonly directory: string;
+  /** false after {@link close} */
+  readonly isOpen: boolean;
+  /**
+   * SQL that both engines take: names with capitals stand in double quotes, so does "user". Values
+   * are `?` in their order, or `@name` or `$name` of one object. Flags are 1 and 0.
+   */
+  prepare<Values extends unknown[] | object = unknown[], Row = unknown>(
+    sql: string,
+  ): Values extends unknown[] ? Statement<Values, Row> : Statement<[Values], Row>;
+  /** Begins a transaction that writes. False when another process has the lock: nothing began. */
+  begin(lock: Lock): boolean;
+  commit(): void;
+  /** Ends a transaction that failed; without one it does nothing. */
+  rollback(): void;
+  /** All that `read` reads is of one moment. */
+  reading<T>(read: () => T): T;
+  /** Another number when another process has written since it was asked the last time. Cheap. */
+  version(): number;
+  close(): void;
+}
+
+/** `Row` is a row, or after {@link pluck} the value of its first column. */
+export interface Statement<Values extends unknown[] = unknown[], Row = unknown> {
+  get(...values: Values): Row | undefined;
+  all(...values: Values): Row[];
+  /** `changes`: rows that were inserted, changed or removed */
+  run(...values: Values): { readonly changes: number };
+  /** Gives the values of the first column instead of rows. */
+  pluck(): this;
+}
+
+/**
+ * What a transaction keeps others from. SQLite has one lock for all of them; elsewhere those of
+ * different locks run at the same time. A number is a home's: its book, and what is in it.
+ * "instance" is all that no other lock has.
+ */
+export type Lock = number | "instance" | "sessions" | "audit" | "changes" | "nodes";
