@@ -1,3 +1,4 @@
+import { NAME_MAX } from "../text/names.ts";
 import type { ByteString } from "../vfs/path.ts";
 import { damaged } from "./errors.ts";
 
@@ -6,9 +7,6 @@ import { damaged } from "./errors.ts";
  * length, and each entry has its whole path: a deep tree would take the square of its depth.
  */
 export const MAX_PATH_BYTES = 16 * 1024;
-
-/** Bytes of a name, on Linux. */
-const NAME_MAX = 255;
 
 /** The names that a path of an archive is made of. @throws InstanceError when it leads elsewhere */
 export function partsOf(path: string): ByteString[] {

@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { encodeName } from "../text/names.ts";
+import { encodeName, NAME_MAX } from "../text/names.ts";
 
 /**
  * Directories one inside the other that are gone into: as deep as a path of Moorage's leads. Deeper
@@ -30,9 +30,6 @@ export function shortHash(text: string): string {
   return createHash("sha256").update(text).digest("hex").slice(0, 12);
 }
 
-/** NAME_MAX of nearly all file systems, in bytes. */
-const LONGEST_NAME = 255;
-
 /** The name beside a file's own under which it is kept when it is damaged. @param taken it is in use */
 export function corruptName(name: string, taken: boolean): string {
   if (!taken && fits(`${name}.corrupt`)) return `${name}.corrupt`;
@@ -54,5 +51,5 @@ export function partNames(name: string, id: string, plain: boolean): PartNames {
 }
 
 function fits(name: string): boolean {
-  return encodeName(name).length <= LONGEST_NAME;
+  return encodeName(name).length <= NAME_MAX;
 }

@@ -112,6 +112,22 @@ export function duration(value: string, bounds: Bounds, description: string): Se
   return { kind, default: parseDuration(value), description, schema, format: formatDuration };
 }
 
+/** 0 is never. */
+export function durationOrNever(
+  value: string,
+  bounds: Bounds,
+  description: string,
+): Setting<number> {
+  const { schema } = duration(value, bounds, description);
+  const kind = `0 for never, or a duration such as 12h or 30d, from ${bounds[0]} to ${bounds[1]}`;
+  const never = z.union([z.literal(0), z.literal("0")]).transform(() => 0);
+  return {
+    ...{ kind, default: parseDuration(value), description },
+    schema: z.union([never, schema], { error: kind }),
+    format: formatDuration,
+  };
+}
+
 /** `off` is 0. */
 export function durationOrOff(bounds: Bounds, description: string): Setting<number> {
   const { schema } = duration(bounds[0], bounds, description);

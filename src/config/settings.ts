@@ -3,6 +3,7 @@ import { DIGEST_ALGORITHMS } from "../digests/types.ts";
 import {
   choice,
   duration,
+  durationOrNever,
   durationOrOff,
   flag,
   integer,
@@ -266,7 +267,7 @@ export const SETTINGS: Settings = {
       },
     ),
     fileSize: size("16MiB", ["64KiB", "1TiB"], "Such a file is set aside when it is so large."),
-    fileAge: duration("7d", ["0", "3650d"], "And when it is so old; 0 for never."),
+    fileAge: durationOrNever("7d", ["1m", "3650d"], "And when it is so old."),
     fileKeep: integer(10, [1, 1_000], "How many are kept that were set aside."),
     syslog: text(
       "",

@@ -73,10 +73,12 @@ export class EventControl {
 
   /** @throws ControlError */
   async retry(name?: string): Promise<void> {
-    const { events } = this.#options.store;
+    const { store, actor } = this.#options;
     const all = (await this.list()).map((info) => info.name);
     const names = name === undefined ? all : [await this.#known(name)];
-    for (const one of names) await events.retry(one);
+    for (const one of names) await store.events.retry(one);
+    const detail = names.join(", ");
+    if (names.length > 0) store.audit.record({ kind: "events-retry", actor, detail });
   }
 
   /** @returns how many were dropped @throws ControlError */

@@ -1,4 +1,5 @@
 import { createHmac } from "node:crypto";
+import { constants } from "node:fs";
 import { open } from "node:fs/promises";
 import { isAbsolute, join } from "node:path";
 import type { Receiver } from "./types.ts";
@@ -51,7 +52,8 @@ async function readBounded(file: string): Promise<string> {
 
 /** A small file. @throws SecretError when it is longer than `most` bytes, or no file */
 export async function readFile(file: string, most: number): Promise<Buffer> {
-  const handle = await open(file, "r");
+  // A pipe that nobody writes to would hold a thread for good.
+  const handle = await open(file, constants.O_RDONLY | constants.O_NONBLOCK);
   try {
     const stat = await handle.stat();
     if (!stat.isFile()) throw new SecretError(`${file} is no file`);

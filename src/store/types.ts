@@ -186,6 +186,7 @@ export const AUDIT_KINDS = [
   "totp-enroll",
   "totp-remove",
   "events-drop",
+  "events-retry",
   "rescan",
   "reload",
   "server-start",

@@ -1,5 +1,8 @@
 import { isUtf8 } from "node:buffer";
 
+/** Bytes that one name may have, on Linux and nearly everywhere (POSIX calls it so). */
+export const NAME_MAX = 255;
+
 /** U+DC80 to U+DCFF stand for the bytes 0x80 to 0xFF that are not UTF-8. */
 const ESCAPE_BASE = 0xdc00;
 

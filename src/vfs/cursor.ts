@@ -1,5 +1,6 @@
 import { fstatSync } from "node:fs";
 import { FsError, toFsError } from "../errors.ts";
+import { NAME_MAX } from "../text/names.ts";
 import { isLink, type Jail, locateIn, type Places } from "./jail.ts";
 import { Ladder } from "./ladder.ts";
 import { letGo } from "./let-go.ts";
@@ -13,9 +14,6 @@ export const CURSOR_DESCRIPTORS = 16;
 
 /** Stands for the directories that are left out of a path that would be too long. */
 const LEFT_OUT = fromText("…");
-
-/** Bytes of a name, on Linux. */
-const NAME_MAX = 255;
 
 /** What is left of such a path at its beginning: it is written down for each file. */
 const BEGINNING = 256;

@@ -1,13 +1,11 @@
 import type { StatsFsBase } from "node:fs";
+import { NAME_MAX } from "../text/names.ts";
 import type { Usage } from "./books.ts";
 import type { VirtualPath } from "./path.ts";
 import type { FileSystemStat } from "./types.ts";
 
 /** One size for bsize and frsize: clients disagree on which one counts the blocks. */
 const BLOCK = 1024n;
-
-/** NAME_MAX on Linux. */
-const NAME_MAX = 255;
 
 /**
  * The user's quota as a filesystem, of which no more is free than the disk has. Without a quota

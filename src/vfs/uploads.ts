@@ -1,5 +1,6 @@
 import { randomBytes } from "node:crypto";
 import type { Stats } from "node:fs";
+import { NAME_MAX } from "../text/names.ts";
 import { directoryOf, isOwnThere, isPlain, rightsAt } from "./guard.ts";
 import { type ByteString, fromText, join, type VirtualPath } from "./path.ts";
 import type { Place } from "./place.ts";
@@ -51,9 +52,6 @@ function tellApart(name: ByteString): ByteString {
     .slice(0, NAME_MAX - mark.length - end.length);
   return `${start}${mark}${end}` as ByteString;
 }
-
-/** Bytes of a name, on Linux. */
-const NAME_MAX = 255;
 
 /** A file or directory that was made where its session may not change anything. @param asked how it was named */
 export function remember(place: Place, asked: VirtualPath, inode: string): void {

@@ -63,6 +63,7 @@ function addMakingCommands(folder: Command, context: CommandContext): void {
     .description("add a folder; nobody has it before it is shared")
     .addOption(quotaOption())
     .addOption(maxFilesOption())
+    .addOption(trashKeepOption())
     .action((name: string, options: QuotaOptions) => add(context, name, options));
   folder
     .command("list")
@@ -124,13 +125,15 @@ export function modesText(): string {
 
 async function add(context: CommandContext, name: string, options: QuotaOptions): Promise<void> {
   folderName(name);
-  const folder = await administerNew(context, ({ folders, config }) =>
-    folders.add({
+  const limits = givenLimits({ trashKeep: options.trashKeep });
+  const folder = await administerNew(context, async ({ folders, config }) => {
+    const added = await folders.add({
       name,
       quotaBytes: limitOf(options.quota, config.quota.default),
       quotaFiles: limitOf(options.maxFiles, config.quota.files),
-    }),
-  );
+    });
+    return limits.trashKeep === undefined ? added : folders.set(name, limits);
+  });
   const plain = bare(folder.name);
   context.io.out(
     `Added ${plain} (quota ${quotaText(folder.quotaBytes)}); \`moorage folder share ${plain} NAME\` lets somebody have it.\n`,

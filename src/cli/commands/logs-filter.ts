@@ -66,8 +66,8 @@ function textOption(flags: string, description: string): Option {
 
 function numberOption(flags: string, description: string): Option {
   return new Option(flags, description).argParser((text) => {
-    if (/^\d{1,15}$/.test(text)) return Number(text);
-    throw new InvalidArgumentError("Give a whole number.");
+    if (/^[1-9]\d{0,14}$/.test(text)) return Number(text);
+    throw new InvalidArgumentError("Give a whole number from 1.");
   });
 }
 

@@ -71,6 +71,7 @@ test.each([
   ["--address here", /no address or network/],
   ["--group nobody", /Allowed choices are transfers/],
   ["--session x", /whole number/],
+  ["--batch 0", /whole number from 1/],
   ["--csv --json", /cannot be used with/],
   ["--csv --follow", /cannot be used with/],
 ])("attack on patience: logs %s is refused with a reason", async (args, reason) => {

@@ -57,6 +57,19 @@ describe("values", () => {
     expect(config.auth.argon2Memory).toBe(64 * 1024 * 1024);
   });
 
+  test.each([
+    ["0", 0],
+    ["1m", 60_000],
+  ])("a duration that may be never is %s", (text, milliseconds) => {
+    expect(loadConfig({ root, env: {}, flags: { "--audit-file-age": text } }).audit.fileAge).toBe(
+      milliseconds,
+    );
+  });
+
+  test("or not so short that it happens again and again", () => {
+    expect(problems({}, { "--audit-file-age": "1s" })[0]).toContain("0 for never, or a duration");
+  });
+
   test("every default is a value that its own setting takes", () => {
     for (const { setting, name } of ALL_SETTINGS) {
       const parsed = setting.schema.safeParse(setting.format(setting.default));

@@ -65,6 +65,9 @@ test("what waits is tried at once, or dropped, which is in the audit trail", asy
   const control = desk.as("cli:tester");
   expect(await control.call("events.list", {})).toMatchObject([{ failures: 1, nextAt: later }]);
   await control.call("events.retry", {});
+  expect(await desk.store.audit.query({ kind: "events-retry" })).toMatchObject([
+    { actor: "cli:tester", detail: "run" },
+  ]);
   expect(await control.call("events.list", {})).toMatchObject([{ failures: 1, nextAt: null }]);
   expect(await control.call("events.drop", { name: "run" })).toEqual({ dropped: 3 });
   expect(await control.call("events.list", {})).toMatchObject([{ queued: 0, dropped: 3 }]);

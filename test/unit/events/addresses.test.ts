@@ -30,6 +30,7 @@ describe("attack: a receiver's name or URL leads into the machine or its network
     ["100.100.100.200", "a private address"],
     ["fd00:ec2::254", "a private address"],
     ["::7f00:1", "a reserved address"],
+    ["::ffff:0:7f00:1", "a reserved address"],
     ["2002:7f00:1::", "a reserved address"],
     ["2001:0:53aa:64c:0:0:80ff:fffe", "a reserved address"],
     ["224.0.0.1", "a reserved address"],

@@ -1,5 +1,9 @@
+import { execFileSync } from "node:child_process";
 import { createHmac } from "node:crypto";
+import { mkdtempSync, rmSync } from "node:fs";
 import { createServer as createNetServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { Poster } from "../../../src/events/post.ts";
 import type { Resolve } from "../../../src/events/resolver.ts";
@@ -256,8 +260,12 @@ describe("secrets", () => {
     expect(received).toEqual([]);
   });
 
-  test("a file that is none, or has no end, is not read", async () => {
-    for (const file of ["/dev/zero", "/etc", "/nowhere/at-all"]) {
+  test("a file that is none, or has no end, or never begins, is not read", async () => {
+    const directory = mkdtempSync(join(tmpdir(), "moorage-pipe-"));
+    onTestFinished(() => rmSync(directory, { recursive: true }));
+    const pipe = join(directory, "pipe");
+    execFileSync("mkfifo", [pipe]);
+    for (const file of ["/dev/zero", "/etc", "/nowhere/at-all", pipe]) {
       const { port } = await listener();
       const to = poster({ url: `http://127.0.0.1:${port}`, secretFile: file, secretEnv: "" });
       expect((await send(to)).text).toMatch(/is no file|can't be read/);
