@@ -95,6 +95,16 @@ describe("statements", () => {
 });
 
 describe("transactions", () => {
+  it("are ended by the server when they stand still, and statements before this process gives up", async () => {
+    const connection = await world.open(world.cluster.createDatabase(), { patienceMs: 1_000 });
+    const names = ["statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout"];
+    const setting = connection.prepare<[string], string>("SELECT current_setting(?)").pluck();
+    expect(names.map((name) => setting.get(name))).toEqual(["800ms", "400ms", "5s"]);
+    const sleep = connection.prepare("SELECT pg_sleep(60)");
+    expect(() => sleep.get()).toThrow("it doesn't answer in time");
+    expect(setting.get("lock_timeout")).toBe("400ms");
+  });
+
   it("of one lock exclude each other, of two locks they don't, and nobody waits", async () => {
     const url = world.cluster.createDatabase();
     const [one, two] = [await world.open(url), await world.open(url)];
