@@ -142,7 +142,7 @@ describe("transactions", () => {
     one.prepare("INSERT INTO t (id) VALUES (1)").run();
     const update = "UPDATE t SET v = coalesce(v, '') || ? WHERE id = 1";
     one.begin(1);
-    one.prepare<[string]>(update).run("a");
+    expect(one.prepare<[string]>(update).run("a").changes).toBe(1);
     let acts = 0;
     const done = new Writes(two).run(
       () => {
