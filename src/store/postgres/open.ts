@@ -1,5 +1,6 @@
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
+import { InstanceError } from "../../errors.ts";
 import { type AddressOptions, parseAddress } from "./address.ts";
 import { Bridge } from "./bridge.ts";
 import { PostgresConnection } from "./connection.ts";
@@ -32,15 +33,24 @@ export async function openPostgres(
   const { directory, migrations, asItIs = false, patienceMs = PATIENCE_MS } = options;
   const bridge = new Bridge(parseAddress(url, options), limitsFor(patienceMs), patienceMs);
   mkdirSync(directory, { recursive: true, mode: 0o700 });
-  await bridge.open();
-  const connection = new PostgresConnection(bridge, directory);
   try {
+    await bridge.open();
+    const connection = new PostgresConnection(bridge, directory);
+    requireUtf8(connection);
     migrate(connection, join(migrations, "postgres"), asItIs);
     return connection;
   } catch (thrown) {
-    connection.close();
+    bridge.close();
     throw thrown;
   }
+}
+
+function requireUtf8(connection: PostgresConnection): void {
+  const encoding = connection.prepare<[], string>("SELECT current_setting('server_encoding')");
+  if (encoding.pluck().get() === "UTF8") return;
+  throw new InstanceError(
+    "the database must be in UTF-8: CREATE DATABASE name TEMPLATE template0 ENCODING 'UTF8' LOCALE 'C'",
+  );
 }
 
 /**
