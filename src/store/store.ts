@@ -2,6 +2,7 @@ import { randomUUID } from "node:crypto";
 import { existsSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { tally } from "../tally.ts";
 import { AccessStore } from "./access.ts";
 import { AuditStore } from "./audit.ts";
 import { AuditOutputs } from "./audit-outputs.ts";
@@ -17,9 +18,12 @@ import { FactorStore } from "./factors.ts";
 import { FigureStore } from "./figures.ts";
 import { FolderStore } from "./folders.ts";
 import { GroupStore } from "./groups.ts";
+import { HomeUses } from "./home-uses.ts";
 import { KeyStore } from "./keys.ts";
 import { LeaseStore } from "./leases.ts";
 import { LedgerStore } from "./ledger.ts";
+import { Life, type MachineOptions } from "./life.ts";
+import { LostHomes } from "./lost-homes.ts";
 import { type NodeKind, NodeStore } from "./nodes.ts";
 import { PenaltyStore } from "./penalties.ts";
 import { QuotaMarkStore } from "./quota-marks.ts";
@@ -53,6 +57,8 @@ export class Store {
   readonly auditOutputs: AuditOutputs;
   readonly ledger: LedgerStore;
   readonly leases: LeaseStore;
+  readonly uses: HomeUses;
+  readonly lostHomes: LostHomes;
   readonly digests: DigestStore;
   readonly penalties: PenaltyStore;
   readonly bans: BanStore;
@@ -61,19 +67,24 @@ export class Store {
   readonly figures: FigureStore;
   readonly trash: TrashStore;
   readonly belongings: Belongings;
+  /** whether this process may still write */
+  readonly life: Life;
   /** room that is kept for the database */
   readonly reserve: Reserve;
   readonly #connection: Connection;
   #closing: Promise<void> | undefined;
 
-  constructor(connection: Connection, reserve: Reserve) {
+  constructor(connection: Connection, reserve: Reserve, life: Life) {
     const writes = new Writes(connection, reserve);
     const { nodeId } = this;
     this.#connection = connection;
     this.reserve = reserve;
-    this.nodes = new NodeStore(connection, writes, nodeId);
+    this.life = life;
+    this.nodes = new NodeStore(connection, writes, nodeId, life);
     this.changes = new ChangeStore(connection, writes);
     this.leases = new LeaseStore(connection, writes, this, reserve, nodeId);
+    this.uses = new HomeUses(connection, writes, life, nodeId);
+    this.lostHomes = new LostHomes(connection, writes, this.leases);
     this.users = new UserStore(connection, writes, this.leases);
     this.groups = new GroupStore(connection, writes, this.leases, this.users);
     this.keys = new KeyStore(connection, writes);
@@ -85,7 +96,7 @@ export class Store {
     this.audit = new AuditStore(connection, writes, nodeId);
     this.auditOutputs = new AuditOutputs(connection, writes, nodeId);
     this.events = new EventStore(connection, writes, this.nodes, nodeId);
-    this.ledger = new LedgerStore(connection, writes, this.leases, nodeId);
+    this.ledger = new LedgerStore(connection, writes, this, nodeId);
     this.digests = new DigestStore(connection, writes, nodeId);
     this.penalties = new PenaltyStore(connection, writes);
     this.bans = new BanStore(connection, writes);
@@ -109,6 +120,7 @@ export class Store {
       await this.ledger.close();
       await this.nodes.unregister();
     } finally {
+      this.life.close();
       this.#connection.close();
       this.reserve.refill();
     }
@@ -136,6 +148,8 @@ export interface OpenOptions {
   readonly withoutHomes?: boolean;
   /** of a worker: the id of its supervisor's row in `nodes` */
   readonly supervisor?: string;
+  /** where several machines use the database */
+  readonly machine?: MachineOptions | undefined;
 }
 
 /**
@@ -148,20 +162,23 @@ export async function openStore(
   root: string,
   kind: NodeKind,
   version: string,
-  { withoutHomes = false, supervisor }: OpenOptions = {},
+  { withoutHomes = false, supervisor, machine }: OpenOptions = {},
 ): Promise<Store> {
   refuseUnfinished(root);
   if (!withoutHomes) refuseOrphans(root);
   const reserve = new Reserve(join(root, "db"));
   const file = join(root, "db", "moorage.sqlite");
   const connection = openWithRoom(file, reserve, supervisor !== undefined);
+  const life = new Life(machine);
   try {
-    const store = new Store(connection, reserve);
+    const store = new Store(connection, reserve, life);
     if (!withoutHomes) await store.belongings.checkHomes();
     await store.nodes.register(kind, version, supervisor);
+    store.nodes.keepAlive(() => tally.count("failedWrites error"));
     if (kind === "server") reserve.lengthenLog(`${file}-wal`);
     return store;
   } catch (error) {
+    life.close();
     connection.close();
     throw error;
   }
