@@ -26,6 +26,7 @@ import { Life, type MachineOptions } from "./life.ts";
 import { LostHomes } from "./lost-homes.ts";
 import { type NodeKind, NodeStore } from "./nodes.ts";
 import { PenaltyStore } from "./penalties.ts";
+import type { AddressOptions } from "./postgres/address.ts";
 import { QuotaMarkStore } from "./quota-marks.ts";
 import { Reserve } from "./reserve.ts";
 import { SessionStore } from "./sessions.ts";
@@ -75,7 +76,8 @@ export class Store {
   #closing: Promise<void> | undefined;
 
   constructor(connection: Connection, reserve: Reserve, life: Life) {
-    const writes = new Writes(connection, reserve);
+    // PostgreSQL's disk is another one.
+    const writes = new Writes(connection, connection.engine === "sqlite" ? reserve : undefined);
     const { nodeId } = this;
     this.#connection = connection;
     this.reserve = reserve;
@@ -150,38 +152,61 @@ export interface OpenOptions {
   readonly supervisor?: string;
   /** where several machines use the database */
   readonly machine?: MachineOptions | undefined;
+  /** where PostgreSQL is; default: SQLite's file in the instance */
+  readonly database?: DatabasePlace | undefined;
+}
+
+/** A PostgreSQL database: see `parseAddress`. */
+export interface DatabasePlace extends AddressOptions {
+  readonly url: string;
 }
 
 /**
  * Opens the store of the instance at `root`, making the database when there is none.
  * @param kind what this process is; `version` is the program's
  * @throws InstanceError (rejected) when database and homes don't belong together, or a newer
- * version of the program has made the database
+ * version of the program has made the database; DatabaseGone when PostgreSQL can't be reached
  */
 export async function openStore(
   root: string,
   kind: NodeKind,
   version: string,
-  { withoutHomes = false, supervisor, machine }: OpenOptions = {},
+  { withoutHomes = false, supervisor, machine, database }: OpenOptions = {},
 ): Promise<Store> {
   refuseUnfinished(root);
-  if (!withoutHomes) refuseOrphans(root);
+  // Elsewhere the database's own mark says which homes are its own.
+  if (!withoutHomes && database === undefined) refuseOrphans(root);
   const reserve = new Reserve(join(root, "db"));
   const file = join(root, "db", "moorage.sqlite");
-  const connection = openWithRoom(file, reserve, supervisor !== undefined);
+  const asItIs = supervisor !== undefined;
+  const connection =
+    database === undefined
+      ? openWithRoom(file, reserve, asItIs)
+      : await openPostgresOf(root, database, asItIs);
   const life = new Life(machine);
   try {
     const store = new Store(connection, reserve, life);
     if (!withoutHomes) await store.belongings.checkHomes();
     await store.nodes.register(kind, version, supervisor);
     store.nodes.keepAlive(() => tally.count("failedWrites error"));
-    if (kind === "server") reserve.lengthenLog(`${file}-wal`);
+    if (kind === "server" && database === undefined) reserve.lengthenLog(`${file}-wal`);
     return store;
   } catch (error) {
     life.close();
     connection.close();
     throw error;
   }
+}
+
+/** Its code is loaded by those who have such a database. */
+async function openPostgresOf(
+  root: string,
+  { url, ...options }: DatabasePlace,
+  asItIs: boolean,
+): Promise<Connection> {
+  const { openPostgres } = await import("./postgres/open.ts");
+  const directory = join(root, "db");
+  return openPostgres(url, { ...options, directory, migrations: migrationsDirectory(), asItIs });
 }
 
 /** On a full disk it needs some room for the files that SQLite has beside the database. */
