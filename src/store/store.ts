@@ -109,6 +109,16 @@ export class Store {
     this.belongings = new Belongings(connection, writes, this.ledger.root);
   }
 
+  /**
+   * Makes this process's row anew when others took over what it had.
+   * @returns false while they are not done
+   */
+  async rejoin(): Promise<boolean> {
+    this.uses.clear();
+    this.leases.journal.close();
+    return this.nodes.rejoin(this.ledger.beginAnew());
+  }
+
   /** Writes what is queued and takes back this process's sessions and row. Again: does nothing. */
   close(): Promise<void> {
     this.#closing ??= this.#close();
