@@ -181,6 +181,8 @@ export interface OpenOptions {
 /** A PostgreSQL database: see `parseAddress`. */
 export interface DatabasePlace extends AddressOptions {
   readonly url: string;
+  /** how long an answer is waited for, with the event loop, in milliseconds; default: 2,000 */
+  readonly patienceMs?: number;
 }
 
 /**
