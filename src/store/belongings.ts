@@ -40,6 +40,29 @@ export function refuseUnfinished(root: string): void {
   );
 }
 
+/** In db/ of an instance whose database is PostgreSQL. */
+const ELSEWHERE = "postgres";
+
+/** Whether the instance's database is PostgreSQL, and several machines may use what is in db/. */
+export function isElsewhere(root: string): boolean {
+  return statSync(join(root, "db", ELSEWHERE), { throwIfNoEntry: false }) !== undefined;
+}
+
+/** @throws InstanceError when this instance's books are in PostgreSQL */
+export function refuseElsewhere(root: string): void {
+  if (!isElsewhere(root)) return;
+  throw new InstanceError(
+    `the database of this instance is PostgreSQL (db/${ELSEWHERE} says so): set store.url in moorage.toml, or MOORAGE_STORE_URL`,
+  );
+}
+
+/** From now on nobody takes it for one with a database of its own. */
+export function markElsewhere(root: string): void {
+  if (isElsewhere(root)) return;
+  const text = "The database of this instance is the one that store.url names.\n";
+  writeFileSync(join(root, "db", ELSEWHERE), text, { mode: 0o600 });
+}
+
 /** @throws InstanceError when there are homes already, but no database that knows them */
 export function refuseOrphans(root: string): void {
   // In this order: who makes an instance makes its database first.

@@ -70,6 +70,12 @@ export class Intents {
     this.#slot.close();
   }
 
+  /** Others counted what the last ones were about. */
+  beginAnew(): void {
+    this.close();
+    this.#unbooked = undefined;
+  }
+
   /** The number of this process's last one. */
   get last(): number {
     return this.#last;

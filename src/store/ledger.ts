@@ -58,12 +58,14 @@ export class LedgerStore {
     this.#intents.close();
   }
 
-  /**
-   * Books what was done when the database could not be written. Rejects when it still can't be.
-   * @returns the number of the last intent, which is booked
-   */
-  async catchUp(): Promise<number> {
+  /** Books what was done when the database could not be written. Rejects when it still can't be. */
+  async catchUp(): Promise<void> {
     await this.#bookOwn();
+  }
+
+  /** Others counted all that this process used. @returns the number of its last intent */
+  beginAnew(): number {
+    this.#intents.beginAnew();
     return this.#intents.last;
   }
 

@@ -8,7 +8,13 @@ import { AuditStore } from "./audit.ts";
 import { AuditOutputs } from "./audit-outputs.ts";
 import { AuthorityStore } from "./authorities.ts";
 import { BanStore } from "./bans.ts";
-import { Belongings, refuseOrphans, refuseUnfinished } from "./belongings.ts";
+import {
+  Belongings,
+  markElsewhere,
+  refuseElsewhere,
+  refuseOrphans,
+  refuseUnfinished,
+} from "./belongings.ts";
 import { CallStore } from "./calls.ts";
 import { ChangeStore } from "./changes.ts";
 import type { Connection } from "./connection.ts";
@@ -20,6 +26,7 @@ import { FigureStore } from "./figures.ts";
 import { FolderStore } from "./folders.ts";
 import { GroupStore } from "./groups.ts";
 import { HomeUses } from "./home-uses.ts";
+import { type Inspection, inspect } from "./inspection.ts";
 import { KeyStore } from "./keys.ts";
 import { LeaseStore } from "./leases.ts";
 import { LedgerStore } from "./ledger.ts";
@@ -112,6 +119,21 @@ export class Store {
     this.belongings = new Belongings(connection, writes, this.ledger.root);
   }
 
+  /** What a look into the database shows. */
+  inspect(): Inspection {
+    return inspect(this.#connection, schemaHere());
+  }
+
+  /**
+   * Makes this process's row anew when others took over what it had.
+   * @returns false while they are not done
+   */
+  async rejoin(): Promise<boolean> {
+    this.uses.clear();
+    this.leases.journal.close();
+    return this.nodes.rejoin(this.ledger.beginAnew());
+  }
+
   /** Writes what is queued and takes back this process's sessions and row. Again: does nothing. */
   close(): Promise<void> {
     this.#closing ??= this.#close();
@@ -162,6 +184,8 @@ export interface OpenOptions {
 /** A PostgreSQL database: see `parseAddress`. */
 export interface DatabasePlace extends AddressOptions {
   readonly url: string;
+  /** how long an answer is waited for, with the event loop, in milliseconds; default: 2,000 */
+  readonly patienceMs?: number;
 }
 
 /**
@@ -178,6 +202,7 @@ export async function openStore(
 ): Promise<Store> {
   refuseUnfinished(root);
   // Elsewhere the database's own mark says which homes are its own.
+  if (database === undefined) refuseElsewhere(root);
   if (!withoutHomes && database === undefined) refuseOrphans(root);
   const reserve = new Reserve(join(root, "db"));
   const file = join(root, "db", "moorage.sqlite");
@@ -189,6 +214,7 @@ export async function openStore(
   const life = new Life(machine);
   try {
     const store = new Store(connection, reserve, life);
+    if (database !== undefined) markElsewhere(root);
     if (!withoutHomes) await store.belongings.checkHomes();
     await store.nodes.register(kind, version, supervisor);
     store.nodes.keepAlive(() => tally.count("failedWrites error"));

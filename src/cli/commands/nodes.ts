@@ -42,7 +42,7 @@ export function whichOf({ node, all = false }: WhichOptions): Which {
 
 async function nodes(context: CommandContext, options: { json?: boolean }): Promise<void> {
   const { io } = context;
-  const all = await withStore(context.root(), (store) => nodeInfos(store, store.nodeId), {
+  const all = await withStore(context, (store) => nodeInfos(store, store.nodeId), {
     withoutHomes: true,
   });
   if (options.json) io.out(json(all.map(nodeJson)));

@@ -63,14 +63,14 @@ async function renew(context: CommandContext, drainMs: number, which: WhichOptio
       context.io.out(`New workers serve (pid ${pid}); the old ones end with their sessions.\n`);
     }
   };
-  await withStore(root, work, { withoutHomes: true });
+  await withStore(context, work, { withoutHomes: true });
 }
 
 async function restart(context: CommandContext): Promise<void> {
   const root = context.root();
   const none = `no server runs on ${root}: start one with \`moorage serve --detach\``;
   if (!instanceExists(root)) throw new ControlError(none, EXIT.notRunning);
-  const start = await withStore(root, async (store) => {
+  const start = await withStore(context, async (store) => {
     const servers = await chosenServers(store, "here");
     if (servers.length === 0) throw new ControlError(none, EXIT.notRunning);
     const start = startOf(root, servers);

@@ -58,7 +58,9 @@ export function timeOption(flag: string, description: string): Option {
 async function status(context: CommandContext, options: { json?: boolean }): Promise<void> {
   const root = context.root();
   const found = instanceExists(root)
-    ? await withStore(root, (store) => instanceStatus(store, VERSION, root), { withoutHomes: true })
+    ? await withStore(context, (store) => instanceStatus(store, VERSION, root), {
+        withoutHomes: true,
+      })
     : notRunning(VERSION);
   context.io.out(options.json ? json(found) : statusText(context, found));
   if (!found.running) context.exitCode = EXIT.notRunning;
@@ -141,7 +143,7 @@ async function stop(context: CommandContext, options: StopCommandOptions): Promi
     which: whichOf(which),
   };
   const stopped = instanceExists(root)
-    ? await withStore(root, (store) => stopServers(store, how), { withoutHomes: true })
+    ? await withStore(context, (store) => stopServers(store, how), { withoutHomes: true })
     : [];
   if (stopped.length === 0) throw new ControlError(`no server runs on ${root}`, EXIT.notRunning);
   context.io.out(`Stopped (pid ${stopped.map(pidText).join(", ")}).\n`);
