@@ -4,6 +4,7 @@ import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync
 import { basename, join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
+import { clientProgram } from "./client-program.js";
 
 const SOURCES = fileURLToPath(new URL("../dist/src/", import.meta.url));
 const BUNDLE = join(SOURCES, "program");
@@ -63,6 +64,9 @@ const { outputFiles } = await build({
   write: false,
   logLevel: "warning",
 });
+
+const external = EXTERNAL.filter((name) => name !== "ssh2");
+outputFiles.push(await clientProgram(SOURCES, BUNDLE, external));
 
 /** What runs meanwhile sees the old program or the new one, each whole. */
 function replace(path, contents) {

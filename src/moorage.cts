@@ -22,26 +22,39 @@ const v8: typeof import("node:v8") = require("node:v8");
 const major = Number.parseInt(process.versions.node, 10);
 const [, ...flags] = FLAGS.findLast(([from]) => from <= major) ?? [0];
 for (const flag of flags) v8.setFlagsFromString(flag);
-// What a command is made of takes longer to compile than to run: Node.js 22.1 and newer keep it
-// compiled, where only this user can write. A server starts seldom, and often as another user.
+// What a command is made of takes longer to compile than to run: it is kept compiled, where only this
+// user can write. A server starts seldom, and often as another user.
 const { enableCompileCache }: { enableCompileCache?: (directory: string) => unknown } =
   require("node:module");
-function keepCompiled(enable: (directory: string) => unknown): void {
+/** Undefined for a user without a home: there is no place for it. */
+function cacheDirectory(): string | undefined {
   const path: typeof import("node:path") = require("node:path");
   const os: typeof import("node:os") = require("node:os");
   const given = process.env.XDG_CACHE_HOME ?? "";
   try {
     const base = path.isAbsolute(given) ? given : path.join(os.homedir(), ".cache");
-    enable(path.join(base, "moorage", "compiled"));
+    return path.join(base, "moorage", "compiled");
   } catch {
-    // A user without a home has no place for it.
+    return undefined;
   }
 }
-if (enableCompileCache !== undefined && !process.argv.includes("serve")) {
-  keepCompiled(enableCompileCache);
+/** The client's commands are a program of their own: `client-program.ts`. */
+const CLIENT: readonly (string | undefined)[] = ["connect", "put", "get", "sync"];
+const word = process.argv[2];
+const directory = process.argv.includes("serve") ? undefined : cacheDirectory();
+if (directory !== undefined) enableCompileCache?.(directory);
+function load(): Promise<unknown> {
+  if (!CLIENT.includes(word)) return import("./main.ts");
+  const { runKept } = require("./kept-program.cjs");
+  return runKept(`${__dirname}/program/client.cjs`, directory, `client-${word}`).ended;
 }
-import("./main.ts").catch((error: unknown) => {
+function failed(error: unknown): void {
   const [reason] = String(error).split("\n");
   process.stderr.write(`moorage: can't start: ${reason}; install again with npm ci\n`);
   process.exitCode = 1;
-});
+}
+try {
+  load().catch(failed);
+} catch (error) {
+  failed(error);
+}

@@ -1,9 +1,14 @@
+import { randomBytes } from "node:crypto";
 import { ml_kem768 } from "@noble/post-quantum/ml-kem.js";
 import type { KeyEncapsulation } from "./ml-kem.ts";
 
+/** d and z of FIPS 203 section 7.1. */
+const SEED_BYTES = 64;
+
 /** ML-KEM-768 in JavaScript, some ten times slower than Node's own. */
 export const nobleKem: KeyEncapsulation = {
-  keys(seed) {
+  // Its own random numbers would load all of WebCrypto.
+  keys(seed = randomBytes(SEED_BYTES)) {
     const { publicKey, secretKey } = ml_kem768.keygen(seed);
     return {
       publicKey: asBuffer(publicKey),

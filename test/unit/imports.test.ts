@@ -173,7 +173,9 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     "workers",
   ],
   main: ["cli"],
-  moorage: ["main"],
+  "client-program": ["cli"],
+  "kept-program": [],
+  moorage: ["kept-program", "main", "program"],
 };
 
 /** Packages that are kept to one place, by the start of the paths that may import them. */
@@ -204,8 +206,9 @@ const KEPT_TO: Readonly<Record<string, readonly string[]>> = {
 /** Packages whose types may be used everywhere. */
 const FREE_TYPES = new Set(["pino"]);
 
-/** The files that need parts of ssh2 which only require() reaches. */
+/** The files that need what only require() reaches: parts of ssh2, or what a program requires. */
 const MAY_REQUIRE = new Set([
+  "src/kept-program.cts",
   "src/ssh/native-ciphers.ts",
   "src/ssh/offer.ts",
   "src/ssh/self-check.ts",

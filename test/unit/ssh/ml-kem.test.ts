@@ -1,5 +1,8 @@
 import { createHash, randomBytes } from "node:crypto";
+import { createRequire } from "node:module";
+import { fileURLToPath } from "node:url";
 import { ml_kem768 } from "@noble/post-quantum/ml-kem.js";
+import { build } from "esbuild";
 import { describe, expect, test } from "vitest";
 import { type KeyEncapsulation, kem, nodeKem } from "../../../src/ssh/ml-kem.ts";
 import { nobleKem } from "../../../src/ssh/ml-kem-noble.ts";
@@ -43,10 +46,30 @@ const REJECTED = {
     "AOlsROtfU4DYC0ywXWCJcaKPvoOLkStVi/lnbGxnyWku1uoGP8R7cNXWAEglwmm5y45otXKNZ/RIRNl2hqERVOPL1Kb55HUk2T2FG9zkgNd2Le0JvlPRfM4+4o3FoGkRwGK5myGDVd1YIhCMVeLGf36gt0thibM7RYnY/50Mhn0T7arxxfckZ1Mgvto+asxnPASPoEobMPiZIn1aVV4IpBKke323XrEYqIRKcbGGiAQm9rtudxhtGOdTy8zpPJ+3bHKYdbTUc+7KjauZQZafrvBN+c4xeOc0HqtBbSi7eu4Sv7j0w9+BTv9FoBhzKQeaz8Qajo26ewjREfAuN6HStp5X7vgI/MauIzhVNKQgqT37apXHPi8QFhd8T+nTztdp4ncpOqzt7W0H78eJDqqIW9HnP55dornP2g1Ey8kJBwWsLOPnvNd3W1k8cG5F3cl9OmXZt+c2c/lHPfW/7GiWcfc+f27nfHMKjr2h8LLBEqcZBNbyilHY1Hn4Mj+0heci9cTVhX6VmJqcuvJz79BPw8vemLqplp4JXoiszs+9Eu8hVUl6WxX+kacNEQa5GlaDY7/C1nNsyBOMvEHd8eVP1AUR4n2J4sJsAntjwVbiu7mY+q7T1yGG8Mxiba05p4Lc2iCH/ROpSY4QtBtoVkaiJ+oRZqVjLBlZg/SrorcYtAdAMNVxJtNMODSYkgB6y+qeOTuWfcMUaycPCAofC+6Q1loJWmNSp3GO0XF6gCWivTjGbRILr0JHZ2of4ESlfOJowHj4/0bMJv5PnHoD1kZ62suEGNJic2Yrzh97wAuQbgCI6V3A+0GeIjLoWqx3uefNVj5gTeXh0+lpPc07GYZc9CUHc2kefgr5wnVc0x9J0flnCPO6LwuYGEUlq7hp4S1c6grBdAGBqHUDUwCwWlS41C7jtK6SsG5DzYB+Kwlsl38jxh74yYnFLtg3VAdt6hMj9jklC+9hvfkDv3lhzsibppQtnQZHrJyBldk+2KvO3yV1RkQDVxmloKHIwHmJEnJqmoJY5MEK50hTIu2bozH28JDEtJKk/PU9dTzTTyjsBEP84HJPQ8iaOUIWnVCZqPdDDzhpHrzi4/5PYA2Cx8zt9gZz+OXUwan4S4tbI/XtY977anIF4KixBb3G/0Vo/HjLRFawL+239MSPb9a2khajMZghA520DhmjGgsMnUcdWnpzhl0m+L41lVJbHsSoV579B+qY4mAuK//f2P68XHtMc20ya1AwzMb6+UIKnBVqj0UWuf/2dUWd/c1O+F1629/9YPSjlijjmcx1LC6Zqy9DHcdl58nSBr/jJkn77070ix15Nvx0dm1yQ1DuIkWo1fI/vGx+2LVxaM4ehk5J1/jEddzaFAvUJHOCWzxy64xUeAGIgTAR4ZYqUD+bUW4TIm3mN1sgRzOwGSGDyPVehw5hz4lHwxkXkLwLZXvEOuvJ2Gw=",
 };
 
+const SSH = new URL("../../../src/ssh/", import.meta.url);
+
 /** Node 20 and 22 have none. */
 const native = nodeKem();
 const KEMS: [name: string, kem: KeyEncapsulation][] = [["JavaScript", nobleKem]];
 if (native !== undefined) KEMS.push(["Node's own", native]);
+KEMS.push(["JavaScript, as the client's program has it", await clientKem()]);
+
+/** The client's program has Node's own hashes in it. */
+async function clientKem(): Promise<KeyEncapsulation> {
+  const place = (name: string): string => fileURLToPath(new URL(name, SSH));
+  const { outputFiles } = await build({
+    entryPoints: [place("ml-kem-noble.ts")],
+    alias: { "@noble/hashes/sha3.js": place("sha3.ts") },
+    bundle: true,
+    platform: "node",
+    format: "cjs",
+    write: false,
+  });
+  const module = { exports: {} as { nobleKem: KeyEncapsulation } };
+  const body = new Function("module", "require", outputFiles[0]?.text ?? "");
+  body(module, createRequire(import.meta.url));
+  return module.exports.nobleKem;
+}
 
 const PAIRS = KEMS.flatMap(([one, first]) =>
   KEMS.map(([other, second]) => [`${one} and ${other}`, first, second] as const),

@@ -66,8 +66,7 @@ export async function interact(
 ): Promise<number> {
   const { interrupts } = shell.place;
   const completion = new Completion(shell);
-  await warnIfFull(shell);
-  await loadUnfinished(shell);
+  await Promise.all([warnIfFull(shell), loadUnfinished(shell)]);
   if (shell.unfinished.length > 0) listUnfinished(shell);
   while (interrupts.ending === undefined) {
     const line = await keyboard.line(promptText(shell), {

@@ -1,0 +1,29 @@
+import { execFileSync } from "node:child_process";
+import { readFileSync } from "node:fs";
+import { builtinModules } from "node:module";
+import { fileURLToPath } from "node:url";
+import { expect, test } from "vitest";
+
+const built = (name: string): string =>
+  fileURLToPath(new URL(`../../dist/src/${name}`, import.meta.url));
+
+test("the client's program needs no package but ssh2's native part", () => {
+  const text = readFileSync(built("program/client.cjs"), "utf8");
+  const names = [...text.matchAll(/\b(?:require|import)\("([^"]+)"\)/g)].map(([, name]) => name);
+  const foreign = new Set(names.map((name = "") => name.replace(/^node:/, "")));
+  // Commands that are not the client's.
+  for (const name of foreign) if (/^\.\.\/cli\/commands\//.test(name)) foreign.delete(name);
+  for (const name of builtinModules) foreign.delete(name);
+  expect([...foreign]).toEqual(["ssh2/lib/protocol/crypto/build/Release/sshcrypto.node"]);
+});
+
+test.each(["connect", "get", "put", "sync"])("it has all of %s", (command) => {
+  const text = `
+    process.argv = ["node", "moorage", "${command}", "--help"];
+    process.on("exit", () => console.log(process.moduleLoadList.join(" ")));
+    require(${JSON.stringify(built("program/client.cjs"))});`;
+  const said = execFileSync(process.execPath, ["-e", text], { encoding: "utf8" });
+  expect(said).toContain(`moorage ${command} [options]`);
+  // They take long to load, and no client speaks with them.
+  expect(said).not.toMatch(/NativeModule (https?|tls|child_process)\b/);
+});
