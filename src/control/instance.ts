@@ -1,6 +1,6 @@
 import { accessSync, chmodSync, constants, mkdirSync, statSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { refuseUnfinished } from "../store/belongings.ts";
+import { refuseCopied, refuseUnfinished } from "../store/belongings.ts";
 import { ControlError } from "./errors.ts";
 
 const REASONS: Readonly<Record<string, string>> = {
@@ -32,6 +32,7 @@ export function instanceExists(root: string): boolean {
 export function requireInstance(root: string): void {
   if (instanceExists(root)) return;
   refuseUnfinished(root);
+  refuseCopied(root);
   throw new ControlError(
     `no instance in ${root}: give --root DIR, or make one with \`moorage serve\` or \`moorage user add\``,
   );

@@ -13,6 +13,9 @@ const OF_THE_DISK = "lost+found";
 /** In an instance's directory while it is restored, and when that was cut. */
 export const UNFINISHED = "RESTORE-UNFINISHED";
 
+/** What becomes of the database's file when it was copied into another. */
+export const COPIED = "db/moorage.sqlite.copied";
+
 const HOST_KEY = /^ssh_host_\w+_key$/;
 
 const SHOWN = 3;
@@ -37,6 +40,19 @@ export function refuseUnfinished(root: string): void {
   if (statSync(join(root, UNFINISHED), { throwIfNoEntry: false }) === undefined) return;
   throw new InstanceError(
     `a restore of a backup did not finish here (${UNFINISHED}): delete what is in this directory, then run \`moorage restore\` again`,
+  );
+}
+
+/**
+ * For an instance with its books in SQLite's file.
+ * @throws InstanceError when they were copied into another database
+ */
+export function refuseCopied(root: string): void {
+  const there = (name: string) =>
+    statSync(join(root, name), { throwIfNoEntry: false }) !== undefined;
+  if (!there(COPIED) || there("db/moorage.sqlite")) return;
+  throw new InstanceError(
+    `the books of this instance were copied to PostgreSQL (${COPIED} is what they were before): set store.url in moorage.toml or MOORAGE_STORE_URL to that database; docs/scaling.md says how to go back`,
   );
 }
 

@@ -7,7 +7,7 @@ import { AuditStore } from "./audit.ts";
 import { AuditOutputs } from "./audit-outputs.ts";
 import { AuthorityStore } from "./authorities.ts";
 import { BanStore } from "./bans.ts";
-import { Belongings, refuseOrphans, refuseUnfinished } from "./belongings.ts";
+import { Belongings, refuseCopied, refuseOrphans, refuseUnfinished } from "./belongings.ts";
 import { ChangeStore } from "./changes.ts";
 import type { Connection } from "./connection.ts";
 import { newestSchema, openDatabase } from "./database.ts";
@@ -151,6 +151,7 @@ export async function openStore(
   { withoutHomes = false, supervisor }: OpenOptions = {},
 ): Promise<Store> {
   refuseUnfinished(root);
+  refuseCopied(root);
   if (!withoutHomes) refuseOrphans(root);
   const reserve = new Reserve(join(root, "db"));
   const file = join(root, "db", "moorage.sqlite");
@@ -159,6 +160,8 @@ export async function openStore(
     const store = new Store(connection, reserve);
     if (!withoutHomes) await store.belongings.checkHomes();
     await store.nodes.register(kind, version, supervisor);
+    // It may have waited for whoever copied the database.
+    refuseCopied(root);
     if (kind === "server") reserve.lengthenLog(`${file}-wal`);
     return store;
   } catch (error) {
