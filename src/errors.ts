@@ -44,6 +44,7 @@ const SERVERS_OWN: readonly [start: string, code: FsErrorCode, text: string][] =
   ["ENFILE", "EMFILE", "The server has too many files open: try again later"],
   ["SQLITE_BUSY", "EBUSY", "The server's database is busy: try again"],
   ["SQLITE_FULL", "ENOSPC", "The server's disk is full"],
+  ["DATABASE_GONE", "EIO", "The server's database can't be reached now: try again later"],
 ];
 
 /** A failed filesystem operation. The message never holds a host path and may go to the client. */

@@ -6,9 +6,11 @@
 #                     ones get them ready-made, or do without (see node-gyp.js)
 #   setup.sh test     the clients that the tests drive
 #   setup.sh all-clients   those, and the clients of "npm run test:clients -- --all"
+#   setup.sh machines   the PostgreSQL server of "npm run test:machines"
 #   setup.sh bench    OpenSSH's server, the peer of the benchmark (not installed without asking)
 #
-# OpenSSH's server, where it is installed for the tests, is kept from starting as a service.
+# OpenSSH's server and PostgreSQL, where they are installed for the tests, are kept from starting as
+# services.
 set -u
 
 task=${1:-}
@@ -106,12 +108,16 @@ case $task in
     # Asked for by a variable they are part of every run of the tests.
     [ "$task" = test ] && [ -z "${MOORAGE_ALL_CLIENTS:-}" ] || need_all_clients
     ;;
+  machines)
+    # Debian keeps it out of the PATH.
+    command -v initdb >/dev/null 2>&1 || need_file postgresql "/usr/lib/postgresql/*/bin/initdb"
+    ;;
   bench)
     need openssh-client ssh sftp ssh-keygen
     need openssh-server sshd
     ;;
   *)
-    echo "usage: setup.sh build|test|all-clients|bench" >&2
+    echo "usage: setup.sh build|test|all-clients|machines|bench" >&2
     exit 2
     ;;
 esac
@@ -148,6 +154,7 @@ if apt-get $options update >"$log" 2>&1 &&
   apt-get $options install -y --no-install-recommends $missing >>"$log" 2>&1; then
   case $missing in
     *openssh-server*) systemctl disable ssh.service ssh.socket >/dev/null 2>&1 ;;
+    *postgresql*) systemctl disable postgresql.service >/dev/null 2>&1 ;;
   esac
   exit 0
 fi

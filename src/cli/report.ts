@@ -80,6 +80,7 @@ function known(thrown: unknown): string | undefined {
   if (!(thrown instanceof Error)) return undefined;
   const { code, syscall, path } = thrown as NodeJS.ErrnoException;
   if (typeof code !== "string") return undefined;
+  if (code === "DATABASE_GONE") return thrown.message;
   if (code.startsWith("SQLITE_")) return SQLITE.find(([pattern]) => pattern.test(code))?.[1];
   if (syscall === undefined || path === undefined) return undefined;
   return `${syscall} ${path} failed (${code}): check that this user may do that`;

@@ -45,16 +45,16 @@ function prepare(connection: SqliteDatabase, migrations: string, asItIs: boolean
   connection.pragma("busy_timeout = 0");
 }
 
-const OLDER =
+export const OLDER =
   "this version of moorage changes the database: stop all servers of the instance, then start them again";
 
-interface Migration {
+export interface Migration {
   readonly number: number;
   readonly file: string;
 }
 
 /** In order. */
-function migrationsIn(directory: string): Migration[] {
+export function migrationsIn(directory: string): Migration[] {
   return readdirSync(directory)
     .sort()
     .flatMap((name) => {

@@ -22,6 +22,7 @@ import { LeaseStore } from "./leases.ts";
 import { LedgerStore } from "./ledger.ts";
 import { type NodeKind, NodeStore } from "./nodes.ts";
 import { PenaltyStore } from "./penalties.ts";
+import type { AddressOptions } from "./postgres/address.ts";
 import { QuotaMarkStore } from "./quota-marks.ts";
 import { Reserve } from "./reserve.ts";
 import { SessionStore } from "./sessions.ts";
@@ -67,7 +68,8 @@ export class Store {
   #closing: Promise<void> | undefined;
 
   constructor(connection: Connection, reserve: Reserve) {
-    const writes = new Writes(connection, reserve);
+    // PostgreSQL's disk is another one.
+    const writes = new Writes(connection, connection.engine === "sqlite" ? reserve : undefined);
     const { nodeId } = this;
     this.#connection = connection;
     this.reserve = reserve;
@@ -136,38 +138,75 @@ export interface OpenOptions {
   readonly withoutHomes?: boolean;
   /** of a worker: the id of its supervisor's row in `nodes` */
   readonly supervisor?: string;
+  /** where PostgreSQL is; default: SQLite's file in the instance */
+  readonly database?: DatabasePlace;
+}
+
+/** A PostgreSQL database: see `parseAddress`. */
+export interface DatabasePlace extends AddressOptions {
+  readonly url: string;
 }
 
 /**
  * Opens the store of the instance at `root`, making the database when there is none.
  * @param kind what this process is; `version` is the program's
  * @throws InstanceError (rejected) when database and homes don't belong together, or a newer
- * version of the program has made the database
+ * version of the program has made the database; DatabaseGone when PostgreSQL can't be reached
  */
 export async function openStore(
   root: string,
   kind: NodeKind,
   version: string,
-  { withoutHomes = false, supervisor }: OpenOptions = {},
+  { withoutHomes = false, supervisor, database }: OpenOptions = {},
 ): Promise<Store> {
   refuseUnfinished(root);
-  refuseCopied(root);
-  if (!withoutHomes) refuseOrphans(root);
+  const isFile = database === undefined;
+  if (isFile) refuseCopied(root);
+  // Elsewhere the database's own mark says which homes are its own.
+  if (isFile && !withoutHomes) refuseOrphans(root);
   const reserve = new Reserve(join(root, "db"));
   const file = join(root, "db", "moorage.sqlite");
-  const connection = openWithRoom(file, reserve, supervisor !== undefined);
+  const asItIs = supervisor !== undefined;
+  const connection =
+    database === undefined
+      ? openWithRoom(file, reserve, asItIs)
+      : await openPostgresOf(root, database, asItIs);
   try {
     const store = new Store(connection, reserve);
     if (!withoutHomes) await store.belongings.checkHomes();
     await store.nodes.register(kind, version, supervisor);
     // It may have waited for whoever copied the database.
-    refuseCopied(root);
-    if (kind === "server") reserve.lengthenLog(`${file}-wal`);
+    if (isFile) refuseCopied(root);
+    if (isFile && kind === "server") reserve.lengthenLog(`${file}-wal`);
     return store;
   } catch (error) {
     connection.close();
     throw error;
   }
+}
+
+/**
+ * Opens a PostgreSQL database for an instance, without a row in `nodes`.
+ * @param patienceMs see `PostgresOptions`
+ * @throws (rejected) as {@link openStore} does
+ */
+export async function openPostgresOf(
+  root: string,
+  { url, ...options }: DatabasePlace,
+  asItIs = false,
+  patienceMs?: number,
+): Promise<Connection> {
+  // Its code is loaded by those who have such a database.
+  const { openPostgres } = await import("./postgres/open.ts");
+  const directory = join(root, "db");
+  const limits = patienceMs === undefined ? {} : { patienceMs };
+  return openPostgres(url, {
+    ...options,
+    ...limits,
+    directory,
+    migrations: migrationsDirectory(),
+    asItIs,
+  });
 }
 
 /** On a full disk it needs some room for the files that SQLite has beside the database. */

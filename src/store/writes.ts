@@ -1,6 +1,7 @@
 import { setTimeout as sleep, setImmediate as turn } from "node:timers/promises";
 import { tally } from "../tally.ts";
 import type { Connection, Lock } from "./connection.ts";
+import { CommitInDoubt, DatabaseGone } from "./database-errors.ts";
 
 /** How long a write waits for the lock that another process holds, in milliseconds. */
 const PATIENCE_MS = 5_000;
@@ -69,7 +70,8 @@ export class Writes {
    * Runs `act` in an immediate transaction: at once, within this call, when the lock is free, else
    * after the writes that wait already. `act` is synchronous. It runs again, from its beginning,
    * when the disk was full and room could be made: what it does outside of the database must bear
-   * that. Rejects with what `act` throws, with {@link DatabaseBusy}, or with SQLite's error.
+   * that; so it does when another transaction was in PostgreSQL's way. Rejects with what `act` throws,
+   * with {@link DatabaseBusy}, {@link DatabaseGone}, or the database's error.
    */
   run<T>(act: () => T, options: WriteOptions<T> = {}): Promise<T> {
     const { patienceMs = PATIENCE_MS } = options;
@@ -89,7 +91,7 @@ export class Writes {
   #attempt<T>(
     act: () => T,
     options: WriteOptions<T>,
-    resolve: (result: T) => void,
+    resolve: (result: T | Promise<T>) => void,
     reject: (error: unknown) => void,
   ): boolean {
     try {
@@ -105,22 +107,34 @@ export class Writes {
   #transact<T>(
     act: () => T,
     { booked, deferrable = false, lock = "instance" }: WriteOptions<T>,
-  ): T {
+  ): T | Promise<T> {
     for (;;) {
       try {
         if (!this.#connection.begin(lock)) throw new DatabaseBusy();
         const begun = performance.now();
         const result = act();
         const written = performance.now();
-        this.#connection.commit();
+        const doubt = this.#commit();
         tally.measure("write", written - begun);
         tally.measure("commit", performance.now() - written);
+        if (doubt !== undefined) return afterDoubt(doubt, result, booked);
         booked?.(result);
         return result;
       } catch (thrown) {
         this.#connection.rollback();
         if (deferrable || !isDiskFull(thrown) || !this.#spare?.release()) throw thrown;
       }
+    }
+  }
+
+  /** When the database was lost meanwhile: whether it was committed, once that is known. */
+  #commit(): Promise<boolean> | undefined {
+    try {
+      this.#connection.commit();
+      return undefined;
+    } catch (thrown) {
+      if (thrown instanceof CommitInDoubt) return thrown.outcome;
+      throw thrown;
     }
   }
 
@@ -160,11 +174,22 @@ export class Writes {
   }
 }
 
+/** Nothing else uses the database until the doubt is over: what follows in memory has its order. */
+async function afterDoubt<T>(
+  doubt: Promise<boolean>,
+  result: T,
+  booked: ((result: T) => void) | undefined,
+): Promise<T> {
+  if (!(await doubt)) throw new DatabaseGone();
+  booked?.(result);
+  return result;
+}
+
 /** What `act` itself throws is no failure of the database. */
 function countFailure(thrown: unknown): void {
   const { code } = thrown as { code?: unknown };
   if (isDiskFull(thrown)) tally.count("failedWrites full");
-  else if (typeof code === "string" && /^SQLITE_(?!CONSTRAINT)/.test(code)) {
+  else if (typeof code === "string" && /^(SQLITE_(?!CONSTRAINT)|POSTGRES_|DATABASE_)/.test(code)) {
     tally.count("failedWrites error");
   }
 }

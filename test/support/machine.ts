@@ -38,8 +38,14 @@ const MESSAGES_SINCE = 8.9;
 /** Clients that are large, or take long: for who asks for them. */
 const ALL = "test/clients/all/*.test.ts";
 
+/** Have a PostgreSQL server of their own. */
+const MACHINES = "test/machines/*.test.ts";
+
 export function notTestedHere(): NotHere[] {
   const found: NotHere[] = [];
+  if (!process.env.MOORAGE_MACHINES) {
+    found.push({ files: [MACHINES], why: "with PostgreSQL: npm run test:machines" });
+  }
   if (!process.env.MOORAGE_ALL_CLIENTS) {
     const why = "only with npm run test:clients -- --all, or MOORAGE_ALL_CLIENTS=1";
     found.push({ files: [ALL], why });

@@ -24,7 +24,8 @@ function plan() {
   const ports = values.ports.split(",").map(Number);
   const workers = Number(values.workers);
   const isPort = (port: number) => Number.isInteger(port) && port > 0 && port < 65_536;
-  if (ports.length !== 2 || !ports.every(isPort)) throw new Error("--ports: two, such as 2022,2023");
+  if (ports.length !== 2 || !ports.every(isPort))
+    throw new Error("--ports: two, such as 2022,2023");
   if (!Number.isInteger(workers) || workers < 1 || workers > 64) {
     throw new Error("--workers: a number from 1 to 64");
   }
@@ -42,7 +43,9 @@ async function requireFree(port: number): Promise<void> {
 }
 
 function told(set: NodeSet, password: string): string {
-  const rows = set.nodes.map(({ name, port, child }) => `  ${name}  port ${port}, pid ${child.pid}`);
+  const rows = set.nodes.map(
+    ({ name, port, child }) => `  ${name}  port ${port}, pid ${child.pid}`,
+  );
   const [first, second] = set.nodes;
   const moorage = `MOORAGE_MACHINE=one node ${PROGRAM} --root ${set.root}`;
   return `

@@ -182,6 +182,7 @@ const KEPT_TO: Readonly<Record<string, readonly string[]>> = {
   "better-sqlite3": ["src/store/"],
   "moorage-sqlite-node20": ["src/store/database-driver.ts"],
   "@noble/post-quantum": ["src/ssh/ml-kem-noble.ts"],
+  pg: ["src/store/postgres/link.js"],
   argon2: ["src/auth/passwords.ts"],
   otpauth: ["src/auth/totp.ts"],
   uqr: ["src/auth/totp.ts"],

@@ -8,14 +8,17 @@ import { asInstanceOwner } from "../../control/server-user.ts";
 import { recover } from "../../quota/recover.ts";
 import { COPIED } from "../../store/belongings.ts";
 import type { Copied } from "../../store/copy.ts";
-import { moveDatabase, openTarget } from "../../store/move.ts";
-import type { Store } from "../../store/store.ts";
+import { moveDatabase } from "../../store/move.ts";
+import { openPostgresOf, type Store } from "../../store/store.ts";
 import { count, spanText } from "../../text/figures.ts";
 import { roundSize } from "../../text/units.ts";
 import { Evidence } from "../../vfs/evidence.ts";
 import { type CommandContext, withStore } from "../context.ts";
 import { json } from "../format.ts";
 import { ProgressLine } from "../progress-line.ts";
+
+/** For one statement with many rows, in milliseconds. */
+const PATIENCE_MS = 120_000;
 
 interface CopyFlags {
   readonly to: string;
@@ -87,13 +90,12 @@ async function moved(
   line: ProgressLine,
 ): Promise<Copied> {
   const place = { url: to, passwordFile, env: io.env };
-  const target = await openTarget(root(), place);
+  const target = await openPostgresOf(root(), place, false, PATIENCE_MS);
   try {
     return moveDatabase({
       root: root(),
       target,
-      onRows: (done, of) =>
-        line.show(() => `${done} of ${count(of, "row")} copied …`),
+      onRows: (done, of) => line.show(() => `${done} of ${count(of, "row")} copied …`),
     });
   } finally {
     target.close();

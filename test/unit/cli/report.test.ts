@@ -3,6 +3,7 @@ import { describe, expect, test } from "vitest";
 import type { Io } from "../../../src/cli/io.ts";
 import { report, startError } from "../../../src/cli/report.ts";
 import { ControlError } from "../../../src/control/errors.ts";
+import { DatabaseGone } from "../../../src/store/database-errors.ts";
 
 function reported(thrown: unknown, env: Io["env"] = {}): { code: number; err: string } {
   let err = "";
@@ -43,6 +44,11 @@ describe("report", () => {
 
   test.each([undefined, null, "text", 5])("even %j, thrown, is one line", (thrown) => {
     expect(reported(thrown).err).toMatch(/^moorage: unexpected error: [^\n]+\n$/);
+  });
+
+  test("a database that isn't there is said as it is", () => {
+    const { err } = reported(new DatabaseGone("it is starting or stopping"));
+    expect(err).toBe("moorage: the database can't be reached: it is starting or stopping\n");
   });
 
   test.each([

@@ -1,0 +1,224 @@
+import {
+  MessageChannel,
+  type MessagePort,
+  receiveMessageOnPort,
+  type TransferListItem,
+  Worker,
+} from "node:worker_threads";
+import { CommitInDoubt, DatabaseGone } from "../database-errors.ts";
+import type { Address } from "./address.ts";
+import { endsLink, type Fault, goneBecause, toError } from "./faults.ts";
+import type { Answer, Asked, Limits, News, Question, ThreadData, ToThread } from "./protocol.ts";
+import { ANSWERS, LINK, PLACES, VERSION } from "./shared.js";
+
+const WORKER = new URL("./worker.js", import.meta.url);
+
+/** Numbers of links that one thread can have. */
+const LINKS_A_THREAD = 1_000_000;
+/** How long the thread may take to say goodbye to the server, in milliseconds. */
+const CLOSING_MS = 500;
+/** How long a commit in doubt waits for the server to come back, in milliseconds. */
+const DOUBT_MS = 20_000;
+
+interface Doubt {
+  readonly transaction: string;
+  /** null: that can't be told */
+  readonly settle: (committed: boolean | null) => void;
+}
+
+/**
+ * The thread that speaks to the server, and this process's side of it. A question waits for its
+ * answer: that stops the event loop, as a statement of SQLite does, and is bounded by time. While
+ * there is no link every question fails at once.
+ */
+export class Bridge {
+  readonly #address: Address;
+  readonly #limits: Limits;
+  readonly #patienceMs: number;
+  readonly #shared = new Int32Array(new SharedArrayBuffer(4 * PLACES));
+  #worker!: Worker;
+  #answers!: MessagePort;
+  /** threads that were started: the last one's number */
+  thread = 0;
+  #lastId = 0;
+  #doubt: Doubt | undefined;
+  #why: Fault | undefined;
+  #closed = false;
+  #opening: { resolve(): void; reject(error: Error): void } | undefined;
+
+  /** @param patienceMs how long a question waits for its answer, in milliseconds */
+  constructor(address: Address, limits: Limits, patienceMs: number) {
+    this.#address = address;
+    this.#limits = limits;
+    this.#patienceMs = patienceMs;
+  }
+
+  /** Resolves with the first link; rejects with {@link DatabaseGone} when there is no way to one. */
+  open(): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.#opening = { resolve, reject };
+      this.#start();
+    });
+  }
+
+  /** The link that can be used now. @throws DatabaseGone when there is none */
+  get link(): number {
+    const link = Atomics.load(this.#shared, LINK);
+    if (link === 0) throw this.#why === undefined ? new DatabaseGone() : goneBecause(this.#why);
+    return link;
+  }
+
+  /** Moves when another process has told of a change, and with each new link. */
+  get version(): number {
+    return Atomics.load(this.#shared, VERSION);
+  }
+
+  /**
+   * @param link which must still be the one
+   * @param patienceMs instead of the usual
+   * @throws DatabaseGone, DatabaseBusy, PostgresError
+   */
+  ask(link: number, asked: Asked, patienceMs = this.#patienceMs): Answer {
+    if (Atomics.load(this.#shared, LINK) !== link) throw new DatabaseGone();
+    this.#lastId += 1;
+    const question = { ...asked, id: this.#lastId, link } as Question;
+    this.#post(question);
+    const answer = this.#wait(question.id, patienceMs);
+    if (answer === undefined) throw this.#giveUp(link, { code: "TIMEOUT", message: "no answer" });
+    if (answer.gone !== undefined) throw this.#giveUp(link, answer.gone);
+    if (answer.fault === undefined) return answer;
+    if (endsLink(answer.fault.code)) throw this.#giveUp(link, answer.fault);
+    throw toError(answer.fault);
+  }
+
+  /**
+   * Commits a transaction.
+   * @throws CommitInDoubt when the link is lost meanwhile
+   */
+  commit(link: number, transaction: string, notify: boolean): void {
+    try {
+      this.ask(link, { kind: "commit", transaction, notify });
+    } catch (thrown) {
+      if (!(thrown instanceof DatabaseGone)) throw thrown;
+      this.#post({ kind: "drop", link, transaction });
+      throw new CommitInDoubt(this.#settled(transaction));
+    }
+  }
+
+  /** Ends a transaction of that link, without waiting. */
+  rollback(link: number): void {
+    if (Atomics.load(this.#shared, LINK) === link) this.#post({ kind: "rollback", link });
+  }
+
+  forget(statements: readonly number[]): void {
+    if (!this.#closed) this.#post({ kind: "forget", statements });
+  }
+
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#post({ kind: "close" });
+    this.#wait(0, CLOSING_MS);
+    Atomics.store(this.#shared, LINK, 0);
+    this.#doubt?.settle(null);
+    void this.#worker.terminate();
+  }
+
+  #post(message: ToThread): void {
+    this.#worker.postMessage(message);
+  }
+
+  #wait(id: number, patienceMs: number): Answer | undefined {
+    const until = performance.now() + patienceMs;
+    for (;;) {
+      // Read first: an answer that comes behind moves it, and the wait below is over at once.
+      const seen = Atomics.load(this.#shared, ANSWERS);
+      const received = receiveMessageOnPort(this.#answers) as { message: Answer } | undefined;
+      if (received?.message.id === id) return received.message;
+      if (received !== undefined) continue;
+      const left = until - performance.now();
+      if (left <= 0) return undefined;
+      Atomics.wait(this.#shared, ANSWERS, seen, left);
+    }
+  }
+
+  /** The link is of no use; the thread makes another one. */
+  #giveUp(link: number, fault: Fault): DatabaseGone {
+    Atomics.compareExchange(this.#shared, LINK, link, 0);
+    this.#why = fault;
+    this.#post({ kind: "drop", link, transaction: undefined });
+    return goneBecause(fault);
+  }
+
+  #settled(transaction: string): Promise<boolean> {
+    return new Promise((resolve, reject) => {
+      this.#worker.ref();
+      const timer = setTimeout(() => settle(null), DOUBT_MS);
+      const settle = (committed: boolean | null): void => {
+        clearTimeout(timer);
+        this.#doubt = undefined;
+        this.#worker.unref();
+        if (committed === null) reject(new DatabaseGone("what became of a commit is not known"));
+        else resolve(committed);
+      };
+      this.#doubt = { transaction, settle };
+    });
+  }
+
+  #start(): void {
+    this.thread += 1;
+    const { port1, port2 } = new MessageChannel();
+    const workerData: ThreadData & { answers: MessagePort } = {
+      address: this.#address,
+      shared: this.#shared,
+      limits: this.#limits,
+      firstLink: this.thread * LINKS_A_THREAD,
+      inDoubt: this.#doubt?.transaction,
+      answers: port2,
+    };
+    this.#answers = port1;
+    this.#worker = new Worker(WORKER, {
+      workerData,
+      transferList: [port2 as unknown as TransferListItem],
+      execArgv: [],
+      // pg reads settings from it.
+      env: {},
+    });
+    this.#worker.on("message", (news: News) => this.#hear(news));
+    this.#worker.on("error", () => {});
+    this.#worker.once("exit", () => this.#ended());
+  }
+
+  #hear(news: News): void {
+    if (news.kind === "down") {
+      this.#why = news.fault;
+      this.#opened((waiting) => waiting.reject(goneBecause(news.fault)));
+      return;
+    }
+    // Before anything else can use the link: what follows a commit in memory is done in its order.
+    if (news.committed !== undefined) this.#doubt?.settle(news.committed);
+    if (this.#closed) return;
+    Atomics.store(this.#shared, LINK, news.link);
+    this.#opened((waiting) => waiting.resolve());
+  }
+
+  /** From now on the thread keeps no process alive. */
+  #opened(tell: (waiting: { resolve(): void; reject(error: Error): void }) => void): void {
+    if (this.#opening === undefined) return;
+    this.#worker.unref();
+    tell(this.#opening);
+    this.#opening = undefined;
+  }
+
+  /** It doesn't end by itself; whatever it was, the next one may do better. */
+  #ended(): void {
+    Atomics.store(this.#shared, LINK, 0);
+    if (this.#closed) return;
+    this.#opened((waiting) => waiting.reject(new DatabaseGone()));
+    setTimeout(() => {
+      if (this.#closed) return;
+      this.#start();
+      if (this.#doubt === undefined) this.#worker.unref();
+    }, 1_000).unref();
+  }
+}

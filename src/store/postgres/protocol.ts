@@ -1,0 +1,76 @@
+import type { Address } from "./address.ts";
+import type { Fault } from "./faults.ts";
+import type { Value } from "./sql.ts";
+
+// What the process and its thread say to each other. A link is one connection to the server, by its
+// number: what belongs to a link that is gone is never sent on the next one.
+
+export interface ThreadData {
+  readonly address: Address;
+  /** the places of shared.js */
+  readonly shared: Int32Array;
+  readonly limits: Limits;
+  /** links of this thread have numbers above */
+  readonly firstLink: number;
+  /** a transaction that an earlier thread left in doubt */
+  readonly inDoubt: string | undefined;
+}
+
+/** In milliseconds. */
+export interface Limits {
+  readonly statementMs: number;
+  readonly lockMs: number;
+  readonly idleMs: number;
+  readonly connectMs: number;
+}
+
+export type Asked =
+  | RunAsked
+  | { readonly kind: "begin"; readonly lockClass: number; readonly lockKey: number }
+  | { readonly kind: "commit"; readonly transaction: string; readonly notify: boolean }
+  | { readonly kind: "script"; readonly text: string };
+
+export interface RunAsked {
+  readonly kind: "run";
+  readonly statement: number;
+  /** told once to each thread */
+  readonly text: string | undefined;
+  readonly values: readonly Value[];
+  /** the first row is enough */
+  readonly one: boolean;
+  /** it is the first of those that read one moment */
+  readonly beginReading: boolean;
+}
+
+/** What is answered. */
+export type Question = Asked & { readonly id: number; readonly link: number };
+
+/** What is not answered. */
+export type Told =
+  | { readonly kind: "rollback"; readonly link: number }
+  /** the link is of no use; `transaction` was being committed on it */
+  | { readonly kind: "drop"; readonly link: number; readonly transaction: string | undefined }
+  | { readonly kind: "forget"; readonly statements: readonly number[] }
+  | { readonly kind: "close" };
+
+export type ToThread = Question | Told;
+
+export interface Answer {
+  readonly id: number;
+  /** when they aren't those of this statement's last answer */
+  readonly columns?: readonly string[];
+  readonly rows?: readonly (readonly unknown[])[];
+  readonly changes?: number;
+  /** of "begin": the transaction's number; null: another has the lock */
+  readonly transaction?: string | null;
+  readonly fault?: Fault;
+  /** the link was lost before there was an answer */
+  readonly gone?: Fault;
+}
+
+/** What the thread says by itself. */
+export type News =
+  /** `committed`: what became of the transaction in doubt; null: that can't be told */
+  | { readonly kind: "up"; readonly link: number; readonly committed: boolean | null | undefined }
+  /** a new link could not be made; it tries again */
+  | { readonly kind: "down"; readonly fault: Fault };

@@ -1,0 +1,181 @@
+// @ts-check
+// The thread that speaks to the server. JavaScript, so that it can be started from the sources, which
+// the tests do, as well as from the build.
+import { setTimeout as sleep } from "node:timers/promises";
+import { parentPort, workerData } from "node:worker_threads";
+import { toFault } from "./answers.js";
+import { Link } from "./link.js";
+import { ANSWERS, LINK, VERSION } from "./shared.js";
+
+/**
+ * @import { MessagePort } from "node:worker_threads"
+ * @import { Fault } from "./faults.ts"
+ * @import { Answer, News, Question, ThreadData, ToThread } from "./protocol.ts"
+ */
+
+/** Between two tries to reach the server, in milliseconds. */
+const SHORTEST_WAIT = 50;
+const LONGEST_WAIT = 2_000;
+
+/** How long the end of a transaction in doubt is waited for, and how often it is asked, in ms. */
+const DOUBT_MS = 10_000;
+const DOUBT_ASK_MS = 50;
+
+const { address, shared, limits, answers, firstLink, inDoubt } =
+  /** @type {ThreadData & { answers: MessagePort }} */ (workerData);
+
+/** @type {Map<number, string>} */
+const texts = new Map();
+/** What was asked on the link and isn't answered: by its number, with the transaction it commits. */
+/** @type {Map<number, string | undefined>} */
+const open = new Map();
+/** @type {Link | undefined} */
+let link;
+let linkNumber = firstLink;
+/** the transaction of which it isn't known whether it was committed */
+let doubt = inDoubt;
+/** others were not told of a change */
+let owesNotice = false;
+let closing = false;
+
+/** @param {Answer} answer */
+function reply(answer) {
+  answers.postMessage(answer);
+  Atomics.add(shared, ANSWERS, 1);
+  Atomics.notify(shared, ANSWERS);
+}
+
+/** @param {News} news */
+function tell(news) {
+  parentPort?.postMessage(news);
+}
+
+/** @param {Fault} fault */
+function lost(fault) {
+  Atomics.compareExchange(shared, LINK, linkNumber, 0);
+  link = undefined;
+  for (const [id, transaction] of open) {
+    doubt ??= transaction;
+    reply({ id, gone: fault });
+  }
+  open.clear();
+}
+
+/** @param {Question} question */
+function answer(question) {
+  const { id } = question;
+  if (question.kind === "run" && question.text !== undefined) {
+    texts.set(question.statement, question.text);
+  }
+  if (link === undefined || question.link !== linkNumber) {
+    return reply({ id, gone: { code: "", message: "the connection was lost" } });
+  }
+  if (question.kind === "commit" && question.notify) owesNotice = true;
+  open.set(id, question.kind === "commit" ? question.transaction : undefined);
+  link.answer(question, (given) => {
+    if (open.delete(id)) reply({ id, ...given });
+  });
+}
+
+/** @param {number[]} statements */
+function forget(statements) {
+  for (const statement of statements) {
+    texts.delete(statement);
+    link?.forget(statement);
+  }
+}
+
+/** @param {ToThread} message */
+function receive(message) {
+  if ("id" in message) answer(message);
+  else if (message.kind === "forget") forget([...message.statements]);
+  else if (message.kind === "close") void close();
+  else if (message.link !== linkNumber) return;
+  else if (message.kind === "rollback") link?.rollback();
+  else {
+    doubt ??= message.transaction;
+    link?.drop({ code: "TIMEOUT", message: "no answer in time" });
+  }
+}
+
+async function close() {
+  closing = true;
+  await link?.close().catch(() => {});
+  reply({ id: 0 });
+  answers.close();
+  parentPort?.close();
+}
+
+/** @param {Link} fresh */
+async function settleDoubt(fresh) {
+  if (doubt === undefined) return undefined;
+  const transaction = doubt;
+  // The server's process for the lost link may not have noticed, and commit yet.
+  const own = "(backend_xid::text)::bigint = ($1::text)::bigint % 4294967296";
+  await fresh.ask(`SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE ${own}`, [
+    transaction,
+  ]);
+  const until = performance.now() + DOUBT_MS;
+  for (;;) {
+    const { rows } = await fresh.ask("SELECT pg_xact_status(($1::text)::xid8)", [transaction]);
+    const status = rows[0]?.[0];
+    if (status === "committed" || status === "aborted") return status === "committed";
+    if (status !== "in progress" || performance.now() > until) return null;
+    await sleep(DOUBT_ASK_MS);
+  }
+}
+
+/**
+ * After the loss of the primary its standby may not know the transaction.
+ * @param {Link} fresh
+ */
+function outcomeOf(fresh) {
+  return settleDoubt(fresh).catch((thrown) => {
+    if (/^22/.test(toFault(thrown).code)) return null;
+    throw thrown;
+  });
+}
+
+/** @param {Link} fresh */
+async function use(fresh) {
+  const committed = await outcomeOf(fresh);
+  if (owesNotice) fresh.notify();
+  owesNotice = false;
+  doubt = undefined;
+  link = fresh;
+  linkNumber += 1;
+  Atomics.add(shared, VERSION, 1);
+  tell({ kind: "up", link: linkNumber, committed });
+}
+
+/** Resolves with true when there was a link, once it is lost. */
+async function tryHosts() {
+  /** @type {Fault} */
+  let fault = { code: "", message: "no host" };
+  for (const host of address.hosts) {
+    const fresh = new Link(host, address, limits, texts, () => Atomics.add(shared, VERSION, 1));
+    try {
+      await fresh.open(limits.connectMs);
+      await use(fresh);
+    } catch (thrown) {
+      fault = toFault(thrown);
+      fresh.drop(fault);
+      continue;
+    }
+    await new Promise((resolve) => fresh.onLost((why) => resolve(lost(why))));
+    return true;
+  }
+  tell({ kind: "down", fault });
+  return false;
+}
+
+async function stayConnected() {
+  for (let wait = SHORTEST_WAIT; !closing; ) {
+    wait = (await tryHosts()) ? SHORTEST_WAIT : Math.min(2 * wait, LONGEST_WAIT);
+    // Not all processes at once, when the server is back.
+    await sleep(wait * (0.5 + Math.random() / 2));
+  }
+}
+
+parentPort?.on("message", receive);
+await stayConnected();
