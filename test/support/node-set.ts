@@ -15,6 +15,10 @@ export interface NodeSetOptions {
   readonly workers?: number;
   /** more lines of moorage.toml */
   readonly settings?: string;
+  /** PostgreSQL's, as "name=value" */
+  readonly database?: readonly string[];
+  /** the port by which the servers reach PostgreSQL's; default: its own */
+  readonly way?: (port: number) => Promise<number>;
   /** where the instance's directory is made; default: the system's for temporary files */
   readonly parent?: string;
 }
@@ -35,11 +39,11 @@ export class NodeSet {
   readonly nodes: SetNode[] = [];
   readonly #options: NodeSetOptions;
 
-  private constructor(root: string, cluster: Cluster, options: NodeSetOptions) {
+  private constructor(root: string, cluster: Cluster, url: string, options: NodeSetOptions) {
     this.root = root;
     this.cluster = cluster;
     this.#options = options;
-    this.url = cluster.createDatabase();
+    this.url = url;
     const { settings = "" } = options;
     writeFileSync(join(root, "moorage.toml"), `[store]\nurl = "${this.url}"\n${settings}`, {
       mode: 0o600,
@@ -54,7 +58,10 @@ export class NodeSet {
     const root = mkdtempSync(join(options.parent ?? tmpdir(), "moorage-nodes-"));
     let set: NodeSet | undefined;
     try {
-      set = new NodeSet(root, await startCluster(), options);
+      const cluster = await startCluster(options.database);
+      const port = (await options.way?.(cluster.port)) ?? cluster.port;
+      const url = cluster.createDatabase().replace(`:${cluster.port}/`, `:${port}/`);
+      set = new NodeSet(root, cluster, url, options);
       await prepare(set);
       for (const name of options.names) await set.startNode(name);
       return set;
