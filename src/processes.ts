@@ -1,4 +1,4 @@
-import { readFileSync } from "node:fs";
+import { readFileSync, readlinkSync } from "node:fs";
 
 /** A process of this machine that still runs. */
 export interface LivingProcess {
@@ -47,4 +47,12 @@ export function isThere(pid: number): boolean {
 /** Another one after each boot of the machine. */
 export function bootId(): string {
   return readFileSync("/proc/sys/kernel/random/boot_id", "latin1").trim();
+}
+
+/**
+ * The same for processes that see each other in /proc, and for no others: a boot of a machine, and
+ * there a space of process numbers, of which each container has its own.
+ */
+export function machineId(): string {
+  return `${bootId()}/${readlinkSync("/proc/self/ns/pid").replace(/\D/g, "")}`;
 }

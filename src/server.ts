@@ -21,6 +21,7 @@ import { type Door, makeDoor } from "./server/door.ts";
 import { lookAfter, prune, settleIn } from "./server/housekeeping.ts";
 import { makeParts, type Parts, type PartsOptions } from "./server/parts.ts";
 import type { Serving } from "./server/serving.ts";
+import { keepTouch } from "./server/touch.ts";
 import { openBare, openTree } from "./server/trees.ts";
 import { Admission } from "./session/admission.ts";
 import { Commands } from "./session/commands.ts";
@@ -71,24 +72,23 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   checkSsh2();
   warmUp();
   const parts = makeParts(options);
-  const { config } = parts;
   const hostKeys = await settleIn(options, parts);
-  const server = new Server({ ...options, config }, parts);
+  const server = new Server({ ...options, config: parts.config }, parts);
   const address = await server.start(hostKeys);
   server.say("listening", { ...address });
-  const { chores, door } = server;
-  const control = () => server.controlFor("metrics");
+  const { chores, door, sessions } = server;
   if (options.supervisor === undefined)
-    prune(chores, { ...options, ...parts }, door.penalties, control);
+    prune(chores, { ...options, ...parts }, door.penalties, () => server.controlFor("metrics"));
   lookAfter(chores, parts, () => server.recover());
   return {
+    lost: keepTouch({ ...options, ...parts, sessions }),
     address,
     fingerprints: hostKeys.map(({ algorithm, sha256 }) => ({ algorithm, sha256 })),
     nativeCiphers: HAS_NATIVE_CIPHERS,
     stopped: server.stopped,
-    sessions: () => server.sessions.list(),
-    memory: server.sessions.memory,
-    kick: (id, text) => server.sessions.kick(id, text),
+    sessions: () => sessions.list(),
+    memory: sessions.memory,
+    kick: (id, text) => sessions.kick(id, text),
     control: (actor) => server.controlFor(actor),
     stop: (graceMs = STOP_GRACE_MS) => server.stop(graceMs),
   };

@@ -1,7 +1,7 @@
 import { fileURLToPath } from "node:url";
 import type { Logger } from "pino";
 import { readSettings, toConfig } from "../config/load.ts";
-import { ControlError } from "../control/errors.ts";
+import { ControlError, EXIT } from "../control/errors.ts";
 import { closeLog } from "../log.ts";
 import type { RunningServer } from "../server.ts";
 import { openStore, type Store } from "../store/store.ts";
@@ -9,6 +9,7 @@ import { VERSION } from "../version.ts";
 import { SupervisorLine, sayFailed } from "../workers/line.ts";
 import type { WorkerProgram } from "../workers/worker-process.ts";
 import type { CommandContext } from "./context.ts";
+import { leaveAtOnce } from "./leave.ts";
 import { report } from "./report.ts";
 import { endByForce, keepRunning, openLog } from "./server-process.ts";
 import { onHangup, stopSignal } from "./signals.ts";
@@ -85,6 +86,11 @@ async function serveUntilStopped(
     if (line.isEnding) await endByForce(log, store, undefined);
     log.error("the supervisor is gone: stopping");
   });
-  await Promise.race([signal, lost, server.stopped]);
+  const taken = server.lost?.then(() => true) ?? lost;
+  if ((await Promise.race([signal, lost, server.stopped, taken])) === true) {
+    await closeLog(log);
+    // Its row is gone, and so is the right to write: there is nothing to take leave of.
+    leaveAtOnce(EXIT.failed);
+  }
   if (!(await server.stop())) await endByForce(log, store, undefined);
 }

@@ -1,5 +1,6 @@
 import { setTimeout as sleep, setImmediate as turn } from "node:timers/promises";
 import { FsError } from "../errors.ts";
+import type { HomeUses } from "../store/home-uses.ts";
 import { HeldHomeError, type LeaseStore } from "../store/leases.ts";
 import type { JournalRow, LedgerStore, OpenedRow } from "../store/ledger.ts";
 import type { Change } from "../store/types.ts";
@@ -15,11 +16,12 @@ import type {
 } from "../vfs/books.ts";
 import { toBuffer, type VirtualPath } from "../vfs/path.ts";
 import { TrashRoom } from "../vfs/trash-room.ts";
+import { Fence } from "./fence.ts";
 import type { HomeBooks } from "./held-home.ts";
 import { Holding } from "./holding.ts";
 import { missingForFile, missingForGrowth, quotaExceeded, tooManyFiles } from "./missing.ts";
 import { OpenFiles } from "./open-files.ts";
-import { type BookStore, recover } from "./recover.ts";
+import { type BookStore, recover, recoverHome } from "./recover.ts";
 import { Reservation } from "./reservation.ts";
 
 /** A new file is charged this much at once, so that most small files need no further booking. */
@@ -31,6 +33,8 @@ const SQUEEZE_TIMEOUT_MS = 2_000;
 /** How long growth waits for a copy of the file to end. */
 const FREEZE_TIMEOUT_MS = 60_000;
 const POLL_MS = 20;
+/** A shared home that was not used for so long is not counted when this process is lost. */
+const UNUSED_MS = 30_000;
 
 /** Files given back from in one turn of the event loop. */
 const TRIMS_A_TURN = 32;
@@ -45,6 +49,9 @@ export class Ledger implements Books {
   readonly #leases: LeaseStore;
   readonly #witness: Witness;
   readonly #settleDead: () => Promise<void>;
+  readonly #uses: HomeUses;
+  /** asked before each change */
+  readonly fence: Fence;
   readonly #trash: TrashRoom;
   /** absent: each change is a transaction of the store */
   readonly #holding: Holding | undefined;
@@ -69,6 +76,8 @@ export class Ledger implements Books {
     this.#leases = store.leases;
     this.#witness = witness;
     this.#settleDead = () => recover(store, witness);
+    this.#uses = store.uses;
+    this.fence = new Fence(store.life);
     this.#holding = holds ? new Holding(store.ledger, store.leases, quietMs) : undefined;
     this.#trash = new TrashRoom({
       root: store.ledger.root,
@@ -76,12 +85,16 @@ export class Ledger implements Books {
       nameOf: (userId) => store.ledger.homeName(userId),
     });
     store.ledger.setWitness(witness);
-    store.leases.onDead(this.#settleDead);
+    store.leases.onDead((home) => recoverHome(store, witness, home));
   }
 
   /** @throws InstanceError when the homes these books are of are not there */
   requireHomes(): void {
     this.#store.requireHomes();
+  }
+
+  requireTouch(): void {
+    this.fence.check();
   }
 
   usage(userId: number): Promise<Usage> {
@@ -100,6 +113,7 @@ export class Ledger implements Books {
   async #onShared<T>(userId: number, act: (books: HomeBooks) => Promise<T>): Promise<T> {
     for (;;) {
       if (this.#holding?.get(userId) === undefined) await this.#holding?.take(userId);
+      if (this.#uses.areTold && !this.holds(userId)) await this.#uses.add(userId);
       try {
         // Asked again: since it was taken it may have been given up.
         return await act(this.#holding?.get(userId) ?? this.#store);
@@ -155,7 +169,8 @@ export class Ledger implements Books {
     const vacant = (): void => {
       if (entry.current() !== undefined) throw new FsError("EEXIST");
     };
-    const create = (books: HomeBooks) => books.create(userId, name, ahead, perform, inside, vacant);
+    const make = this.fence.guard(userId, perform);
+    const create = (books: HomeBooks) => books.create(userId, name, ahead, make, inside, vacant);
     for (;;) {
       const made = await this.#on(userId, create);
       if (made !== undefined) return made;
@@ -173,7 +188,8 @@ export class Ledger implements Books {
     perform: () => Removed | undefined,
   ): Promise<void> {
     const name = toBuffer(path);
-    return this.#on(userId, (books) => books.remove(userId, name, inspect, perform, inside));
+    const act = this.fence.guard(userId, perform);
+    return this.#on(userId, (books) => books.remove(userId, name, inspect, act, inside));
   }
 
   /**
@@ -191,7 +207,8 @@ export class Ledger implements Books {
     kept?: VirtualPath,
   ): Promise<void> {
     const names = [toBuffer(from), toBuffer(to)] as const;
-    const all = [userId, ...names, moved, inspect, perform, kept && toBuffer(kept)] as const;
+    const act = this.fence.guard(userId, perform);
+    const all = [userId, ...names, moved, inspect, act, kept && toBuffer(kept)] as const;
     return this.#on(userId, (books) => books.rename(...all));
   }
 
@@ -229,6 +246,7 @@ export class Ledger implements Books {
   /** Tells the store what it doesn't know yet; to be called every second or so. */
   async tend(): Promise<void> {
     await this.#holding?.tend();
+    await this.#uses.forget(UNUSED_MS, (userId) => this.#open.of(userId) !== undefined);
   }
 
   /** The user's books are to be looked at. */

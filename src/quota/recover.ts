@@ -1,27 +1,45 @@
+import type { HomeUses } from "../store/home-uses.ts";
 import type { JournalRecord } from "../store/journal-file.ts";
-import type { Fold, LeaseStore, OpenBook } from "../store/leases.ts";
+import type { DeadHome, Fold, LeaseStore, OpenBook } from "../store/leases.ts";
 import type { LedgerStore } from "../store/ledger.ts";
+import type { Life } from "../store/life.ts";
+import type { LostHomes } from "../store/lost-homes.ts";
 import type { Witness } from "../vfs/books.ts";
 import { Book } from "./book.ts";
 import { replay } from "./journal.ts";
+import { count, recoverLost } from "./lost.ts";
 
 /** The parts of the store that the books are in. */
 export interface BookStore {
   readonly ledger: LedgerStore;
   readonly leases: LeaseStore;
+  readonly uses: HomeUses;
+  readonly lostHomes: LostHomes;
+  readonly life: Life;
   readonly nodes: {
-    dead(): Promise<readonly { readonly id: string }[]>;
+    dead(): Promise<readonly DeadNode[]>;
+    giveUp(id: string): Promise<boolean>;
     remove(id: string): Promise<unknown>;
   };
+}
+
+/** What of it recovery needs. */
+export type Recoverable = Pick<BookStore, "ledger" | "leases" | "lostHomes" | "nodes">;
+
+interface DeadNode {
+  readonly id: string;
+  /** what it wrote down can't be relied on */
+  readonly isLost: boolean;
 }
 
 /**
  * Settles what processes that died have left, so that usage equals the disk again: the homes that
  * they held by their journals, the others by what the store has. Looks at the files that were open
- * only; several processes may do it at once. What can't be settled stays charged and keeps nothing
- * else from it; the first such failure rejects at the end.
+ * only; but what processes of other machines used is counted. Several processes may do it at once.
+ * What can't be settled stays charged and keeps nothing else from it; the first such failure rejects
+ * at the end.
  */
-export async function recover(store: BookStore, witness: Witness): Promise<void> {
+export async function recover(store: Recoverable, witness: Witness): Promise<void> {
   const failures: unknown[] = [];
   const failed = new Set<string>();
   const attempt = (id: string, work: Promise<unknown>): Promise<unknown> =>
@@ -29,7 +47,8 @@ export async function recover(store: BookStore, witness: Witness): Promise<void>
       failures.push(thrown);
       failed.add(id);
     });
-  const dead = await store.nodes.dead();
+  const all = await store.nodes.dead();
+  const dead = all.filter(({ isLost }) => !isLost);
   // All intents first: a file that one process removed may be one that another had open.
   for (const { id } of dead) await attempt(id, store.ledger.resolveIntent(id, witness));
   for (const { id } of dead) {
@@ -46,7 +65,19 @@ export async function recover(store: BookStore, witness: Witness): Promise<void>
     await store.nodes.remove(id);
     store.leases.dropJournal(id);
   }
+  for (const { id, isLost } of all) if (isLost) await attempt(id, recoverLost(store, id));
   if (failures.length > 0) throw failures[0];
+}
+
+/** As {@link recover}, but of a lost process only that home. */
+export async function recoverHome(
+  store: Recoverable,
+  witness: Witness,
+  { node, userId }: DeadHome,
+): Promise<void> {
+  const dead = (await store.nodes.dead()).find(({ id }) => id === node);
+  if (dead?.isLost !== true) return recover(store, witness);
+  if (await store.nodes.giveUp(node)) await count(store, node, userId);
 }
 
 /** A home that a dead process held. */

@@ -1,9 +1,11 @@
 import { FsError } from "../errors.ts";
 import type { JournalKey, OpenedRow } from "../store/ledger.ts";
 import type { FileCharge, FileState } from "../vfs/books.ts";
+import type { Fence } from "./fence.ts";
 
 /** Who grants what a file may grow to. */
 interface Grants {
+  readonly fence: Fence;
   grow(holder: Reservation, end: number): Promise<void> | undefined;
   trim(holder: Reservation): Promise<void>;
   freeze(holder: Reservation, size: number): Promise<boolean>;
@@ -36,9 +38,23 @@ export class Reservation implements FileCharge, JournalKey {
   }
 
   reserve(end: number): Promise<void> | undefined {
-    if (end > this.charged) return this.#ledger.grow(this, end);
+    const { fence } = this.#ledger;
+    if (fence.isClosed) return Promise.reject(fence.refusal);
+    if (end > this.charged) return this.#ledger.grow(this, end)?.then(() => this.#inTime());
     this.#grant(end);
     return undefined;
+  }
+
+  /** Granting may have taken long. */
+  #inTime(): void {
+    const { fence } = this.#ledger;
+    if (!fence.isClosed) return;
+    this.release();
+    throw fence.refusal;
+  }
+
+  requireTouch(): void {
+    this.#ledger.fence.check();
   }
 
   /** Called in the turn that grants it: from now on `end` is in use. */
@@ -55,6 +71,7 @@ export class Reservation implements FileCharge, JournalKey {
   release(): void {
     this.#active -= 1;
     if (this.#active === 0) this.#furthest = 0;
+    this.#ledger.fence.ended(this.userId);
   }
 
   /** Bytes the file needs now: its size, or where granted writes under way will end. */
@@ -66,6 +83,7 @@ export class Reservation implements FileCharge, JournalKey {
   async whileFrozen(size: number, act: () => Promise<boolean>): Promise<boolean> {
     if (!(await this.#ledger.freeze(this, size))) return false;
     try {
+      this.requireTouch();
       return await act();
     } finally {
       await this.#ledger.thaw(this);

@@ -10,6 +10,8 @@ export interface Serving {
   readonly nativeCiphers: boolean;
   /** resolves when the server has stopped, whoever asked for it */
   readonly stopped: Promise<void>;
+  /** resolves when others took over what this process has: it has to end, whatever it is doing */
+  readonly lost?: Promise<void>;
   /** Control of this server for one who acts; `actor` is for the audit trail. */
   control(actor: string): Control;
   /**

@@ -27,6 +27,7 @@ import { type Door, makeDoor } from "./door.ts";
 import { lookAfter, prune, settleIn } from "./housekeeping.ts";
 import { makeParts, type Parts, type PartsOptions } from "./parts.ts";
 import type { Serving } from "./serving.ts";
+import { rejoinWhenLost } from "./touch.ts";
 import { openBare } from "./trees.ts";
 
 /** How often workers hear what the others moved, in milliseconds, while something is. */
@@ -52,6 +53,7 @@ export async function startSupervisor(options: SupervisorOptions): Promise<Servi
   const own = { ...options, ...parts, ledger: supervisor.books };
   prune(supervisor.chores, own, supervisor.door.penalties, control);
   lookAfter(supervisor.chores, parts, () => supervisor.recover());
+  rejoinWhenLost(supervisor.chores, options, parts.evidence);
   return {
     address,
     fingerprints: hostKeys.map(({ algorithm, sha256 }) => ({ algorithm, sha256 })),

@@ -344,6 +344,11 @@ export class Sessions {
     return entry !== undefined;
   }
 
+  /** Ends all that are here now, and logins that wait, with a text. */
+  endAll(text: string): void {
+    for (const entry of [...this.#entries]) dismiss(entry, text);
+  }
+
   /** Lets a session's use of one file fail from now on; false when it is not here. */
   endTransfer(id: number, transfer: number): boolean {
     const session = this.#open().find((one) => one.id === id);

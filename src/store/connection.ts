@@ -10,7 +10,8 @@ export interface Connection {
   readonly isOpen: boolean;
   /**
    * SQL that both engines take: names with capitals stand in double quotes, so does "user". Values
-   * are `?` in their order, or `@name` or `$name` of one object. Flags are 1 and 0.
+   * are `?` in their order, or `@name` or `$name` of one object. Flags are 1 and 0. `clock_ms()` is the
+   * database's clock, in milliseconds since the epoch.
    */
   prepare<Values extends unknown[] | object = unknown[], Row = unknown>(
     sql: string,

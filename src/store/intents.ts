@@ -9,6 +9,8 @@ export class Deed<T> {
   #done: { readonly result: T } | undefined;
   /** of its intent; 0: none was written */
   number = 0;
+  /** whose directory entries it changes; undefined: as long as it has no intent */
+  userId: number | undefined;
 
   constructor(perform: () => T) {
     this.#perform = perform;
@@ -37,20 +39,24 @@ export class Intents {
   #last = 0;
   /** carried out, but the transaction that books it is not through */
   #unbooked: Deed<unknown> | undefined;
+  readonly #machine: string | undefined;
   #witness: Witness | undefined;
 
   /**
    * @param directory where the slots are
+   * @param machine where there are several: those of others have slots that can't be relied on
    * @param bookLate books what was carried out, in the transaction that is open
    */
   constructor(
     directory: string,
     node: string,
+    machine: string | undefined,
     sql: LedgerStatements,
     bookLate: (intent: Intent) => void,
   ) {
     this.#directory = directory;
     this.#node = node;
+    this.#machine = machine;
     this.#sql = sql;
     this.#bookLate = bookLate;
     this.#slot = new IntentSlot(directory, node);
@@ -62,6 +68,22 @@ export class Intents {
 
   close(): void {
     this.#slot.close();
+  }
+
+  /** Others counted what the last ones were about. */
+  beginAnew(): void {
+    this.close();
+    this.#unbooked = undefined;
+  }
+
+  /** The number of this process's last one. */
+  get last(): number {
+    return this.#last;
+  }
+
+  /** Whose directory entries something unbooked is about. */
+  get unbookedHome(): number | undefined {
+    return this.#unbooked?.userId;
   }
 
   /** True while something else than `deed` was done and is not booked: its slot is in use. */
@@ -79,6 +101,7 @@ export class Intents {
     if (!deed.isDone) {
       this.#last += 1;
       deed.number = this.#last;
+      deed.userId = intent.userId;
       this.#slot.write({ ...intent, number: deed.number });
       try {
         deed.run();
@@ -94,22 +117,24 @@ export class Intents {
   }
 
   /**
-   * While this process holds the write lock, no other can be between an intent and its booking. So
-   * an intent that is not booked belongs to a process that died there or could not book it. It is
-   * booked before its file is touched again.
+   * While this process holds the home's lock, no other can be between an intent about it and its
+   * booking. So one that is not booked belongs to a process that died there or could not book it. It
+   * is booked before its file is touched again. With one machine alone there is one lock for all.
    * @param deed the one that the open transaction books itself
    * @returns whether there was one
    */
-  resolveAll(deed?: Deed<unknown>): boolean {
+  resolveAll(userId: number, deed?: Deed<unknown>): boolean {
     const witness = this.#witness;
     if (witness === undefined) return false;
     let any = false;
-    const nodes = this.#sql.nodes.all() as { id: string; intent: number }[];
-    for (const { id, intent } of nodes) {
+    const nodes = this.#sql.nodes.all() as { id: string; intent: number; machine: string }[];
+    for (const { id, intent, machine } of nodes) {
+      if (this.#machine !== undefined && machine !== this.#machine) continue;
       const own = id === this.#node;
       if (own && deed?.isDone) continue;
       const last = own ? this.#last : intentNumber(this.#directory, id);
-      if (last > intent && this.#resolve(id, intent, witness)) any = true;
+      const of = this.#machine === undefined ? undefined : userId;
+      if (last > intent && this.#resolve(id, intent, witness, of)) any = true;
     }
     return any;
   }
@@ -120,18 +145,31 @@ export class Intents {
     if (found !== undefined) this.#resolve(node, found.intent, witness);
   }
 
+  /** Whose directory entries a node's last one is about. */
+  homeOf(node: string): number | undefined {
+    return readIntent(this.#directory, node)?.userId;
+  }
+
   drop(node: string): void {
     dropIntent(this.#directory, node);
   }
 
-  /** False when there is no such intent. */
-  #resolve(node: string, booked: number, witness: Witness): boolean {
+  /** False when there is no such intent. @param of the home that it is to be about */
+  #resolve(node: string, booked: number, witness: Witness, of?: number): boolean {
     const intent = readIntent(this.#directory, node);
     if (intent === undefined || intent.number <= booked) return false;
+    if (of !== undefined && intent.userId !== of) return false;
     const user = this.#sql.userName.get({ userId: intent.userId }) as { name: string } | undefined;
-    if (user !== undefined) this.#settle(intent, user.name, witness);
+    const isDone = this.#machine !== undefined && node === this.#node && this.#isUnbooked(intent);
+    // On another machine somebody may have changed the same name since: this process knows better.
+    if (user !== undefined && isDone) this.#bookLate(intent);
+    else if (user !== undefined) this.#settle(intent, user.name, witness);
     this.#sql.booked.run({ node, number: intent.number });
     return true;
+  }
+
+  #isUnbooked({ number }: Intent): boolean {
+    return this.#unbooked?.number === number;
   }
 
   #settle(intent: Intent, user: string, witness: Witness): void {

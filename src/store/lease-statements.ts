@@ -45,6 +45,18 @@ export function prepareLeases(connection: Connection) {
     others: sql(`SELECT id FROM nodes WHERE id <> @node AND (@change = 0 OR answered < @change)
         AND id IN (SELECT holder FROM homes)`),
     heldBy: sql('SELECT id AS "userId" FROM homes WHERE holder = @node'),
+    // Of a lost one: what it held, and where it may have left something.
+    homesOf: sql(`SELECT id AS "userId" FROM homes WHERE holder = @node
+        UNION SELECT home_id FROM node_homes WHERE node_id = @node
+        UNION SELECT user_id FROM open_files WHERE node_id = @node`),
+    claim: sql("UPDATE homes SET holder = @node WHERE id = @userId AND holder IS NULL"),
+    use: sql(`INSERT INTO node_homes (home_id, node_id) VALUES (@userId, @node)
+        ON CONFLICT DO NOTHING`),
+    unuse: sql("DELETE FROM node_homes WHERE home_id = @userId AND node_id = @node"),
+    otherCharges: sql(`SELECT inode, MAX(charged) AS most FROM open_files
+        WHERE user_id = @userId AND node_id <> @node GROUP BY inode`),
+    raise: sql(`UPDATE open_files SET charged = @charged
+        WHERE user_id = @userId AND inode = @inode AND charged < @charged`),
     heldHome: sql("SELECT name, folded FROM homes WHERE id = @userId AND holder = @node"),
   };
 }

@@ -10,7 +10,9 @@ import {
   prepareLeases,
   toRow,
 } from "./lease-statements.ts";
+import type { Life } from "./life.ts";
 import type { NodeStore } from "./nodes.ts";
+import type { Store } from "./store.ts";
 import type { Spare, Writes } from "./writes.ts";
 
 export type { BookRow, OpenBook };
@@ -43,6 +45,12 @@ export interface Fold extends Usage {
   readonly rows: readonly BookRow[];
 }
 
+/** A home, and the dead process that holds it. */
+export interface DeadHome {
+  readonly node: string;
+  readonly userId: number;
+}
+
 /** The homes that this process holds. */
 export interface Holdings {
   /** Tells the store all that is new. */
@@ -64,19 +72,21 @@ export class LeaseStore {
   readonly #node: string;
   readonly #directory: string;
   readonly #sql: LeaseStatements;
+  readonly #life: Life;
   #holdings: Holdings | undefined;
-  #settleDead: (() => Promise<void>) | undefined;
+  #settleDead: ((home: DeadHome) => Promise<void>) | undefined;
 
   constructor(
     connection: Connection,
     writes: Writes,
-    { nodes, changes }: { readonly nodes: NodeStore; readonly changes: ChangeStore },
+    { nodes, changes, life }: Pick<Store, "nodes" | "changes" | "life">,
     spare: Spare,
     nodeId: string,
   ) {
     this.#writes = writes;
     this.#nodes = nodes;
     this.#changes = changes;
+    this.#life = life;
     this.#node = nodeId;
     this.#directory = connection.directory;
     this.#sql = prepareLeases(connection);
@@ -89,7 +99,7 @@ export class LeaseStore {
   }
 
   /** Says what takes back the homes of processes that died. */
-  onDead(settle: () => Promise<void>): void {
+  onDead(settle: (home: DeadHome) => Promise<void>): void {
     this.#settleDead = settle;
   }
 
@@ -177,10 +187,11 @@ export class LeaseStore {
    * @throws HeldHomeError when the books are in a process's memory
    */
   requireShared(userId: number): void {
-    if (this.#holderOf(userId) !== undefined) throw new HeldHomeError(userId);
+    if (this.holderOf(userId) !== undefined) throw new HeldHomeError(userId);
   }
 
-  #holderOf(userId: number): string | undefined {
+  /** The process that holds the home; undefined: nobody does. */
+  holderOf(userId: number): string | undefined {
     const found = this.#sql.holder.get({ userId }) as { holder: string | null } | undefined;
     return found?.holder ?? undefined;
   }
@@ -209,9 +220,10 @@ export class LeaseStore {
    * Rejects with {@link HeldHomeError} when its process does not give it up.
    */
   async share(userId: number): Promise<void> {
-    const patience = performance.now() + PATIENCE_MS;
+    // That of a machine that vanished is to be had when its lease is over.
+    const patience = performance.now() + PATIENCE_MS + (this.#life.options?.leaseMs ?? 0);
     for (let askAt = 0; ; ) {
-      const holder = this.#holderOf(userId);
+      const holder = this.holderOf(userId);
       if (holder === undefined) return;
       if (holder === this.#node) await this.#holdings?.giveUp(userId);
       else if (await this.#isDead(holder)) await this.#takeBackFrom(holder, userId);
@@ -227,15 +239,15 @@ export class LeaseStore {
   /** Rejects when it can't be; what is in the way of other homes keeps nobody from this one. */
   async #takeBackFrom(holder: string, userId: number): Promise<void> {
     try {
-      await this.#settleDead?.();
+      await this.#settleDead?.({ node: holder, userId });
     } catch (thrown) {
-      if (this.#holderOf(userId) === holder) throw thrown;
+      if (this.holderOf(userId) === holder) throw thrown;
     }
   }
 
   /** Resolves when the store has that book as it is, or without a user all: `users` can be read. */
   async exact(userId?: number): Promise<void> {
-    if (userId !== undefined && this.#holderOf(userId) === undefined) return;
+    if (userId !== undefined && this.holderOf(userId) === undefined) return;
     await this.#holdings?.fold();
     if (this.#others(0).length === 0) return;
     const asked = await this.ask("fold", 0);
@@ -248,11 +260,18 @@ export class LeaseStore {
         if (!(await this.#isDead(id))) continue;
         dead.add(id);
         // A home that can't be looked at stays as it was told last.
-        await this.#settleDead?.().catch(() => undefined);
+        await this.#takeBackAll(id);
       }
       // A process that is stopped changes nothing either: all but its last second is told.
       if (performance.now() > patience) return;
       await sleep(POLL_MS);
+    }
+  }
+
+  async #takeBackAll(node: string): Promise<void> {
+    for (const userId of await this.heldBy(node)) {
+      if (this.holderOf(userId) === node)
+        await this.#settleDead?.({ node, userId }).catch(() => undefined);
     }
   }
 

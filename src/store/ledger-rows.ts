@@ -1,6 +1,10 @@
 import type { BookView, Removed, Usage } from "../vfs/books.ts";
 import { type LedgerStatements, range } from "./ledger-statements.ts";
-import type { Holders, JournalKey, MovingRow, OpenedRow } from "./ledger-types.ts";
+import type { Holders, Intent, JournalKey, MovingRow, OpenedRow } from "./ledger-types.ts";
+import { freeBytes, slackFor } from "./slack.ts";
+
+/** Why a file may not grow. */
+export type Denial = Usage | "frozen";
 
 /** What the transactions of the ledger are made of. Each is for use inside of one. */
 export class LedgerRows {
@@ -91,6 +95,33 @@ export class LedgerRows {
   moved(userId: number, moving: readonly MovingRow[], { from, path, kept }: Moved): void {
     if (kept !== undefined) this.follow(userId, this.below(userId, path), path, kept);
     this.follow(userId, moving, from, path);
+  }
+
+  /** @returns what the holder is charged now, or why it isn't granted */
+  grow(holder: JournalKey, end: number, slack: number): Denial | number {
+    const { userId } = holder;
+    const holders = this.holders(holder);
+    const current = holders.most ?? 0;
+    const usage = this.usage(userId);
+    const growth = Math.max(0, end - current);
+    if (growth > 0 && holders.frozen === 1) return "frozen";
+    if (growth > 0 && growth > freeBytes(usage)) return usage;
+    const ahead = growth > 0 ? Math.min(slack, slackFor(freeBytes(usage) - growth)) : 0;
+    const charged = Math.max(current, end) + ahead;
+    if (charged > current) this.addBytes(userId, charged - current);
+    this.charge(holder, charged, charged > end);
+    return charged;
+  }
+
+  /** What was carried out. */
+  bookLate(intent: Intent): void {
+    const { userId, kind, victim, from, path, kept } = intent;
+    if (kind === "create") this.#sql.add.run({ userId, bytes: 0, files: 1 });
+    if (from !== undefined) {
+      const moving = this.below(userId, from);
+      this.moved(userId, moving, { from, path, kept });
+    }
+    if (victim !== undefined) this.removed(userId, { ...victim, last: victim.size > 0 });
   }
 }
 

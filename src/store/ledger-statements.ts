@@ -48,7 +48,7 @@ export function prepareLedger(connection: Connection) {
         WHERE user_id = @userId AND (path = @path OR (path >= @low AND path < @high))`),
     move: sql(`UPDATE open_files SET path = @path WHERE ${row}`),
     booked: sql(`UPDATE nodes SET intent = @number WHERE id = @node`),
-    nodes: sql(`SELECT id, intent FROM nodes`),
+    nodes: sql(`SELECT id, intent, machine FROM nodes`),
     lastBooked: sql(`SELECT intent FROM nodes WHERE id = @node`),
     userName: sql(`SELECT name FROM homes WHERE id = @userId`),
     journal: sql(`SELECT o.user_id AS "userId", o.inode, o.number AS row, u.name AS "userName",

@@ -4,14 +4,14 @@ import { requireHomes } from "./belongings.ts";
 import type { Connection } from "./connection.ts";
 import { Deed, Intents } from "./intents.ts";
 import type { LeaseStore, OpenBook } from "./leases.ts";
-import { LedgerRows } from "./ledger-rows.ts";
+import { type Denial, LedgerRows } from "./ledger-rows.ts";
 import { type LedgerStatements, prepareLedger } from "./ledger-statements.ts";
 import type { Counted, Intent, JournalKey, JournalRow, OpenedRow } from "./ledger-types.ts";
 import { freeBytes, slackFor } from "./slack.ts";
+import type { Store } from "./store.ts";
 import type { WriteOptions, Writes } from "./writes.ts";
 
-export type { JournalKey, JournalRow, OpenedRow };
-export type Denial = Usage | "frozen"; // why a file may not grow
+export type { Denial, JournalKey, JournalRow, OpenedRow };
 
 /** What was done is not booked yet: that comes first. */
 class Unbooked extends Error {}
@@ -35,7 +35,12 @@ export class LedgerStore {
   readonly #rows: LedgerRows;
   readonly #leases: LeaseStore;
 
-  constructor(connection: Connection, writes: Writes, leases: LeaseStore, nodeId: string) {
+  constructor(
+    connection: Connection,
+    writes: Writes,
+    { leases, life }: Pick<Store, "leases" | "life">,
+    nodeId: string,
+  ) {
     const { directory } = connection;
     this.#writes = writes;
     this.node = nodeId;
@@ -43,13 +48,25 @@ export class LedgerStore {
     this.#leases = leases;
     this.#sql = prepareLedger(connection);
     this.#rows = new LedgerRows(this.#sql, nodeId);
-    this.#intents = new Intents(directory, nodeId, this.#sql, (intent) => this.#bookLate(intent));
+    const bookLate = (intent: Intent): void => this.#rows.bookLate(intent);
+    this.#intents = new Intents(directory, nodeId, life.options?.machine, this.#sql, bookLate);
   }
 
   /** To be called before the node's row goes. Rejects when there is something it can't book. */
   async close(): Promise<void> {
     await this.#bookOwn();
     this.#intents.close();
+  }
+
+  /** Books what was done when the database could not be written. Rejects when it still can't be. */
+  async catchUp(): Promise<void> {
+    await this.#bookOwn();
+  }
+
+  /** Others counted all that this process used. @returns the number of its last intent */
+  beginAnew(): number {
+    this.#intents.beginAnew();
+    return this.#intents.last;
   }
 
   /** Says who looks whether another process died between doing a thing and booking it. */
@@ -78,7 +95,7 @@ export class LedgerStore {
     quietMs: number,
     taken: (book: OpenBook | undefined) => void,
   ): Promise<void> {
-    const first = (): void => void this.#intents.resolveAll();
+    const first = (): void => void this.#intents.resolveAll(userId);
     await this.#leases.take(userId, quietMs, first, (book) => {
       this.#intents.booked();
       taken(book);
@@ -154,25 +171,9 @@ export class LedgerStore {
     const told = (answer: Denial | number): void => {
       if (typeof answer === "number") booked(answer);
     };
-    const grow = (): Denial | number => this.#grow(holder, end, slack);
+    const grow = (): Denial | number => this.#rows.grow(holder, end, slack);
     const answer = await this.#shared(holder.userId, grow, { booked: told });
     return typeof answer === "number" ? undefined : answer;
-  }
-
-  /** @returns what the holder is charged now, or why it isn't granted */
-  #grow(holder: JournalKey, end: number, slack: number): Denial | number {
-    const { userId } = holder;
-    const holders = this.#rows.holders(holder);
-    const current = holders.most ?? 0;
-    const usage = this.#rows.usage(userId);
-    const growth = Math.max(0, end - current);
-    if (growth > 0 && holders.frozen === 1) return "frozen";
-    if (growth > 0 && growth > freeBytes(usage)) return usage;
-    const ahead = growth > 0 ? Math.min(slack, slackFor(freeBytes(usage) - growth)) : 0;
-    const charged = Math.max(current, end) + ahead;
-    if (charged > current) this.#rows.addBytes(userId, charged - current);
-    this.#rows.charge(holder, charged, charged > end);
-    return charged;
   }
 
   /**
@@ -240,7 +241,7 @@ export class LedgerStore {
     await this.#shared(userId, () => {
       const { size, linked } = inspect();
       // A removal that a dead process did not book is booked while this row keeps the bytes charged.
-      if (!linked) this.#intents.resolveAll();
+      if (!linked) this.#intents.resolveAll(userId);
       const { count, most, others } = this.#rows.holders(key, node);
       if (this.#sql.dropRow.run({ userId, inode, row, node }).changes === 0) return;
       let after = linked || count > 1 ? size : 0;
@@ -318,7 +319,13 @@ export class LedgerStore {
    * whether it was carried out.
    */
   async resolveIntent(node: string, witness: Witness): Promise<void> {
-    await this.#writes.run(() => this.#intents.resolve(node, witness));
+    const lock = this.#intents.homeOf(node) ?? "instance";
+    await this.#writes.run(() => this.#intents.resolve(node, witness), { lock });
+    this.dropIntent(node);
+  }
+
+  /** Of a process that is gone, once it is booked or what it was about was counted. */
+  dropIntent(node: string): void {
     this.#intents.drop(node);
   }
 
@@ -337,7 +344,7 @@ export class LedgerStore {
   async correct(userId: number, mark: string, { bytes, files, grown }: Counted): Promise<boolean> {
     return this.#leases.whileShared(userId, () => {
       // What a process that died has done and not booked was counted on the disk already.
-      this.#intents.resolveAll();
+      this.#intents.resolveAll(userId);
       if (this.#mark(userId) !== mark) return false;
       this.#sql.setUsage.run({ userId, bytes, files });
       for (const [inode, charged] of grown) this.#sql.raiseOthers.run({ userId, inode, charged });
@@ -363,7 +370,7 @@ export class LedgerStore {
     const run = (): { readonly done: T } | undefined => {
       this.#leases.requireShared(userId);
       if (this.#intents.hasUnbooked(deed)) throw new Unbooked();
-      return this.#intents.resolveAll(deed) ? undefined : { done: act() };
+      return this.#intents.resolveAll(userId, deed) ? undefined : { done: act() };
     };
     const booked = (result: unknown): void => void (result && this.#intents.booked());
     for (;;) {
@@ -383,17 +390,8 @@ export class LedgerStore {
    */
   async #bookOwn(deed?: Deed<unknown>): Promise<void> {
     if (!this.#intents.hasUnbooked(deed)) return;
+    const lock = this.#intents.unbookedHome ?? 0;
     const booked = (): void => this.#intents.booked();
-    await this.#writes.run(() => this.#intents.resolveAll(), { booked });
-  }
-
-  #bookLate(intent: Intent): void {
-    const { userId, kind, victim, from, path, kept } = intent;
-    if (kind === "create") this.#sql.add.run({ userId, bytes: 0, files: 1 });
-    if (from !== undefined) {
-      const moving = this.#rows.below(userId, from);
-      this.#rows.moved(userId, moving, { from, path, kept });
-    }
-    if (victim !== undefined) this.#rows.removed(userId, { ...victim, last: victim.size > 0 });
+    await this.#writes.run(() => this.#intents.resolveAll(lock), { booked, lock });
   }
 }

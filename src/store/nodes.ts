@@ -1,6 +1,7 @@
 import { existsSync } from "node:fs";
 import { bootId, isThere, livingProcess } from "../processes.ts";
-import type { Connection, Statement } from "./connection.ts";
+import type { Connection } from "./connection.ts";
+import type { Life } from "./life.ts";
 import type { Writes } from "./writes.ts";
 
 export type NodeKind = "server" | "command";
@@ -18,6 +19,25 @@ export interface StoreNode {
   /** of a worker: its supervisor's id; empty for others */
   readonly supervisor: string;
   readonly alive: boolean;
+  /** what people call its machine; empty where one machine is alone */
+  readonly host: string;
+  /** it is of this machine: its process is here to be looked at, and its sockets to be asked */
+  readonly isHere: boolean;
+  /**
+   * When it is dead: what it wrote down for such a time can't be relied on, since another machine may
+   * have had it in its memory. What it used is counted.
+   */
+  readonly isLost: boolean;
+}
+
+/** What a process writes of itself. */
+interface OwnRow {
+  readonly kind: NodeKind;
+  readonly version: string;
+  readonly supervisor: string;
+  readonly startTime: string;
+  readonly startedAt: number;
+  listen: string;
 }
 
 interface NodeRow {
@@ -30,9 +50,15 @@ interface NodeRow {
   readonly version: string;
   readonly started_at: number;
   readonly supervisor: string;
+  readonly machine: string;
+  readonly host: string;
+  readonly given_up_at: number;
+  /** 1: it renewed in time, by the database's clock */
+  readonly renewed: number;
 }
 
-function isAlive(row: NodeRow, boot: string): boolean {
+/** Of a process of this machine. */
+function isRunning(row: NodeRow, boot: string): boolean {
   if (row.boot_id !== boot) return false;
   const found = livingProcess(row.pid);
   return found === undefined ? isHidden(row.pid) : found.startTime === row.start_time;
@@ -47,56 +73,85 @@ function isHidden(pid: number): boolean {
 export class NodeStore {
   readonly #writes: Writes;
   readonly #id: string;
+  readonly #life: Life;
   readonly #boot = bootId();
-  readonly #insert: Statement;
-  readonly #all: Statement<[], NodeRow>;
-  readonly #withSessions: Statement<[], NodeRow>;
-  readonly #setListen: Statement;
-  readonly #removeSessions: Statement;
-  readonly #remove: Statement;
-  readonly #journaled: Statement<[string], number>;
+  readonly #sql: ReturnType<typeof prepareNodes>;
+  #own: OwnRow | undefined;
 
-  constructor(connection: Connection, writes: Writes, id: string) {
+  constructor(connection: Connection, writes: Writes, id: string, life: Life) {
     this.#writes = writes;
     this.#id = id;
-    this.#insert = connection.prepare(
-      `INSERT INTO nodes (id, kind, pid, start_time, boot_id, version, started_at, supervisor)
-       VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
-    );
-    this.#all = connection.prepare("SELECT * FROM nodes ORDER BY started_at, id");
-    this.#withSessions = connection.prepare(
-      "SELECT * FROM nodes WHERE id IN (SELECT node_id FROM sessions)",
-    );
-    this.#setListen = connection.prepare("UPDATE nodes SET listen = ? WHERE id = ?");
-    this.#removeSessions = connection.prepare("DELETE FROM sessions WHERE node_id = ?");
-    this.#remove = connection.prepare("DELETE FROM nodes WHERE id = ?");
-    this.#journaled = connection
-      .prepare<[string], number>(
-        `WITH own AS (SELECT ? AS id)
-         SELECT EXISTS (SELECT 1 FROM open_files JOIN own ON node_id = own.id) OR EXISTS (SELECT 1 FROM homes JOIN own ON holder = own.id)`,
-      )
-      .pluck();
+    this.#life = life;
+    this.#sql = prepareNodes(connection);
   }
 
   /** Writes this process's own row. @param supervisor of a worker: its supervisor's id */
   async register(kind: NodeKind, version: string, supervisor = ""): Promise<void> {
     const startTime = livingProcess(process.pid)?.startTime;
     if (startTime === undefined) throw new Error("/proc is not mounted: it is needed");
-    const row = [this.#id, kind, process.pid, startTime, this.#boot, version, Date.now()];
-    await this.#writes.run(() => this.#insert.run(...row, supervisor));
+    this.#own = { kind, version, supervisor, startTime, startedAt: Date.now(), listen: "" };
+    const own = this.#own;
+    await this.#writes.run(() => this.#insert(own), { lock: "nodes" });
+    this.#life.renew(() => this.#renew());
+  }
+
+  #insert({ kind, startTime, version, startedAt, supervisor, listen }: OwnRow): void {
+    const { machine = "", host = "", leaseMs = 0 } = this.#life.options ?? {};
+    const row = { id: this.#id, kind, pid: process.pid, startTime, boot: this.#boot, version };
+    this.#sql.insert.run({ ...row, startedAt, supervisor, listen, machine, host, leaseMs });
+  }
+
+  /** False when others took over. */
+  #renew(): boolean {
+    return this.#sql.renew.run(this.#id).changes > 0;
+  }
+
+  /** Gives signs of life from now on, where others need them. @param failed is told why one could not be given */
+  keepAlive(failed: (error: unknown) => void): void {
+    this.#life.keep(() => this.#renew(), failed);
+  }
+
+  /**
+   * Makes this process's row anew when others took over what it had, and are done.
+   * @param intent the number of its last one, which is booked
+   * @returns false while they are not
+   */
+  async rejoin(intent: number): Promise<boolean> {
+    const own = this.#own;
+    if (own === undefined) return false;
+    const isDone = await this.#writes.run(
+      () => {
+        if (this.#isBooked(this.#id)) return false;
+        this.#sql.remove.run(this.#id);
+        this.#insert(own);
+        this.#sql.setIntent.run(intent, this.#id);
+        return true;
+      },
+      { lock: "nodes" },
+    );
+    if (isDone) this.#life.beginAnew(() => this.#renew());
+    return isDone;
   }
 
   /** Takes back this process's row and sessions. The row stays while it has files in the
    * journal, or holds homes. */
   async unregister(): Promise<void> {
-    await this.#writes.run(() => {
-      this.#removeSessions.run(this.#id);
-      if (this.#journaled.get(this.#id) === 0) this.#remove.run(this.#id);
-    });
+    await this.#writes.run(
+      () => {
+        this.#sql.removeSessions.run(this.#id);
+        if (!this.#isBooked(this.#id)) this.#sql.remove.run(this.#id);
+      },
+      { lock: "nodes" },
+    );
+  }
+
+  /** The books have files or homes of it. */
+  #isBooked(id: string): boolean {
+    return this.#sql.booked.get(id) !== 0;
   }
 
   async list(): Promise<StoreNode[]> {
-    return this.#all.all().map((row) => ({
+    return this.#sql.all.all().map((row) => ({
       id: row.id,
       kind: row.kind,
       pid: row.pid,
@@ -104,8 +159,22 @@ export class NodeStore {
       version: row.version,
       startedAt: row.started_at,
       supervisor: row.supervisor,
-      alive: row.id === this.#id || isAlive(row, this.#boot),
+      host: row.host,
+      alive: this.#isAlive(row),
+      isHere: this.#isHere(row),
+      isLost: !this.#isHere(row) || row.given_up_at > 0,
     }));
+  }
+
+  #isHere({ machine }: NodeRow): boolean {
+    const { options } = this.#life;
+    return options === undefined || machine === options.machine;
+  }
+
+  #isAlive(row: NodeRow): boolean {
+    if (row.id === this.#id) return !this.#life.isEnded;
+    if (row.given_up_at > 0) return false;
+    return this.#isHere(row) ? isRunning(row, this.#boot) : row.renewed === 1;
   }
 
   /** Nodes whose process ended without taking its row back: killed, or before a reboot. */
@@ -113,9 +182,20 @@ export class NodeStore {
     return (await this.list()).filter((node) => !node.alive);
   }
 
+  /**
+   * Makes sure that a node of another machine, which was silent for too long, writes no more: from
+   * then on it can't renew.
+   * @returns false when it has just renewed after all, or this process can't judge that
+   */
+  async giveUp(id: string): Promise<boolean> {
+    if (this.#life.isSteady) this.#sql.giveUp.run(id);
+    return (this.#sql.givenUp.get(id) ?? 1) > 0;
+  }
+
   /** Says where this server listens, "host:port". */
   async setListen(listen: string): Promise<void> {
-    await this.#writes.run(() => this.#setListen.run(listen, this.#id));
+    if (this.#own !== undefined) this.#own.listen = listen;
+    await this.#writes.run(() => this.#sql.setListen.run(listen, this.#id), { lock: "nodes" });
   }
 
   /**
@@ -123,21 +203,60 @@ export class NodeStore {
    * Rejects while its journal of open files is not settled.
    */
   async remove(id: string): Promise<void> {
-    await this.#writes.run(() => {
-      if (this.#journaled.get(id) !== 0) {
-        throw new Error(`node ${id} still has a journal: settle it before removing the node`);
-      }
-      this.#removeSessions.run(id);
-      this.#remove.run(id);
-    });
+    await this.#writes.run(
+      () => {
+        if (this.#isBooked(id)) {
+          throw new Error(`node ${id} still has a journal: settle it before removing the node`);
+        }
+        this.#sql.removeSessions.run(id);
+        this.#sql.remove.run(id);
+      },
+      { lock: "nodes" },
+    );
   }
 
   /** Ids of the living nodes that have sessions, as a JSON array for json_each. Synchronous: for
    * use inside a transaction. */
   liveWithSessions(): string {
-    const live = this.#withSessions
-      .all()
-      .filter((row) => row.id === this.#id || isAlive(row, this.#boot));
+    const live = this.#sql.withSessions.all().filter((row) => this.#isAlive(row));
     return JSON.stringify(live.map((row) => row.id));
   }
+}
+
+function prepareNodes(connection: Connection) {
+  const nodes = `SELECT *, CASE WHEN renewed_at + lease_ms > clock_ms() THEN 1 ELSE 0 END AS renewed
+    FROM nodes`;
+  return {
+    insert: connection.prepare<object>(
+      `INSERT INTO nodes (id, kind, pid, start_time, boot_id, version, started_at, supervisor,
+         listen, machine, host, lease_ms, renewed_at)
+       VALUES (@id, @kind, @pid, @startTime, @boot, @version, @startedAt, @supervisor,
+         @listen, @machine, @host, @leaseMs, clock_ms())`,
+    ),
+    renew: connection.prepare<[string]>(
+      "UPDATE nodes SET renewed_at = clock_ms() WHERE id = ? AND given_up_at = 0",
+    ),
+    giveUp: connection.prepare<[string]>(
+      `UPDATE nodes SET given_up_at = clock_ms()
+       WHERE id = ? AND given_up_at = 0 AND renewed_at + lease_ms <= clock_ms()`,
+    ),
+    givenUp: connection
+      .prepare<[string], number>("SELECT given_up_at FROM nodes WHERE id = ?")
+      .pluck(),
+    all: connection.prepare<[], NodeRow>(`${nodes} ORDER BY started_at, id`),
+    withSessions: connection.prepare<[], NodeRow>(
+      `${nodes} WHERE id IN (SELECT node_id FROM sessions)`,
+    ),
+    setListen: connection.prepare<[string, string]>("UPDATE nodes SET listen = ? WHERE id = ?"),
+    setIntent: connection.prepare<[number, string]>("UPDATE nodes SET intent = ? WHERE id = ?"),
+    removeSessions: connection.prepare<[string]>("DELETE FROM sessions WHERE node_id = ?"),
+    remove: connection.prepare<[string]>("DELETE FROM nodes WHERE id = ?"),
+    booked: connection
+      .prepare<[string], number>(
+        `WITH own AS (SELECT CAST(? AS TEXT) AS id)
+         SELECT CASE WHEN EXISTS (SELECT 1 FROM open_files JOIN own ON node_id = own.id)
+           OR EXISTS (SELECT 1 FROM homes JOIN own ON holder = own.id) THEN 1 ELSE 0 END`,
+      )
+      .pluck(),
+  };
 }

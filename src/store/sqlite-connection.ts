@@ -16,6 +16,7 @@ export class SqliteConnection implements Connection {
   constructor(database: Database.Database) {
     this.#database = database;
     this.directory = dirname(database.name);
+    database.function("clock_ms", { deterministic: false }, () => Date.now());
     this.prepare = database.prepare.bind(database) as Connection["prepare"];
     this.#begin = database.prepare("BEGIN IMMEDIATE");
     this.#commit = database.prepare("COMMIT");

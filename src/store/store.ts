@@ -2,6 +2,7 @@ import { randomUUID } from "node:crypto";
 import { existsSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { tally } from "../tally.ts";
 import { AccessStore } from "./access.ts";
 import { AuditStore } from "./audit.ts";
 import { AuditOutputs } from "./audit-outputs.ts";
@@ -17,9 +18,12 @@ import { FactorStore } from "./factors.ts";
 import { FigureStore } from "./figures.ts";
 import { FolderStore } from "./folders.ts";
 import { GroupStore } from "./groups.ts";
+import { HomeUses } from "./home-uses.ts";
 import { KeyStore } from "./keys.ts";
 import { LeaseStore } from "./leases.ts";
 import { LedgerStore } from "./ledger.ts";
+import { Life, type MachineOptions } from "./life.ts";
+import { LostHomes } from "./lost-homes.ts";
 import { type NodeKind, NodeStore } from "./nodes.ts";
 import { PenaltyStore } from "./penalties.ts";
 import type { AddressOptions } from "./postgres/address.ts";
@@ -54,6 +58,8 @@ export class Store {
   readonly auditOutputs: AuditOutputs;
   readonly ledger: LedgerStore;
   readonly leases: LeaseStore;
+  readonly uses: HomeUses;
+  readonly lostHomes: LostHomes;
   readonly digests: DigestStore;
   readonly penalties: PenaltyStore;
   readonly bans: BanStore;
@@ -62,20 +68,25 @@ export class Store {
   readonly figures: FigureStore;
   readonly trash: TrashStore;
   readonly belongings: Belongings;
+  /** whether this process may still write */
+  readonly life: Life;
   /** room that is kept for the database */
   readonly reserve: Reserve;
   readonly #connection: Connection;
   #closing: Promise<void> | undefined;
 
-  constructor(connection: Connection, reserve: Reserve) {
+  constructor(connection: Connection, reserve: Reserve, life: Life) {
     // PostgreSQL's disk is another one.
     const writes = new Writes(connection, connection.engine === "sqlite" ? reserve : undefined);
     const { nodeId } = this;
     this.#connection = connection;
     this.reserve = reserve;
-    this.nodes = new NodeStore(connection, writes, nodeId);
+    this.life = life;
+    this.nodes = new NodeStore(connection, writes, nodeId, life);
     this.changes = new ChangeStore(connection, writes);
     this.leases = new LeaseStore(connection, writes, this, reserve, nodeId);
+    this.uses = new HomeUses(connection, writes, life, nodeId);
+    this.lostHomes = new LostHomes(connection, writes, this.leases);
     this.users = new UserStore(connection, writes, this.leases);
     this.groups = new GroupStore(connection, writes, this.leases, this.users);
     this.keys = new KeyStore(connection, writes);
@@ -87,7 +98,7 @@ export class Store {
     this.audit = new AuditStore(connection, writes, nodeId);
     this.auditOutputs = new AuditOutputs(connection, writes, nodeId);
     this.events = new EventStore(connection, writes, this.nodes, nodeId);
-    this.ledger = new LedgerStore(connection, writes, this.leases, nodeId);
+    this.ledger = new LedgerStore(connection, writes, this, nodeId);
     this.digests = new DigestStore(connection, writes, nodeId);
     this.penalties = new PenaltyStore(connection, writes);
     this.bans = new BanStore(connection, writes);
@@ -96,6 +107,16 @@ export class Store {
     this.figures = new FigureStore(connection, writes);
     this.trash = new TrashStore(connection);
     this.belongings = new Belongings(connection, writes, this.ledger.root);
+  }
+
+  /**
+   * Makes this process's row anew when others took over what it had.
+   * @returns false while they are not done
+   */
+  async rejoin(): Promise<boolean> {
+    this.uses.clear();
+    this.leases.journal.close();
+    return this.nodes.rejoin(this.ledger.beginAnew());
   }
 
   /** Writes what is queued and takes back this process's sessions and row. Again: does nothing. */
@@ -111,6 +132,7 @@ export class Store {
       await this.ledger.close();
       await this.nodes.unregister();
     } finally {
+      this.life.close();
       this.#connection.close();
       this.reserve.refill();
     }
@@ -138,8 +160,10 @@ export interface OpenOptions {
   readonly withoutHomes?: boolean;
   /** of a worker: the id of its supervisor's row in `nodes` */
   readonly supervisor?: string;
+  /** where several machines use the database */
+  readonly machine?: MachineOptions | undefined;
   /** where PostgreSQL is; default: SQLite's file in the instance */
-  readonly database?: DatabasePlace;
+  readonly database?: DatabasePlace | undefined;
 }
 
 /** A PostgreSQL database: see `parseAddress`. */
@@ -157,7 +181,7 @@ export async function openStore(
   root: string,
   kind: NodeKind,
   version: string,
-  { withoutHomes = false, supervisor, database }: OpenOptions = {},
+  { withoutHomes = false, supervisor, machine, database }: OpenOptions = {},
 ): Promise<Store> {
   refuseUnfinished(root);
   const isFile = database === undefined;
@@ -171,15 +195,18 @@ export async function openStore(
     database === undefined
       ? openWithRoom(file, reserve, asItIs)
       : await openPostgresOf(root, database, asItIs);
+  const life = new Life(machine);
   try {
-    const store = new Store(connection, reserve);
+    const store = new Store(connection, reserve, life);
     if (!withoutHomes) await store.belongings.checkHomes();
     await store.nodes.register(kind, version, supervisor);
     // It may have waited for whoever copied the database.
     if (isFile) refuseCopied(root);
+    store.nodes.keepAlive(() => tally.count("failedWrites error"));
     if (isFile && kind === "server") reserve.lengthenLog(`${file}-wal`);
     return store;
   } catch (error) {
+    life.close();
     connection.close();
     throw error;
   }

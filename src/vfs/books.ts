@@ -8,6 +8,11 @@ import type { VirtualPath } from "./path.ts";
 export interface Books {
   /** @throws InstanceError when the homes these books are of are not there */
   requireHomes(): void;
+  /**
+   * To be asked just before anything is written that is not booked, such as times.
+   * @throws FsError EIO when others may take over what this process has
+   */
+  requireTouch(): void;
   usage(userId: number): Promise<Usage>;
   /** The usage with nothing charged ahead of need by this process. */
   exactUsage(userId: number): Promise<Usage>;
@@ -68,6 +73,8 @@ export interface FileCharge {
    * @returns undefined when that was granted at once
    */
   reserve(end: number): Promise<void> | undefined;
+  /** As {@link Books.requireTouch}: what was granted may not be written any more a while later. */
+  requireTouch(): void;
   release(): void;
   /** What was granted could not be written: ends that growth, and gives back what it was charged. */
   failed(): Promise<void>;

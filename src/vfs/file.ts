@@ -156,6 +156,7 @@ export class HomeFile implements OpenFile {
     return this.#run(async () => {
       if (!this.#guard.mayWrite) throw denied();
       checkOwner(change, this.#owner);
+      this.#charge.requireTouch();
       if (change.size !== undefined) await this.#setSize(change.size);
       if (change.permissions !== undefined) {
         fchmodSync(this.#fd, change.permissions & PERMISSIONS);

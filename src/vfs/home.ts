@@ -150,19 +150,19 @@ class HomeFileSystem implements UserFileSystem, Opener {
   }
 
   remove(path: ByteString): Promise<void> {
-    return this.#run(() => entries.remove(this, path));
+    return this.#changing(() => entries.remove(this, path));
   }
 
   makeDirectory(path: ByteString, mode = DEFAULT_DIRECTORY_MODE): Promise<void> {
-    return this.#run(() => entries.makeDirectory(this, path, mode));
+    return this.#changing(() => entries.makeDirectory(this, path, mode));
   }
 
   removeDirectory(path: ByteString): Promise<void> {
-    return this.#run(() => entries.removeDirectory(this, path));
+    return this.#changing(() => entries.removeDirectory(this, path));
   }
 
   rename(from: ByteString, to: ByteString, replace: boolean): Promise<void> {
-    return this.#run(() => entries.rename(this, from, to, replace));
+    return this.#changing(() => entries.rename(this, from, to, replace));
   }
 
   readLink(path: ByteString): Promise<ByteString> {
@@ -174,11 +174,11 @@ class HomeFileSystem implements UserFileSystem, Opener {
   }
 
   symlink(target: ByteString, link: ByteString): Promise<void> {
-    return this.#run(() => entries.symlink(this, target, link));
+    return this.#changing(() => entries.symlink(this, target, link));
   }
 
   hardLink(existing: ByteString, link: ByteString): Promise<void> {
-    return this.#run(() => entries.hardLink(this, existing, link));
+    return this.#changing(() => entries.hardLink(this, existing, link));
   }
 
   realPath(path: ByteString): Promise<VirtualPath> {
@@ -280,6 +280,7 @@ class HomeFileSystem implements UserFileSystem, Opener {
     checkAttributes(place, change);
     const { contents } = this;
     const before = contents && fstatSync(place.existing, { bigint: true });
+    this.books.requireTouch();
     changeAttributes(place, change);
     return before && contents.touched(before, place.existing, change.times?.mtime);
   }
@@ -322,6 +323,13 @@ class HomeFileSystem implements UserFileSystem, Opener {
       } finally {
         place.close();
       }
+    });
+  }
+
+  #changing(act: () => Promise<void>): Promise<void> {
+    return this.#run(() => {
+      this.books.requireTouch();
+      return act();
     });
   }
 

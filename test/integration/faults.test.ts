@@ -178,9 +178,10 @@ function failing(connection: Database): Database {
 
 /** Another connection of the instance's node, by which all books go. */
 function ledgerOn(connection: Connection, writes: Writes, store: Store) {
-  const { nodes, nodeId, reserve } = store;
+  const { nodes, nodeId, reserve, life, uses, lostHomes } = store;
   const leases = new LeaseStore(connection, writes, store, reserve, nodeId);
-  return { nodes, leases, ledger: new LedgerStore(connection, writes, leases, nodeId) };
+  const ledger = new LedgerStore(connection, writes, { leases, life }, nodeId);
+  return { nodes, life, uses, lostHomes, leases, ledger };
 }
 
 test.each([

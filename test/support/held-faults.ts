@@ -55,6 +55,7 @@ export class HeldFaults {
 export function acting(books: Books, act: Perform): Books {
   return {
     requireHomes: () => books.requireHomes(),
+    requireTouch: () => books.requireTouch(),
     usage: (userId) => books.usage(userId),
     exactUsage: (userId) => books.exactUsage(userId),
     open: (...args) => books.open(...args),

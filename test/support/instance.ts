@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Ledger } from "../../src/quota/ledger.ts";
 import { ChangeWatcher } from "../../src/session/watcher.ts";
+import type { MachineOptions } from "../../src/store/life.ts";
 import { openStore, type Store } from "../../src/store/store.ts";
 import type { Account } from "../../src/store/types.ts";
 import type { Books } from "../../src/vfs/books.ts";
@@ -18,6 +19,8 @@ import { tour } from "../../src/vfs/walk.ts";
 interface Holds {
   readonly holds?: boolean;
   readonly quietMs?: number;
+  /** default: all processes are of one machine */
+  readonly machine?: MachineOptions;
 }
 
 /** A temporary instance without a server: store, ledger and homes. */
@@ -50,7 +53,9 @@ export class TestInstance {
   }
 
   static async #open(root: string, owns: boolean, holding: Holds): Promise<TestInstance> {
-    const instance = new TestInstance(root, await openStore(root, "server", "test"), owns, holding);
+    const { machine } = holding;
+    const store = await openStore(root, "server", "test", { machine });
+    const instance = new TestInstance(root, store, owns, holding);
     if (holding.holds) await instance.#watcher.start();
     return instance;
   }
@@ -72,6 +77,12 @@ export class TestInstance {
 
   path(name: string, ...rest: string[]): string {
     return join(homeOf(this.root, name), ...rest);
+  }
+
+  /** As a machine that vanishes: it says and writes nothing any more, and its row stays. */
+  async vanish(): Promise<void> {
+    this.store.life.close();
+    await this.#watcher.stop();
   }
 
   async close(): Promise<void> {

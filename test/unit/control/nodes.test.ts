@@ -59,7 +59,7 @@ test("stop never signals a stranger that has got a dead server's process id", as
   const database = new Driver(join(root, "db/moorage.sqlite"));
   database
     .prepare(
-      `INSERT INTO nodes SELECT 'dead', 'server', ?, start_time, boot_id, '', '1', 0, 0, 0, ''
+      `INSERT INTO nodes SELECT 'dead', 'server', ?, start_time, boot_id, '', '1', 0, 0, 0, '', '', '', 0, 0, 0
        FROM nodes WHERE id = ?`,
     )
     .run(stranger.pid, command.nodeId);

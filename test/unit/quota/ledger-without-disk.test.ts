@@ -1,7 +1,9 @@
 import { expect, test } from "vitest";
 import { Ledger } from "../../../src/quota/ledger.ts";
+import type { BookStore } from "../../../src/quota/recover.ts";
 import type { LeaseStore } from "../../../src/store/leases.ts";
 import type { JournalKey, JournalRow, LedgerStore } from "../../../src/store/ledger.ts";
+import { Life } from "../../../src/store/life.ts";
 import type { FileState, Usage, Witness } from "../../../src/vfs/books.ts";
 import { fromText, type VirtualPath } from "../../../src/vfs/path.ts";
 
@@ -84,7 +86,9 @@ async function opened(size: number) {
       ledger: store as unknown as LedgerStore,
       leases: { onDead() {}, async share() {} } as unknown as LeaseStore,
       nodes: { dead: async () => [], remove: async () => undefined },
-    },
+      uses: { areTold: false },
+      life: new Life(undefined),
+    } as unknown as BookStore,
     witness,
   );
   const state = { size, linked: true };

@@ -3,6 +3,7 @@ import { FsError } from "../../../src/errors.ts";
 import { recover } from "../../../src/quota/recover.ts";
 import type { LeaseStore } from "../../../src/store/leases.ts";
 import type { JournalRow, LedgerStore } from "../../../src/store/ledger.ts";
+import type { LostHomes } from "../../../src/store/lost-homes.ts";
 import type { FileState, Witness } from "../../../src/vfs/books.ts";
 
 /** Two dead nodes of which the first has a file that can't be looked at. */
@@ -23,7 +24,8 @@ function journals() {
     },
   } as unknown as LedgerStore;
   const nodes = {
-    dead: async () => [{ id: "one" }, { id: "two" }],
+    dead: async () => ["one", "two"].map((id) => ({ id, isLost: false })),
+    giveUp: async () => false,
     remove: async (id: string) => removed.push(id),
   };
   const witness: Witness = {
@@ -36,7 +38,8 @@ function journals() {
     },
   };
   const leases = { heldBy: async () => [], dropJournal: () => {} } as unknown as LeaseStore;
-  return { store: { ledger, leases, nodes }, witness, settled, removed };
+  const lostHomes = {} as unknown as LostHomes;
+  return { store: { ledger, leases, nodes, lostHomes }, witness, settled, removed };
 }
 
 test("a file that can't be looked at keeps no other from being settled", async () => {

@@ -56,7 +56,9 @@ function ownStartTime(): string {
 /** A node of a machine that was rebooted since, all else like this process: dead. */
 export function addDeadNode(database: Database.Database, id = "dead"): string {
   database
-    .prepare("INSERT INTO nodes VALUES (?, 'server', ?, ?, 'another-boot', '', 'x', 1, 0, 0, '')")
+    .prepare(
+      "INSERT INTO nodes VALUES (?, 'server', ?, ?, 'another-boot', '', 'x', 1, 0, 0, '', '', '', 0, 0, 0)",
+    )
     .run(id, process.pid, ownStartTime());
   return id;
 }

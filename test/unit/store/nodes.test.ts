@@ -39,7 +39,9 @@ test("a node whose pid now belongs to another process is dead", async () => {
   const { root, store } = await temporaryStore();
   const boot = (await readFile("/proc/sys/kernel/random/boot_id", "latin1")).trim();
   rawDatabase(root)
-    .prepare("INSERT INTO nodes VALUES ('reused', 'server', ?, '1', ?, '', 'x', 1, 0, 0, '')")
+    .prepare(
+      "INSERT INTO nodes VALUES ('reused', 'server', ?, '1', ?, '', 'x', 1, 0, 0, '', '', '', 0, 0, 0)",
+    )
     .run(process.pid, boot);
   expect((await store.nodes.dead()).map((node) => node.id)).toEqual(["reused"]);
 });
