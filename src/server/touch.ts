@@ -38,7 +38,9 @@ export function keepTouch(options: TouchOptions): Promise<void> {
   return new Promise((resolve) => {
     store.life.on({
       lapsed: () => {
-        log.error("no touch with the database: sessions end, and nothing is written until it is back");
+        log.error(
+          "no touch with the database: sessions end, and nothing is written until it is back",
+        );
         sessions.endAll(LOST_TOUCH);
       },
       resumed: () => {

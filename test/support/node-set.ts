@@ -1,13 +1,13 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type Cluster, startCluster } from "./postgres.ts";
 import { PROGRAM, type SpawnedServer, spawnServer } from "./server.ts";
 
 export interface NodeSetOptions {
-  /** what each machine is called; as many servers are started */
+  /** for people; as many servers are started */
   readonly names: readonly string[];
   /** in the same order; default: free ones */
   readonly ports?: readonly number[];
@@ -23,14 +23,17 @@ export interface NodeSetOptions {
   readonly parent?: string;
 }
 
-/** A server of the set, with the process group that it and its workers are. */
+/** A server of the set. */
 export interface SetNode extends SpawnedServer {
   readonly name: string;
+  /** of the server. When it is killed all of its machine's processes are gone. */
+  readonly pid: number;
 }
 
 /**
  * Servers of one instance with its books in PostgreSQL, each as if it were on a machine of its own:
- * they share a directory and a database, and don't look for each other in /proc.
+ * they share a directory and a database, and have a space of process numbers each, so that they can't
+ * see each other in /proc.
  */
 export class NodeSet {
   readonly root: string;
@@ -78,21 +81,19 @@ export class NodeSet {
     const at = names.indexOf(name);
     const port = ports[at];
     const flags = port === undefined ? [] : ["--port", `${port}`];
-    const server = await spawnServer(this.root, flags, { workers, env: machine(name) });
-    const node = { ...server, name };
+    const server = await spawnServer(this.root, flags, { workers, within: APART });
+    const node = { ...server, name, pid: childOf(server.child.pid ?? 0) };
     this.nodes[at] = node;
     return node;
   }
 
   /**
-   * Runs a command on the instance, as on the first machine.
+   * Runs a command on the instance, as on one more machine.
    * @param input of its standard input
    * Rejects when it fails, with what it wrote.
    */
   async moorage(args: readonly string[], input = ""): Promise<string> {
-    const [name = ""] = this.#options.names;
     const child = spawn(process.execPath, [PROGRAM, "--root", this.root, ...args], {
-      env: { ...process.env, ...machine(name) },
       stdio: ["pipe", "pipe", "pipe"],
     });
     let [out, errors] = ["", ""];
@@ -113,14 +114,22 @@ export class NodeSet {
   }
 }
 
-function machine(name: string): NodeJS.ProcessEnv {
-  return { MOORAGE_MACHINE: name };
+/** Others than root may do that in a name space of users. */
+const APART: readonly string[] = [
+  "unshare",
+  ...(process.getuid?.() === 0 ? [] : ["--user", "--map-current-user"]),
+  ...["--pid", "--fork", "--mount-proc", "--kill-child"],
+];
+
+function childOf(pid: number): number {
+  return Number(readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8").trim());
 }
 
 /** As a service manager would. */
-async function end({ child, exited }: SetNode): Promise<void> {
+async function end({ child, pid, exited }: SetNode): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return;
   const timer = setTimeout(() => child.kill("SIGKILL"), 10_000);
-  child.kill("SIGTERM");
+  process.kill(pid, "SIGTERM");
   await exited;
   clearTimeout(timer);
 }

@@ -43,11 +43,9 @@ async function requireFree(port: number): Promise<void> {
 }
 
 function told(set: NodeSet, password: string): string {
-  const rows = set.nodes.map(
-    ({ name, port, child }) => `  ${name}  port ${port}, pid ${child.pid}`,
-  );
+  const rows = set.nodes.map(({ name, port, pid }) => `  ${name}  port ${port}, pid ${pid}`);
   const [first, second] = set.nodes;
-  const moorage = `MOORAGE_MACHINE=one node ${PROGRAM} --root ${set.root}`;
+  const moorage = `node ${PROGRAM} --root ${set.root}`;
   return `
 Two nodes of one instance; its directory is ${set.root},
 its database ${set.url}
@@ -60,8 +58,7 @@ The user ${USER} has the password ${password}. Try, in another terminal:
   sftp -P ${second?.port} ${USER}@127.0.0.1       # it is there, and counts
   ${moorage} nodes
   ${moorage} check --homes
-  kill -9 -- $(ps -o pid= --ppid ${first?.child.pid}) ${first?.child.pid}
-                                        # the first machine is gone: go on with the second
+  kill -9 ${first?.pid}                             # the first machine is gone: go on with the second
 
 Ctrl-C ends all of it and removes the directory and the database.
 `;

@@ -9,11 +9,12 @@ import { recover } from "../../quota/recover.ts";
 import { COPIED } from "../../store/belongings.ts";
 import type { Copied } from "../../store/copy.ts";
 import { moveDatabase } from "../../store/move.ts";
-import { openPostgresOf, type Store } from "../../store/store.ts";
+import { openPostgresOf, openStore, type Store } from "../../store/store.ts";
 import { count, spanText } from "../../text/figures.ts";
 import { roundSize } from "../../text/units.ts";
+import { VERSION } from "../../version.ts";
 import { Evidence } from "../../vfs/evidence.ts";
-import { type CommandContext, withStore } from "../context.ts";
+import type { CommandContext } from "../context.ts";
 import { json } from "../format.ts";
 import { ProgressLine } from "../progress-line.ts";
 
@@ -52,7 +53,7 @@ async function copy(context: CommandContext, flags: CopyFlags): Promise<void> {
   const line = new ProgressLine(context.io);
   try {
     const copied = await asInstanceOwner(root, async () => {
-      await withStore(root, settled);
+      await settled(root);
       return moved(context, flags, line);
     });
     line.clear();
@@ -70,7 +71,17 @@ function requireSqlite(root: string): void {
 }
 
 /** Nobody uses the instance, and what killed servers left is booked. */
-async function settled(store: Store): Promise<void> {
+async function settled(root: string): Promise<void> {
+  // The settings may name the other database already.
+  const store = await openStore(root, "command", VERSION);
+  try {
+    await settle(store);
+  } finally {
+    await store.close();
+  }
+}
+
+async function settle(store: Store): Promise<void> {
   const servers = await runningServers(store);
   if (servers.length > 0) {
     const pids = servers.map(({ pid }) => pid).join(", ");

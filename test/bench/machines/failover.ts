@@ -1,7 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { OpenFlag } from "../../../src/sftp/wire/constants.ts";
 import type { NodeSet, SetNode } from "../../support/node-set.ts";
-import { descendants } from "../../support/sshd.ts";
 import { closeSession, openSession } from "../crowd/session.ts";
 import type { Peer } from "../peers.ts";
 import type { Workspace } from "../workspace.ts";
@@ -50,9 +49,8 @@ async function failover(set: NodeSet, workspace: Workspace, round: number): Prom
 }
 
 /** All of a machine's processes at once; nothing of them is told to the database. */
-async function kill({ child, exited }: SetNode): Promise<void> {
-  const { pid = 0 } = child;
-  for (const one of [pid, ...descendants(pid)]) process.kill(one, "SIGKILL");
+async function kill({ pid, exited }: SetNode): Promise<void> {
+  process.kill(pid, "SIGKILL");
   await exited;
 }
 
