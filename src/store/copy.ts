@@ -116,14 +116,28 @@ function rowText(row: Record<string, unknown>, bytes: readonly string[]): string
   return JSON.stringify(row);
 }
 
-/** The next number is behind the highest that there ever was: none is given twice. */
+/**
+ * The next number is behind the highest that there ever was: none is given twice. The other database
+ * counts with a sequence of its own, or in the table that SQLite has for it.
+ */
 function goOn(target: Connection, { name, counter }: CopiedTable): void {
   if (counter === undefined || counter.last === 0) return;
-  target
-    .prepare<[string, string, number]>(
-      "SELECT setval(pg_get_serial_sequence(CAST(? AS TEXT), CAST(? AS TEXT)), CAST(? AS BIGINT))",
-    )
-    .get(`"${name}"`, counter.column, counter.last);
+  const { column, last } = counter;
+  const set = target.prepare<[string, string, number], number | null>(
+    "SELECT setval(pg_get_serial_sequence(CAST(? AS TEXT), CAST(? AS TEXT)), CAST(? AS BIGINT))",
+  );
+  if ((set.pluck().get(`"${name}"`, column, last) ?? null) !== null) return;
+  const noted = target.prepare("UPDATE sqlite_sequence SET seq = ? WHERE name = ?").run(last, name);
+  // What has neither gets its numbers from elsewhere, such as from another table.
+  if (noted.changes === 0 && countsUp(target, name, column)) {
+    throw new Error(`${name} would give numbers a second time`);
+  }
+}
+
+function countsUp(target: Connection, name: string, column: string): boolean {
+  const query = `SELECT column_default IS NOT NULL FROM information_schema.columns
+    WHERE table_schema = current_schema() AND table_name = ? AND column_name = ?`;
+  return target.prepare<[string, string], number>(query).pluck().get(name, column) === 1;
 }
 
 const USED = `SELECT CAST(COALESCE(SUM(used_bytes), 0) AS BIGINT) AS "usedBytes",

@@ -83,6 +83,8 @@ test("all is copied and compared, numbers go on, and the file is out of the way"
   const before = rawDatabase(root);
   before.exec("INSERT INTO changes (kind, user_id, at) VALUES ('x', 1, 1), ('x', 1, 1)");
   before.exec("DELETE FROM changes");
+  before.exec("INSERT INTO audit (id, at, kind) VALUES (77, 1, 'login')");
+  before.exec("DELETE FROM audit");
   const target = new CopyTarget();
   target.tables.set("instance", [{ id: "the one that the migration made" }]);
   const seen: [number, number][] = [];
@@ -91,7 +93,7 @@ test("all is copied and compared, numbers go on, and the file is out of the way"
   expect(copied.rows).toMatchObject({ homes: 1, user_keys: 1, instance: 1, nodes: 0, changes: 0 });
   expect(target.tables.get("homes")).toMatchObject([{ name: "ann", holder: null, enabled: 1 }]);
   // Bob had the second number.
-  expect(target.counters).toMatchObject({ '"homes"': 2, '"changes"': 2 });
+  expect(target.counters).toMatchObject({ '"homes"': 2, '"changes"': 2, audit: 77 });
   expect(seen.at(-1)?.[0]).toBe(seen.at(-1)?.[1]);
   expect(readdirSync(join(root, "db")).filter((name) => /sqlite(?!-)/.test(name))).toEqual([
     "moorage.sqlite.copied",
