@@ -51,16 +51,17 @@ export class AccessStore {
         sql<ShareRow>(`${SHARES} WHERE s.user_id = @userId OR s.group_id IN ${GROUPS_OF_USER}
         ORDER BY folder, "to"`),
       sharesWithGroup: sql<ShareRow>(`${SHARES} WHERE s.group_id = @groupId ORDER BY folder`),
-      rulesOf: sql<RuleRow>(`${RULES} WHERE r.user_id IS @userId AND r.group_id IS @groupId
+      rulesOf:
+        sql<RuleRow>(`${RULES} WHERE r.user_id IS NOT DISTINCT FROM @userId AND r.group_id IS NOT DISTINCT FROM @groupId
         ORDER BY r.path`),
       rulesFor: sql<RuleRow>(`${RULES} WHERE r.user_id = @userId OR r.group_id IN ${GROUPS_OF_USER}
         ORDER BY r.path`),
       unshare: sql(`DELETE FROM shares
-        WHERE folder_id = @folderId AND user_id IS @userId AND group_id IS @groupId`),
+        WHERE folder_id = @folderId AND user_id IS NOT DISTINCT FROM @userId AND group_id IS NOT DISTINCT FROM @groupId`),
       share: sql(`INSERT INTO shares (folder_id, user_id, group_id, at, access)
         VALUES (@folderId, @userId, @groupId, @at, @access)`),
       drop: sql(`DELETE FROM access_rules
-        WHERE user_id IS @userId AND group_id IS @groupId AND path = @path`),
+        WHERE user_id IS NOT DISTINCT FROM @userId AND group_id IS NOT DISTINCT FROM @groupId AND path = @path`),
       rule: sql(`INSERT INTO access_rules (user_id, group_id, path, access)
         VALUES (@userId, @groupId, @path, @access)`),
       group: sql<{ id: number }>("SELECT id FROM groups WHERE name = ?"),

@@ -1,6 +1,8 @@
 import { BlockList, isIPv6 } from "node:net";
 import { TextPattern } from "../text/pattern.ts";
 import { addressIn } from "../text/remote.ts";
+import type { Connection } from "./connection.ts";
+import { toRegExp } from "./pattern-regexp.ts";
 import type { AuditKind, AuditRecord } from "./types.ts";
 
 /** An address or a network whose bits beyond the prefix are 0. */
@@ -40,7 +42,7 @@ export interface Matchers {
   address(address: string): boolean;
 }
 
-const ALL_TEXT = `lower(kind || char(10) || "user" || char(10) || actor || char(10) || remote || char(10) || path || char(10) || temporary_path || char(10) || detail)`;
+const ALL_TEXT = `lower(${["kind", '"user"', "actor", "remote", "path", "temporary_path", "detail"].join(" || '\n' || ")})`;
 
 function inAll(term: string, value: unknown, name: string): Term[] {
   if (typeof value !== "string" && typeof value !== "number") return [];
@@ -68,18 +70,38 @@ function kindTerms(kinds: readonly AuditKind[]): Term[] {
   return [{ sql: `kind IN (${kinds.map((_, at) => `$kind${at}`).join(", ")})`, named }];
 }
 
+/** What no comparison tells: SQLite asks JavaScript for it, PostgreSQL can do it by itself. */
+const MATCHED = {
+  sqlite: {
+    path: (_pattern: string): Term => ({ sql: "audit_path_fits(path)", named: {} }),
+    network: (_network: AuditNetwork): Term => ({ sql: "audit_in_network(address)", named: {} }),
+  },
+  postgres: {
+    path: (pattern: string): Term => ({ sql: "path ~ $path", named: { path: toRegExp(pattern) } }),
+    network: (network: AuditNetwork): Term => ({
+      sql: "audit_network(address) <<= $network::inet",
+      named: { network: asIPv6(network) },
+    }),
+  },
+} as const;
+
+/** IPv4 has a place of its own in IPv6. */
+function asIPv6({ address, family, prefix }: AuditNetwork): string {
+  return family === "ipv4" ? `::ffff:${address}/${96 + prefix}` : `${address}/${prefix}`;
+}
+
 /** What else a record must be, looked at one by one. Times are in none. */
-export function otherTerms(filter: AuditFilter): Term[] {
+export function otherTerms(filter: AuditFilter, engine: Connection["engine"] = "sqlite"): Term[] {
   const { actor, user, kinds, network, session, path, text } = filter;
   const literal = path === undefined ? "" : longestLiteral(path);
   return [
     ...inAll("actor = $otherActor", actor, "otherActor"),
     ...inAll('"user" = $otherUser', user, "otherUser"),
     ...(kinds === undefined ? [] : kindTerms(kinds)),
-    ...(network === undefined ? [] : [{ sql: "audit_in_network(address)", named: {} }]),
+    ...(network === undefined ? [] : [MATCHED[engine].network(network)]),
     ...inAll("session = $session", session, "session"),
     ...(literal === "" ? [] : inAll("instr(path, $literal) > 0", literal, "literal")),
-    ...(path === undefined ? [] : [{ sql: "audit_path_fits(path)", named: {} }]),
+    ...(path === undefined ? [] : [MATCHED[engine].path(path)]),
     ...inAll(`instr(${ALL_TEXT}, $text) > 0`, text && lower(text), "text"),
   ];
 }

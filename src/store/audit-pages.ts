@@ -91,10 +91,16 @@ function values(terms: readonly Term[], { from, to }: Window): Named {
 }
 
 /** SQL of the records of a stretch; `columns` is what of them. */
-export function stretchSql(columns: string, driving: readonly Term[], terms: readonly Term[]) {
+export function stretchSql(
+  columns: string,
+  driving: readonly Term[],
+  terms: readonly Term[],
+  engine: Connection["engine"] = "sqlite",
+) {
   const isOfLeads = driving.length === 0 && terms.includes(LEADS);
-  const index =
-    driving.length > 0 ? "" : isOfLeads ? " INDEXED BY audit_lead" : " INDEXED BY audit_at";
+  const named = isOfLeads ? " INDEXED BY audit_lead" : " INDEXED BY audit_at";
+  // SQLite needs to be told; PostgreSQL knows how the records are spread.
+  const index = driving.length > 0 || engine === "postgres" ? "" : named;
   return `SELECT ${columns} FROM audit${index} WHERE ${RANGE}${where([...driving, ...terms])}`;
 }
 
@@ -139,8 +145,8 @@ export class AuditPages {
   async count(filter: AuditFilter): Promise<number> {
     let sum = 0;
     for (const stretch of stretchesOf(filter, false)) {
-      const terms = otherTerms(filter);
-      const sql = stretchSql("count(*)", drivingTerms(filter), terms);
+      const terms = otherTerms(filter, this.#connection.engine);
+      const sql = stretchSql("count(*)", drivingTerms(filter), terms, this.#connection.engine);
       const count = this.#connection.prepare<[Named], number>(sql).pluck();
       const matchers = matchersOf(filter);
       for await (const window of this.#windows(filter, stretch)) {
@@ -153,8 +159,9 @@ export class AuditPages {
 
   #reader(filter: AuditFilter, { terms }: Stretch): (window: Window, limit: number) => AuditRow[] {
     const driving = drivingTerms(filter);
-    const others = [...otherTerms(filter), ...terms];
-    const sql = `${stretchSql("*", driving, others)} ${ORDER} LIMIT $limit`;
+    const others = [...otherTerms(filter, this.#connection.engine), ...terms];
+    const { engine } = this.#connection;
+    const sql = `${stretchSql("*", driving, others, engine)} ${ORDER} LIMIT $limit`;
     const select: Statement<[Named], AuditRow> = this.#connection.prepare(sql);
     const matchers = matchersOf(filter);
     return (window, limit) => {
@@ -186,7 +193,8 @@ export class AuditPages {
     const skip = Math.ceil(WINDOW / Math.max(1, branches.length));
     const leads = terms.filter((term) => term === LEADS && driving.length === 0);
     const statements = branches.map((branch) => {
-      const sql = `${stretchSql("at, id", branch, leads)} ${ORDER} LIMIT 1 OFFSET $skip`;
+      const { engine } = this.#connection;
+      const sql = `${stretchSql("at, id", branch, leads, engine)} ${ORDER} LIMIT 1 OFFSET $skip`;
       const select: Statement<[Named], AuditPlace> = this.#connection.prepare(sql);
       return (window: Window) => select.get({ ...values([...branch, ...leads], window), skip });
     });

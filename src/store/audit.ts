@@ -83,7 +83,7 @@ export function auditSelect(query: AuditQuery): { sql: string; values: (string |
   const values = given.map(([, value]) => value);
   const all = `SELECT * FROM audit ${where} ORDER BY ${order} LIMIT`;
   if (query.text === undefined) return { sql: `${all} ?`, values: [...values, limit] };
-  const found = `SELECT * FROM (${all} ${TEXT_RECORDS}) WHERE ${SEARCHED} LIKE ? ESCAPE '\\'`;
+  const found = `SELECT * FROM (${all} ${TEXT_RECORDS}) AS newest WHERE ${SEARCHED} LIKE ? ESCAPE '\\'`;
   const pattern = `%${query.text.replace(/[\\%_]/g, "\\$&")}%`;
   return { sql: `${found} ORDER BY ${order} LIMIT ?`, values: [...values, pattern, limit] };
 }
@@ -134,7 +134,7 @@ export class AuditStore {
       .pluck();
     this.#count = connection.prepare(
       `INSERT INTO audit_counts VALUES (?, ?)
-       ON CONFLICT (kind) DO UPDATE SET records = records + excluded.records`,
+       ON CONFLICT (kind) DO UPDATE SET records = audit_counts.records + excluded.records`,
     );
     this.#counts = connection.prepare("SELECT kind, records FROM audit_counts WHERE records > 0");
     this.#expired = connection.prepare<[number], Gone>(

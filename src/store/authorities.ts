@@ -42,6 +42,8 @@ interface RevocationRow extends Omit<StoredRevocation, "createdAt"> {
   readonly created_at: number;
 }
 
+const COLUMNS = "fingerprint, algorithm, blob, comment, created_at";
+
 /** What of a certificate can be revoked. */
 export interface Revocable {
   readonly authority: string;
@@ -76,8 +78,8 @@ export class AuthorityStore {
       `INSERT INTO authorities (fingerprint, algorithm, blob, comment, created_at)
        VALUES (?, ?, ?, ?, ?) ON CONFLICT (fingerprint) DO NOTHING`,
     );
-    this.#all = connection.prepare("SELECT * FROM authorities ORDER BY created_at, rowid");
-    this.#one = connection.prepare("SELECT * FROM authorities WHERE fingerprint = ?");
+    this.#all = connection.prepare(`SELECT ${COLUMNS} FROM authorities ORDER BY created_at, rowid`);
+    this.#one = connection.prepare(`SELECT ${COLUMNS} FROM authorities WHERE fingerprint = ?`);
     this.#remove = connection.prepare("DELETE FROM authorities WHERE fingerprint = ?");
     this.#revoke = connection.prepare(
       `INSERT INTO revocations (kind, authority, subject, reason, actor, created_at)

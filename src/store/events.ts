@@ -128,12 +128,12 @@ export class EventStore {
        WHERE receiver = ? AND next_at <= ? ORDER BY sequence LIMIT ?`,
     );
     this.#remove = connection.prepare(
-      "DELETE FROM event_queue WHERE id = ? RETURNING receiver, length(CAST(event AS BLOB)) AS bytes",
+      "DELETE FROM event_queue WHERE id = ? RETURNING receiver, octet_length(event) AS bytes",
     );
     this.#removeOld = connection.prepare(
       `DELETE FROM event_queue WHERE id IN
        (SELECT id FROM event_queue WHERE receiver = ? AND at < ? LIMIT ?)
-       RETURNING receiver, length(CAST(event AS BLOB)) AS bytes`,
+       RETURNING receiver, octet_length(event) AS bytes`,
     );
     this.#account = prepare(
       `UPDATE event_receivers SET queued = queued + ?, queued_bytes = queued_bytes + ?,

@@ -19,8 +19,8 @@ export interface HomeSums {
 
 const SUMS = `SELECT kind, count(*) AS count, total(used_bytes) AS "usedBytes",
   total(used_files) AS "usedFiles", total(quota_bytes) AS "quotaBytes",
-  total(quota_bytes IS NOT NULL AND used_bytes >= quota_bytes) AS over,
-  total(quota_bytes IS NOT NULL AND used_bytes < quota_bytes AND used_bytes >= quota_bytes * 0.8) AS near
+  count(*) FILTER (WHERE used_bytes >= quota_bytes) AS over,
+  count(*) FILTER (WHERE used_bytes < quota_bytes AND used_bytes >= quota_bytes * 0.8) AS near
   FROM homes GROUP BY kind`;
 
 /** What is summed up for metrics. */

@@ -47,7 +47,7 @@ export class KeyStore {
     this.#one = connection.prepare("SELECT * FROM user_keys WHERE user_id = ? AND fingerprint = ?");
     this.#setOptions = connection.prepare(
       `UPDATE user_keys SET options = @options
-       WHERE user_id = @userId AND fingerprint = @fingerprint AND options IS NOT @options`,
+       WHERE user_id = @userId AND fingerprint = @fingerprint AND options IS DISTINCT FROM @options`,
     );
     this.#remove = connection.prepare(
       "DELETE FROM user_keys WHERE user_id = ? AND fingerprint = ?",

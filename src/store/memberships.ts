@@ -1,3 +1,4 @@
+import type { Connection } from "./connection.ts";
 import {
   effectiveLimits,
   type GroupLimits,
@@ -40,12 +41,17 @@ export interface Standing extends LoginLimits {
 const MEMBER_COLUMNS = ["name", "has_quota", "quota_bytes", ...LIMIT_COLUMNS];
 
 /** @returns SQL for the groups of a user, as {@link toMemberships} reads them */
-export function membershipsSql(userId: string): string {
+export function membershipsSql({ engine }: Connection, userId: string): string {
   const pairs = MEMBER_COLUMNS.map((column) => `'${column}', ${column}`).join(", ");
   const columns = MEMBER_COLUMNS.map((column) => `g.${column}`).join(", ");
-  return `(SELECT json_group_array(json_object(${pairs})) FROM (SELECT ${columns}
+  // There is no name for it that both engines have.
+  const array =
+    engine === "sqlite"
+      ? `json_group_array(json_object(${pairs}))`
+      : `coalesce(json_agg(json_build_object(${pairs})), '[]')::text`;
+  return `(SELECT ${array} FROM (SELECT ${columns}
     FROM group_members m JOIN groups g ON g.id = m.group_id
-    WHERE m.user_id = ${userId} ORDER BY g.name))`;
+    WHERE m.user_id = ${userId} ORDER BY g.name) AS memberships)`;
 }
 
 export function toMemberships(json: string): readonly Membership[] {

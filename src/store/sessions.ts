@@ -97,7 +97,7 @@ export class SessionStore {
       )
       .pluck();
     this.#user = connection.prepare(
-      `SELECT enabled, ${LIMIT_COLUMNS.join(", ")}, ${membershipsSql("homes.id")} AS memberships
+      `SELECT enabled, ${LIMIT_COLUMNS.join(", ")}, ${membershipsSql(connection, "homes.id")} AS memberships
        FROM homes WHERE id = ?`,
     );
     this.#insert = connection

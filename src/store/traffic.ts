@@ -35,7 +35,12 @@ interface Group extends Omit<TrafficTotal, "key"> {
 function records(kind: "upload" | "download", user: boolean): string {
   const whose = user ? 'AND "user" = @user' : "";
   return `SELECT * FROM (SELECT at, kind, "user", coalesce(bytes, 0) AS bytes FROM audit
-    WHERE kind = '${kind}' AND at >= @since ${whose} ORDER BY at DESC LIMIT ${RECORDS})`;
+    WHERE kind = '${kind}' AND at >= @since ${whose} ORDER BY at DESC LIMIT ${RECORDS}) AS ${kind}s`;
+}
+
+function sums(kind: "upload" | "download"): string {
+  return `count(CASE WHEN kind = '${kind}' THEN 1 END) AS ${kind}s,
+      sum(CASE WHEN kind = '${kind}' THEN bytes ELSE 0 END) AS "${kind}Bytes"`;
 }
 
 /** The totals that the audit trail has of transfers. */
@@ -47,10 +52,9 @@ export function trafficTotals(
   // SQLite would take a microsecond for the date of each record.
   const key = by === "user" ? '"user"' : `at / ${QUARTER_MS}`;
   const sql = `SELECT ${key} AS key,
-      sum(kind = 'upload') AS uploads, sum(iif(kind = 'upload', bytes, 0)) AS "uploadBytes",
-      sum(kind = 'download') AS downloads, sum(iif(kind = 'download', bytes, 0)) AS "downloadBytes"
-    FROM (${records("upload", of)} UNION ALL ${records("download", of)})
-    GROUP BY 1 ORDER BY ${by === "user" ? '"uploadBytes" + "downloadBytes" DESC, key' : "key DESC"}`;
+      ${sums("upload")}, ${sums("download")}
+    FROM (${records("upload", of)} UNION ALL ${records("download", of)}) AS moved
+    GROUP BY 1 ORDER BY ${by === "user" ? "sum(bytes) DESC, 1" : "1 DESC"}`;
   const groups = connection.prepare<[object], Group>(sql).all({ since, ...(of && { user }) });
   return (by === "user" ? groups.map(named) : byDay(groups)).slice(0, ROWS);
 }

@@ -73,7 +73,7 @@ interface Row
 
 /** A quota of 0 bytes counts as full. A user without a quota comes before the emptiest. */
 const PERCENT = `CASE WHEN u.quota_bytes IS NULL THEN -1.0
-  WHEN u.quota_bytes = 0 THEN 1.0 ELSE CAST(u.used_bytes AS REAL) / u.quota_bytes END`;
+  WHEN u.quota_bytes = 0 THEN 1.0 ELSE CAST(u.used_bytes AS DOUBLE PRECISION) / u.quota_bytes END`;
 
 /** The number at a name's end counts as one, as people read it: user2 comes before user10. */
 const NATURAL = ["rtrim(u.name, '0123456789')", "length(u.name)", "u.name"];
@@ -92,20 +92,25 @@ const ORDERS: Readonly<Record<UserOrder, readonly string[]>> = {
 const SESSIONS = `(SELECT user_id, count(*) AS sessions FROM sessions
   WHERE node_id IN (SELECT value FROM json_each(@live)) GROUP BY user_id)`;
 
-const COLUMNS = `u.id, u.name, u.role, u.enabled, u.password_hash IS NOT NULL AS "hasPassword",
+const columnsOf = (
+  connection: Connection,
+): string => `u.id, u.name, u.role, u.enabled, u.password_hash IS NOT NULL AS "hasPassword",
   (SELECT count(*) FROM user_keys k WHERE k.user_id = u.id) AS keys,
   u.quota_bytes AS "quotaBytes", u.quota_files AS "quotaFiles", u.used_bytes AS "usedBytes",
   u.used_files AS "usedFiles", coalesce(s.sessions, 0) AS sessions, u.created_at AS "createdAt",
   u.last_login_at AS "lastLoginAt", u.quota_own AS "quotaOwn", u.password_change AS "passwordChange",
   EXISTS (SELECT 1 FROM totp t WHERE t.user_id = u.id) AS "hasFactor",
-  ${LIMIT_COLUMNS.map((column) => `u.${column}`).join(", ")}, ${membershipsSql("u.id")} AS memberships`;
+  ${LIMIT_COLUMNS.map((column) => `u.${column}`).join(", ")}, ${membershipsSql(connection, "u.id")} AS memberships`;
 
-function select({ order, descending }: Pick<UserPageRequest, "order" | "descending">): string {
+function select(
+  connection: Connection,
+  { order, descending }: Pick<UserPageRequest, "order" | "descending">,
+): string {
   // The name makes the order total: pages neither overlap nor leave anybody out.
   const direction = descending ? "DESC" : "ASC";
   const names = NATURAL.map((term) => (order === "name" ? `${term} ${direction}` : term));
   const by = [...ORDERS[order].map((term) => `${term} ${direction}`), ...names].join(", ");
-  return `SELECT ${COLUMNS} FROM homes u LEFT JOIN ${SESSIONS} s ON s.user_id = u.id
+  return `SELECT ${columnsOf(connection)} FROM homes u LEFT JOIN ${SESSIONS} s ON s.user_id = u.id
     WHERE u.id IN (SELECT u.id FROM homes u LEFT JOIN ${SESSIONS} s ON s.user_id = u.id
       WHERE u.kind = 'user' AND u.name LIKE @pattern ESCAPE '\\' ORDER BY ${by} LIMIT @limit OFFSET @offset)
     ORDER BY ${by}`;
@@ -154,7 +159,7 @@ export class UserPageStore {
         )
         .pluck()
         .get(pattern);
-      const rows = this.#connection.prepare<[object], Row>(select(request)).all({
+      const rows = this.#connection.prepare<[object], Row>(select(this.#connection, request)).all({
         pattern,
         limit: request.limit,
         offset: request.offset,
@@ -166,7 +171,7 @@ export class UserPageStore {
 
   /** One user as lists show it. */
   async one(name: string): Promise<ListedUser | undefined> {
-    const sql = `SELECT ${COLUMNS} FROM homes u LEFT JOIN ${SESSIONS} s ON s.user_id = u.id
+    const sql = `SELECT ${columnsOf(this.#connection)} FROM homes u LEFT JOIN ${SESSIONS} s ON s.user_id = u.id
       WHERE u.name = @name AND u.kind = 'user'`;
     const live = this.#nodes.liveWithSessions();
     const row = this.#connection.prepare<[object], Row>(sql).get({ name, live });

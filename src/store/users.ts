@@ -126,7 +126,7 @@ export class UserStore {
     this.#writes = writes;
     this.#leases = leases;
     const limits = LIMIT_COLUMNS.join(", ");
-    const user = `SELECT h.*, ${membershipsSql("h.id")} AS memberships
+    const user = `SELECT h.*, ${membershipsSql(connection, "h.id")} AS memberships
                   FROM homes h WHERE h.kind = 'user'`;
     this.#insert = connection
       .prepare<unknown[], number>(

@@ -10,7 +10,8 @@ interface Bracket {
 /** Characters remembered of each bracket at most. */
 const MAX_KNOWN = 1024;
 
-type Element = { readonly char: string } | "any" | "star" | Bracket;
+/** One of what a pattern is made of. */
+export type PatternElement = { readonly char: string } | "any" | "star" | Bracket;
 
 const CLASSES: Readonly<Record<string, RegExp>> = {
   alnum: /^[\p{L}\p{N}]$/u,
@@ -37,7 +38,7 @@ export interface PatternOptions {
 export class TextPattern {
   /** the only text that matches, when there is just one */
   readonly literal: string | undefined;
-  readonly #elements: Element[];
+  readonly elements: readonly PatternElement[];
   /** characters that a text must have at least */
   readonly #least: number;
   readonly #fold: boolean;
@@ -45,9 +46,9 @@ export class TextPattern {
   constructor(pattern: string, { ignoreCase = false, wildcardsOnly = false }: PatternOptions = {}) {
     this.#fold = ignoreCase;
     const chars = [...this.#folded(pattern)];
-    this.#elements = wildcardsOnly ? wildcards(chars) : compile(chars);
-    this.#least = this.#elements.filter((element) => element !== "star").length;
-    const isLiteral = this.#elements.every((e) => typeof e === "object" && "char" in e);
+    this.elements = wildcardsOnly ? wildcards(chars) : compile(chars);
+    this.#least = this.elements.filter((element) => element !== "star").length;
+    const isLiteral = this.elements.every((e) => typeof e === "object" && "char" in e);
     this.literal = isLiteral && !ignoreCase ? pattern.replace(/\\(.)/gs, "$1") : undefined;
   }
 
@@ -55,7 +56,7 @@ export class TextPattern {
   matches(text: string): boolean {
     const chars = [...this.#folded(text)];
     if (chars.length < this.#least) return false;
-    const elements = this.#elements;
+    const elements = this.elements;
     let at = 0;
     let element = 0;
     let star = -1;
@@ -84,11 +85,11 @@ export class TextPattern {
   }
 }
 
-function wildcards(chars: readonly string[]): Element[] {
+function wildcards(chars: readonly string[]): PatternElement[] {
   return chars.map((char) => (char === "*" ? "star" : char === "?" ? "any" : { char }));
 }
 
-function matchesOne(element: Exclude<Element, "star">, char: string): boolean {
+function matchesOne(element: Exclude<PatternElement, "star">, char: string): boolean {
   if (element === "any") return true;
   if ("char" in element) return element.char === char;
   const known = element.known.get(char);
@@ -109,8 +110,8 @@ function isInBracket(element: Bracket, char: string): boolean {
 /** Each "[" that nothing closes costs a look at all the rest: further ones are taken for text. */
 const MAX_UNCLOSED = 4;
 
-function compile(chars: readonly string[]): Element[] {
-  const elements: Element[] = [];
+function compile(chars: readonly string[]): PatternElement[] {
+  const elements: PatternElement[] = [];
   let unclosed = 0;
   for (let at = 0; at < chars.length; at += 1) {
     const char = chars[at] as string;

@@ -1,6 +1,6 @@
 import { type ChildProcess, execFileSync, spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
-import { chownSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { chownSync, mkdtempSync, rmSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -34,9 +34,19 @@ export class Cluster {
 
   /** What psql prints of a statement, in a connection of its own. */
   sql(database: string, text: string): string {
+    const [psql, args] = this.#psql(database, text);
+    return execFileSync(psql, args, { encoding: "utf8" }).trim();
+  }
+
+  /** A statement in a process of its own, which goes on while this one waits. */
+  psql(database: string, text: string): ChildProcess {
+    const [psql, args] = this.#psql(database, text);
+    return spawn(psql, args, { stdio: ["ignore", "ignore", "inherit"] });
+  }
+
+  #psql(database: string, text: string): [program: string, args: string[]] {
     const login = ["-h", this.directory, "-p", String(this.port), "-U", "moorage", "-d", database];
-    const args = [...login, "-XqAt", "-v", "ON_ERROR_STOP=1", "-c", text];
-    return execFileSync(join(this.#bin, "psql"), args, { encoding: "utf8" }).trim();
+    return [join(this.#bin, "psql"), [...login, "-XqAt", "-v", "ON_ERROR_STOP=1", "-c", text]];
   }
 
   /** @param settings as "name=value" */
@@ -164,9 +174,4 @@ export async function startCluster(settings: readonly string[] = []): Promise<Cl
   const cluster = new Cluster(bin, directory, await freePort());
   await cluster.start(settings);
   return cluster;
-}
-
-/** Nothing of a cluster is left in the directory of temporary files. */
-export function leftClusters(): string[] {
-  return readdirSync(tmpdir()).filter((name) => name.startsWith("moorage-pg-"));
 }

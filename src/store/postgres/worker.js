@@ -34,8 +34,6 @@ let link;
 let linkNumber = firstLink;
 /** the transaction of which it isn't known whether it was committed */
 let doubt = inDoubt;
-/** others were not told of a change */
-let owesNotice = false;
 let closing = false;
 
 /** @param {Answer} answer */
@@ -70,7 +68,6 @@ function answer(question) {
   if (link === undefined || question.link !== linkNumber) {
     return reply({ id, gone: { code: "", message: "the connection was lost" } });
   }
-  if (question.kind === "commit" && question.notify) owesNotice = true;
   open.set(id, question.kind === "commit" ? question.transaction : undefined);
   link.answer(question, (given) => {
     if (open.delete(id)) reply({ id, ...given });
@@ -139,8 +136,8 @@ function outcomeOf(fresh) {
 /** @param {Link} fresh */
 async function use(fresh) {
   const committed = await outcomeOf(fresh);
-  if (owesNotice) fresh.notify();
-  owesNotice = false;
+  // The last link may have ended between a commit and its notice.
+  fresh.notify();
   doubt = undefined;
   link = fresh;
   linkNumber += 1;
