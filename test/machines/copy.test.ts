@@ -93,7 +93,7 @@ async function populate(): Promise<void> {
   await run("user", "access", "bob", "/private", "none");
   await run("ca", "add", file);
   await run("ban", "192.0.2.7");
-  await run("user", "totp", "ann", "enroll");
+  await run("user", "totp", "ann", "enroll", "--no-confirm");
 }
 
 async function put(user: string, ...commands: string[]): Promise<void> {
