@@ -1,7 +1,10 @@
 import type { Config } from "../config/types.ts";
 import { instanceStatus } from "../control/nodes.ts";
 import { errorName } from "../errors.ts";
-import { openStore, type Store, schemaHere } from "../store/store.ts";
+import { isElsewhere } from "../store/belongings.ts";
+import type { Inspection } from "../store/inspection.ts";
+import { type Store, schemaHere } from "../store/store.ts";
+import { count } from "../text/figures.ts";
 import { VERSION } from "../version.ts";
 import { checkBooks } from "./books.ts";
 import { checkEvents } from "./events.ts";
@@ -16,6 +19,8 @@ export interface CheckOptions {
   /** whether each home is counted */
   readonly homes: boolean;
   readonly onCounted?: (done: number, of: number) => void;
+  /** opens the store, wherever its database is */
+  readonly open: (options: { readonly withoutHomes: boolean }) => Promise<Store>;
   /** settles what killed servers left, before homes are counted */
   readonly settle: (store: Store) => Promise<void>;
 }
@@ -40,7 +45,9 @@ export async function check(options: CheckOptions): Promise<Finding[]> {
     }
   };
   const config = await look("settings", (to) => checkSettings(to, root, env));
-  const database = await look("database", (to) => checkDatabase(to, root, schemaHere()));
+  const database = await look("database", (to) =>
+    isElsewhere(root) ? postgres(to, options) : checkDatabase(to, root, schemaHere()),
+  );
   await look("keys", (to) => checkKeys(to, root, database?.instance.keyed ?? true));
   await look("secrets", (to) => checkSecrets(to, root, config));
   if (database !== undefined) await look("homes", (to) => checkHomes(to, root, database));
@@ -55,38 +62,50 @@ export async function check(options: CheckOptions): Promise<Finding[]> {
   return all;
 }
 
-async function server(findings: Findings, { root }: CheckOptions) {
-  const status = await withStore(root, (store) => instanceStatus(store, VERSION, root), true);
+/** PostgreSQL looks after its own files. */
+async function postgres(findings: Findings, options: CheckOptions): Promise<Inspection> {
+  const found = await withStore(options, async (store) => store.inspect(), true);
+  findings.ok(
+    `PostgreSQL, schema ${found.schema}, ${count(found.homes.length, "home")}; its files are for its own tools (pg_amcheck, pg_dump)`,
+  );
+  return found;
+}
+
+async function server(findings: Findings, options: CheckOptions) {
+  const { root } = options;
+  const status = await withStore(options, (store) => instanceStatus(store, VERSION, root), true);
   checkServer(findings, status, VERSION);
   return status;
 }
 
 async function events(
   findings: Findings,
-  { root, env }: CheckOptions,
+  options: CheckOptions,
   config: Config | undefined,
 ): Promise<void> {
-  const states = await withStore(root, (store) => store.events.list(), true);
+  const { root, env } = options;
+  const states = await withStore(options, (store) => store.events.list(), true);
   await checkEvents(findings, config, { root, env }, states);
 }
 
 async function books(
   findings: Findings,
-  { root, settle, onCounted = () => {} }: CheckOptions,
+  options: CheckOptions,
   homes: readonly { readonly id: number; readonly name: string }[],
 ): Promise<void> {
-  await withStore(root, async (store) => {
+  const { settle, onCounted = () => {} } = options;
+  await withStore(options, async (store) => {
     await settle(store);
     await checkBooks(findings, store, homes, (done) => onCounted(done, homes.length));
   });
 }
 
 async function withStore<T>(
-  root: string,
+  { open }: CheckOptions,
   use: (store: Store) => Promise<T>,
   withoutHomes = false,
 ): Promise<T> {
-  const store = await openStore(root, "command", VERSION, { withoutHomes });
+  const store = await open({ withoutHomes });
   try {
     return await use(store);
   } finally {

@@ -11,7 +11,7 @@ import { GroupControl } from "../control/groups.ts";
 import { instanceExists, prepareInstance } from "../control/instance.ts";
 import { asInstanceOwner } from "../control/server-user.ts";
 import { UserControl } from "../control/users.ts";
-import { recover } from "../quota/recover.ts";
+import { recover, recoverHome } from "../quota/recover.ts";
 import type { Store } from "../store/store.ts";
 import { Evidence } from "../vfs/evidence.ts";
 import { type CommandContext, cliActor, withStore } from "./context.ts";
@@ -35,18 +35,18 @@ export interface Administration {
  * @param options.settle first settle the books of servers that were killed
  */
 export async function administer<T>(
-  { io, root: rootOf }: CommandContext,
+  context: CommandContext,
   use: (administration: Administration) => Promise<T>,
   { create = false, settle = false } = {},
 ): Promise<T> {
-  const root = rootOf();
-  const config = loadConfig({ root, env: io.env });
+  const root = context.root();
+  const config = loadConfig({ root, env: context.io.env });
   // Asked before root acts as the owner.
   const actor = cliActor();
   const settled = async (store: Store): Promise<T> => {
     const evidence = new Evidence(store.ledger);
     store.ledger.setWitness(evidence);
-    store.leases.onDead(() => recover(store, evidence));
+    store.leases.onDead((home) => recoverHome(store, evidence, home));
     if (settle) await recover(store, evidence);
     const by = { store, root, actor };
     const passwords = new Passwords(config.auth);
@@ -66,7 +66,7 @@ export async function administer<T>(
   };
   return asInstanceOwner(root, async () => {
     if (create) prepareInstance(root);
-    return withStore(root, settled, { create });
+    return withStore(context, settled, { create });
   });
 }
 

@@ -11,9 +11,6 @@ import type { Io } from "./io.ts";
 /** Tells `serve` that it is the process in the background; not for people. */
 export const BACKGROUND_FLAG = "--background";
 
-/** Where such a server logs unless `log.file` says otherwise. */
-export const BACKGROUND_LOG = "db/moorage.log";
-
 /** The descriptor by which it tells its starter what to print, until it listens. */
 const REPORT_FD = 3;
 

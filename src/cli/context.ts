@@ -1,7 +1,7 @@
 import { userInfo } from "node:os";
 import { requireInstance } from "../control/instance.ts";
-import { type OpenOptions, openStore, type Store } from "../store/store.ts";
-import { VERSION } from "../version.ts";
+import type { OpenOptions, Store } from "../store/store.ts";
+import { openInstance } from "./database.ts";
 import type { Io } from "./io.ts";
 
 /** What every command gets, and how it tells its exit code when that is not 0. */
@@ -17,12 +17,13 @@ export interface CommandContext {
  * @param options.create also of one that is still to be made
  */
 export async function withStore<T>(
-  root: string,
+  { root: rootOf, io }: Pick<CommandContext, "root" | "io">,
   use: (store: Store) => Promise<T>,
   { create = false, ...options }: OpenOptions & { readonly create?: boolean } = {},
 ): Promise<T> {
+  const root = rootOf();
   if (!create) requireInstance(root);
-  const store = await openStore(root, "command", VERSION, options);
+  const store = await openInstance({ root, env: io.env }, "command", options);
   try {
     return await use(store);
   } finally {

@@ -6,8 +6,9 @@ import {
   refuseStrangersFiles,
   serverIdentity,
 } from "../control/server-user.ts";
-import { BACKGROUND_LOG, startInBackground } from "./background.ts";
+import { startInBackground } from "./background.ts";
 import type { Io } from "./io.ts";
+import { ownFiles } from "./own-files.ts";
 
 const LOG_FLAG = "--log-file";
 
@@ -24,7 +25,7 @@ export async function startDetached(
   args: readonly string[],
 ): Promise<number> {
   const flags = Object.fromEntries(args.map(split));
-  const { log, server } = toConfig(readSettings({ root, env, flags }));
+  const { log, server, store } = toConfig(readSettings({ root, env, flags }));
   const identity = serverIdentity(server);
   if (identity !== undefined) refuseStrangersFiles(root, identity);
   prepare(root, identity);
@@ -33,8 +34,9 @@ export async function startDetached(
   }
   // There is no terminal to log to.
   const others = args.filter((arg) => split(arg)[0] !== LOG_FLAG);
-  const all = [...others, `${LOG_FLAG}=${BACKGROUND_LOG}`];
-  return startInBackground(io, { root, args: all, env, identity, logFile: BACKGROUND_LOG });
+  const logFile = ownFiles(root, store.url !== "").log;
+  const all = [...others, `${LOG_FLAG}=${logFile}`];
+  return startInBackground(io, { root, args: all, env, identity, logFile });
 }
 
 /** What is made is the server's user's. */

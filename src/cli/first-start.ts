@@ -4,9 +4,9 @@ import type { Config } from "../config/types.ts";
 import { ControlError } from "../control/errors.ts";
 import { UserControl } from "../control/users.ts";
 import type { Store } from "../store/store.ts";
-import { BACKGROUND_LOG } from "./background.ts";
 import { paint } from "./format.ts";
 import type { Io } from "./io.ts";
+import { ownFiles } from "./own-files.ts";
 
 const FIRST_ADMIN = "admin";
 
@@ -22,11 +22,12 @@ const OUT_OF_VIEW = [
  */
 export async function flagsOfFirstLog(
   io: Io,
+  root: string,
   { log }: Config,
   store: Store,
 ): Promise<Readonly<Record<string, string>>> {
   if (!isOnTerminal(io) || log.file !== "" || (await store.users.count()) > 0) return {};
-  return { "--log-file": BACKGROUND_LOG };
+  return { "--log-file": ownFiles(root).log };
 }
 
 /** What a first start tells in addition. Nothing where there are users already. */
@@ -48,7 +49,7 @@ export async function firstLines(
     "",
     "Users, files, keys and settings are all in the instance. Give the other commands its",
     `directory: moorage --root ${root} user add alice`,
-    ...(isOnTerminal(io) && config.log.file === BACKGROUND_LOG ? OUT_OF_VIEW : []),
+    ...(isOnTerminal(io) && config.log.file === ownFiles(root).log ? OUT_OF_VIEW : []),
   ];
 }
 

@@ -1,14 +1,12 @@
 import { linkSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { ControlError } from "../control/errors.ts";
-
-/** Below the instance's directory. */
-const PID_FILE = "db/moorage.pid";
+import { ownFiles } from "./own-files.ts";
 
 /** The process that the instance's pid file names; undefined when there is none. */
 export function readPidFile(root: string): number | undefined {
   try {
-    const text = readFileSync(join(root, PID_FILE), "latin1").trim();
+    const text = readFileSync(join(root, ownFiles(root).pid), "latin1").trim();
     return /^[1-9]\d{0,9}$/.test(text) ? Number(text) : undefined;
   } catch {
     return undefined;
@@ -29,7 +27,7 @@ export class PidFile {
    * @throws ControlError when one is there
    */
   static async claim(root: string, isServer: (pid: number) => Promise<boolean>): Promise<PidFile> {
-    const path = join(root, PID_FILE);
+    const path = join(root, ownFiles(root).pid);
     const draft = `${path}.${process.pid}`;
     writeFileSync(draft, `${process.pid}\n`, { mode: 0o600, flag: "w" });
     try {

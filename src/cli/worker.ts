@@ -4,11 +4,11 @@ import { readSettings, toConfig } from "../config/load.ts";
 import { ControlError, EXIT } from "../control/errors.ts";
 import { closeLog } from "../log.ts";
 import type { RunningServer } from "../server.ts";
-import { openStore, type Store } from "../store/store.ts";
-import { VERSION } from "../version.ts";
+import type { Store } from "../store/store.ts";
 import { SupervisorLine, sayFailed } from "../workers/line.ts";
 import type { WorkerProgram } from "../workers/worker-process.ts";
 import type { CommandContext } from "./context.ts";
+import { openInstance } from "./database.ts";
 import { leaveAtOnce } from "./leave.ts";
 import { report } from "./report.ts";
 import { endByForce, keepRunning, openLog } from "./server-process.ts";
@@ -61,7 +61,8 @@ async function work(context: CommandContext, flags: Flags, line: SupervisorLine)
   keepRunning(log);
   try {
     const { node: supervisor, workers } = line.facts;
-    const store = await openStore(root, "server", VERSION, { supervisor });
+    const place = { root, env: context.io.env, settings: config.store };
+    const store = await openInstance(place, "server", { supervisor });
     try {
       const { startServer } = await import("../server.ts");
       const options = { root, config, store, log, readSettings: read, workers, supervisor: line };

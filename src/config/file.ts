@@ -32,6 +32,15 @@ export function readSettingsFile(root: string): FileEntry[] {
   });
 }
 
+/** Whether the file has such text, also when it is no TOML. */
+export function mentions(root: string, pattern: RegExp): boolean {
+  try {
+    return pattern.test(readText(join(root, FILE_NAME)) ?? "");
+  } catch {
+    return true;
+  }
+}
+
 function readText(file: string): string | undefined {
   try {
     return readFileSync(file, "utf8");

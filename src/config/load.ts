@@ -1,5 +1,5 @@
 import { ConfigError } from "./errors.ts";
-import { FileProblem, isTable, readSettingsFile } from "./file.ts";
+import { FileProblem, isTable, mentions, readSettingsFile } from "./file.ts";
 import { nearest } from "./nearest.ts";
 import { ALL_SETTINGS, FIXED, FORMER_SETTINGS, type NamedSetting } from "./settings.ts";
 import { problemsTogether } from "./together.ts";
@@ -55,6 +55,25 @@ export function readSettings({ root, env, flags = {} }: ConfigSources): Effectiv
     ...fromEnvironment(env, problems),
     ...fromFlags(flags, problems),
   ];
+  return inForce(given, problems);
+}
+
+/**
+ * Where the database is, for commands that need no other setting: what is wrong with others is
+ * nothing to them.
+ * @throws ConfigError when it is these that are wrong, or the file that has them can't be read
+ */
+export function loadStoreSettings({ root, env }: Omit<ConfigSources, "flags">): Config["store"] {
+  const others: string[] = [];
+  const all = [...fromFile(root, others), ...fromEnvironment(env, others)];
+  const given = all.filter(({ named }) => named.section === "store");
+  const isLost = all.length === 0 && others.length > 0 && mentions(root, STORE);
+  return toConfig(inForce(given, isLost ? others : [])).store;
+}
+
+const STORE = /^\s*\[?\s*"?store\b/m;
+
+function inForce(given: readonly Given[], problems: string[]): EffectiveSetting[] {
   const effective = new Map<NamedSetting, EffectiveSetting>();
   for (const named of ALL_SETTINGS) {
     effective.set(named, { named, value: named.setting.default, origin: "default" });

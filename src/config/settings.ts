@@ -1,5 +1,6 @@
 import type { z } from "zod";
 import { DIGEST_ALGORITHMS } from "../digests/types.ts";
+import { databaseUrl } from "./database-url.ts";
 import {
   choice,
   duration,
@@ -87,6 +88,21 @@ export const SETTINGS: Settings = {
       pattern: ACCOUNT,
       kind: "the name of a group of this machine",
     }),
+  },
+  store: {
+    url: databaseUrl(
+      "PostgreSQL for users and books, such as `postgres://moorage@db.example.org/moorage`, so that several machines can serve one instance; empty: a file in db/.",
+    ),
+    passwordFile: text(
+      "",
+      "File with its password in the first line, absolute or below the instance; empty: MOORAGE_STORE_URL or PGPASSWORD has it, or none is needed.",
+      { pattern: /^[^\0]{0,1024}$/, kind: "a path of a file" },
+    ),
+    lease: duration(
+      "10s",
+      ["3s", "60s"],
+      "A machine that was silent for so long is taken for lost: others take over its homes. It stops writing before.",
+    ),
   },
   limits: {
     maxSessions: integer(256, [1, 100_000], "Logged-in sessions at once, over all processes."),

@@ -1,3 +1,4 @@
+import { hasPassword } from "./database-url.ts";
 import { isLocal, parseMetricsAddress } from "./listen.ts";
 import type { EffectiveSetting } from "./load.ts";
 
@@ -10,6 +11,12 @@ export function problemsTogether(settings: Iterable<EffectiveSetting>): string[]
   if (address !== undefined && !isLocal(address) && known.get("metrics.public")?.value !== true) {
     problems.push(
       `${listen?.origin}: ${listen?.value} is no address of this machine alone, and whoever reaches it can read the figures: take 127.0.0.1, or set metrics.public = true`,
+    );
+  }
+  const url = known.get("store.url");
+  if (url !== undefined && hasPassword(`${url.value}`) && url.origin !== url.named.variable) {
+    problems.push(
+      `${url.origin}: a password stands there for others to read: put it into a file of its own and name that in store.password_file, or give the URL in ${url.named.variable}`,
     );
   }
   const group = known.get("server.group");

@@ -21,6 +21,14 @@ export interface Config {
     /** empty: the user's own */
     readonly group: string;
   };
+  readonly store: {
+    /** where PostgreSQL is; empty: the database is a file. May hold a password */
+    readonly url: string;
+    /** absolute or below the instance; empty: none */
+    readonly passwordFile: string;
+    /** how long a machine may be silent before others take over what it has */
+    readonly lease: number;
+  };
   readonly limits: {
     /** logged-in sessions at once, all processes of the instance together */
     readonly maxSessions: number;

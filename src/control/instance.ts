@@ -1,6 +1,6 @@
 import { accessSync, chmodSync, constants, mkdirSync, statSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { refuseCopied, refuseUnfinished } from "../store/belongings.ts";
+import { isElsewhere, refuseUnfinished } from "../store/belongings.ts";
 import { ControlError } from "./errors.ts";
 
 const REASONS: Readonly<Record<string, string>> = {
@@ -15,12 +15,12 @@ const REASONS: Readonly<Record<string, string>> = {
 };
 
 /**
- * True when the directory holds an instance's database. Makes nothing.
+ * True when the directory holds an instance's database, or says that it is elsewhere. Makes nothing.
  * @throws ControlError when that can't be seen
  */
 export function instanceExists(root: string): boolean {
   try {
-    return statSync(join(root, "db", "moorage.sqlite")).isFile();
+    return isElsewhere(root) || statSync(join(root, "db", "moorage.sqlite")).isFile();
   } catch (thrown) {
     const { code } = thrown as NodeJS.ErrnoException;
     if (code === "ENOENT" || code === "ENOTDIR") return false;
@@ -32,7 +32,6 @@ export function instanceExists(root: string): boolean {
 export function requireInstance(root: string): void {
   if (instanceExists(root)) return;
   refuseUnfinished(root);
-  refuseCopied(root);
   throw new ControlError(
     `no instance in ${root}: give --root DIR, or make one with \`moorage serve\` or \`moorage user add\``,
   );

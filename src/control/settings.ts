@@ -14,7 +14,7 @@ const NEED_RESTART: ReadonlySet<string> = new Set([
   "log.file",
   "log.format",
 ]);
-const SECTIONS_NEED_RESTART: ReadonlySet<string> = new Set(["auth", "digests"]);
+const SECTIONS_NEED_RESTART: ReadonlySet<string> = new Set(["auth", "digests", "store"]);
 
 function needsRestart({ named }: EffectiveSetting): boolean {
   return NEED_RESTART.has(named.name) || SECTIONS_NEED_RESTART.has(named.section);

@@ -13,9 +13,6 @@ const OF_THE_DISK = "lost+found";
 /** In an instance's directory while it is restored, and when that was cut. */
 export const UNFINISHED = "RESTORE-UNFINISHED";
 
-/** What becomes of the database's file when it was copied into another. */
-export const COPIED = "db/moorage.sqlite.copied";
-
 const HOST_KEY = /^ssh_host_\w+_key$/;
 
 const SHOWN = 3;
@@ -43,17 +40,30 @@ export function refuseUnfinished(root: string): void {
   );
 }
 
-/**
- * For an instance with its books in SQLite's file.
- * @throws InstanceError when they were copied into another database
- */
-export function refuseCopied(root: string): void {
-  const there = (name: string) =>
-    statSync(join(root, name), { throwIfNoEntry: false }) !== undefined;
-  if (!there(COPIED) || there("db/moorage.sqlite")) return;
+/** What becomes of SQLite's file when it was copied into PostgreSQL. */
+export const COPIED = "db/moorage.sqlite.copied";
+
+/** In db/ of an instance whose database is PostgreSQL. */
+const ELSEWHERE = "postgres";
+
+/** Whether the instance's database is PostgreSQL, and several machines may use what is in db/. */
+export function isElsewhere(root: string): boolean {
+  return statSync(join(root, "db", ELSEWHERE), { throwIfNoEntry: false }) !== undefined;
+}
+
+/** @throws InstanceError when this instance's books are in PostgreSQL */
+export function refuseElsewhere(root: string): void {
+  if (!isElsewhere(root)) return;
   throw new InstanceError(
-    `the books of this instance were copied to PostgreSQL (${COPIED} is what they were before): set store.url in moorage.toml or MOORAGE_STORE_URL to that database; docs/scaling.md says how to go back`,
+    `the database of this instance is PostgreSQL (db/${ELSEWHERE} says so): set store.url in moorage.toml, or MOORAGE_STORE_URL`,
   );
+}
+
+/** From now on nobody takes it for one with a database of its own. */
+export function markElsewhere(root: string): void {
+  if (isElsewhere(root)) return;
+  const text = "The database of this instance is the one that store.url names.\n";
+  writeFileSync(join(root, "db", ELSEWHERE), text, { mode: 0o600 });
 }
 
 /** @throws InstanceError when there are homes already, but no database that knows them */

@@ -18,12 +18,16 @@ export interface Connection {
   ): Values extends unknown[] ? Statement<Values, Row> : Statement<[Values], Row>;
   /** Begins a transaction that writes. False when another process has the lock: nothing began. */
   begin(lock: Lock): boolean;
+  /** @throws CommitInDoubt when the database is lost meanwhile */
   commit(): void;
   /** Ends a transaction that failed; without one it does nothing. */
   rollback(): void;
   /** All that `read` reads is of one moment. */
   reading<T>(read: () => T): T;
-  /** Another number when another process has written since it was asked the last time. Cheap. */
+  /**
+   * Another number when another process has told of a change, by a row of `changes`, since it was
+   * asked the last time; it may move for other reasons. Cheap.
+   */
   version(): number;
   close(): void;
 }

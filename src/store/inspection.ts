@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { InstanceError } from "../errors.ts";
-import type { SqliteDatabase } from "./database.ts";
+import type { Connection } from "./connection.ts";
 import { Driver } from "./database-driver.ts";
 
 /** For other programs that have the database's lock, in milliseconds. */
@@ -49,29 +49,34 @@ export function inspectDatabase(root: string, newest: number): Inspection {
         `schema ${schema}, this version has ${newest}: stop all servers, then start them with it`,
       );
     }
-    return inspect(connection, schema);
+    const damage = connection.pragma(`integrity_check(${LISTED})`) as { integrity_check: string }[];
+    const rows = connection.pragma("foreign_key_check") as { table: string }[];
+    return {
+      ...inspect(connection as Pick<Connection, "prepare">, schema),
+      damage: damage.map((line) => line.integrity_check).filter((line) => line !== "ok"),
+      orphans: [...new Set(rows.map(({ table }) => table))],
+    };
   } finally {
     connection.close();
   }
 }
 
-function inspect(connection: SqliteDatabase, schema: number): Inspection {
-  const lines = connection.pragma(`integrity_check(${LISTED})`) as { integrity_check: string }[];
-  const damage = lines.map((line) => line.integrity_check).filter((line) => line !== "ok");
-  const rows = connection.pragma("foreign_key_check") as { table: string }[];
-  const orphans = [...new Set(rows.map(({ table }) => table))];
+/** Without what only the database's own tools find. */
+export function inspect(connection: Pick<Connection, "prepare">, schema: number): Inspection {
   const instance = connection
     .prepare<[], { id: string; marked: number; keyed: number }>(
       "SELECT id, marked, keyed FROM instance",
     )
     .get();
-  const newestAt = connection.prepare("SELECT MAX(at) FROM audit").pluck().get() as number | null;
+  const newestAt = connection.prepare<[], number | null>("SELECT MAX(at) FROM audit").pluck().get();
   const homes = connection
-    .prepare<[], InspectedHome>("SELECT id, name, used_files AS usedFiles FROM homes ORDER BY name")
+    .prepare<[], InspectedHome>(
+      'SELECT id, name, used_files AS "usedFiles" FROM homes ORDER BY name',
+    )
     .all();
   const { id = "", marked = 0, keyed = 0 } = instance ?? {};
   return {
-    ...{ schema, damage, orphans, homes, newestAt: newestAt ?? 0 },
+    ...{ schema, damage: [], orphans: [], homes, newestAt: newestAt ?? 0 },
     instance: { id, marked: marked === 1, keyed: keyed === 1 },
   };
 }

@@ -1,7 +1,7 @@
 import { closeSync, fsyncSync, openSync, renameSync, rmSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { InstanceError } from "../errors.ts";
-import { COPIED } from "./belongings.ts";
+import { COPIED, markElsewhere } from "./belongings.ts";
 import type { Connection } from "./connection.ts";
 import { type Copied, copyDatabase } from "./copy.ts";
 import type { SqliteDatabase } from "./database.ts";
@@ -37,6 +37,7 @@ export function moveDatabase({ root, target, onRows }: MoveOptions): Copied {
     rmSync(aside, { force: true });
     takeSnapshot(root, aside);
     const copied = copySettled(aside, target, onRows);
+    markElsewhere(root);
     renameSync(file, away);
     syncDirectory(join(root, "db"));
     return copied;

@@ -8,7 +8,13 @@ import { AuditStore } from "./audit.ts";
 import { AuditOutputs } from "./audit-outputs.ts";
 import { AuthorityStore } from "./authorities.ts";
 import { BanStore } from "./bans.ts";
-import { Belongings, refuseCopied, refuseOrphans, refuseUnfinished } from "./belongings.ts";
+import {
+  Belongings,
+  markElsewhere,
+  refuseElsewhere,
+  refuseOrphans,
+  refuseUnfinished,
+} from "./belongings.ts";
 import { ChangeStore } from "./changes.ts";
 import type { Connection } from "./connection.ts";
 import { newestSchema, openDatabase } from "./database.ts";
@@ -19,6 +25,7 @@ import { FigureStore } from "./figures.ts";
 import { FolderStore } from "./folders.ts";
 import { GroupStore } from "./groups.ts";
 import { HomeUses } from "./home-uses.ts";
+import { type Inspection, inspect } from "./inspection.ts";
 import { KeyStore } from "./keys.ts";
 import { LeaseStore } from "./leases.ts";
 import { LedgerStore } from "./ledger.ts";
@@ -109,6 +116,11 @@ export class Store {
     this.belongings = new Belongings(connection, writes, this.ledger.root);
   }
 
+  /** What a look into the database shows. */
+  inspect(): Inspection {
+    return inspect(this.#connection, schemaHere());
+  }
+
   /**
    * Makes this process's row anew when others took over what it had.
    * @returns false while they are not done
@@ -169,6 +181,8 @@ export interface OpenOptions {
 /** A PostgreSQL database: see `parseAddress`. */
 export interface DatabasePlace extends AddressOptions {
   readonly url: string;
+  /** how long an answer is waited for, with the event loop, in milliseconds; default: 2,000 */
+  readonly patienceMs?: number;
 }
 
 /**
@@ -185,7 +199,7 @@ export async function openStore(
 ): Promise<Store> {
   refuseUnfinished(root);
   const isFile = database === undefined;
-  if (isFile) refuseCopied(root);
+  if (isFile) refuseElsewhere(root);
   // Elsewhere the database's own mark says which homes are its own.
   if (isFile && !withoutHomes) refuseOrphans(root);
   const reserve = new Reserve(join(root, "db"));
@@ -198,10 +212,11 @@ export async function openStore(
   const life = new Life(machine);
   try {
     const store = new Store(connection, reserve, life);
+    if (database !== undefined) markElsewhere(root);
     if (!withoutHomes) await store.belongings.checkHomes();
     await store.nodes.register(kind, version, supervisor);
     // It may have waited for whoever copied the database.
-    if (isFile) refuseCopied(root);
+    if (isFile) refuseElsewhere(root);
     store.nodes.keepAlive(() => tally.count("failedWrites error"));
     if (isFile && kind === "server") reserve.lengthenLog(`${file}-wal`);
     return store;

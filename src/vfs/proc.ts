@@ -44,10 +44,19 @@ function pathOf(fd: number): ByteString {
   return bytes(readlinkSync(itself(fd), { encoding: "buffer" }));
 }
 
+/** Machines number the devices of a file system that they share each in its own way. */
+let withDevices = true;
+
+/** From now on keys are the same on all machines: the files of an instance are on one file system. */
+export function keysAcrossMachines(): void {
+  withDevices = false;
+}
+
 /**
  * Tells one file from all others, also from a later one with the same inode number: a removed
- * file's number is soon used again.
+ * file's number is soon used again. Where the file system doesn't tell when a file was made (NFS before
+ * version 4.2) that is 0 in all keys.
  */
-export function inodeKey(stat: BigIntStats): string {
-  return `${stat.dev}:${stat.ino}:${stat.birthtimeNs}`;
+export function inodeKey({ dev, ino, birthtimeNs }: BigIntStats): string {
+  return `${withDevices ? dev : 0}:${ino}:${birthtimeNs}`;
 }

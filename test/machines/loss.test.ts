@@ -1,5 +1,6 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
+import type { Worker } from "node:worker_threads";
 import { describe, expect, it, vi } from "vitest";
 import { CommitInDoubt, DatabaseGone } from "../../src/store/database-errors.ts";
 import type { PostgresConnection } from "../../src/store/postgres/connection.ts";
@@ -104,6 +105,23 @@ describe("a server that stands still", () => {
   });
 });
 
+describe("a link that is lost before COMMIT", () => {
+  it("leaves nothing in doubt", async () => {
+    const { cluster } = world;
+    const connection = await world.open(cluster.createDatabase());
+    const insert = connection.prepare<[number]>(INSERT);
+    const done = new Writes(connection).run(() => {
+      insert.run(1);
+      const end = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name";
+      cluster.sql("postgres", `${end} = 'moorage'`);
+    });
+    expect(() => connection.begin(1)).toThrow(DatabaseGone);
+    await expect(done).rejects.toThrow(DatabaseGone);
+    await wellAgain(connection);
+    expect(ids(connection)).toEqual([]);
+  });
+});
+
 describe("a link that is lost at COMMIT", () => {
   it("before it took effect: the write fails, once that is known", async () => {
     const url = world.cluster.createDatabase();
@@ -145,7 +163,7 @@ describe("a link that is lost at COMMIT", () => {
   it("without an answer in time: the old process is ended before its transaction is asked for", async () => {
     const url = world.cluster.createDatabase();
     const connection = await world.open(url, { patienceMs: 300 });
-    connection.script(`ALTER ROLE moorage SET statement_timeout = 0; ${SLEEP_AT_COMMIT}`);
+    connection.script(SLEEP_AT_COMMIT);
     connection.prepare("SET statement_timeout = 0").run();
     const insert = connection.prepare<[number]>(INSERT);
     connection.begin(1);
@@ -159,6 +177,39 @@ describe("a link that is lost at COMMIT", () => {
     expect(doubt).toBeInstanceOf(CommitInDoubt);
     await expect((doubt as CommitInDoubt).outcome).resolves.toBe(false);
     expect(ids(connection)).toEqual([]);
+  });
+});
+
+describe("a server that becomes a standby", () => {
+  it("is left, and used again when it can be written", async () => {
+    const { cluster } = world;
+    const connection = await world.open(cluster.createDatabase());
+    const insert = connection.prepare<[number]>(INSERT);
+    cluster.sql("postgres", "ALTER SYSTEM SET default_transaction_read_only = on");
+    cluster.sql("postgres", "SELECT pg_reload_conf()");
+    await vi.waitFor(() => expect(() => insert.run(1)).toThrow("it is a standby"));
+    expect(() => connection.begin(1)).toThrow("it is a standby");
+    cluster.sql("postgres", "ALTER SYSTEM RESET ALL");
+    cluster.sql("postgres", "SELECT pg_reload_conf()");
+    await wellAgain(connection);
+    connection.prepare("DELETE FROM t").run();
+    expect(insert.run(1)).toEqual({ changes: 1 });
+  });
+});
+
+describe("the thread", () => {
+  it("is started again when it ends", async () => {
+    let thread: Worker | undefined;
+    process.once("worker", (worker) => {
+      thread = worker;
+    });
+    const connection = await world.open(world.cluster.createDatabase());
+    const insert = connection.prepare<[number]>(INSERT);
+    insert.run(1);
+    await thread?.terminate();
+    expect(() => insert.run(2)).toThrow(DatabaseGone);
+    await wellAgain(connection);
+    expect(insert.run(2)).toEqual({ changes: 1 });
   });
 });
 

@@ -1,6 +1,6 @@
 import { type ChildProcess, execFileSync, spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
-import { chownSync, mkdtempSync, rmSync } from "node:fs";
+import { chownSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -75,6 +75,22 @@ export class Cluster {
       });
       server.once("exit", () => reject(new Error(`PostgreSQL did not start: ${log}`)));
     });
+  }
+
+  /** A file that only the server's user can read. @param path within the cluster's directory */
+  give(path: string, text: string): string {
+    const file = join(this.directory, path);
+    writeFileSync(file, text, { mode: 0o600 });
+    if (OWNER.uid !== undefined) chownSync(file, OWNER.uid, OWNER.gid ?? 0);
+    return file;
+  }
+
+  /** Lines of pg_hba.conf that go before the others. */
+  admit(...lines: readonly string[]): void {
+    const file = join("data", "pg_hba.conf");
+    const others = readFileSync(join(this.directory, file), "utf8");
+    this.give(file, `${lines.join("\n")}\n${others}`);
+    this.sql("postgres", "SELECT pg_reload_conf()");
   }
 
   /** Its processes stop where they are: none answers. */

@@ -84,6 +84,7 @@ function testConfig(root: string, change: ConfigChange = {}): Config {
   });
   return {
     server: section("server"),
+    store: section("store"),
     limits: section("limits"),
     quota: section("quota"),
     auth: section("auth"),

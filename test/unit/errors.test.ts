@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
-import { errorName, FsError } from "../../src/errors.ts";
+import { errorName, FsError, toFsError } from "../../src/errors.ts";
+import { DatabaseGone } from "../../src/store/database-errors.ts";
 
 test.each([
   [new TypeError("/host/path"), "TypeError"],
@@ -8,4 +9,10 @@ test.each([
   ["a text", "unknown"],
 ])("errorName tells the kind and the code of an error, never its message: %o", (thrown, name) => {
   expect(errorName(thrown)).toBe(name);
+});
+
+test("clients read that the server's database is away, and nothing of where it is", () => {
+  const { code, message } = toFsError(new DatabaseGone("nobody listens there"));
+  expect(code).toBe("EIO");
+  expect(message).toBe("The server's database can't be reached now: try again later");
 });

@@ -168,6 +168,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     "transport/listening-socket",
     "vfs/evidence",
     "vfs/home",
+    "vfs/proc",
     "vfs/types",
     "workers",
   ],

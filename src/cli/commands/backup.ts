@@ -5,10 +5,11 @@ import type { Command } from "commander";
 import { type BackedUp, backUp } from "../../backup/backup.ts";
 import { TargetFile } from "../../backup/target.ts";
 import type { Missed } from "../../backup/toll.ts";
+import { loadStoreSettings } from "../../config/load.ts";
 import { ControlError, EXIT } from "../../control/errors.ts";
 import { requireInstance } from "../../control/instance.ts";
 import { errorName } from "../../errors.ts";
-import { recover } from "../../quota/recover.ts";
+import { recover, recoverHome } from "../../quota/recover.ts";
 import type { Store } from "../../store/store.ts";
 import { count, spanText } from "../../text/figures.ts";
 import { visible } from "../../text/safe.ts";
@@ -29,6 +30,9 @@ interface BackupFlags {
 /** The exit codes that shells have for a process that a signal ended. */
 const SIGNALLED: Readonly<Record<string, number>> = { SIGINT: 130, SIGTERM: 143 };
 
+const ELSEWHERE =
+  "the database of this instance is PostgreSQL, whose own backup has to be taken (pg_dump): before it that of homes/, and keys/ and moorage.toml with it";
+
 const FULL = new Set(["ENOSPC", "EDQUOT", "EFBIG", "SQLITE_FULL"]);
 
 export function addBackupCommand(program: Command, context: CommandContext): void {
@@ -46,6 +50,7 @@ async function backup(context: CommandContext, file: string, flags: BackupFlags)
   const { io } = context;
   const root = context.root();
   requireInstance(root);
+  if (loadStoreSettings({ root, env: io.env }).url !== "") throw new ControlError(ELSEWHERE);
   if (file === "-" && io.stdout?.isTTY === true) {
     throw new ControlError(
       "a backup is no text for a terminal: give a file, or redirect it (moorage backup - > FILE)",
@@ -109,7 +114,7 @@ function copy(
   let [files, stored] = [0, 0];
   let bytes = 0;
   return withStore(
-    root,
+    context,
     async (store) => {
       const evidence = await settled(store, line);
       const made = await backUp(
@@ -139,7 +144,7 @@ function copy(
 async function settled(store: Store, line: ProgressLine): Promise<Evidence> {
   const evidence = new Evidence(store.ledger);
   store.ledger.setWitness(evidence);
-  store.leases.onDead(() => recover(store, evidence));
+  store.leases.onDead((home) => recoverHome(store, evidence, home));
   try {
     await recover(store, evidence);
   } catch (thrown) {

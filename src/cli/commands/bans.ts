@@ -74,7 +74,7 @@ function withBans<T>(
   use: (bans: BanControl, store: Store) => Promise<T>,
 ): Promise<T> {
   const run = (store: Store) => use(new BanControl({ store, actor: cliActor() }), store);
-  return withStore(context.root(), run, { withoutHomes: true });
+  return withStore(context, run, { withoutHomes: true });
 }
 
 function penaltiesOf({ io, root }: CommandContext, store: Store): Penalties {

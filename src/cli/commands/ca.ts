@@ -77,11 +77,9 @@ function withAuthorities<T>(
   context: CommandContext,
   use: (authorities: AuthorityControl) => Promise<T>,
 ): Promise<T> {
-  return withStore(
-    context.root(),
-    (store) => use(new AuthorityControl({ store, actor: cliActor() })),
-    { withoutHomes: true },
-  );
+  return withStore(context, (store) => use(new AuthorityControl({ store, actor: cliActor() })), {
+    withoutHomes: true,
+  });
 }
 
 async function add(context: CommandContext, file: string, options: Json): Promise<void> {

@@ -3,11 +3,12 @@ import { check as checkInstance } from "../../check/check.ts";
 import type { Finding, Level } from "../../check/finding.ts";
 import { EXIT } from "../../control/errors.ts";
 import { requireInstance } from "../../control/instance.ts";
-import { recover } from "../../quota/recover.ts";
+import { recover, recoverHome } from "../../quota/recover.ts";
 import { count } from "../../text/figures.ts";
 import { visible } from "../../text/safe.ts";
 import { Evidence } from "../../vfs/evidence.ts";
 import type { CommandContext } from "../context.ts";
+import { openInstance } from "../database.ts";
 import { json, paint } from "../format.ts";
 import type { Io } from "../io.ts";
 import { ProgressLine } from "../progress-line.ts";
@@ -33,11 +34,12 @@ async function check(context: CommandContext, flags: CheckFlags): Promise<void> 
   const line = new ProgressLine(io);
   const findings = await checkInstance({
     ...{ root, env: io.env, homes: flags.homes === true },
+    open: (options) => openInstance({ root, env: io.env }, "command", options),
     onCounted: (done, of) => line.show(() => `${done} of ${count(of, "home")} counted …`),
     settle: async (store) => {
       const evidence = new Evidence(store.ledger);
       store.ledger.setWitness(evidence);
-      store.leases.onDead(() => recover(store, evidence));
+      store.leases.onDead((home) => recoverHome(store, evidence, home));
       await recover(store, evidence);
     },
   });

@@ -46,14 +46,15 @@ export function addEventCommands(program: Command, context: CommandContext): voi
 
 /** They work on the store, whether a server runs or not. */
 function withEvents<T>(
-  { io, root: rootOf }: CommandContext,
+  context: CommandContext,
   use: (events: EventControl) => Promise<T>,
 ): Promise<T> {
-  const root = rootOf();
+  const { io } = context;
+  const root = context.root();
   const { receivers } = loadConfig({ root, env: io.env }).events;
   const by = { receivers, root, env: io.env, actor: cliActor() };
   const said = (text: string): void => io.err(`${text}\n`);
-  return withStore(root, (store) => use(new EventControl({ ...by, store, said })), {
+  return withStore(context, (store) => use(new EventControl({ ...by, store, said })), {
     withoutHomes: true,
   });
 }

@@ -53,7 +53,7 @@ function linesOption(): Option {
 async function logs(context: CommandContext, options: LogsOptions): Promise<void> {
   const show = (store: Store): Promise<void> =>
     options.follow ? showAndFollow(context, store, options) : showNewest(context, store, options);
-  await withStore(context.root(), show, { withoutHomes: true });
+  await withStore(context, show, { withoutHomes: true });
 }
 
 async function showNewest(

@@ -37,7 +37,7 @@ export function addRestartCommand(program: Command, context: CommandContext): vo
 async function renew(context: CommandContext, drainMs: number): Promise<void> {
   const root = context.root();
   const servers = instanceExists(root)
-    ? await withStore(root, (store) => runningServers(store), { withoutHomes: true })
+    ? await withStore(context, (store) => runningServers(store), { withoutHomes: true })
     : [];
   if (servers.length === 0) throw new ControlError(`no server runs on ${root}`, EXIT.notRunning);
   for (const { id, pid } of servers) {
@@ -55,7 +55,7 @@ async function restart(context: CommandContext): Promise<void> {
   const root = context.root();
   const none = `no server runs on ${root}: start one with \`moorage serve --detach\``;
   if (!instanceExists(root)) throw new ControlError(none, EXIT.notRunning);
-  const start = await withStore(root, async (store) => {
+  const start = await withStore(context, async (store) => {
     const servers = await runningServers(store);
     if (servers.length === 0) throw new ControlError(none, EXIT.notRunning);
     const start = startOf(root, servers);

@@ -4,17 +4,19 @@ import { type Command, Option } from "commander";
 import type { Logger } from "pino";
 import { readSettings, toConfig } from "../../config/load.ts";
 import { ALL_SETTINGS, type NamedSetting } from "../../config/settings.ts";
+import type { Config } from "../../config/types.ts";
 import { emptyTrash } from "../../control/homes.ts";
 import { prepareInstance } from "../../control/instance.ts";
 import { closeLog } from "../../log.ts";
 import type { Serving } from "../../server/serving.ts";
 import type { ServerOptions } from "../../server.ts";
-import { openStore, type Store } from "../../store/store.ts";
+import type { Store } from "../../store/store.ts";
 import { VERSION } from "../../version.ts";
 import { workersOf } from "../../workers/share.ts";
 import type { WorkerProgram } from "../../workers/worker-process.ts";
 import { BACKGROUND_FLAG } from "../background.ts";
 import type { CommandContext } from "../context.ts";
+import { openInstance } from "../database.ts";
 import { startDetached } from "../detached.ts";
 import { firstLines, flagsOfFirstLog } from "../first-start.ts";
 import { paint } from "../format.ts";
@@ -90,14 +92,14 @@ async function serve(
   const root = context.root();
   const env = context.io.env;
   const before = toConfig(readSettings({ root, env, flags: given }));
-  const { socket, closed } = await listenFirst(root, before, workersOf(before) > 1);
+  const { socket, closed } = await listenFirst(root, before, isSupervised(before));
   prepareInstance(root);
   const running: Running = { stop: stopSignal() };
   // From here on a terminal that goes away ends nothing.
   onHangup(() => void reload(running));
-  const store = await openStore(root, "server", VERSION);
+  const store = await openInstance({ root, env, settings: before.store }, "server");
   try {
-    const quiet = await flagsOfFirstLog(context.io, before, store);
+    const quiet = await flagsOfFirstLog(context.io, root, before, store);
     const flags = { ...given, ...quiet };
     const read = () => readSettings({ root, env, flags });
     const program = workerProgram(root, env, flags);
@@ -169,7 +171,9 @@ async function unlessStopped<T>(stop: Promise<unknown>, starting: Promise<T>) {
 function claimPidFile(root: string, store: Store): Promise<PidFile> {
   return PidFile.claim(root, async (pid) => {
     const nodes = await store.nodes.list();
-    return nodes.some((node) => node.kind === "server" && node.alive && node.pid === pid);
+    return nodes.some(
+      (node) => node.kind === "server" && node.alive && node.isHere && node.pid === pid,
+    );
   });
 }
 
@@ -192,7 +196,7 @@ async function start(options: ServerOptions, program: WorkerProgram): Promise<Se
   try {
     const workers = workersOf(config);
     // Loaded here, so that the other commands don't wait for what only the server needs.
-    if (workers === 1) return await (await import("../../server.ts")).startServer(options);
+    if (!isSupervised(config)) return await (await import("../../server.ts")).startServer(options);
     const { startSupervisor } = await import("../../server/supervisor.ts");
     return await startSupervisor({ ...options, workers, program });
   } catch (thrown) {
@@ -200,10 +204,16 @@ async function start(options: ServerOptions, program: WorkerProgram): Promise<Se
   }
 }
 
+/** Where other machines may take over from a process, somebody has to start another one. */
+function isSupervised(config: Config): boolean {
+  return workersOf(config) > 1 || config.store.url !== "";
+}
+
 /** The process of this instance that listens on that port. */
 async function ownServerAt(store: Store, port: number): Promise<number | undefined> {
   const nodes = await store.nodes.list();
-  return nodes.find(({ alive, listen }) => alive && listen.endsWith(`:${port}`))?.pid;
+  return nodes.find(({ alive, isHere, listen }) => alive && isHere && listen.endsWith(`:${port}`))
+    ?.pid;
 }
 
 async function announce(

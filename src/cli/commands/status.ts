@@ -53,7 +53,9 @@ export function timeOption(flag: string, description: string): Option {
 async function status(context: CommandContext, options: { json?: boolean }): Promise<void> {
   const root = context.root();
   const found = instanceExists(root)
-    ? await withStore(root, (store) => instanceStatus(store, VERSION, root), { withoutHomes: true })
+    ? await withStore(context, (store) => instanceStatus(store, VERSION, root), {
+        withoutHomes: true,
+      })
     : notRunning(VERSION);
   context.io.out(options.json ? json(found) : statusText(context, found));
   if (!found.running) context.exitCode = EXIT.notRunning;
@@ -125,7 +127,7 @@ async function stop(context: CommandContext, { grace }: { grace?: number }): Pro
   const graceMs = grace === undefined ? {} : { graceMs: grace };
   const options = { root, onWait, progressMs: PROGRESS_MS, timeoutMs, ...graceMs };
   const stopped = instanceExists(root)
-    ? await withStore(root, (store) => stopServers(store, options), { withoutHomes: true })
+    ? await withStore(context, (store) => stopServers(store, options), { withoutHomes: true })
     : [];
   if (stopped.length === 0) throw new ControlError(`no server runs on ${root}`, EXIT.notRunning);
   context.io.out(`Stopped (pid ${stopped.join(", ")}).\n`);

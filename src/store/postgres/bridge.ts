@@ -8,7 +8,16 @@ import {
 import { CommitInDoubt, DatabaseGone } from "../database-errors.ts";
 import type { Address } from "./address.ts";
 import { endsLink, type Fault, goneBecause, toError } from "./faults.ts";
-import type { Answer, Asked, Limits, News, Question, ThreadData, ToThread } from "./protocol.ts";
+import type {
+  Answer,
+  Asked,
+  Limits,
+  NewLink,
+  News,
+  Question,
+  ThreadData,
+  ToThread,
+} from "./protocol.ts";
 import { ANSWERS, LINK, PLACES, VERSION } from "./shared.js";
 
 const WORKER = new URL("./worker.js", import.meta.url);
@@ -43,6 +52,8 @@ export class Bridge {
   #lastId = 0;
   #doubt: Doubt | undefined;
   #why: Fault | undefined;
+  /** the server never saw the last question */
+  #unsent = false;
   #closed = false;
   #opening: { resolve(): void; reject(error: Error): void } | undefined;
 
@@ -84,6 +95,7 @@ export class Bridge {
     const question = { ...asked, id: this.#lastId, link } as Question;
     this.#post(question);
     const answer = this.#wait(question.id, patienceMs);
+    this.#unsent = answer?.unsent ?? false;
     if (answer === undefined) throw this.#giveUp(link, { code: "TIMEOUT", message: "no answer" });
     if (answer.gone !== undefined) throw this.#giveUp(link, answer.gone);
     if (answer.fault === undefined) return answer;
@@ -93,13 +105,14 @@ export class Bridge {
 
   /**
    * Commits a transaction.
-   * @throws CommitInDoubt when the link is lost meanwhile
+   * @throws CommitInDoubt when the link is lost meanwhile; DatabaseGone when it was before
    */
   commit(link: number, transaction: string, notify: boolean): void {
+    this.#unsent = true;
     try {
       this.ask(link, { kind: "commit", transaction, notify });
     } catch (thrown) {
-      if (!(thrown instanceof DatabaseGone)) throw thrown;
+      if (!(thrown instanceof DatabaseGone) || this.#unsent) throw thrown;
       this.#post({ kind: "drop", link, transaction });
       throw new CommitInDoubt(this.#settled(transaction));
     }
@@ -195,11 +208,23 @@ export class Bridge {
       this.#opened((waiting) => waiting.reject(goneBecause(news.fault)));
       return;
     }
-    // Before anything else can use the link: what follows a commit in memory is done in its order.
-    if (news.committed !== undefined) this.#doubt?.settle(news.committed);
-    if (this.#closed) return;
+    if (this.#closed || !this.#isSettled(news)) return;
+    this.#why = undefined;
     Atomics.store(this.#shared, LINK, news.link);
     this.#opened((waiting) => waiting.resolve());
+  }
+
+  /**
+   * Settles what is in doubt before anything else can use the link: what follows a commit in memory
+   * is done in its order. False when the thread had made the link before it heard of the doubt.
+   */
+  #isSettled({ link, settled }: NewLink): boolean {
+    const doubt = this.#doubt;
+    if (doubt === undefined) return true;
+    const { transaction } = doubt;
+    if (settled?.transaction === transaction) doubt.settle(settled.committed);
+    else this.#post({ kind: "drop", link, transaction });
+    return settled?.transaction === transaction;
   }
 
   /** From now on the thread keeps no process alive. */

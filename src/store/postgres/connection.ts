@@ -17,6 +17,9 @@ const NAMES: Readonly<Record<Exclude<Lock, number>, number>> = {
   nodes: 5,
 };
 
+/** How long a change of the schema may take, in milliseconds. */
+const SCRIPT_MS = 600_000;
+
 /** Of whoever brings the schema up to date. */
 export const MIGRATIONS_LOCK = [NAMED, 100] as const;
 
@@ -98,9 +101,9 @@ export class PostgresConnection implements Connection {
     return this.#bridge.version;
   }
 
-  /** Runs SQL of several statements, however long it takes; see {@link MIGRATIONS_LOCK}. */
+  /** Runs SQL of several statements, and waits for it longer than for others. */
   script(text: string): void {
-    this.#bridge.ask(this.#bridge.link, { kind: "script", text }, Number.POSITIVE_INFINITY);
+    this.#bridge.ask(this.#bridge.link, { kind: "script", text }, SCRIPT_MS);
   }
 
   close(): void {

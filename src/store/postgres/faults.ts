@@ -41,6 +41,7 @@ const REASONS: readonly [RegExp, string][] = [
   [/^57P03/, "it is starting or stopping"],
   [/^25006/, "it is a standby, which can't be written"],
   [/^NO_TLS/, "it has no TLS"],
+  [/^TOO_OLD/, "it is older than PostgreSQL 13"],
   [/^(CERT|UNABLE|DEPTH|SELF_SIGNED|ERR_TLS|HOSTNAME|INVALID_CA)/, "its certificate isn't trusted"],
   [/^57014|^ETIMEDOUT|^TIMEOUT/, "it doesn't answer in time"],
 ];

@@ -13,6 +13,17 @@ import { changesOf, toFault, types } from "./answers.js";
 
 /** All processes of an instance hear it. */
 const CHANNEL = "moorage";
+/** pg_current_xact_id() and xid8 are of version 13. */
+const OLDEST = 130_000;
+const FACTS =
+  "SELECT current_setting('transaction_read_only'), current_setting('server_version_num')::int";
+/** The server's owner may have set others for all. */
+const SETTINGS = `SET bytea_output = 'hex';
+SET default_transaction_isolation = 'read committed';
+SET standard_conforming_strings = on;
+SET client_min_messages = warning;
+SET jit = off;
+LISTEN ${CHANNEL}`;
 const NOTIFY = `SELECT pg_notify('${CHANNEL}', '')`;
 
 /** @typedef {(answer: Omit<Answer, "id">) => void} Reply */
@@ -23,7 +34,7 @@ const NOTIFY = `SELECT pg_notify('${CHANNEL}', '')`;
  * @returns {ClientConfig["ssl"]}
  */
 function tlsFor({ host }, { tls }) {
-  if (tls.check === "none") return false;
+  if (tls.check === "none" || host.startsWith("/")) return false;
   return {
     ca: tls.authorities,
     rejectUnauthorized: tls.check !== "encrypt",
@@ -87,12 +98,11 @@ export class Link {
     await this.#client.connect();
     const timer = setTimeout(() => this.drop({ code: "TIMEOUT", message: "no answer" }), withinMs);
     try {
-      const { rows } = await this.ask("SELECT current_setting('transaction_read_only')");
-      if (rows[0]?.[0] === "on") {
-        throw Object.assign(new Error("it can't be written"), { code: "25006" });
-      }
-      await this.ask("SET bytea_output = 'hex'");
-      await this.ask(`LISTEN ${CHANNEL}`);
+      const { rows } = await this.ask(FACTS);
+      const [readOnly, version] = rows[0] ?? [];
+      if (readOnly === "on") throw Object.assign(new Error("a standby"), { code: "25006" });
+      if (version < OLDEST) throw Object.assign(new Error("too old"), { code: "TOO_OLD" });
+      await this.ask(SETTINGS);
     } finally {
       clearTimeout(timer);
     }

@@ -1,5 +1,6 @@
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
+import { InstanceError } from "../../errors.ts";
 import { type AddressOptions, parseAddress } from "./address.ts";
 import { Bridge } from "./bridge.ts";
 import { PostgresConnection } from "./connection.ts";
@@ -32,15 +33,30 @@ export async function openPostgres(
   const { directory, migrations, asItIs = false, patienceMs = PATIENCE_MS } = options;
   const bridge = new Bridge(parseAddress(url, options), limitsFor(patienceMs), patienceMs);
   mkdirSync(directory, { recursive: true, mode: 0o700 });
-  await bridge.open();
-  const connection = new PostgresConnection(bridge, directory);
   try {
+    await bridge.open();
+    const connection = new PostgresConnection(bridge, directory);
+    requireOrder(connection);
     migrate(connection, join(migrations, "postgres"), asItIs);
     return connection;
   } catch (thrown) {
-    connection.close();
+    bridge.close();
     throw thrown;
   }
+}
+
+/** Names are compared as bytes are, in UTF-8: so they have the same order everywhere. */
+function requireOrder(connection: PostgresConnection): void {
+  const { collation, encoding } = connection
+    .prepare<[], { collation: string; encoding: string }>(
+      `SELECT datcollate AS collation, pg_encoding_to_char(encoding) AS encoding
+       FROM pg_database WHERE datname = current_database()`,
+    )
+    .get() as { collation: string; encoding: string };
+  if (encoding === "UTF8" && /^(C|POSIX)$/.test(collation)) return;
+  throw new InstanceError(
+    "the database must have the collation C: CREATE DATABASE name TEMPLATE template0 ENCODING 'UTF8' LOCALE 'C'",
+  );
 }
 
 /**

@@ -48,10 +48,17 @@ export type Question = Asked & { readonly id: number; readonly link: number };
 /** What is not answered. */
 export type Told =
   | { readonly kind: "rollback"; readonly link: number }
-  /** the link is of no use; `transaction` was being committed on it */
-  | { readonly kind: "drop"; readonly link: number; readonly transaction: string | undefined }
+  | Dropped
   | { readonly kind: "forget"; readonly statements: readonly number[] }
   | { readonly kind: "close" };
+
+/** The link is of no use. */
+export interface Dropped {
+  readonly kind: "drop";
+  readonly link: number;
+  /** was being committed on it */
+  readonly transaction: string | undefined;
+}
 
 export type ToThread = Question | Told;
 
@@ -66,11 +73,25 @@ export interface Answer {
   readonly fault?: Fault;
   /** the link was lost before there was an answer */
   readonly gone?: Fault;
+  /** with `gone`: the server never saw the question */
+  readonly unsent?: boolean;
+}
+
+/** What became of a transaction in doubt. */
+export interface Settled {
+  readonly transaction: string;
+  /** null: that can't be told */
+  readonly committed: boolean | null;
+}
+
+export interface NewLink {
+  readonly kind: "up";
+  readonly link: number;
+  readonly settled: Settled | undefined;
 }
 
 /** What the thread says by itself. */
 export type News =
-  /** `committed`: what became of the transaction in doubt; null: that can't be told */
-  | { readonly kind: "up"; readonly link: number; readonly committed: boolean | null | undefined }
+  | NewLink
   /** a new link could not be made; it tries again */
   | { readonly kind: "down"; readonly fault: Fault };

@@ -10,7 +10,7 @@ import { ANSWERS, LINK, VERSION } from "./shared.js";
 /**
  * @import { MessagePort } from "node:worker_threads"
  * @import { Fault } from "./faults.ts"
- * @import { Answer, News, Question, ThreadData, ToThread } from "./protocol.ts"
+ * @import { Answer, Dropped, News, Question, Settled, ThreadData, ToThread } from "./protocol.ts"
  */
 
 /** Between two tries to reach the server, in milliseconds. */
@@ -53,7 +53,7 @@ function lost(fault) {
   Atomics.compareExchange(shared, LINK, linkNumber, 0);
   link = undefined;
   for (const [id, transaction] of open) {
-    doubt ??= transaction;
+    doubt = transaction ?? doubt;
     reply({ id, gone: fault });
   }
   open.clear();
@@ -66,7 +66,7 @@ function answer(question) {
     texts.set(question.statement, question.text);
   }
   if (link === undefined || question.link !== linkNumber) {
-    return reply({ id, gone: { code: "", message: "the connection was lost" } });
+    return reply({ id, gone: { code: "", message: "the connection was lost" }, unsent: true });
   }
   open.set(id, question.kind === "commit" ? question.transaction : undefined);
   link.answer(question, (given) => {
@@ -87,12 +87,14 @@ function receive(message) {
   if ("id" in message) answer(message);
   else if (message.kind === "forget") forget([...message.statements]);
   else if (message.kind === "close") void close();
-  else if (message.link !== linkNumber) return;
-  else if (message.kind === "rollback") link?.rollback();
-  else {
-    doubt ??= message.transaction;
-    link?.drop({ code: "TIMEOUT", message: "no answer in time" });
-  }
+  else if (message.kind === "drop") drop(message);
+  else if (message.link === linkNumber) link?.rollback();
+}
+
+/** @param {Dropped} message */
+function drop({ link: number, transaction }) {
+  doubt = transaction ?? doubt;
+  if (number === linkNumber) link?.drop({ code: "TIMEOUT", message: "no answer in time" });
 }
 
 async function close() {
@@ -103,10 +105,11 @@ async function close() {
   parentPort?.close();
 }
 
-/** @param {Link} fresh */
-async function settleDoubt(fresh) {
-  if (doubt === undefined) return undefined;
-  const transaction = doubt;
+/**
+ * @param {Link} fresh
+ * @param {string} transaction
+ */
+async function settle(fresh, transaction) {
   // The server's process for the lost link may not have noticed, and commit yet.
   const own = "(backend_xid::text)::bigint = ($1::text)::bigint % 4294967296";
   await fresh.ask(`SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE ${own}`, [
@@ -123,26 +126,30 @@ async function settleDoubt(fresh) {
 }
 
 /**
- * After the loss of the primary its standby may not know the transaction.
  * @param {Link} fresh
+ * @returns {Promise<Settled | undefined>} undefined: nothing is in doubt
  */
-function outcomeOf(fresh) {
-  return settleDoubt(fresh).catch((thrown) => {
+async function settled(fresh) {
+  const transaction = doubt;
+  if (transaction === undefined) return undefined;
+  const committed = await settle(fresh, transaction).catch((thrown) => {
+    // After the loss of the primary its standby may not know the transaction.
     if (/^22/.test(toFault(thrown).code)) return null;
     throw thrown;
   });
+  return { transaction, committed };
 }
 
 /** @param {Link} fresh */
 async function use(fresh) {
-  const committed = await outcomeOf(fresh);
+  const outcome = await settled(fresh);
   // The last link may have ended between a commit and its notice.
   fresh.notify();
-  doubt = undefined;
+  if (doubt === outcome?.transaction) doubt = undefined;
   link = fresh;
   linkNumber += 1;
   Atomics.add(shared, VERSION, 1);
-  tell({ kind: "up", link: linkNumber, committed });
+  tell({ kind: "up", link: linkNumber, settled: outcome });
 }
 
 /** Resolves with true when there was a link, once it is lost. */

@@ -1,10 +1,11 @@
 import { chmodSync, mkdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
-import { check } from "../../../src/check/check.ts";
+import { type CheckOptions, check } from "../../../src/check/check.ts";
 import { type Finding, Findings } from "../../../src/check/finding.ts";
 import { checkClock, checkNode, checkServer } from "../../../src/check/machine.ts";
 import { notRunning } from "../../../src/control/nodes.ts";
+import { openStore } from "../../../src/store/store.ts";
 import { fromText } from "../../../src/vfs/path.ts";
 import { PUT, TestInstance } from "../../support/instance.ts";
 
@@ -20,9 +21,13 @@ async function instanceOf(...names: string[]): Promise<TestInstance> {
   return instance;
 }
 
+function opens(root: string): CheckOptions["open"] {
+  return (options) => openStore(root, "command", "test", options);
+}
+
 /** What is not fine, as "area level text", without what depends on the machine. */
 async function faults({ root }: TestInstance, homes = true): Promise<string[]> {
-  const found = await check({ root, env: {}, homes, settle: async () => {} });
+  const found = await check({ root, env: {}, homes, settle: async () => {}, open: opens(root) });
   return (
     found
       // The test's own process is a server that listens nowhere.
@@ -135,7 +140,10 @@ test("a database that is damaged leaves the rest to be looked at", async () => {
   mkdirSync(join(other, "db"), { recursive: true });
   mkdirSync(join(other, "homes"));
   writeFileSync(join(other, "db", "moorage.sqlite"), Buffer.alloc(9000, 3));
-  const found = await check({ root: other, env: {}, homes: true, settle: async () => {} });
+  const found = await check({
+    ...{ root: other, env: {}, homes: true, settle: async () => {} },
+    open: opens(other),
+  });
   const levels = found.map(({ area, level }) => `${area} ${level}`);
   expect(levels).toContain("database error");
   for (const area of ["settings", "keys", "disk", "descriptors", "node", "clock"]) {

@@ -1,7 +1,7 @@
-import { existsSync, readdirSync, renameSync } from "node:fs";
+import { existsSync, readdirSync, renameSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { requireInstance } from "../../../src/control/instance.ts";
+import { markElsewhere } from "../../../src/store/belongings.ts";
 import { batches, copyDatabase } from "../../../src/store/copy.ts";
 import { copyPlan, inOrder } from "../../../src/store/copy-plan.ts";
 import { Driver } from "../../../src/store/database-driver.ts";
@@ -106,11 +106,11 @@ test("who starts without the other database is told to name it, and to nobody a 
   for (const withoutHomes of [true, false]) {
     await expect(openStore(root, "server", "test", { withoutHomes })).rejects.toThrow(/store\.url/);
   }
-  expect(() => requireInstance(root)).toThrow(/store\.url/);
   expect(existsSync(join(root, "db", "moorage.sqlite"))).toBe(false);
   // Back with the old books.
   const file = join(root, "db", "moorage.sqlite");
   renameSync(`${file}.copied`, file);
+  rmSync(join(root, "db", "postgres"));
   const store = await openStore(root, "command", "test");
   expect((await store.users.list()).map(({ name }) => name)).toEqual(["ann"]);
   await store.close();
@@ -123,6 +123,7 @@ test("who waited for the lock meanwhile doesn't go on in the old file", async ()
   const late = openStore(root, "command", "test");
   const file = join(root, "db", "moorage.sqlite");
   renameSync(file, `${file}.copied`);
+  markElsewhere(root);
   lock.close();
   await expect(late).rejects.toThrow(/store\.url/);
 });

@@ -2,6 +2,7 @@ import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
 import type { SqliteDatabase } from "../../../src/store/database.ts";
 import { Driver as Database } from "../../../src/store/database-driver.ts";
+import { CommitInDoubt, DatabaseGone } from "../../../src/store/database-errors.ts";
 import { SqliteConnection } from "../../../src/store/sqlite-connection.ts";
 import { DatabaseBusy, Writes } from "../../../src/store/writes.ts";
 import { rawDatabase, temporaryStore } from "./instance.ts";
@@ -148,4 +149,47 @@ test("what can wait for room uses nothing of what is kept", async () => {
   );
   await expect(deferrable).rejects.toThrow("full");
   expect(spare.release()).toBe(true);
+});
+
+/** A connection whose database is lost with each commit. */
+class Doubtful extends SqliteConnection {
+  readonly outcome: Promise<boolean>;
+
+  constructor(database: SqliteDatabase, outcome: Promise<boolean>) {
+    super(database);
+    this.outcome = outcome;
+  }
+
+  override commit(): void {
+    super.commit();
+    throw new CommitInDoubt(this.outcome);
+  }
+}
+
+test("a commit in doubt waits until it is known, and is booked then", async () => {
+  const { connection } = await world();
+  let tell = (_committed: boolean): void => {};
+  const outcome = new Promise<boolean>((resolve) => {
+    tell = resolve;
+  });
+  const booked: string[] = [];
+  const writes = new Writes(new Doubtful(connection, outcome));
+  const done = writes.run(() => "done", { booked: (result) => booked.push(result) });
+  await new Promise(setImmediate);
+  expect(booked).toEqual([]);
+  tell(true);
+  await expect(done).resolves.toBe("done");
+  expect(booked).toEqual(["done"]);
+});
+
+test("one that did not take effect fails, and so does one that nobody can tell of", async () => {
+  const { connection } = await world();
+  const booked: string[] = [];
+  const run = (outcome: Promise<boolean>): Promise<string> =>
+    new Writes(new Doubtful(connection, outcome)).run(() => "done", {
+      booked: (result) => booked.push(result),
+    });
+  await expect(run(Promise.resolve(false))).rejects.toThrow(DatabaseGone);
+  await expect(run(Promise.reject(new DatabaseGone("lost")))).rejects.toThrow("lost");
+  expect(booked).toEqual([]);
 });
