@@ -1,9 +1,11 @@
 import { mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { PassThrough } from "node:stream";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { run as runCommand } from "../../src/cli/run.ts";
 import { type Cluster, startCluster } from "../support/postgres.ts";
-import { moorage, type SpawnedServer, spawnServer } from "../support/server.ts";
+import { type SpawnedServer, spawnServer } from "../support/server.ts";
 import { makeKey, sftp } from "../support/ssh-client.ts";
 
 const key = makeKey();
@@ -48,11 +50,29 @@ afterAll(async () => {
   rmSync(root, { recursive: true, force: true });
 });
 
-/** Runs a command that does what it should. */
+/** Runs a command of the command line, in this process. */
+async function moorage(...args: readonly string[]) {
+  let [out, err] = ["", ""];
+  const io = {
+    env: {},
+    stdin: new PassThrough().end(),
+    out: (text: string) => {
+      out += text;
+    },
+    err: (text: string) => {
+      err += text;
+    },
+    colour: false,
+  };
+  const code = await runCommand(["--root", root, ...args], io);
+  return { code, out, err };
+}
+
+/** One that does what it should. */
 async function run(...args: string[]): Promise<string> {
-  const { code, stdout, stderr } = await moorage(root, ...args);
-  expect([args.join(" "), code, stderr]).toEqual([args.join(" "), 0, ""]);
-  return stdout;
+  const { code, out, err } = await moorage(...args);
+  expect([args.join(" "), code, err]).toEqual([args.join(" "), 0, ""]);
+  return out;
 }
 
 async function views(): Promise<unknown[]> {
@@ -107,11 +127,8 @@ test("an instance is moved to PostgreSQL as it is, and served from there", async
   server = await spawnServer(root);
   const source = join(root, "key.pub");
   await put("bob", `put ${source} a`, `put ${source} b`, `put ${source} "/in box/c"`, "rm b");
-  const whileItRuns = await moorage(root, "store", "copy", "--to", url);
-  expect([whileItRuns.code, whileItRuns.stderr]).toEqual([
-    1,
-    expect.stringMatching(/moorage stop/),
-  ]);
+  const whileItRuns = await moorage("store", "copy", "--to", url);
+  expect([whileItRuns.code, whileItRuns.err]).toEqual([1, expect.stringMatching(/moorage stop/)]);
   // What a killed server leaves is booked before.
   await server.kill();
   const before = await views();
@@ -123,8 +140,8 @@ test("an instance is moved to PostgreSQL as it is, and served from there", async
     kept: "db/moorage.sqlite.copied",
     rows: { groups: 1, nodes: 0 },
   });
-  const stale = await moorage(root, "user", "list");
-  expect([stale.code, stale.stderr]).toEqual([1, expect.stringMatching(/store\.url/)]);
+  const stale = await moorage("user", "list");
+  expect([stale.code, stale.err]).toEqual([1, expect.stringMatching(/store\.url/)]);
   expect(readdirSync(join(root, "db"))).not.toContain("moorage.sqlite");
 
   writeFileSync(join(root, "moorage.toml"), `[store]\nurl = "${url}"\n${EVENTS}`);
@@ -138,9 +155,8 @@ test("an instance is moved to PostgreSQL as it is, and served from there", async
   const again = await records();
   expect(new Set(again.map(({ id }) => id)).size).toBe(again.length);
   expect(JSON.parse(await run("check", "--homes", "--json"))).toMatchObject({ errors: 0 });
-});
 
-test("what is there already is not written over", async () => {
-  const other = await moorage(root, "store", "copy", "--to", url);
-  expect([other.code, other.stderr]).toEqual([1, expect.stringMatching(/in PostgreSQL/)]);
-});
+  // What is there already is not written over.
+  const other = await moorage("store", "copy", "--to", url);
+  expect([other.code, other.err]).toEqual([1, expect.stringMatching(/in PostgreSQL/)]);
+}, 120_000);
