@@ -129,6 +129,8 @@ test("an instance is moved to PostgreSQL as it is, and served from there", async
   await put("bob", `put ${source} a`, `put ${source} b`, `put ${source} "/in box/c"`, "rm b");
   const whileItRuns = await moorage("store", "copy", "--to", url);
   expect([whileItRuns.code, whileItRuns.err]).toEqual([1, expect.stringMatching(/moorage stop/)]);
+  const secret = await moorage("store", "copy", "--to", url.replace("@", ":secret@"));
+  expect([secret.code, secret.err]).toEqual([2, expect.stringMatching(/--password-file/)]);
   // What a killed server leaves is booked before.
   await server.kill();
   const before = await views();

@@ -58,7 +58,7 @@ export class NodeSet {
     options: NodeSetOptions,
     prepare: (set: NodeSet) => Promise<unknown> = async () => {},
   ): Promise<NodeSet> {
-    const root = mkdtempSync(join(options.parent ?? tmpdir(), "moorage-nodes-"));
+    const root = mkdtempSync(join(options.parent ?? tmpdir(), "moorage-set-"));
     let set: NodeSet | undefined;
     try {
       const cluster = await startCluster(options.database);

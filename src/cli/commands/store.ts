@@ -1,7 +1,8 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import type { Command } from "commander";
-import { ControlError } from "../../control/errors.ts";
+import { hasPassword } from "../../config/database-url.ts";
+import { ControlError, EXIT } from "../../control/errors.ts";
 import { requireInstance } from "../../control/instance.ts";
 import { runningServers } from "../../control/nodes.ts";
 import { asInstanceOwner } from "../../control/server-user.ts";
@@ -49,6 +50,12 @@ export function addStoreCommands(program: Command, context: CommandContext): voi
 async function copy(context: CommandContext, flags: CopyFlags): Promise<void> {
   const root = context.root();
   requireSqlite(root);
+  if (hasPassword(flags.to)) {
+    throw new ControlError(
+      "a password in --to stands in the list of processes: give it by --password-file or PGPASSWORD",
+      EXIT.usage,
+    );
+  }
   const started = performance.now();
   const line = new ProgressLine(context.io);
   try {
@@ -119,9 +126,8 @@ function tell(
   { rows, usedBytes, usedFiles }: Copied,
   ms: number,
 ): void {
-  const url = withoutPassword(to);
   if (asJson) {
-    io.out(json({ to: url, rows, usedBytes, usedFiles, kept: COPIED }));
+    io.out(json({ to, rows, usedBytes, usedFiles, kept: COPIED }));
     return;
   }
   const all = Object.values(rows).reduce((sum, one) => sum + one, 0);
@@ -133,16 +139,8 @@ ${COPIED} is what the database was. Nothing uses it any more.
 Next:
   1. Add to ${join(root(), "moorage.toml")}:
      [store]
-     url = "${url}"${setting}
+     url = "${to}"${setting}
   2. moorage check --homes
   3. moorage serve
 `);
-}
-
-/** It is for the terminal, and for a file that others may read. */
-function withoutPassword(url: string): string {
-  return url
-    .replace(/^(\w+:\/\/[^/?#@:]*):[^/?#]*@/, "$1@")
-    .replace(/([?&])password=[^&]*&?/, "$1")
-    .replace(/[?&]$/, "");
 }
