@@ -4,10 +4,10 @@ import { ControlError } from "./control/errors.ts";
 import type { ControlHost, ServerCounts } from "./control/host.ts";
 import { LocalControl } from "./control/local.ts";
 import { LoopDelayMeter } from "./control/loop-delay.ts";
-import { STOP_GRACE_MS } from "./control/methods.ts";
 import type { Control, ReloadResult } from "./control/protocol.ts";
 import { ControlService } from "./control/service.ts";
 import { ControlSocket } from "./control/socket.ts";
+import { graceIn, STOP_GRACE_MS } from "./control/stop-order.ts";
 import { DigestService } from "./digests/service.ts";
 import { errorName } from "./errors.ts";
 import { ProcessMemory } from "./memory/process-memory.ts";
@@ -78,7 +78,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   server.say("listening", { ...address });
   const { chores, door, sessions } = server;
   if (options.supervisor === undefined)
-    prune(chores, { ...options, ...parts }, door.penalties, () => server.controlFor("metrics"));
+    prune(chores, { ...options, ...parts }, door.penalties, (who) => server.controlFor(who));
   lookAfter(chores, parts, () => server.recover());
   return {
     lost: keepTouch({ ...options, ...parts, sessions }),
@@ -329,8 +329,8 @@ class Server {
 
   async #apply(change: Change): Promise<void> {
     // A worker is told by its supervisor.
-    if (change.kind === "stop" && this.#options.supervisor === undefined)
-      this.#stopAsTold(Number(change.detail || STOP_GRACE_MS));
+    const graceMs = graceIn(change, this.#options.store.life);
+    if (graceMs !== undefined && this.#options.supervisor === undefined) this.#stopAsTold(graceMs);
     if (change.kind === "reload") this.#reloadToo();
     if (change.kind === "ban") await this.#reviewAddresses();
     await this.sessions.apply(change);

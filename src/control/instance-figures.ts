@@ -5,7 +5,7 @@ import { connectNode } from "./client.ts";
 /** What another process may take to tell its figures, in milliseconds. */
 const PATIENCE_MS = 1_000;
 
-/** The figures of all processes of the instance. */
+/** The figures of all processes of the instance on this machine. */
 export interface AllFigures extends Pick<Figures, "totals" | "levels"> {
   /** processes that did not answer in time */
   readonly unreached: number;
@@ -14,7 +14,7 @@ export interface AllFigures extends Pick<Figures, "totals" | "levels"> {
 export type Ask = (nodeId: string) => Promise<Figures>;
 
 /**
- * Sums up what all processes counted. What a process told last stays counted when it is gone, so that
+ * Sums up what all processes of this machine counted; each machine is asked for its own. What a process told last stays counted when it is gone, so that
  * no total ever goes down: of a worker that ended as it should its supervisor knows all.
  */
 export class InstanceFigures {
@@ -31,9 +31,9 @@ export class InstanceFigures {
   /** @param own the id of this process's row; @param nodes all that there are */
   async collect(
     own: string,
-    nodes: readonly Pick<StoreNode, "id" | "kind" | "alive">[],
+    nodes: readonly Pick<StoreNode, "id" | "kind" | "alive" | "isHere">[],
   ): Promise<AllFigures> {
-    const living = nodes.filter(({ kind, alive }) => kind === "server" && alive);
+    const living = nodes.filter(({ kind, alive, isHere }) => kind === "server" && alive && isHere);
     const others = living.filter(({ id }) => id !== own).map(({ id }) => id);
     const answers = await Promise.all(others.map((id) => inTime(this.#ask(id))));
     // After the answers: a worker that told its last meanwhile is counted once.

@@ -13,6 +13,7 @@ import { ACCESS_METHODS, FOLDER_METHODS } from "./folder-methods.ts";
 import { GROUP_METHODS } from "./group-methods.ts";
 import type { ControlHost } from "./host.ts";
 import { METRICS_METHODS } from "./metrics-methods.ts";
+import { NODE_METHODS } from "./node-methods.ts";
 import type { KeyInfo, Method, Params, Result, SessionInfo, UserInfo } from "./protocol.ts";
 import { type ControlService, toUserInfo } from "./service.ts";
 import { queryLog } from "./tail.ts";
@@ -23,8 +24,6 @@ import type { UserControl } from "./users.ts";
 const KICK_TIMEOUT_MS = 10_000;
 const POLL_MS = 20;
 const KICKED = "The session was ended by an administrator";
-/** What `stop` gives running transfers when it isn't told. */
-export const STOP_GRACE_MS = 8_000;
 
 /** Who asks, and what a method works with. */
 export interface Caller {
@@ -83,6 +82,7 @@ export const METHODS: Methods = {
   ...ACCESS_METHODS,
   ...EVENT_METHODS,
   ...METRICS_METHODS,
+  ...NODE_METHODS,
   ...AUTHORITY_METHODS,
   ...AUDIT_METHODS,
   ...TRASH_METHODS,
@@ -97,6 +97,7 @@ export const METHODS: Methods = {
   },
   "sessions.list": ({ service }) => service.sessions(),
   "sessions.own": ({ service }) => service.ownSessions(),
+  "sessions.here": ({ service }) => service.sessionsHere(),
   "sessions.kick": kick,
   "transfers.end": endTransfer,
   security: ({ service }) => service.security(),
@@ -108,9 +109,6 @@ export const METHODS: Methods = {
     host.store.audit.traffic({ ...query, since: startOfDay(Date.now(), days) }),
   hostKeys: async ({ host }) => host.hostKeys,
   settings: async ({ host }) => host.settings(),
-  reload,
-  renew,
-  stop,
 };
 
 async function info({ host, users }: Caller, name: string): Promise<UserInfo> {
@@ -265,27 +263,6 @@ function bansOf({ host, actor }: Caller): BanControl {
 function startOfDay(now: number, days: number): number {
   const day = new Date(now);
   return new Date(day.getFullYear(), day.getMonth(), day.getDate() - days + 1).getTime();
-}
-
-async function reload(caller: Caller): Promise<Result<"reload">> {
-  const result = caller.host.reload();
-  await caller.host.store.changes.add("reload", 0);
-  record(caller, { kind: "reload", detail: result.applied.join(", ") });
-  return result;
-}
-
-async function renew(caller: Caller, { drainMs }: Params<"renew">): Promise<null> {
-  await caller.host.renew(drainMs);
-  record(caller, { kind: "reload", detail: "new workers" });
-  return null;
-}
-
-async function stop(caller: Caller, { graceMs = STOP_GRACE_MS }: Params<"stop">): Promise<null> {
-  const { host } = caller;
-  record(caller, { kind: "server-stop", detail: "asked for" });
-  await host.store.changes.add("stop", 0, `${Math.round(graceMs)}`);
-  host.stop(graceMs);
-  return null;
 }
 
 function record({ host, actor }: Caller, event: AuditEvent): void {

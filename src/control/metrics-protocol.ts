@@ -10,7 +10,7 @@ export interface Health {
 
 /** Method → what it takes and gives. */
 export interface MetricsMethods {
-  /** of all processes of the instance, as Prometheus reads them */
+  /** of all processes of the instance on the machine that is asked, as Prometheus reads them */
   metrics: {
     params: Record<string, never>;
     result: { readonly text: string; readonly contentType: string };

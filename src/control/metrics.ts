@@ -81,7 +81,7 @@ export class Metrics {
 }
 
 function ofProcesses(nodes: readonly StoreNode[]): LookedUp {
-  const servers = nodes.filter(({ kind, alive }) => kind === "server" && alive);
+  const servers = nodes.filter(({ kind, alive, isHere }) => kind === "server" && alive && isHere);
   const supervisors = new Set(servers.map(({ supervisor }) => supervisor));
   const memory = servers.map(({ id, pid }) => ({
     labels: { process: supervisors.has(id) ? "supervisor" : "worker", pid: `${pid}` },

@@ -182,6 +182,7 @@ const METHODS: { readonly [M in Method]: z.ZodType<Params<M>> } = {
   "ca.unrevoke": z.strictObject({ number: whole }),
   "sessions.list": none,
   "sessions.own": none,
+  "sessions.here": none,
   "sessions.kick": z.strictObject({ id: whole, ...kicking }),
   "transfers.end": z.strictObject({ session: whole, transfer: whole }),
   security: none,
@@ -215,7 +216,12 @@ const METHODS: { readonly [M in Method]: z.ZodType<Params<M>> } = {
   settings: none,
   reload: none,
   renew: z.strictObject({ drainMs: z.number().min(0).max(86_400_000) }),
-  stop: z.strictObject({ graceMs: z.number().min(0).max(86_400_000).exactOptional() }),
+  stop: z.strictObject({
+    graceMs: z.number().min(0).max(86_400_000).exactOptional(),
+    alone: flag,
+  }),
+  stopping: none,
+  "nodes.list": none,
 };
 
 const TOPICS: { readonly [T in Topic]: z.ZodType<TopicParams<T>> } = {
@@ -230,9 +236,12 @@ const TOPICS: { readonly [T in Topic]: z.ZodType<TopicParams<T>> } = {
   stopping: none,
 };
 
+/** Who acts, for the audit trail. */
+const actor = z.string().regex(/^[\p{L}\p{N}:@._[\] -]{1,100}$/u);
+
 /** A line of a client. Its params are looked at with the method or topic. */
 const LINE = z.union([
-  z.strictObject({ actor: z.string().regex(/^[\p{L}\p{N}:@._[\] -]{1,100}$/u) }),
+  z.strictObject({ actor }),
   z.strictObject({ id: whole, call: z.string(), params: z.unknown() }),
   z.strictObject({ id: whole, subscribe: z.string(), params: z.unknown() }),
   z.strictObject({ id: whole, unsubscribe: z.literal(true) }),
@@ -247,6 +256,10 @@ export function parseLine(text: string): ParsedLine | undefined {
   } catch {
     return undefined;
   }
+}
+
+export function isActor(text: string): boolean {
+  return actor.safeParse(text).success;
 }
 
 export function isMethod(text: string): text is Method {

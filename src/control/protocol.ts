@@ -9,6 +9,7 @@ import type { EventMethods } from "./event-protocol.ts";
 import type { AccessMethods, FolderInfo, FolderMethods } from "./folder-protocol.ts";
 import type { GroupInfo, GroupMethods } from "./group-protocol.ts";
 import type { MetricsMethods } from "./metrics-protocol.ts";
+import type { NodeMethods, Stopping } from "./node-protocol.ts";
 import type { DiskInfo, FailingReceiver, LoopDelay, Overview, Sample } from "./overview.ts";
 import type { TrafficMethods, TrafficTotal } from "./traffic-protocol.ts";
 import type { TrashMethods } from "./trash-protocol.ts";
@@ -25,6 +26,7 @@ export type {
 } from "./folder-protocol.ts";
 export type { GroupInfo, GroupView } from "./group-protocol.ts";
 export type { Health } from "./metrics-protocol.ts";
+export type { NodeInfo, ReloadResult } from "./node-protocol.ts";
 export type { TrashedInfo } from "./trash-protocol.ts";
 export type {
   Ban,
@@ -61,6 +63,8 @@ export interface SessionInfo {
   /** milliseconds without a request or a byte moved; null: not known (another process's session) */
   readonly idle: number | null;
   readonly node: string;
+  /** what people call the machine; absent where there is one alone */
+  readonly machine?: string;
   readonly transfers: readonly TransferView[];
 }
 
@@ -150,13 +154,6 @@ export interface SettingInfo {
   readonly restart: boolean;
 }
 
-export interface ReloadResult {
-  /** names of the settings whose new value is in force */
-  readonly applied: readonly string[];
-  /** changed, but only a restart takes them */
-  readonly needRestart: readonly string[];
-}
-
 export interface LogQuery {
   readonly user?: string;
   readonly kind?: AuditKind;
@@ -209,6 +206,7 @@ export interface ControlMethods
     AuthorityMethods,
     EventMethods,
     MetricsMethods,
+    NodeMethods,
     TrafficMethods,
     TrashMethods {
   overview: { params: Record<string, never>; result: Overview };
@@ -268,6 +266,8 @@ export interface ControlMethods
   "sessions.list": { params: Record<string, never>; result: readonly SessionInfo[] };
   /** of the process that is asked; processes ask each other */
   "sessions.own": { params: Record<string, never>; result: readonly SessionInfo[] };
+  /** of all processes of the machine that is asked; machines ask each other */
+  "sessions.here": { params: Record<string, never>; result: readonly SessionInfo[] };
   /**
    * Resolves when the session is gone, whichever process has it.
    * @param disable also disable the account (`force`: that of the last admin, too)
@@ -300,18 +300,6 @@ export interface ControlMethods
   "log.query": { params: LogQuery; result: readonly AuditRecord[] };
   hostKeys: { params: Record<string, never>; result: readonly HostKeyInfo[] };
   settings: { params: Record<string, never>; result: readonly SettingInfo[] };
-  reload: { params: Record<string, never>; result: ReloadResult };
-  /**
-   * Starts new workers of the server that is asked, with the program and the settings as they are now.
-   * The old ones get no more connections, and end when theirs are gone or after `drainMs`.
-   */
-  renew: { params: { readonly drainMs: number }; result: null };
-  /**
-   * Begins to stop, all processes of the instance; follow `stopping` for how far the one asked is.
-   * Again: the shorter time holds.
-   * @param graceMs for running transfers
-   */
-  stop: { params: { readonly graceMs?: number }; result: null };
 }
 
 /**
@@ -337,10 +325,7 @@ export interface ControlTopics {
     params: { readonly name: string };
     event: { readonly files: number; readonly bytes: number; readonly done: boolean };
   };
-  stopping: {
-    params: Record<string, never>;
-    event: { readonly stopping: boolean; readonly sessions: number; readonly transfers: number };
-  };
+  stopping: { params: Record<string, never>; event: Stopping };
 }
 
 export type Method = keyof ControlMethods;

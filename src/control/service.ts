@@ -1,6 +1,7 @@
 import { statfs } from "node:fs/promises";
 import { join } from "node:path";
 import { errorName } from "../errors.ts";
+import type { StoredSession } from "../store/sessions.ts";
 import type { ListedUser } from "../store/user-page.ts";
 import { VERSION } from "../version.ts";
 import { StateFeed, StateFeeds } from "./feeds.ts";
@@ -10,6 +11,7 @@ import { FolderControl } from "./folders.ts";
 import { groupInfo } from "./group-methods.ts";
 import type { GroupInfo } from "./group-protocol.ts";
 import type { ControlHost } from "./host.ts";
+import { otherMachines } from "./machines.ts";
 import { Metrics } from "./metrics.ts";
 import { failingReceivers } from "./nodes.ts";
 import { Peers } from "./peers.ts";
@@ -67,7 +69,7 @@ export class ControlService {
     };
     const state = <P, E>(compute: (params: P) => Promise<E>, everyMs: number): StateFeeds<P, E> =>
       new StateFeeds((params) => new StateFeed(() => compute(params), everyMs, onError));
-    this.#peers = new Peers(host.root);
+    this.#peers = new Peers(host.root, host.store);
     this.metrics = new Metrics(host);
     this.tail = new AuditTail(host.store.audit, onError);
     this.#samples = new Samples(
@@ -95,7 +97,7 @@ export class ControlService {
 
   async close(): Promise<void> {
     this.#closed = true;
-    this.#peers.close();
+    await this.#peers.close();
     await this.#samples.close();
     await Promise.all(Object.values(this.feeds).map((feed) => feed.settled()));
     await this.tail.settled();
@@ -150,26 +152,49 @@ export class ControlService {
     return (await new FolderControl({ store, root, actor: "server" }).list()).map(folderInfo);
   }
 
-  /** The sessions of all processes, oldest first. */
+  /** The sessions of all processes of all machines, oldest first. */
   async sessions(): Promise<readonly SessionInfo[]> {
     const { store } = this.host;
+    const others = await otherMachines(store);
     const stored = await store.sessions.list();
+    if (others === undefined) return this.#withTransfers(stored, await this.#known(stored));
+    const here = stored.filter(({ nodeId }) => others.isHere(nodeId));
+    const [known, elsewhere] = await Promise.all([
+      this.#known(here),
+      this.#peers.elsewhere(others.servers),
+    ]);
+    for (const session of elsewhere) known.set(session.id, session);
+    const all = this.#withTransfers(stored, known);
+    return all.map((session) => ({ ...session, machine: others.nameOf(session.node) }));
+  }
+
+  /** The same of the processes of this machine. */
+  async sessionsHere(): Promise<readonly SessionInfo[]> {
+    const { store } = this.host;
+    const others = await otherMachines(store);
+    const stored = await store.sessions.list();
+    const here = stored.filter(({ nodeId }) => others?.isHere(nodeId) ?? true);
+    return this.#withTransfers(here, await this.#known(here));
+  }
+
+  /** What this process and the others of this machine tell of these, by their numbers. */
+  async #known(stored: readonly StoredSession[]): Promise<Map<number, SessionInfo>> {
     const known = new Map((await this.ownSessions()).map((session) => [session.id, session]));
     const others = new Set(stored.map(({ nodeId }) => nodeId));
-    others.delete(store.nodeId);
+    others.delete(this.host.store.nodeId);
     for (const session of await this.#peers.sessions([...others])) known.set(session.id, session);
+    return known;
+  }
+
+  #withTransfers(
+    stored: readonly StoredSession[],
+    known: ReadonlyMap<number, SessionInfo>,
+  ): SessionInfo[] {
     return stored.map(
-      (row) =>
-        known.get(row.id) ?? {
-          id: row.id,
-          user: row.user,
-          role: row.role,
-          state: row.state,
-          remote: row.remote,
-          client: row.client,
-          since: row.since,
+      ({ id, user, role, state, remote, client, since, nodeId: node }) =>
+        known.get(id) ?? {
+          ...{ id, user, role, state, remote, client, since, node },
           idle: null,
-          node: row.nodeId,
           transfers: [],
         },
     );

@@ -9,7 +9,7 @@ import type { Explanation } from "./access.ts";
 import type { FactorStatus } from "./factors.ts";
 import type { FolderWithShares } from "./folders.ts";
 import type { GroupDetails } from "./groups.ts";
-import type { Ban, Penalty, SessionInfo } from "./protocol.ts";
+import type { Ban, NodeInfo, Penalty, SessionInfo } from "./protocol.ts";
 import type { UserWithKeys } from "./users.ts";
 
 /** A user as `--json` prints it: others script against these names. */
@@ -179,6 +179,18 @@ export function sessionJson({ idle, since, transfers, ...session }: SessionInfo)
     since: isoTime(since),
     idleSeconds: idle === null ? null : Math.floor(idle / 1000),
     transfers,
+  };
+}
+
+/** A process as `nodes --json` prints it: others script against these names. */
+export function nodeJson({ isHere, since, renewedAt, ...node }: NodeInfo) {
+  const { id, machine, pid, role, version, listen, sessions, state, supervisor } = node;
+  return {
+    ...{ id, machine, here: isHere, pid, role, version, listen, sessions },
+    since: isoTime(since),
+    renewedAt: renewedAt === null ? null : isoTime(renewedAt),
+    state,
+    supervisor: supervisor || null,
   };
 }
 

@@ -1,8 +1,11 @@
 import { join } from "node:path";
+import type { Logger } from "pino";
 import type { Penalties } from "../auth/penalties.ts";
+import { CallDesk } from "../control/call-desk.ts";
 import type { Control } from "../control/protocol.ts";
 import { errorName } from "../errors.ts";
 import { recover } from "../quota/recover.ts";
+import type { Store } from "../store/store.ts";
 import { type HostKey, loadHostKeys } from "../transport/host-keys.ts";
 import type { Chores } from "./chores.ts";
 import { LOOK_MS } from "./disk-watch.ts";
@@ -21,6 +24,9 @@ const FOLD_MS = 1_000;
 
 /** How soon a changed address is served, or a taken one tried again, in milliseconds. */
 const MONITORING_MS = 1_000;
+
+/** How soon a call of another machine is noticed, in milliseconds. */
+const CALLS_MS = 50;
 
 /** What comes before anybody is served. Rejects when a host key or that of second factors can't be used. */
 export async function settleIn(options: PartsOptions, parts: Parts): Promise<HostKey[]> {
@@ -50,20 +56,34 @@ export function lookAfter(chores: Chores, parts: Parts, recoverAll: () => Promis
   chores.every(LOOK_MS, "disks not looked at", () => disks.look());
 }
 
+/** Nobody calls where one machine is alone. */
+function answerMachines(
+  chores: Chores,
+  store: Store,
+  log: Logger,
+  control: (actor: string) => Control,
+): void {
+  if (store.life.options === undefined) return;
+  const desk = new CallDesk({ store, log, control });
+  chores.every(CALLS_MS, "calls of other machines not answered", () => desk.look());
+  chores.atEnd(() => desk.settled());
+}
+
 /** What one process of a server does for all of them. */
 export function prune(
   chores: Chores,
   options: PartsOptions & Pick<Parts, "events" | "ledger">,
   penalties: Penalties,
-  control: () => Control,
+  control: (actor: string) => Control,
 ): void {
   const { root, config, store, log, events, ledger: books } = options;
   events.start();
-  const monitoring = new Monitoring({ root, config, log, control });
+  const monitoring = new Monitoring({ root, config, log, control: () => control("metrics") });
   void monitoring.look();
   chores.every(MONITORING_MS, "metrics not served", () => monitoring.look());
   chores.atEnd(() => monitoring.close());
   passOnTrail(chores, options);
+  answerMachines(chores, store, log, control);
   let told = 0;
   chores.every(PRUNE_MS, "audit not pruned", () => {
     const lost = store.audit.lost - told;

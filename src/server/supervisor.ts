@@ -2,10 +2,10 @@ import { Passwords } from "../auth/passwords.ts";
 import { ControlError } from "../control/errors.ts";
 import type { ControlHost, ServerCounts } from "../control/host.ts";
 import { LocalControl } from "../control/local.ts";
-import { STOP_GRACE_MS } from "../control/methods.ts";
 import type { Control, LoopDelay, ReloadResult } from "../control/protocol.ts";
 import { ControlService } from "../control/service.ts";
 import { ControlSocket } from "../control/socket.ts";
+import { graceIn, STOP_GRACE_MS } from "../control/stop-order.ts";
 import { errorName } from "../errors.ts";
 import { residentBytes } from "../processes.ts";
 import { Ledger } from "../quota/ledger.ts";
@@ -49,7 +49,7 @@ export async function startSupervisor(options: SupervisorOptions): Promise<Servi
   const supervisor = new Supervisor({ ...options, config }, parts, hostKeys);
   const address = await supervisor.start();
   options.log.info({ ...address, workers: options.workers }, "listening");
-  const control = () => supervisor.controlFor("metrics");
+  const control = (actor: string) => supervisor.controlFor(actor);
   const own = { ...options, ...parts, ledger: supervisor.books };
   prune(supervisor.chores, own, supervisor.door.penalties, control);
   lookAfter(supervisor.chores, parts, () => supervisor.recover());
@@ -321,7 +321,8 @@ class Supervisor {
   }
 
   async #apply(change: Change): Promise<void> {
-    if (change.kind === "stop") this.#stopAsTold(Number(change.detail || STOP_GRACE_MS));
+    const graceMs = graceIn(change, this.#options.store.life);
+    if (graceMs !== undefined) this.#stopAsTold(graceMs);
     if (change.kind === "reload") this.#reloadToo();
   }
 

@@ -47,4 +47,4 @@ export interface Statement<Values extends unknown[] = unknown[], Row = unknown> 
  * different locks run at the same time. A number is a home's: its book, and what is in it.
  * "instance" is all that no other lock has.
  */
-export type Lock = number | "instance" | "sessions" | "audit" | "changes" | "nodes";
+export type Lock = number | "instance" | "sessions" | "audit" | "changes" | "nodes" | "calls";

@@ -28,6 +28,8 @@ export interface StoreNode {
    * have had it in its memory. What it used is counted.
    */
   readonly isLost: boolean;
+  /** When it last said that it lives, by the database's clock; null where one machine is alone. */
+  readonly renewedAt: number | null;
 }
 
 /** What a process writes of itself. */
@@ -52,6 +54,7 @@ interface NodeRow {
   readonly supervisor: string;
   readonly machine: string;
   readonly host: string;
+  readonly renewed_at: number;
   readonly given_up_at: number;
   /** 1: it renewed in time, by the database's clock */
   readonly renewed: number;
@@ -163,6 +166,7 @@ export class NodeStore {
       alive: this.#isAlive(row),
       isHere: this.#isHere(row),
       isLost: !this.#isHere(row) || row.given_up_at > 0,
+      renewedAt: this.#life.options === undefined ? null : row.renewed_at,
     }));
   }
 

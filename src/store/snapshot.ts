@@ -22,7 +22,7 @@ export interface Stored {
 const PATIENCE_MS = 5_000;
 
 /** What is of processes, of what they are told, and of files by their inodes. In this order. */
-const OF_PROCESSES = ["open_files", "node_homes", "sessions", "changes", "digests"];
+const OF_PROCESSES = ["open_files", "node_homes", "calls", "sessions", "changes", "digests"];
 
 /**
  * Copies the database as it is at one moment. Reads only: nobody who writes waits for it.

@@ -15,6 +15,7 @@ import {
   refuseOrphans,
   refuseUnfinished,
 } from "./belongings.ts";
+import { CallStore } from "./calls.ts";
 import { ChangeStore } from "./changes.ts";
 import type { Connection } from "./connection.ts";
 import { newestSchema, openDatabase } from "./database.ts";
@@ -59,6 +60,7 @@ export class Store {
   readonly access: AccessStore;
   readonly nodes: NodeStore;
   readonly sessions: SessionStore;
+  readonly calls: CallStore;
   readonly changes: ChangeStore;
   readonly audit: AuditStore;
   readonly events: EventStore;
@@ -90,6 +92,7 @@ export class Store {
     this.reserve = reserve;
     this.life = life;
     this.nodes = new NodeStore(connection, writes, nodeId, life);
+    this.calls = new CallStore(connection, writes, nodeId);
     this.changes = new ChangeStore(connection, writes);
     this.leases = new LeaseStore(connection, writes, this, reserve, nodeId);
     this.uses = new HomeUses(connection, writes, life, nodeId);

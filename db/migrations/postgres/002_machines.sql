@@ -1,7 +1,7 @@
 -- The processes of one machine see each other in /proc, and have the same value here.
-ALTER TABLE nodes ADD COLUMN machine TEXT NOT NULL DEFAULT '';
+ALTER TABLE nodes ADD COLUMN machine TEXT COLLATE "C" NOT NULL DEFAULT '';
 -- What people call that machine.
-ALTER TABLE nodes ADD COLUMN host TEXT NOT NULL DEFAULT '';
+ALTER TABLE nodes ADD COLUMN host TEXT COLLATE "C" NOT NULL DEFAULT '';
 -- When the process last said that it lives, by the database's clock, in milliseconds since the epoch.
 ALTER TABLE nodes ADD COLUMN renewed_at BIGINT NOT NULL DEFAULT 0;
 -- For so long after that it may write, in milliseconds.
@@ -13,7 +13,7 @@ ALTER TABLE nodes ADD COLUMN given_up_at BIGINT NOT NULL DEFAULT 0;
 -- nowhere, and these homes are counted.
 CREATE TABLE node_homes (
   home_id BIGINT NOT NULL REFERENCES homes(id) ON DELETE CASCADE,
-  node_id TEXT   NOT NULL REFERENCES nodes(id) ON DELETE CASCADE,
+  node_id TEXT   COLLATE "C" NOT NULL REFERENCES nodes(id) ON DELETE CASCADE,
   PRIMARY KEY (home_id, node_id)
 );
 CREATE INDEX node_homes_node ON node_homes (node_id);

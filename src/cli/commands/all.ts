@@ -16,6 +16,7 @@ export const REGISTRATIONS: readonly Registration[] = [
     names: ["status", "stop"],
     load: async () => (await import("./status.ts")).addStatusCommands,
   },
+  { names: ["nodes"], load: async () => (await import("./nodes.ts")).addNodesCommand },
   { names: ["restart"], load: async () => (await import("./restart.ts")).addRestartCommand },
   { names: ["reload"], load: async () => (await import("./reload.ts")).addReloadCommand },
   { names: ["metrics"], load: async () => (await import("./metrics.ts")).addMetricsCommand },

@@ -1,16 +1,18 @@
 import { readFileSync } from "node:fs";
 import type { Command } from "commander";
 import { loadConfig } from "../../config/load.ts";
-import { connectNode } from "../../control/client.ts";
 import { ControlError, EXIT } from "../../control/errors.ts";
 import { instanceExists } from "../../control/instance.ts";
-import { runningServers, stopServers } from "../../control/nodes.ts";
+import { reach } from "../../control/machines.ts";
+import { chosenServers, stopServers } from "../../control/stop-servers.ts";
 import type { StoreNode } from "../../store/nodes.ts";
+import type { Store } from "../../store/store.ts";
 import { BACKGROUND_FLAG } from "../background.ts";
 import { type CommandContext, withStore } from "../context.ts";
 import { startDetached } from "../detached.ts";
 import { readPidFile } from "../pid-file.ts";
-import { timeOption } from "./status.ts";
+import { type WhichOptions, whichOf, whichOptions } from "./nodes.ts";
+import { pidText, timeOption } from "./status.ts";
 
 const PROGRESS_MS = 2_000;
 const STOP_TIMEOUT_MS = 60_000;
@@ -19,7 +21,7 @@ const STOP_TIMEOUT_MS = 60_000;
 const PREFIX = "MOORAGE_";
 
 export function addRestartCommand(program: Command, context: CommandContext): void {
-  program
+  const command = program
     .command("restart")
     .description("stop the server and start it again, as `serve --detach` was started")
     .addOption(
@@ -27,28 +29,41 @@ export function addRestartCommand(program: Command, context: CommandContext): vo
         "--drain <time>",
         "replace only the workers: new ones start beside the old, which end with their sessions, or after this time, such as 10m",
       ),
-    )
-    .action(({ drain }: { drain?: number }) =>
-      drain === undefined ? restart(context) : renew(context, drain),
     );
+  for (const option of whichOptions()) command.addOption(option);
+  command.action(({ drain, ...which }: RestartOptions) => {
+    if (drain !== undefined) return renew(context, drain, which);
+    if (which.node === undefined && !which.all) return restart(context);
+    const only = "--node and --all are for --drain: a server is started again on its own machine";
+    throw new ControlError(only, EXIT.usage);
+  });
+}
+
+interface RestartOptions extends WhichOptions {
+  /** in milliseconds */
+  readonly drain?: number;
 }
 
 /** New workers of each server, with the program as it is now; the servers themselves go on. */
-async function renew(context: CommandContext, drainMs: number): Promise<void> {
+async function renew(context: CommandContext, drainMs: number, which: WhichOptions): Promise<void> {
   const root = context.root();
-  const servers = instanceExists(root)
-    ? await withStore(context, (store) => runningServers(store), { withoutHomes: true })
-    : [];
-  if (servers.length === 0) throw new ControlError(`no server runs on ${root}`, EXIT.notRunning);
-  for (const { id, pid } of servers) {
-    const control = await connectNode(root, id);
-    try {
-      await control.call("renew", { drainMs });
-    } finally {
-      control.close();
+  const none = new ControlError(`no server runs on ${root}`, EXIT.notRunning);
+  if (!instanceExists(root)) throw none;
+  const work = async (store: Store): Promise<void> => {
+    const servers = await chosenServers(store, whichOf(which));
+    if (servers.length === 0) throw none;
+    for (const server of servers) {
+      const control = await reach({ root, store }, server);
+      try {
+        await control.call("renew", { drainMs });
+      } finally {
+        control.close();
+      }
+      const pid = pidText(server);
+      context.io.out(`New workers serve (pid ${pid}); the old ones end with their sessions.\n`);
     }
-    context.io.out(`New workers serve (pid ${pid}); the old ones end with their sessions.\n`);
-  }
+  };
+  await withStore(context, work, { withoutHomes: true });
 }
 
 async function restart(context: CommandContext): Promise<void> {
@@ -56,7 +71,7 @@ async function restart(context: CommandContext): Promise<void> {
   const none = `no server runs on ${root}: start one with \`moorage serve --detach\``;
   if (!instanceExists(root)) throw new ControlError(none, EXIT.notRunning);
   const start = await withStore(context, async (store) => {
-    const servers = await runningServers(store);
+    const servers = await chosenServers(store, "here");
     if (servers.length === 0) throw new ControlError(none, EXIT.notRunning);
     const start = startOf(root, servers);
     // Settings that the new server would refuse must not end the one that runs.

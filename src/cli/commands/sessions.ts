@@ -75,9 +75,11 @@ async function kick(context: CommandContext, whom: string, options: KickOptions)
 }
 
 function sessionTable(io: Io, all: readonly SessionInfo[]): string {
+  const several = all.some(({ machine }) => machine !== undefined);
   const columns = [
     { title: "ID", right: true },
     { title: "USER" },
+    ...(several ? [{ title: "MACHINE" }] : []),
     { title: "FROM" },
     { title: "SINCE" },
     { title: "IDLE", right: true },
@@ -86,6 +88,7 @@ function sessionTable(io: Io, all: readonly SessionInfo[]): string {
   const rows = all.map((session) => [
     `${session.id}`,
     session.user,
+    ...(several ? [session.machine ?? ""] : []),
     session.remote,
     dateText(session.since),
     session.state === "waiting" ? "waits" : idleText(session.idle),

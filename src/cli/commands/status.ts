@@ -1,12 +1,10 @@
 import { type Command, InvalidArgumentError, Option } from "commander";
 import { ControlError, EXIT } from "../../control/errors.ts";
 import { instanceExists } from "../../control/instance.ts";
-import {
-  type InstanceStatus,
-  instanceStatus,
-  notRunning,
-  stopServers,
-} from "../../control/nodes.ts";
+import { machineName } from "../../control/node-list.ts";
+import { type InstanceStatus, instanceStatus, notRunning } from "../../control/nodes.ts";
+import { stopServers } from "../../control/stop-servers.ts";
+import type { StoreNode } from "../../store/nodes.ts";
 import { count } from "../../text/figures.ts";
 import { oneLine } from "../../text/safe.ts";
 import { parseDuration, roundSize, UnitError } from "../../text/units.ts";
@@ -14,6 +12,7 @@ import { VERSION } from "../../version.ts";
 import { type CommandContext, withStore } from "../context.ts";
 import { json, paint, table } from "../format.ts";
 import type { Io } from "../io.ts";
+import { type WhichOptions, whichOf, whichOptions } from "./nodes.ts";
 
 const PROGRESS_MS = 2_000;
 const STOP_TIMEOUT_MS = 60_000;
@@ -25,11 +24,17 @@ export function addStatusCommands(program: Command, context: CommandContext): vo
     .description("say whether the server runs: exit code 0 when it does, 3 when not")
     .option("--json", "print JSON")
     .action((options: { json?: boolean }) => status(context, options));
-  program
+  const stopping = program
     .command("stop")
     .description("stop the server and wait until it is gone; a second stop ends it at once")
-    .addOption(graceOption())
-    .action((options: { grace?: number }) => stop(context, options));
+    .addOption(graceOption());
+  for (const option of whichOptions()) stopping.addOption(option);
+  stopping.action((options: StopCommandOptions) => stop(context, options));
+}
+
+interface StopCommandOptions extends WhichOptions {
+  /** in milliseconds */
+  readonly grace?: number;
 }
 
 function graceOption(): Option {
@@ -62,8 +67,10 @@ async function status(context: CommandContext, options: { json?: boolean }): Pro
 }
 
 function statusText({ io, root }: CommandContext, found: InstanceStatus): string {
-  if (!found.running) return `No server runs on ${root()}.\n`;
+  if (found.nodes.length === 0) return `No server runs on ${root()}.\n`;
+  const several = found.nodes.some(({ machine }) => machine !== undefined);
   const columns = [
+    ...(several ? [{ title: "MACHINE" }] : []),
     { title: "PID", right: true },
     { title: "LISTENS ON" },
     { title: "SESSIONS", right: true },
@@ -72,6 +79,7 @@ function statusText({ io, root }: CommandContext, found: InstanceStatus): string
     { title: "VERSION" },
   ];
   const rows = found.nodes.map((node) => [
+    ...(several ? [node.machine ?? ""] : []),
     `${node.pid}`,
     node.listen || "(starting)",
     `${node.sessions}`,
@@ -81,16 +89,21 @@ function statusText({ io, root }: CommandContext, found: InstanceStatus): string
   ]);
   const waiting = found.waiting > 0 ? `${found.waiting} logins wait for a free place.\n` : "";
   const texts = [waiting, workersText(found), diskText(io, found), eventsText(io, found)].join("");
-  return `${paint(io, "green", "Running.")}\n${table(io, columns, rows)}${texts}`;
+  const headline = found.running
+    ? paint(io, "green", "Running.")
+    : paint(io, "yellow", "No server runs on this machine; on others:");
+  return `${headline}\n${table(io, columns, rows)}${texts}`;
 }
 
 /** Nothing where a server is one process. */
 function workersText({ nodes, workers }: InstanceStatus): string {
   if (workers.length <= nodes.length) return "";
-  const each = workers.map(
-    ({ pid, sessions, rssBytes }) =>
-      `${pid} (${sessions} ${sessions === 1 ? "session" : "sessions"}, ${roundSize(rssBytes)})`,
-  );
+  const each = workers.map(({ pid, sessions, rssBytes, machine }) => {
+    const memory = rssBytes === null ? [] : [roundSize(rssBytes)];
+    const about = [count(sessions, "session"), ...memory].join(", ");
+    const where = rssBytes === null && machine !== undefined ? ` on ${machine}` : "";
+    return `${pid}${where} (${about})`;
+  });
   return `Workers: ${each.join(", ")}\n`;
 }
 
@@ -116,19 +129,27 @@ function uptimeText(seconds: number): string {
   return hours < 24 ? `${hours}h ${minutes % 60}m` : `${Math.floor(hours / 24)}d ${hours % 24}h`;
 }
 
-async function stop(context: CommandContext, { grace }: { grace?: number }): Promise<void> {
+async function stop(context: CommandContext, options: StopCommandOptions): Promise<void> {
+  const { grace, ...which } = options;
   const root = context.root();
   const onWait = (pids: readonly number[], transfers: number) => {
     const files = transfers === 1 ? "1 file is" : `${transfers} files are`;
     const open = transfers === 0 ? "" : `: ${files} still open`;
     context.io.err(`waiting for transfers to end (pid ${pids.join(", ")})${open} …\n`);
   };
-  const timeoutMs = STOP_TIMEOUT_MS + (grace ?? 0);
-  const graceMs = grace === undefined ? {} : { graceMs: grace };
-  const options = { root, onWait, progressMs: PROGRESS_MS, timeoutMs, ...graceMs };
+  const how = {
+    ...{ root, onWait, progressMs: PROGRESS_MS, timeoutMs: STOP_TIMEOUT_MS + (grace ?? 0) },
+    ...(grace !== undefined && { graceMs: grace }),
+    which: whichOf(which),
+  };
   const stopped = instanceExists(root)
-    ? await withStore(context, (store) => stopServers(store, options), { withoutHomes: true })
+    ? await withStore(context, (store) => stopServers(store, how), { withoutHomes: true })
     : [];
   if (stopped.length === 0) throw new ControlError(`no server runs on ${root}`, EXIT.notRunning);
-  context.io.out(`Stopped (pid ${stopped.join(", ")}).\n`);
+  context.io.out(`Stopped (pid ${stopped.map(pidText).join(", ")}).\n`);
+}
+
+/** A process's number says which it is on its own machine only. */
+export function pidText(node: StoreNode): string {
+  return node.isHere ? `${node.pid}` : `${node.pid} on ${machineName(node)}`;
 }

@@ -15,6 +15,7 @@ const NAMES: Readonly<Record<Exclude<Lock, number>, number>> = {
   audit: 3,
   changes: 4,
   nodes: 5,
+  calls: 6,
 };
 
 /** How long a change of the schema may take, in milliseconds. */

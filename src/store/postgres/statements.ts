@@ -42,7 +42,7 @@ export class Statements {
   text(sql: string): Text {
     const known = this.#texts.get(sql);
     if (known !== undefined) return known;
-    const notifies = /\bINTO\s+changes\b/i.test(sql);
+    const notifies = /\b(?:INTO\s+(?:changes|calls)|UPDATE\s+calls)\b/i.test(sql);
     const text: Text = { sql, template: parseSql(sql), variants: new Map(), notifies };
     this.#keep(text);
     return text;

@@ -10,6 +10,7 @@ import { LocalControl } from "../../../src/control/local.ts";
 import type { Penalty } from "../../../src/control/protocol.ts";
 import { ControlService } from "../../../src/control/service.ts";
 import { rescan } from "../../../src/quota/rescan.ts";
+import type { MachineOptions } from "../../../src/store/life.ts";
 import { openStore, type Store } from "../../../src/store/store.ts";
 
 /** Control of a server process that has no SSH: what it is told to do is noted. */
@@ -33,11 +34,15 @@ export class ControlDesk {
     this.service = new ControlService(this.host);
   }
 
-  /** @param root an instance that is there already; without it a new one is made */
-  static async open(root?: string): Promise<ControlDesk> {
+  /**
+   * @param root an instance that is there already; without it a new one is made
+   * @param machine of which the process is; without it all are of one
+   */
+  static async open(root?: string, machine?: MachineOptions): Promise<ControlDesk> {
     const place = root ?? mkdtempSync(join(tmpdir(), "moorage-control-"));
     prepareInstance(place);
-    return new ControlDesk(place, await openStore(place, "server", "1.0.0"), root === undefined);
+    const store = await openStore(place, "server", "1.0.0", { machine });
+    return new ControlDesk(place, store, root === undefined);
   }
 
   as(actor = "cli:tester"): LocalControl {

@@ -23,10 +23,10 @@ class World {
 
   async collect(alive: readonly string[] = [...this.processes.keys()]) {
     const nodes = [
-      { id: "own", kind: "server" as const, alive: true },
-      { id: "command", kind: "command" as const, alive: true },
-      { id: "dead", kind: "server" as const, alive: false },
-      ...alive.map((id) => ({ id, kind: "server" as const, alive: true })),
+      { id: "own", kind: "server" as const, alive: true, isHere: true },
+      { id: "command", kind: "command" as const, alive: true, isHere: true },
+      { id: "dead", kind: "server" as const, alive: false, isHere: true },
+      ...alive.map((id) => ({ id, kind: "server" as const, alive: true, isHere: true })),
     ];
     return this.all.collect("own", nodes);
   }

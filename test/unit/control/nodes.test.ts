@@ -3,7 +3,8 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { instanceStatus, notRunning, stopServers } from "../../../src/control/nodes.ts";
+import { instanceStatus, notRunning } from "../../../src/control/nodes.ts";
+import { stopServers } from "../../../src/control/stop-servers.ts";
 import { Driver } from "../../../src/store/database-driver.ts";
 import { openStore, type Store } from "../../../src/store/store.ts";
 
