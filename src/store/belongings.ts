@@ -40,6 +40,9 @@ export function refuseUnfinished(root: string): void {
   );
 }
 
+/** What becomes of SQLite's file when it was copied into PostgreSQL. */
+export const COPIED = "db/moorage.sqlite.copied";
+
 /** In db/ of an instance whose database is PostgreSQL. */
 const ELSEWHERE = "postgres";
 

@@ -201,9 +201,10 @@ export async function openStore(
   { withoutHomes = false, supervisor, machine, database }: OpenOptions = {},
 ): Promise<Store> {
   refuseUnfinished(root);
+  const isFile = database === undefined;
+  if (isFile) refuseElsewhere(root);
   // Elsewhere the database's own mark says which homes are its own.
-  if (database === undefined) refuseElsewhere(root);
-  if (!withoutHomes && database === undefined) refuseOrphans(root);
+  if (isFile && !withoutHomes) refuseOrphans(root);
   const reserve = new Reserve(join(root, "db"));
   const file = join(root, "db", "moorage.sqlite");
   const asItIs = supervisor !== undefined;
@@ -217,8 +218,10 @@ export async function openStore(
     if (database !== undefined) markElsewhere(root);
     if (!withoutHomes) await store.belongings.checkHomes();
     await store.nodes.register(kind, version, supervisor);
+    // It may have waited for whoever copied the database.
+    if (isFile) refuseElsewhere(root);
     store.nodes.keepAlive(() => tally.count("failedWrites error"));
-    if (kind === "server" && database === undefined) reserve.lengthenLog(`${file}-wal`);
+    if (isFile && kind === "server") reserve.lengthenLog(`${file}-wal`);
     return store;
   } catch (error) {
     life.close();
@@ -227,15 +230,28 @@ export async function openStore(
   }
 }
 
-/** Its code is loaded by those who have such a database. */
-async function openPostgresOf(
+/**
+ * Opens a PostgreSQL database for an instance, without a row in `nodes`.
+ * @param patienceMs see `PostgresOptions`
+ * @throws (rejected) as {@link openStore} does
+ */
+export async function openPostgresOf(
   root: string,
   { url, ...options }: DatabasePlace,
-  asItIs: boolean,
+  asItIs = false,
+  patienceMs?: number,
 ): Promise<Connection> {
+  // Its code is loaded by those who have such a database.
   const { openPostgres } = await import("./postgres/open.ts");
   const directory = join(root, "db");
-  return openPostgres(url, { ...options, directory, migrations: migrationsDirectory(), asItIs });
+  const limits = patienceMs === undefined ? {} : { patienceMs };
+  return openPostgres(url, {
+    ...options,
+    ...limits,
+    directory,
+    migrations: migrationsDirectory(),
+    asItIs,
+  });
 }
 
 /** On a full disk it needs some room for the files that SQLite has beside the database. */

@@ -5,6 +5,8 @@ import { CHECKSUMS_USAGE, checksumsBenchmark, parseChecksumsPlan } from "./check
 import { CLIENT_USAGE, clientBenchmark, parseClientPlan } from "./client-transfer.ts";
 import { crowdBenchmark } from "./crowd/crowd.ts";
 import { CROWD_USAGE, parseCrowdPlan } from "./crowd/plan.ts";
+import { machinesBenchmark } from "./machines/machines.ts";
+import { MACHINES_USAGE, parseMachinesPlan } from "./machines/plan.ts";
 import { NODES_USAGE, nodesBenchmark, parseNodesPlan } from "./nodes.ts";
 import { stopAll } from "./processes.ts";
 import { summarize, table } from "./report.ts";
@@ -23,7 +25,8 @@ Compares this server with OpenSSH's internal-sftp, in turn, with the stock sftp 
 
 npm run bench -- client compares the client instead; npm run bench -- checksums measures what
 checksums along with uploads cost and save; npm run bench -- nodes compares versions of Node.js;
-npm run bench -- crowd compares what many at once get.
+npm run bench -- crowd compares what many at once get; npm run bench -- machines compares two nodes on
+PostgreSQL with one on SQLite.
 `;
 
 const OPTIONS = {
@@ -43,7 +46,9 @@ function parse(args: string[]): { plan: Plan; json: boolean } {
   try {
     const { values, positionals } = parseArgs({ args, options: OPTIONS, allowPositionals: true });
     if (positionals.join(" ") !== "transfer")
-      throw new Error("which benchmark? There are: transfer, client, checksums, nodes, crowd");
+      throw new Error(
+        "which benchmark? There are: transfer, client, checksums, nodes, crowd, machines",
+      );
     const pairs = Number(values.pairs);
     if (!Number.isInteger(pairs) || pairs < 1) throw new Error("--pairs: a number from 1 on");
     const kinds = values.only.split(",");
@@ -113,6 +118,7 @@ const CLIENT = { usage: CLIENT_USAGE, parse: parseClientPlan, run: clientBenchma
 const CHECKSUMS = { usage: CHECKSUMS_USAGE, parse: parseChecksumsPlan, run: checksumsBenchmark };
 const NODES = { usage: NODES_USAGE, parse: parseNodesPlan, run: nodesBenchmark };
 const CROWD = { usage: CROWD_USAGE, parse: parseCrowdPlan, run: crowdBenchmark };
+const MACHINES = { usage: MACHINES_USAGE, parse: parseMachinesPlan, run: machinesBenchmark };
 
 async function main(): Promise<void> {
   const [name, ...args] = process.argv.slice(2);
@@ -120,6 +126,7 @@ async function main(): Promise<void> {
   if (name === "checksums") return mainOther(CHECKSUMS, args);
   if (name === "nodes") return mainOther(NODES, args);
   if (name === "crowd") return mainOther(CROWD, args);
+  if (name === "machines") return mainOther(MACHINES, args);
   if (process.argv.includes("--help")) {
     process.stdout.write(USAGE);
     return;

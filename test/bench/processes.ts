@@ -124,8 +124,17 @@ export async function stop(child: ChildProcess): Promise<void> {
   clearTimeout(timer);
 }
 
+const others = new Set<() => Promise<void>>();
+
+/** What else {@link stopAll} ends: who starts processes by other means. */
+export function alsoStop(work: () => Promise<void>): void {
+  others.add(work);
+}
+
 export async function stopAll(): Promise<void> {
-  await Promise.all([...started].map(stop));
+  const works = [...others];
+  others.clear();
+  await Promise.all([...[...started].map(stop), ...works.map((work) => work())]);
 }
 
 export interface Finished {

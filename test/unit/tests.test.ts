@@ -22,7 +22,7 @@ const LETS_TIME_PASS: Readonly<Record<string, string>> = {
 };
 
 /** Programs of their own, without vitest. */
-const NO_TESTS = /^(bench|desktop|nodes|pictures|soak)\//;
+const NO_TESTS = /^(bench|desktop|nodes|pictures|soak|trial)\//;
 
 const RETRY = /\{[^{}]*\bretry:\s*[1-9][^{}]*\}/;
 const SLEEP =

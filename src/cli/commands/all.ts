@@ -39,6 +39,7 @@ export const REGISTRATIONS: readonly Registration[] = [
   { names: ["trash"], load: async () => (await import("./trash.ts")).addTrashCommand },
   { names: ["backup"], load: async () => (await import("./backup.ts")).addBackupCommand },
   { names: ["restore"], load: async () => (await import("./restore.ts")).addRestoreCommand },
+  { names: ["store"], load: async () => (await import("./store.ts")).addStoreCommands },
   { names: ["check"], load: async () => (await import("./check.ts")).addCheckCommand },
   { names: ["connect"], load: async () => (await import("./connect.ts")).addConnectCommand },
   { names: ["put"], load: async () => (await import("./put.ts")).addPutCommand },
