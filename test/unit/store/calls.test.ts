@@ -27,11 +27,11 @@ async function ask(from = one, to = other): Promise<string> {
   return asked.id;
 }
 
-function sql(text: string, ...values: unknown[]): unknown[] {
-  const database = rawDatabase(root);
+async function sql(text: string, ...values: unknown[]): Promise<unknown[]> {
+  const database = await rawDatabase(root);
   try {
     const statement = database.prepare(text);
-    return statement.reader ? statement.all(...values) : [statement.run(...values)];
+    return text.startsWith("SELECT") ? statement.all(...values) : [statement.run(...values)];
   } finally {
     database.close();
   }
@@ -47,7 +47,7 @@ test("who is asked reads it and answers once, and who asked takes the answer onc
   expect(await other.calls.answer(id, "2")).toBe(false);
   expect(await one.calls.take(id)).toEqual({ answer: "1" });
   expect(await one.calls.take(id)).toBe("gone");
-  expect(sql("SELECT * FROM calls")).toEqual([]);
+  expect(await sql("SELECT * FROM calls")).toEqual([]);
 });
 
 test("nobody else answers a call, takes its answer or takes it back", async () => {
@@ -74,11 +74,11 @@ test("so many wait for one process, and no more, also when they are answered but
 
 test("a call goes when it is a minute old", async () => {
   const id = await ask();
-  sql("UPDATE calls SET asked_at = asked_at - ?", CALL_BOUNDS.lifeMs + 1);
+  await sql("UPDATE calls SET asked_at = asked_at - ?", CALL_BOUNDS.lifeMs + 1);
   expect(await other.calls.waiting()).toEqual([]);
   await ask(stranger, one);
   expect(await one.calls.take(id)).toBe("gone");
-  expect(sql("SELECT * FROM calls")).toHaveLength(1);
+  expect(await sql("SELECT * FROM calls")).toHaveLength(1);
 });
 
 test("calls go with who asked and with who was asked, and nobody asks a process that is gone", async () => {

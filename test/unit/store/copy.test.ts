@@ -8,7 +8,7 @@ import { Driver } from "../../../src/store/database-driver.ts";
 import { moveDatabase } from "../../../src/store/move.ts";
 import { openStore } from "../../../src/store/store.ts";
 import { CopyTarget } from "../../support/copy-target.ts";
-import { addDeadNode, newUser, rawDatabase, temporaryRoot } from "./instance.ts";
+import { addDeadNode, newUser, sqliteFile, temporaryRoot } from "./instance.ts";
 
 /** An instance that nobody uses, with two users, of whom the second was removed. */
 async function left(): Promise<string> {
@@ -24,7 +24,7 @@ async function left(): Promise<string> {
 }
 
 test("the tables are those of the schema, each behind what it refers to", async () => {
-  const database = rawDatabase(await left());
+  const database = sqliteFile(await left());
   const plan = copyPlan(database);
   const names = plan.map(({ name }) => name);
   const all = database.prepare("SELECT COUNT(*) FROM sqlite_master WHERE type = 'table'").pluck();
@@ -52,13 +52,13 @@ test("tables in a ring are none that can be copied", () => {
 test("an empty instance has rows just where the migrations made them", async () => {
   const root = await temporaryRoot();
   await (await openStore(root, "command", "test")).close();
-  for (const { name, rows, isSingle } of copyPlan(rawDatabase(root))) {
+  for (const { name, rows, isSingle } of copyPlan(sqliteFile(root))) {
     expect([name, rows]).toEqual([name, isSingle ? 1 : 0]);
   }
 });
 
 test("rows go many at once, and bytes as the other database reads them", async () => {
-  const database = rawDatabase(await left());
+  const database = sqliteFile(await left());
   const table = (name: string) => copyPlan(database).find((one) => one.name === name);
   const keys = table("user_keys");
   if (keys === undefined) throw new Error("no such table");
@@ -80,7 +80,7 @@ test("rows go many at once, and bytes as the other database reads them", async (
 
 test("all is copied and compared, numbers go on, and the file is out of the way", async () => {
   const root = await left();
-  const before = rawDatabase(root);
+  const before = sqliteFile(root);
   before.exec("INSERT INTO changes (kind, user_id, at) VALUES ('x', 1, 1), ('x', 1, 1)");
   before.exec("DELETE FROM changes");
   before.exec("INSERT INTO audit (id, at, kind) VALUES (77, 1, 'login')");
@@ -151,13 +151,13 @@ test("a database with an instance is left alone", async () => {
 
 test("an instance that a process uses is not copied", async () => {
   const root = await left();
-  addDeadNode(rawDatabase(root));
+  addDeadNode(sqliteFile(root));
   expect(() => moveDatabase({ root, target: new CopyTarget() })).toThrow(/another process/);
 });
 
 test("the copy is one of the rows, in few statements", async () => {
   const root = await left();
-  const database = rawDatabase(root);
+  const database = sqliteFile(root);
   const insert = database.prepare("INSERT INTO audit (at, kind) VALUES (1, 'login')");
   for (let i = 0; i < 5_000; i += 1) insert.run();
   const target = new CopyTarget();
