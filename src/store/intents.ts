@@ -7,10 +7,13 @@ import type { Intent } from "./ledger-types.ts";
 export class Deed<T> {
   readonly #perform: () => T;
   #done: { readonly result: T } | undefined;
+  /** the home whose entries it changes */
+  readonly userId: number;
   /** of its intent; 0: none was written */
   number = 0;
 
-  constructor(perform: () => T) {
+  constructor(userId: number, perform: () => T) {
+    this.userId = userId;
     this.#perform = perform;
   }
 
@@ -21,6 +24,17 @@ export class Deed<T> {
   run(): T {
     this.#done ??= { result: this.#perform() };
     return this.#done.result;
+  }
+}
+
+/** A change was done and is booked, but its process could not finish it. */
+export class BookedElsewhere extends Error {
+  override readonly name = "BookedElsewhere";
+  /** as SQLite's when busy */
+  readonly code = "SQLITE_BUSY";
+
+  constructor() {
+    super("the database was busy: another process has booked the change");
   }
 }
 
@@ -69,9 +83,30 @@ export class Intents {
     return this.#unbooked !== undefined && this.#unbooked !== deed;
   }
 
-  /** The transaction that was open is through. */
-  booked(): void {
-    this.#unbooked = undefined;
+  /** The home of what is done and not booked. */
+  get unbookedHome(): number | undefined {
+    return this.#unbooked?.userId;
+  }
+
+  /** The home that a process's last intent is for; undefined: it has left none. */
+  homeOf(node: string): number | undefined {
+    return readIntent(this.#directory, node)?.userId;
+  }
+
+  /** A transaction that booked all that was done in a home is through. */
+  booked(userId: number): void {
+    if (this.#unbooked?.userId === userId) this.#unbooked = undefined;
+  }
+
+  /**
+   * To be called in a transaction that has the lock of the home again, when the one that did the deed
+   * has failed.
+   * @throws BookedElsewhere when another process has booked it meanwhile
+   */
+  requireUnbooked(deed: Deed<unknown>): void {
+    if (!deed.isDone || deed.number === 0) return;
+    const found = this.#sql.lastBooked.get({ node: this.#node }) as { intent: number } | undefined;
+    if ((found?.intent ?? 0) >= deed.number) throw new BookedElsewhere();
   }
 
   /** Writes the intent down, carries it out, and marks it as booked by the transaction. */
@@ -94,13 +129,15 @@ export class Intents {
   }
 
   /**
-   * While this process holds the write lock, no other can be between an intent and its booking. So
-   * an intent that is not booked belongs to a process that died there or could not book it. It is
-   * booked before its file is touched again.
+   * While this process has the lock of a home, no other can be between an intent for that home and
+   * its booking. So an intent for it that is not booked belongs to a process that died there or could
+   * not book it. It is booked before its file is touched again. What another home's lock guards may
+   * be under way, and is left alone.
+   * @param userId the home whose lock the transaction has
    * @param deed the one that the open transaction books itself
    * @returns whether there was one
    */
-  resolveAll(deed?: Deed<unknown>): boolean {
+  resolveAll(userId: number, deed?: Deed<unknown>): boolean {
     const witness = this.#witness;
     if (witness === undefined) return false;
     let any = false;
@@ -109,25 +146,29 @@ export class Intents {
       const own = id === this.#node;
       if (own && deed?.isDone) continue;
       const last = own ? this.#last : intentNumber(this.#directory, id);
-      if (last > intent && this.#resolve(id, intent, witness)) any = true;
+      if (last > intent && this.#resolve(id, intent, witness, userId)) any = true;
     }
     return any;
   }
 
-  /** The last intent of a dead process. {@link drop} it when the transaction is through. */
-  resolve(node: string, witness: Witness): void {
+  /**
+   * The last intent of a dead process, in a transaction that has the lock of {@link homeOf}. {@link drop}
+   * it when that is through.
+   */
+  resolve(node: string, userId: number, witness: Witness): void {
     const found = this.#sql.lastBooked.get({ node }) as { intent: number } | undefined;
-    if (found !== undefined) this.#resolve(node, found.intent, witness);
+    if (found !== undefined) this.#resolve(node, found.intent, witness, userId);
   }
 
   drop(node: string): void {
     dropIntent(this.#directory, node);
   }
 
-  /** False when there is no such intent. */
-  #resolve(node: string, booked: number, witness: Witness): boolean {
+  /** False when there is no such intent, or it is for another home. */
+  #resolve(node: string, booked: number, witness: Witness, userId: number): boolean {
     const intent = readIntent(this.#directory, node);
     if (intent === undefined || intent.number <= booked) return false;
+    if (intent.userId !== userId) return false;
     const user = this.#sql.userName.get({ userId: intent.userId }) as { name: string } | undefined;
     if (user !== undefined) this.#settle(intent, user.name, witness);
     this.#sql.booked.run({ node, number: intent.number });

@@ -1,6 +1,6 @@
 import type { BookView, Removed, Usage } from "../vfs/books.ts";
 import { type LedgerStatements, range } from "./ledger-statements.ts";
-import type { Holders, JournalKey, MovingRow, OpenedRow } from "./ledger-types.ts";
+import type { Holders, Intent, JournalKey, MovingRow, OpenedRow } from "./ledger-types.ts";
 
 /** What the transactions of the ledger are made of. Each is for use inside of one. */
 export class LedgerRows {
@@ -91,6 +91,13 @@ export class LedgerRows {
   moved(userId: number, moving: readonly MovingRow[], { from, path, kept }: Moved): void {
     if (kept !== undefined) this.follow(userId, this.below(userId, path), path, kept);
     this.follow(userId, moving, from, path);
+  }
+
+  /** A change that a process did and did not book. */
+  bookLate({ userId, kind, victim, from, path, kept }: Intent): void {
+    if (kind === "create") this.#sql.add.run({ userId, bytes: 0, files: 1 });
+    if (from !== undefined) this.moved(userId, this.below(userId, from), { from, path, kept });
+    if (victim !== undefined) this.removed(userId, { ...victim, last: victim.size > 0 });
   }
 }
 

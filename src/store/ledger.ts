@@ -6,7 +6,7 @@ import { Deed, Intents } from "./intents.ts";
 import type { LeaseStore, OpenBook } from "./leases.ts";
 import { LedgerRows } from "./ledger-rows.ts";
 import { type LedgerStatements, prepareLedger } from "./ledger-statements.ts";
-import type { Counted, Intent, JournalKey, JournalRow, OpenedRow } from "./ledger-types.ts";
+import type { Counted, JournalKey, JournalRow, OpenedRow } from "./ledger-types.ts";
 import { freeBytes, slackFor } from "./slack.ts";
 import type { WriteOptions, Writes } from "./writes.ts";
 
@@ -43,7 +43,9 @@ export class LedgerStore {
     this.#leases = leases;
     this.#sql = prepareLedger(connection);
     this.#rows = new LedgerRows(this.#sql, nodeId);
-    this.#intents = new Intents(directory, nodeId, this.#sql, (intent) => this.#bookLate(intent));
+    this.#intents = new Intents(directory, nodeId, this.#sql, (intent) =>
+      this.#rows.bookLate(intent),
+    );
   }
 
   /** To be called before the node's row goes. Rejects when there is something it can't book. */
@@ -78,9 +80,9 @@ export class LedgerStore {
     quietMs: number,
     taken: (book: OpenBook | undefined) => void,
   ): Promise<void> {
-    const first = (): void => void this.#intents.resolveAll();
+    const first = (): void => void this.#intents.resolveAll(userId);
     await this.#leases.take(userId, quietMs, first, (book) => {
-      this.#intents.booked();
+      this.#intents.booked(userId);
       taken(book);
     });
   }
@@ -121,7 +123,7 @@ export class LedgerStore {
     inside?: string,
     vacant?: () => void,
   ): Promise<{ readonly opened: OpenedRow | undefined } | undefined> {
-    const making = new Deed(perform);
+    const making = new Deed(userId, perform);
     return this.#changing(userId, making, () => {
       const usage = this.#rows.usage(userId);
       const full = usage.quotaFiles !== null && usage.usedFiles >= usage.quotaFiles;
@@ -240,7 +242,7 @@ export class LedgerStore {
     await this.#shared(userId, () => {
       const { size, linked } = inspect();
       // A removal that a dead process did not book is booked while this row keeps the bytes charged.
-      if (!linked) this.#intents.resolveAll();
+      if (!linked) this.#intents.resolveAll(userId);
       const { count, most, others } = this.#rows.holders(key, node);
       if (this.#sql.dropRow.run({ userId, inode, row, node }).changes === 0) return;
       let after = linked || count > 1 ? size : 0;
@@ -264,7 +266,7 @@ export class LedgerStore {
     perform: () => Removed | undefined,
     inside?: string,
   ): Promise<void> {
-    const removal = new Deed(perform);
+    const removal = new Deed(userId, perform);
     let victim: Inspected | undefined;
     await this.#changing(userId, removal, () => {
       victim ??= inspect(this.#rows.view(userId));
@@ -288,7 +290,7 @@ export class LedgerStore {
     perform: () => Removed | undefined,
     kept?: Buffer,
   ): Promise<void> {
-    const renaming = new Deed(perform);
+    const renaming = new Deed(userId, perform);
     let found: { readonly victim: Inspected | undefined } | undefined;
     await this.#changing(userId, renaming, () => {
       found ??= { victim: inspect(this.#rows.view(userId)) };
@@ -318,7 +320,9 @@ export class LedgerStore {
    * whether it was carried out.
    */
   async resolveIntent(node: string, witness: Witness): Promise<void> {
-    await this.#writes.run(() => this.#intents.resolve(node, witness));
+    const lock = this.#intents.homeOf(node);
+    const settle = (home: number): void => this.#intents.resolve(node, home, witness);
+    if (lock !== undefined) await this.#writes.run(() => settle(lock), { lock });
     this.#intents.drop(node);
   }
 
@@ -337,7 +341,7 @@ export class LedgerStore {
   async correct(userId: number, mark: string, { bytes, files, grown }: Counted): Promise<boolean> {
     return this.#leases.whileShared(userId, () => {
       // What a process that died has done and not booked was counted on the disk already.
-      this.#intents.resolveAll();
+      this.#intents.resolveAll(userId);
       if (this.#mark(userId) !== mark) return false;
       this.#sql.setUsage.run({ userId, bytes, files });
       for (const [inode, charged] of grown) this.#sql.raiseOthers.run({ userId, inode, charged });
@@ -363,9 +367,10 @@ export class LedgerStore {
     const run = (): { readonly done: T } | undefined => {
       this.#leases.requireShared(userId);
       if (this.#intents.hasUnbooked(deed)) throw new Unbooked();
-      return this.#intents.resolveAll(deed) ? undefined : { done: act() };
+      this.#intents.requireUnbooked(deed);
+      return this.#intents.resolveAll(userId, deed) ? undefined : { done: act() };
     };
-    const booked = (result: unknown): void => void (result && this.#intents.booked());
+    const booked = (result: unknown): void => void (result && this.#intents.booked(userId));
     for (;;) {
       await this.#bookOwn(deed);
       try {
@@ -382,18 +387,9 @@ export class LedgerStore {
    * @param deed the one that is booked by its own transaction
    */
   async #bookOwn(deed?: Deed<unknown>): Promise<void> {
-    if (!this.#intents.hasUnbooked(deed)) return;
-    const booked = (): void => this.#intents.booked();
-    await this.#writes.run(() => this.#intents.resolveAll(), { booked });
-  }
-
-  #bookLate(intent: Intent): void {
-    const { userId, kind, victim, from, path, kept } = intent;
-    if (kind === "create") this.#sql.add.run({ userId, bytes: 0, files: 1 });
-    if (from !== undefined) {
-      const moving = this.#rows.below(userId, from);
-      this.#rows.moved(userId, moving, { from, path, kept });
-    }
-    if (victim !== undefined) this.#rows.removed(userId, { ...victim, last: victim.size > 0 });
+    const lock = this.#intents.unbookedHome;
+    if (lock === undefined || !this.#intents.hasUnbooked(deed)) return;
+    const booked = (): void => this.#intents.booked(lock);
+    await this.#writes.run(() => this.#intents.resolveAll(lock), { booked, lock });
   }
 }

@@ -83,16 +83,17 @@ export class NodeStore {
     const startTime = livingProcess(process.pid)?.startTime;
     if (startTime === undefined) throw new Error("/proc is not mounted: it is needed");
     const row = [this.#id, kind, process.pid, startTime, this.#boot, version, Date.now()];
-    await this.#writes.run(() => this.#insert.run(...row, supervisor));
+    await this.#writes.run(() => this.#insert.run(...row, supervisor), { lock: "nodes" });
   }
 
   /** Takes back this process's row and sessions. The row stays while it has files in the
    * journal, or holds homes. */
   async unregister(): Promise<void> {
-    await this.#writes.run(() => {
+    const remove = (): void => {
       this.#removeSessions.run(this.#id);
       if (this.#journaled.get(this.#id) === 0) this.#remove.run(this.#id);
-    });
+    };
+    await this.#writes.run(remove, { lock: "nodes" });
   }
 
   async list(): Promise<StoreNode[]> {
@@ -115,7 +116,7 @@ export class NodeStore {
 
   /** Says where this server listens, "host:port". */
   async setListen(listen: string): Promise<void> {
-    await this.#writes.run(() => this.#setListen.run(listen, this.#id));
+    await this.#writes.run(() => this.#setListen.run(listen, this.#id), { lock: "nodes" });
   }
 
   /**
@@ -123,13 +124,14 @@ export class NodeStore {
    * Rejects while its journal of open files is not settled.
    */
   async remove(id: string): Promise<void> {
-    await this.#writes.run(() => {
+    const remove = (): void => {
       if (this.#journaled.get(id) !== 0) {
         throw new Error(`node ${id} still has a journal: settle it before removing the node`);
       }
       this.#removeSessions.run(id);
       this.#remove.run(id);
-    });
+    };
+    await this.#writes.run(remove, { lock: "nodes" });
   }
 
   /** Ids of the living nodes that have sessions, as a JSON array for json_each. Synchronous: for
