@@ -6,7 +6,7 @@ import { Deed, Intents } from "./intents.ts";
 import type { LeaseStore, OpenBook } from "./leases.ts";
 import { type Denial, LedgerRows } from "./ledger-rows.ts";
 import { type LedgerStatements, prepareLedger } from "./ledger-statements.ts";
-import type { Counted, Intent, JournalKey, JournalRow, OpenedRow } from "./ledger-types.ts";
+import type { Counted, JournalKey, JournalRow, OpenedRow } from "./ledger-types.ts";
 import { freeBytes, slackFor } from "./slack.ts";
 import type { Store } from "./store.ts";
 import type { WriteOptions, Writes } from "./writes.ts";
@@ -48,8 +48,9 @@ export class LedgerStore {
     this.#leases = leases;
     this.#sql = prepareLedger(connection);
     this.#rows = new LedgerRows(this.#sql, nodeId);
-    const bookLate = (intent: Intent): void => this.#rows.bookLate(intent);
-    this.#intents = new Intents(directory, nodeId, life.options?.machine, this.#sql, bookLate);
+    this.#intents = new Intents(directory, nodeId, life.options?.machine, this.#sql, (intent) =>
+      this.#rows.bookLate(intent),
+    );
   }
 
   /** To be called before the node's row goes. Rejects when there is something it can't book. */
@@ -97,7 +98,7 @@ export class LedgerStore {
   ): Promise<void> {
     const first = (): void => void this.#intents.resolveAll(userId);
     await this.#leases.take(userId, quietMs, first, (book) => {
-      this.#intents.booked();
+      this.#intents.booked(userId);
       taken(book);
     });
   }
@@ -138,7 +139,7 @@ export class LedgerStore {
     inside?: string,
     vacant?: () => void,
   ): Promise<{ readonly opened: OpenedRow | undefined } | undefined> {
-    const making = new Deed(perform);
+    const making = new Deed(userId, perform);
     return this.#changing(userId, making, () => {
       const usage = this.#rows.usage(userId);
       const full = usage.quotaFiles !== null && usage.usedFiles >= usage.quotaFiles;
@@ -265,7 +266,7 @@ export class LedgerStore {
     perform: () => Removed | undefined,
     inside?: string,
   ): Promise<void> {
-    const removal = new Deed(perform);
+    const removal = new Deed(userId, perform);
     let victim: Inspected | undefined;
     await this.#changing(userId, removal, () => {
       victim ??= inspect(this.#rows.view(userId));
@@ -289,7 +290,7 @@ export class LedgerStore {
     perform: () => Removed | undefined,
     kept?: Buffer,
   ): Promise<void> {
-    const renaming = new Deed(perform);
+    const renaming = new Deed(userId, perform);
     let found: { readonly victim: Inspected | undefined } | undefined;
     await this.#changing(userId, renaming, () => {
       found ??= { victim: inspect(this.#rows.view(userId)) };
@@ -319,8 +320,9 @@ export class LedgerStore {
    * whether it was carried out.
    */
   async resolveIntent(node: string, witness: Witness): Promise<void> {
-    const lock = this.#intents.homeOf(node) ?? "instance";
-    await this.#writes.run(() => this.#intents.resolve(node, witness), { lock });
+    const lock = this.#intents.homeOf(node);
+    const settle = (home: number): void => this.#intents.resolve(node, home, witness);
+    if (lock !== undefined) await this.#writes.run(() => settle(lock), { lock });
     this.dropIntent(node);
   }
 
@@ -370,9 +372,10 @@ export class LedgerStore {
     const run = (): { readonly done: T } | undefined => {
       this.#leases.requireShared(userId);
       if (this.#intents.hasUnbooked(deed)) throw new Unbooked();
+      this.#intents.requireUnbooked(deed);
       return this.#intents.resolveAll(userId, deed) ? undefined : { done: act() };
     };
-    const booked = (result: unknown): void => void (result && this.#intents.booked());
+    const booked = (result: unknown): void => void (result && this.#intents.booked(userId));
     for (;;) {
       await this.#bookOwn(deed);
       try {
@@ -389,9 +392,9 @@ export class LedgerStore {
    * @param deed the one that is booked by its own transaction
    */
   async #bookOwn(deed?: Deed<unknown>): Promise<void> {
-    if (!this.#intents.hasUnbooked(deed)) return;
-    const lock = this.#intents.unbookedHome ?? 0;
-    const booked = (): void => this.#intents.booked();
+    const lock = this.#intents.unbookedHome;
+    if (lock === undefined || !this.#intents.hasUnbooked(deed)) return;
+    const booked = (): void => this.#intents.booked(lock);
     await this.#writes.run(() => this.#intents.resolveAll(lock), { booked, lock });
   }
 }

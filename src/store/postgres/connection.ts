@@ -15,7 +15,10 @@ const NAMES: Readonly<Record<Exclude<Lock, number>, number>> = {
   audit: 3,
   changes: 4,
   nodes: 5,
-  calls: 6,
+  digests: 6,
+  events: 7,
+  penalties: 8,
+  calls: 9,
 };
 
 /** How long a change of the schema may take, in milliseconds. */
