@@ -44,7 +44,7 @@ describe("a server that restarts", () => {
     insert.run(2);
     await cluster.stop();
     expect(() => insert.run(3)).toThrow(DatabaseGone);
-    expect(() => connection.commit()).toThrow();
+    expect(() => connection.commit()).toThrow(DatabaseGone);
     connection.rollback();
     expect(() => connection.begin(1)).toThrow(DatabaseGone);
     await cluster.start();

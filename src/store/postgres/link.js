@@ -181,18 +181,15 @@ export class Link {
    * @param {RunAsked} asked
    * @param {Reply} reply
    */
-  #run({ statement, values, one, beginReading }, reply) {
+  #run({ statement, values, rows: wanted, beginReading }, reply) {
     if (beginReading) this.#send("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", () => {});
     const text = this.#known.get(statement) ?? "";
     this.#texts.set(statement, this.#texts.get(statement) ?? []);
     const query = { name: `s${statement}`, text, values, rowMode: "array", types };
     this.#ask(query, reply, (result) => {
-      const { rows } = result;
-      reply({
-        ...this.#columnsOf(statement, result),
-        rows: one && rows.length > 1 ? rows.slice(0, 1) : rows,
-        changes: changesOf(result),
-      });
+      if (wanted === "none") return reply({ changes: changesOf(result) });
+      const rows = wanted === "first" ? result.rows.slice(0, 1) : result.rows;
+      reply({ ...this.#columnsOf(statement, result), rows });
     });
   }
 
