@@ -29,8 +29,9 @@ interface CopyFlags {
 }
 
 const HELP = `
-Stop the servers first. The database has to be there, and empty: createdb makes one. Its password comes
-from --password-file or the variable PGPASSWORD, so that no list of processes shows it.
+Stop the servers first. The database has to be there, and empty:
+  createdb --owner moorage --template template0 --encoding UTF8 --locale C moorage
+Its password comes from --password-file or the variable PGPASSWORD, so that no list of processes shows it.
 
   moorage store copy --to postgres://moorage@db.example/moorage --password-file /etc/moorage/db-password
 `;
