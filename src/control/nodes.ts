@@ -167,10 +167,7 @@ interface RunningNodes {
 }
 
 async function runningNodes(store: Store): Promise<RunningNodes> {
-  // Process ids and sockets of another machine are nothing that can be signalled or asked from here.
-  const all = (await store.nodes.list()).filter(
-    ({ kind, alive, isHere }) => kind === "server" && alive && isHere,
-  );
+  const all = (await store.nodes.list()).filter(({ kind, alive }) => kind === "server" && alive);
   const ids = new Set(all.map(({ id }) => id));
   // A worker whose supervisor was killed is a server by itself, for the moment it still takes to end.
   const heads = all.filter(({ supervisor }) => !ids.has(supervisor));

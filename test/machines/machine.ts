@@ -4,9 +4,11 @@ import { PROGRAM, type SpawnedServer, spawnServer, TEST_PASSWORD } from "../supp
 import { login } from "../support/ssh-client.ts";
 import { Relay } from "./relay.ts";
 
+const OWN_USERS = process.getuid?.() === 0 ? [] : ["--user"];
+
 /** Processes that see nobody outside in /proc, under a host name of their own, and die with the first. */
 function asMachine(name: string): string[] {
-  const own = process.getuid?.() === 0 ? [] : ["--user", "--map-root-user"];
+  const own = OWN_USERS.flatMap((flag) => [flag, "--map-root-user"]);
   const apart = ["--pid", "--uts", "--fork", "--mount-proc", "--kill-child=SIGKILL"];
   return ["unshare", ...own, ...apart, "sh", "-c", 'hostname "$0" && exec "$@"', name];
 }
@@ -24,10 +26,12 @@ export interface MachineOptions {
 export class Machine {
   readonly relay: Relay;
   readonly #server: SpawnedServer;
+  readonly #env: Readonly<Record<string, string>>;
 
-  private constructor(relay: Relay, server: SpawnedServer) {
+  private constructor(relay: Relay, server: SpawnedServer, env: Readonly<Record<string, string>>) {
     this.relay = relay;
     this.#server = server;
+    this.#env = env;
   }
 
   static async start({ name, root, port, database, settings = [] }: MachineOptions) {
@@ -35,7 +39,7 @@ export class Machine {
     const url = `postgres://moorage@127.0.0.1:${relay.port}/${database}`;
     const env = { MOORAGE_STORE_URL: url, MOORAGE_STORE_LEASE: "3s" };
     const server = await spawnServer(root, settings, { within: asMachine(name), env });
-    return new Machine(relay, server);
+    return new Machine(relay, server, env);
   }
 
   get port(): number {
@@ -44,6 +48,14 @@ export class Machine {
 
   get output(): string {
     return this.#server.output();
+  }
+
+  /** A command in front of another one, which then runs here. */
+  get within(): string[] {
+    const variables = Object.entries(this.#env).map(([name, value]) => `${name}=${value}`);
+    const own = OWN_USERS.flatMap((flag) => [flag, "--preserve-credentials"]);
+    const place = ["--target", `${this.pids[0]}`, "--pid", "--uts", "--mount", ...own];
+    return ["env", ...variables, "nsenter", ...place, "--"];
   }
 
   /** Supervisor and workers. */

@@ -25,7 +25,7 @@ export class Pair {
     this.other = other;
   }
 
-  static async start(cluster: Cluster): Promise<Pair> {
+  static async start(cluster: Cluster, settings: readonly string[] = []): Promise<Pair> {
     const root = await makeInstance();
     prepareInstance(root);
     const url = cluster.createDatabase();
@@ -40,7 +40,7 @@ export class Pair {
       const quota = { quotaBytes: 1_000_000_000, quotaFiles: null };
       await store.users.add({ name, role: "user", passwordHash, ...quota });
     }
-    const place = { root, port: cluster.port, database };
+    const place = { root, port: cluster.port, database, settings };
     const one = await Machine.start({ name: "one", ...place });
     const other = await Machine.start({ name: "other", ...place });
     return new Pair(root, store, one, other);
