@@ -1,5 +1,5 @@
 import { existsSync } from "node:fs";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import type { Command } from "commander";
 import { hasPassword } from "../../config/database-url.ts";
 import { ControlError, EXIT } from "../../control/errors.ts";
@@ -29,8 +29,9 @@ interface CopyFlags {
 }
 
 const HELP = `
-Stop the servers first. The database has to be there, and empty: createdb makes one. Its password comes
-from --password-file or the variable PGPASSWORD, so that no list of processes shows it.
+Stop the servers first. The database has to be there, and empty:
+  createdb --owner moorage --template template0 --encoding UTF8 --locale C moorage
+Its password comes from --password-file or the variable PGPASSWORD, so that no list of processes shows it.
 
   moorage store copy --to postgres://moorage@db.example/moorage --password-file /etc/moorage/db-password
 `;
@@ -131,7 +132,7 @@ function tell(
     return;
   }
   const all = Object.values(rows).reduce((sum, one) => sum + one, 0);
-  const setting = passwordFile === undefined ? "" : `\n     password_file = "${passwordFile}"`;
+  const setting = passwordFile === undefined ? "" : `\n     password_file = "${resolve(passwordFile)}"`;
   io.out(`Copied ${count(all, "row")} of ${count(Object.keys(rows).length, "table")}, and compared them: \
 ${count(rows.homes ?? 0, "home")} with ${roundSize(usedBytes)} in ${count(usedFiles, "file")}; ${spanText(ms)}.
 ${COPIED} is what the database was. Nothing uses it any more.
