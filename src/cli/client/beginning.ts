@@ -12,12 +12,16 @@ const LONGEST_BY_DEFAULT = 61_440;
 const BEGINNING_US = 1_500_000;
 const LOOK_MS = 250;
 
+/** A prompt where nobody does anything is not looked at for longer, in milliseconds. */
+const BEGINNING_MS = 60_000;
+
 /** To be called once the program is compiled: what is kept compiled is for other flags otherwise. */
 export function optimiseNothingYet(): void {
   setFlagsFromString(`${LONGEST}=0`);
   const again = (): void => setFlagsFromString(`${LONGEST}=${LONGEST_BY_DEFAULT}`);
   const timer = setInterval(() => {
-    if (process.cpuUsage().user < BEGINNING_US) return;
+    const begins = process.cpuUsage().user < BEGINNING_US && performance.now() < BEGINNING_MS;
+    if (begins) return;
     again();
     clearInterval(timer);
   }, LOOK_MS);
