@@ -1,6 +1,8 @@
 import { execFileSync } from "node:child_process";
-import { readFileSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs";
 import { builtinModules } from "node:module";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { expect, test } from "vitest";
 
@@ -26,4 +28,23 @@ test.each(["connect", "get", "put", "sync"])("it has all of %s", (command) => {
   expect(said).toContain(`moorage ${command} [options]`);
   // They take long to load, and no client speaks with them.
   expect(said).not.toMatch(/NativeModule (https?|tls|child_process)\b/);
+});
+
+test("what was kept compiled is taken by the next start", () => {
+  const directory = mkdtempSync(join(tmpdir(), "moorage-compiled-"));
+  try {
+    const env = { ...process.env, XDG_CACHE_HOME: directory };
+    const start = (): number => {
+      execFileSync(process.execPath, [built("moorage.cjs"), "connect", "--help"], { env });
+      const kept = join(directory, "moorage/compiled");
+      const [name = "none"] = readdirSync(kept).filter((name) =>
+        name.startsWith("client-connect-"),
+      );
+      return statSync(join(kept, name)).ino;
+    };
+    // What is not taken is made anew, as another file.
+    expect(start()).toBe(start());
+  } finally {
+    rmSync(directory, { recursive: true });
+  }
 });

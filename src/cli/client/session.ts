@@ -2,7 +2,6 @@ import type { LoginOptions, Target } from "../../client/types.ts";
 import { UsageError } from "../../shell/errors.ts";
 import { safeJson, visible } from "../../text/safe.ts";
 import type { CommandContext } from "../context.ts";
-import { optimiseAgain } from "./beginning.ts";
 import type { Connection, Engine } from "./engine.ts";
 import { CLIENT_EXIT, ClientExit, LOGIN_EXIT, loginFailure, messageOf } from "./exit.ts";
 import type { Workplace } from "./job.ts";
@@ -51,7 +50,6 @@ export async function runSession<T extends { readonly target: Target }>(
   try {
     const prepared = read(engine, prepare);
     connection = await logIn(around, loginOptions(prepared.target, options));
-    optimiseAgain();
     context.exitCode = await use({ engine, connection, output, interrupts }, prepared, person);
   } catch (thrown) {
     context.exitCode = tell(output, thrown, options);

@@ -47,6 +47,7 @@ export class Journal {
   readonly #unwritten = new Map<string, JournalEntry>();
 
   #salt: string | undefined;
+  #before: ReadonlySet<string> = new Set();
 
   constructor(directory: string) {
     this.#directory = directory;
@@ -66,6 +67,19 @@ export class Journal {
   async find(key: JournalKey): Promise<JournalEntry | undefined> {
     const id = transferId(key);
     return this.#read(id) ?? this.#unwritten.get(id);
+  }
+
+  /** Looks which entries there are, for `knew`. */
+  look(): void {
+    this.#before = new Set([...this.#names(), ...[...this.#unwritten.keys()].map(entryName)]);
+  }
+
+  /**
+   * Whether there was an entry at the last look. Small files make none, and to look at the disk for each
+   * of them costs more than its checksum.
+   */
+  knew(key: JournalKey): boolean {
+    return this.#before.size > 0 && this.#before.has(entryName(transferId(key)));
   }
 
   /** Drops an entry; what was transferred stays where it is. False when there is none. */
@@ -157,7 +171,7 @@ export class Journal {
   }
 
   #file(id: string): string {
-    return join(this.#directory, `${id}.json`);
+    return join(this.#directory, entryName(id));
   }
 
   #read(id: string): JournalEntry | undefined {
@@ -222,6 +236,10 @@ export class Claim {
 }
 
 let counter = 0;
+
+function entryName(id: string): string {
+  return `${id}.json`;
+}
 
 /** What a transfer is called in the journal: 12 hex digits. */
 function transferId({ direction, server, source, target }: JournalKey): string {

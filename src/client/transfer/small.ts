@@ -8,11 +8,12 @@ import {
   readSync,
   writeSync,
 } from "node:fs";
-import { OpenFlag } from "../../sftp/wire/constants.ts";
+import { OpenFlag, StatusCode } from "../../sftp/wire/constants.ts";
 import { encodeName } from "../../text/names.ts";
 import { errnoOf, LateError, localError, RemoteError } from "../errors.ts";
 import { partNames } from "../names.ts";
-import type { Operations, RemoteHandle } from "../remote/operations.ts";
+import { carve } from "../remote/memory.ts";
+import { failure, type Operations, type RemoteHandle } from "../remote/operations.ts";
 import type { HashName } from "../types.ts";
 import type { GetItem } from "./get-file.ts";
 import { answered, isLost, type TransferContext, type TransferEnd } from "./job.ts";
@@ -21,6 +22,7 @@ import { replace } from "./put-file.ts";
 import { beside, type PutItem } from "./put-place.ts";
 import { explained } from "./refusal.ts";
 import type { Work } from "./transfer.ts";
+import { WRITE_HEADER, writeHeader } from "./upload.ts";
 import type { FileHash } from "./verify.ts";
 import { SAME } from "./walk.ts";
 
@@ -32,6 +34,9 @@ const SMALL = 256 * 1024;
 
 /** What every server takes in one WRITE, in bytes. */
 const ONE_WRITE = 32 * 1024;
+
+/** Before the bytes of a file there is room for the header of a WRITE, handle included. */
+const HEADER_ROOM = 64;
 
 /** The removal of a file is waited for so long when the person gave up, in milliseconds. */
 const REMOVE_MS = 1_000;
@@ -47,6 +52,8 @@ export function isSmall(work: Work, { pace }: Pick<TransferContext, "pace">): bo
 /** A file of this machine, whole, as it was at one moment. */
 interface Whole {
   readonly bytes: Buffer;
+  /** the bytes, behind HEADER_ROOM */
+  readonly memory: Buffer;
   /** permission bits */
   readonly mode: number;
   /** seconds since the epoch */
@@ -64,12 +71,15 @@ function readWhole(path: string, size: number): Whole | undefined {
   }
   try {
     const before = fstatSync(fd);
-    const bytes = Buffer.allocUnsafe(size + 1);
     // One byte more than there should be tells whether it grew.
-    if (!before.isFile() || readSync(fd, bytes, 0, size + 1, 0) !== size) return undefined;
+    const memory = carve(HEADER_ROOM + size + 1);
+    if (!before.isFile() || readSync(fd, memory, HEADER_ROOM, size + 1, 0) !== size) {
+      return undefined;
+    }
     const { mode, mtimeMs, atimeMs } = before;
     const [mtime, atime] = [Math.floor(mtimeMs / 1000), Math.floor(atimeMs / 1000)];
-    return { bytes: bytes.subarray(0, size), mode: mode & 0o777, mtime, atime };
+    const bytes = memory.subarray(HEADER_ROOM, HEADER_ROOM + size);
+    return { bytes, memory, mode: mode & 0o777, mtime, atime };
   } catch (error) {
     throw localError(path, error);
   } finally {
@@ -87,7 +97,7 @@ export async function putSmall(
   const key: JournalKey = { direction: "up", server: connection.server, source, target };
   const whole = readWhole(source, size);
   // What the journal knows of has a part to go on with, or to be removed.
-  if (whole === undefined || (await journal.find(key)) !== undefined) return undefined;
+  if (whole === undefined || journal.knew(key)) return undefined;
   if (existing && existing.size === size && job.resume) {
     const { same } = await compare(context, target, size, (name) => hexOf(name, whole.bytes));
     if (same === undefined) return undefined;
@@ -169,13 +179,11 @@ async function open(
 async function write(
   operations: Operations,
   handle: RemoteHandle,
-  { bytes, mode, mtime, atime }: Whole,
+  whole: Whole,
   keep: { readonly mode: number | undefined; readonly times: boolean },
 ): Promise<void> {
-  const asked: Promise<void>[] = [];
-  for (let at = 0; at < bytes.length; at += operations.maxWrite) {
-    asked.push(operations.write(handle, at, bytes.subarray(at, at + operations.maxWrite)));
-  }
+  const { mode, mtime, atime } = whole;
+  const asked = [...writes(operations, handle, whole)];
   if (keep.times) {
     asked.push(operations.fsetstat(handle, { mode, times: { atime, mtime } }));
   } else if (keep.mode !== undefined) {
@@ -185,6 +193,29 @@ async function write(
   asked.push(operations.close(handle));
   for (const end of await Promise.allSettled(asked)) {
     if (end.status === "rejected") throw end.reason;
+  }
+}
+
+/** One WRITE goes from where the file was read to; several are put together as usual. */
+function* writes(
+  operations: Operations,
+  handle: RemoteHandle,
+  { bytes, memory }: Whole,
+): Generator<Promise<void>> {
+  const { length } = bytes;
+  const { maxWrite, channel } = operations;
+  const header = WRITE_HEADER + handle.id.length;
+  if (length <= maxWrite && header <= HEADER_ROOM) {
+    const frame = memory.subarray(HEADER_ROOM - header, HEADER_ROOM + length);
+    const id = channel.id();
+    writeHeader(frame, id, handle.id, 0, length);
+    yield channel.send(id, frame).then((reply) => {
+      if (!("code" in reply) || reply.code !== StatusCode.OK) throw failure(handle.path, reply);
+    });
+    return;
+  }
+  for (let at = 0; at < length; at += maxWrite) {
+    yield operations.write(handle, at, bytes.subarray(at, at + maxWrite));
   }
 }
 
@@ -227,7 +258,7 @@ export async function getSmall(
   const { connection, job, journal, places } = context;
   const { source, target, attrs, file, top, parts, name } = item;
   const key: JournalKey = { direction: "down", server: connection.server, source, target };
-  if ((await journal.find(key)) !== undefined) return undefined;
+  if (journal.knew(key)) return undefined;
   try {
     if (!item.fresh && places.at(top, parts).lstat(name) !== undefined) return undefined;
   } catch (error) {

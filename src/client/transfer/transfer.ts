@@ -65,6 +65,7 @@ export async function runJob(
   options: JobOptions,
 ): Promise<TransferSummary> {
   const hasher = new LocalHasher();
+  options.journal.look();
   // Each file under way listens.
   setMaxListeners(0, options.signal);
   const run = new Run(connection, job, options, hasher);

@@ -8,8 +8,8 @@ import { type BulkOptions, MOST_REQUESTS, share, shortened } from "./bulk.ts";
 /** What one call reads, in requests. */
 const FRAMES_AT_ONCE = 4;
 
-/** WRITE before its data: length, type, id, handle, offset, length of the data. */
-const WRITE_HEADER = 25;
+/** WRITE before its data: length, type, id, handle, offset, length of the data; without the handle. */
+export const WRITE_HEADER = 25;
 
 const readAt = promisify(readv);
 
@@ -164,7 +164,14 @@ class Upload {
   }
 }
 
-function writeHeader(frame: Buffer, id: number, handle: Buffer, offset: number, length: number) {
+/** Writes what stands before the data of a WRITE. */
+export function writeHeader(
+  frame: Buffer,
+  id: number,
+  handle: Buffer,
+  offset: number,
+  length: number,
+): void {
   let at = frame.writeUInt32BE(21 + handle.length + length, 0);
   at = frame.writeUInt8(PacketType.WRITE, at);
   at = frame.writeUInt32BE(id, at);

@@ -1,5 +1,6 @@
 import { type Dirent, lstatSync, opendirSync, type Stats, statSync } from "node:fs";
 import { resolve } from "node:path";
+import { setImmediate as turn } from "node:timers/promises";
 import { decodeName, encodeName } from "../../text/names.ts";
 import { errnoOf, FileError, RemoteError } from "../errors.ts";
 import { DEEPEST, directoryOf, joinRemote, remoteName } from "../names.ts";
@@ -19,6 +20,9 @@ import {
   withoutExtra,
 } from "./walk.ts";
 import { goesInto, nameInTarget } from "./where.ts";
+
+/** Names that are read, and looked at, before the connection has its turn again. */
+const AT_ONCE = 64;
 
 /** A directory on the way to the server. */
 interface Place {
@@ -165,11 +169,19 @@ function whyNot(stat: Stats | undefined): string {
 
 async function* namesOf(directory: string): AsyncGenerator<string, void, undefined> {
   // Its types know neither a name nor an encoding of bytes.
-  for await (const entry of opendirSync(encodeName(directory) as unknown as string, {
+  const open = opendirSync(encodeName(directory) as unknown as string, {
     encoding: "buffer" as BufferEncoding,
     bufferSize: 256,
-  })) {
-    yield decodeName((entry as unknown as Dirent<Buffer>).name);
+  });
+  try {
+    let entry = open.readSync();
+    for (let count = 1; entry !== null; count++) {
+      yield decodeName((entry as unknown as Dirent<Buffer>).name);
+      if (count % AT_ONCE === 0) await turn();
+      entry = open.readSync();
+    }
+  } finally {
+    open.closeSync();
   }
 }
 

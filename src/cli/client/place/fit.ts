@@ -1,6 +1,6 @@
-import { type Dirent, lstatSync, type Stats, statSync } from "node:fs";
-import { opendir } from "node:fs/promises";
-import { join, posix, resolve } from "node:path";
+import { type Dir, type Dirent, lstatSync, opendirSync, type Stats, statSync } from "node:fs";
+import { posix, resolve } from "node:path";
+import { setImmediate as turn } from "node:timers/promises";
 import { DEEPEST } from "../../../client/names.ts";
 import { Exclusion } from "../../../client/transfer/exclude.ts";
 import { goesInto, nameInTarget } from "../../../client/transfer/where.ts";
@@ -12,6 +12,9 @@ import { remoteParent, under } from "./paths.ts";
 /** Files looked for on the server to see what they would replace; more would take too long. */
 const MAX_LOOKED_UP = 2000;
 const AT_ONCE = 16;
+
+/** Entries that are looked at before a key, or the server, has its turn. */
+const BETWEEN_TURNS = 256;
 
 interface Upload {
   /** on this machine, absolute */
@@ -114,7 +117,9 @@ async function* walk(
   const waiting: SourceEntry[] = [{ source, path: name, inside: "", depth: 0 }];
   for (let place = waiting.pop(); place !== undefined; place = waiting.pop()) {
     if (place.depth > DEEPEST) continue;
-    for await (const entry of entriesOf(place)) {
+    let count = 0;
+    for (const entry of entriesOf(place)) {
+      if (++count % BETWEEN_TURNS === 0) await turn();
       if (exclusion.has(entry.inside, entry.directory)) continue;
       if (entry.directory) waiting.push(entry);
       else {
@@ -145,18 +150,30 @@ interface SourceEntry {
 }
 
 /** Regular files and directories in a directory; none when it can't be read. */
-async function* entriesOf({ source, path, inside, depth }: SourceEntry) {
-  // Its types know neither a name nor an encoding of bytes.
-  const entries = await opendir(encodeName(source) as unknown as string, {
-    encoding: "buffer" as BufferEncoding,
-    bufferSize: 256,
-  }).catch(() => undefined);
-  if (entries === undefined) return;
-  for await (const entry of entries) {
-    const name = decodeName((entry as unknown as Dirent<Buffer>).name);
-    const place = { source: join(source, name), path: below(path, name), depth: depth + 1 };
-    const directory = entry.isDirectory();
-    if (directory || entry.isFile()) yield { ...place, inside: below(inside, name), directory };
+function* entriesOf({ source, path, inside, depth }: SourceEntry) {
+  const open = opened(source);
+  if (open === undefined) return;
+  try {
+    for (let entry = open.readSync(); entry !== null; entry = open.readSync()) {
+      const name = decodeName((entry as unknown as Dirent<Buffer>).name);
+      const place = { source: `${source}/${name}`, path: below(path, name), depth: depth + 1 };
+      const directory = entry.isDirectory();
+      if (directory || entry.isFile()) yield { ...place, inside: below(inside, name), directory };
+    }
+  } finally {
+    open.closeSync();
+  }
+}
+
+function opened(directory: string): Dir | undefined {
+  try {
+    // Its types know neither a name nor an encoding of bytes.
+    return opendirSync(encodeName(directory) as unknown as string, {
+      encoding: "buffer" as BufferEncoding,
+      bufferSize: 256,
+    });
+  } catch {
+    return undefined;
   }
 }
 

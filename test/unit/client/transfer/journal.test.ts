@@ -60,6 +60,16 @@ describe("the journal", () => {
     expect(journal.partId(KEY)).toMatch(/^[0-9a-f]{12}$/);
   });
 
+  it("knows for small files what there was at the last look", async () => {
+    const journal = openJournal(directory);
+    journal.look();
+    (await claim()).save(STATE);
+    expect(journal.knew(KEY)).toBe(false);
+    journal.look();
+    expect(journal.knew(KEY)).toBe(true);
+    expect(journal.knew({ ...KEY, target: "/c" })).toBe(false);
+  });
+
   it("keeps what was saved last, for the owner alone", async () => {
     const mine = await claim();
     mine.save(STATE);
