@@ -116,9 +116,10 @@ export class Link {
       const [readOnly, version] = rows[0] ?? [];
       if (readOnly === "on") throw Object.assign(new Error("a standby"), { code: "25006" });
       if (version < OLDEST) throw Object.assign(new Error("too old"), { code: "TOO_OLD" });
-      await this.ask(SETTINGS);
-      await this.ask(EPOCH);
-      this.epoch = String((await this.ask("SELECT id FROM moorage_epoch")).rows[0]?.[0]);
+      const text = `${SETTINGS};${EPOCH};SELECT id FROM moorage_epoch`;
+      const results = /** @type {unknown} */ (await this.ask(text));
+      const found = /** @type {QueryArrayResult[]} */ (results).at(-1);
+      this.epoch = String(found?.rows[0]?.[0]);
     } finally {
       clearTimeout(timer);
     }
