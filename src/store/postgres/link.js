@@ -3,6 +3,7 @@
 import { checkServerIdentity } from "node:tls";
 import { Client, DatabaseError } from "pg";
 import { changesOf, toFault, types } from "./answers.js";
+import { NAMED } from "./shared.js";
 
 /**
  * @import { ClientConfig, QueryArrayResult } from "pg"
@@ -24,6 +25,16 @@ SET standard_conforming_strings = on;
 SET client_min_messages = warning;
 SET jit = off;
 LISTEN ${CHANNEL}`;
+/**
+ * A table that a crash and a failover leave empty, so its value stands for the time between. In the
+ * next such time the number of a transaction that was never stored may be another's.
+ */
+const EPOCH = `DO $$ BEGIN
+PERFORM pg_advisory_xact_lock(${NAMED}, 101);
+CREATE UNLOGGED TABLE IF NOT EXISTS moorage_epoch (
+  one boolean PRIMARY KEY DEFAULT true, id uuid NOT NULL DEFAULT gen_random_uuid());
+INSERT INTO moorage_epoch DEFAULT VALUES ON CONFLICT DO NOTHING;
+END $$`;
 const NOTIFY = `SELECT pg_notify('${CHANNEL}', '')`;
 
 /** @typedef {(answer: Omit<Answer, "id">) => void} Reply */
@@ -49,6 +60,8 @@ export class Link {
   #known;
   /** of the statements that the server knows, as they were told last @type {Map<number, string[]>} */
   #columns = new Map();
+  /** the same as long as the server's numbers of transactions mean the same */
+  epoch = "";
   /** @type {Fault | undefined} */
   #lost;
   /** @type {(fault: Fault) => void} */
@@ -97,16 +110,32 @@ export class Link {
    */
   async open(withinMs) {
     await this.#client.connect();
-    const timer = setTimeout(() => this.drop({ code: "TIMEOUT", message: "no answer" }), withinMs);
+    await this.within(withinMs, () => this.#prepare());
+  }
+
+  /**
+   * Drops the link when it takes longer.
+   * @param {number} ms
+   * @param {() => Promise<void>} act
+   */
+  async within(ms, act) {
+    const timer = setTimeout(() => this.drop({ code: "TIMEOUT", message: "no answer" }), ms);
     try {
-      const { rows } = await this.ask(FACTS);
-      const [readOnly, version] = rows[0] ?? [];
-      if (readOnly === "on") throw Object.assign(new Error("a standby"), { code: "25006" });
-      if (version < OLDEST) throw Object.assign(new Error("too old"), { code: "TOO_OLD" });
-      await this.ask(SETTINGS);
+      await act();
     } finally {
       clearTimeout(timer);
     }
+  }
+
+  async #prepare() {
+    const { rows } = await this.ask(FACTS);
+    const [readOnly, version] = rows[0] ?? [];
+    if (readOnly === "on") throw Object.assign(new Error("a standby"), { code: "25006" });
+    if (version < OLDEST) throw Object.assign(new Error("too old"), { code: "TOO_OLD" });
+    const text = `${SETTINGS};${EPOCH};SELECT id FROM moorage_epoch`;
+    const results = /** @type {unknown} */ (await this.ask(text));
+    const found = /** @type {QueryArrayResult[]} */ (results).at(-1);
+    this.epoch = String(found?.rows[0]?.[0]);
   }
 
   /**
