@@ -92,9 +92,28 @@ describe("statements", () => {
     expect(count.pluck().get()).toBeLessThan(650);
     expect(kept.get(8)).toBe(8);
   });
+
+  it("that the server refused are forgotten without harm to a transaction", async () => {
+    const connection = await world.open(world.cluster.createDatabase());
+    expect(() => connection.prepare("SELECT nothing").get()).toThrow("nothing");
+    connection.begin(1);
+    for (let n = 0; n < 700; n += 1) connection.prepare(`SELECT ${n}`).get();
+    connection.prepare("INSERT INTO t (id) VALUES (1)").run();
+    connection.commit();
+  });
 });
 
 describe("transactions", () => {
+  it("are ended by the server when they stand still, and statements before this process gives up", async () => {
+    const connection = await world.open(world.cluster.createDatabase(), { patienceMs: 1_000 });
+    const names = ["statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout"];
+    const setting = connection.prepare<[string], string>("SELECT current_setting(?)").pluck();
+    expect(names.map((name) => setting.get(name))).toEqual(["800ms", "400ms", "5s"]);
+    const sleep = connection.prepare("SELECT pg_sleep(60)");
+    expect(() => sleep.get()).toThrow("it doesn't answer in time");
+    expect(setting.get("lock_timeout")).toBe("400ms");
+  });
+
   it("of one lock exclude each other, of two locks they don't, and nobody waits", async () => {
     const url = world.cluster.createDatabase();
     const [one, two] = [await world.open(url), await world.open(url)];
@@ -132,7 +151,7 @@ describe("transactions", () => {
     one.prepare("INSERT INTO t (id) VALUES (1)").run();
     const update = "UPDATE t SET v = coalesce(v, '') || ? WHERE id = 1";
     one.begin(1);
-    one.prepare<[string]>(update).run("a");
+    expect(one.prepare<[string]>(update).run("a").changes).toBe(1);
     let acts = 0;
     const done = new Writes(two).run(
       () => {
@@ -234,5 +253,19 @@ describe("notices", () => {
     await settled();
     expect(two.version()).toBe(seen + 1);
     expect(one.version()).toBe(own);
+  });
+
+  it("arrive from who closes right after", async () => {
+    const url = world.cluster.createDatabase();
+    const two = await world.open(url);
+    for (let times = 0; times < 5; times += 1) {
+      const one = await world.open(url);
+      const seen = two.version();
+      one.begin("changes");
+      one.prepare("INSERT INTO changes (kind) VALUES ('x')").run();
+      one.commit();
+      one.close();
+      await vi.waitFor(() => expect(two.version()).toBeGreaterThan(seen));
+    }
   });
 });

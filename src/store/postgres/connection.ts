@@ -2,12 +2,9 @@ import type { Connection, Lock, Statement } from "../connection.ts";
 import { CommitInDoubt, DatabaseGone } from "../database-errors.ts";
 import type { Bridge } from "./bridge.ts";
 import type { RunAsked } from "./protocol.ts";
+import { HOMES, NAMED } from "./shared.js";
 import { type Value, valuesFor } from "./sql.ts";
 import { Statements, type Text, type Variant } from "./statements.ts";
-
-/** The first of the two numbers of an advisory lock: "moor" as a number, so that others have others. */
-const HOMES = 0x6d6f6f72;
-const NAMED = HOMES + 1;
 
 const NAMES: Readonly<Record<Exclude<Lock, number>, number>> = {
   instance: 1,
@@ -23,7 +20,7 @@ const NAMES: Readonly<Record<Exclude<Lock, number>, number>> = {
 /** How long a change of the schema may take, in milliseconds. */
 const SCRIPT_MS = 600_000;
 
-/** Of whoever brings the schema up to date. */
+/** Of whoever brings the schema up to date. 101 is link.js's. */
 export const MIGRATIONS_LOCK = [NAMED, 100] as const;
 
 interface Transaction {
