@@ -14,7 +14,7 @@ export const ON_BOTH_ENGINES: readonly string[] = [
   "test/unit/auth/{factors,penalties}.test.ts",
   "test/unit/events/deliverer.test.ts",
   "test/property/{groups,held-crash,ledger,trash}.test.ts",
-  "test/integration/{crash,crash-folder,crash-removed}.test.ts",
+  "test/integration/{crash,crash-removed}.test.ts",
   "test/machines/both/*.test.ts",
   ...Object.keys(SQLITE_ONLY).map((file) => `!${file}`),
 ];
