@@ -17,7 +17,8 @@ export interface MachineOptions {
   /** the database's port, and its name */
   readonly port: number;
   readonly database: string;
-  readonly settings?: readonly string[];
+  /** as in the settings */
+  readonly lease: string;
 }
 
 /** A server of an instance that others serve as well, as if on a machine of its own. */
@@ -30,11 +31,11 @@ export class Machine {
     this.#server = server;
   }
 
-  static async start({ name, root, port, database, settings = [] }: MachineOptions) {
+  static async start({ name, root, port, database, lease }: MachineOptions) {
     const relay = await Relay.open(port);
     const url = `postgres://moorage@127.0.0.1:${relay.port}/${database}`;
-    const env = { MOORAGE_STORE_URL: url, MOORAGE_STORE_LEASE: "3s" };
-    const server = await spawnServer(root, settings, { within: asMachine(name), env });
+    const env = { MOORAGE_STORE_URL: url, MOORAGE_STORE_LEASE: lease };
+    const server = await spawnServer(root, [], { within: asMachine(name), env });
     return new Machine(relay, server);
   }
 
