@@ -4,6 +4,8 @@ import { machinesWorld } from "./world.ts";
 
 const world = machinesWorld();
 
+const REFUSED = expect.objectContaining({ code: "SQLITE_CONSTRAINT" });
+
 describe("values", () => {
   it("go there and come back as SQLite's do", async () => {
     const connection = await world.open(world.cluster.createDatabase());
@@ -90,9 +92,28 @@ describe("statements", () => {
     expect(count.pluck().get()).toBeLessThan(650);
     expect(kept.get(8)).toBe(8);
   });
+
+  it("that the server refused are forgotten without harm to a transaction", async () => {
+    const connection = await world.open(world.cluster.createDatabase());
+    expect(() => connection.prepare("SELECT nothing").get()).toThrow("nothing");
+    connection.begin(1);
+    for (let n = 0; n < 700; n += 1) connection.prepare(`SELECT ${n}`).get();
+    connection.prepare("INSERT INTO t (id) VALUES (1)").run();
+    connection.commit();
+  });
 });
 
 describe("transactions", () => {
+  it("are ended by the server when they stand still, and statements before this process gives up", async () => {
+    const connection = await world.open(world.cluster.createDatabase(), { patienceMs: 1_000 });
+    const names = ["statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout"];
+    const setting = connection.prepare<[string], string>("SELECT current_setting(?)").pluck();
+    expect(names.map((name) => setting.get(name))).toEqual(["800ms", "400ms", "5s"]);
+    const sleep = connection.prepare("SELECT pg_sleep(60)");
+    expect(() => sleep.get()).toThrow("it doesn't answer in time");
+    expect(setting.get("lock_timeout")).toBe("400ms");
+  });
+
   it("of one lock exclude each other, of two locks they don't, and nobody waits", async () => {
     const url = world.cluster.createDatabase();
     const [one, two] = [await world.open(url), await world.open(url)];
@@ -130,7 +151,7 @@ describe("transactions", () => {
     one.prepare("INSERT INTO t (id) VALUES (1)").run();
     const update = "UPDATE t SET v = coalesce(v, '') || ? WHERE id = 1";
     one.begin(1);
-    one.prepare<[string]>(update).run("a");
+    expect(one.prepare<[string]>(update).run("a").changes).toBe(1);
     let acts = 0;
     const done = new Writes(two).run(
       () => {
@@ -151,10 +172,48 @@ describe("transactions", () => {
     connection.begin("instance");
     const insert = connection.prepare<[number]>("INSERT INTO t (id) VALUES (?)");
     insert.run(1);
-    expect(() => insert.run(1)).toThrow();
+    expect(() => insert.run(1).changes).toThrow(REFUSED);
     expect(() => connection.commit()).toThrow(expect.objectContaining({ code: "POSTGRES_25P02" }));
     connection.rollback();
     expect(connection.prepare("SELECT count(*) FROM t").pluck().get()).toBe(0);
+  });
+
+  it("don't wait for what they write, and miss no failure of it", async () => {
+    const connection = await world.open(world.cluster.createDatabase());
+    const insert = connection.prepare<[number]>("INSERT INTO t (id) VALUES (?)");
+    const count = connection.prepare<[], number>("SELECT count(*) FROM t").pluck();
+    const waits = vi.spyOn(Atomics, "wait");
+    connection.begin(1);
+    const before = waits.mock.calls.length;
+    const first = insert.run(1);
+    insert.run(1);
+    expect(waits.mock.calls.length).toBe(before);
+    waits.mockRestore();
+    expect(first.changes).toBe(1);
+    expect(() => count.get()).toThrow(REFUSED);
+    connection.rollback();
+    connection.begin(1);
+    insert.run(1);
+    insert.run(1);
+    insert.run(2);
+    expect(() => connection.commit()).toThrow(REFUSED);
+    connection.rollback();
+    connection.begin(1);
+    insert.run(1);
+    const second = insert.run(1);
+    connection.rollback();
+    expect(count.get()).toBe(0);
+    expect(second.changes).toBe(0);
+  });
+
+  it("may write much at once", async () => {
+    const connection = await world.open(world.cluster.createDatabase());
+    const insert = connection.prepare<[number]>("INSERT INTO t (id) VALUES (?)");
+    connection.begin(1);
+    const all = Array.from({ length: 500 }, (_, id) => insert.run(id));
+    connection.commit();
+    expect(all.every(({ changes }) => changes === 1)).toBe(true);
+    expect(connection.prepare("SELECT count(*) FROM t").pluck().get()).toBe(500);
   });
 
   it("that read see one moment", async () => {
@@ -194,5 +253,19 @@ describe("notices", () => {
     await settled();
     expect(two.version()).toBe(seen + 1);
     expect(one.version()).toBe(own);
+  });
+
+  it("arrive from who closes right after", async () => {
+    const url = world.cluster.createDatabase();
+    const two = await world.open(url);
+    for (let times = 0; times < 5; times += 1) {
+      const one = await world.open(url);
+      const seen = two.version();
+      one.begin("changes");
+      one.prepare("INSERT INTO changes (kind) VALUES ('x')").run();
+      one.commit();
+      one.close();
+      await vi.waitFor(() => expect(two.version()).toBeGreaterThan(seen));
+    }
   });
 });

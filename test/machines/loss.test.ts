@@ -22,15 +22,26 @@ BEGIN PERFORM pg_sleep(20); RETURN NULL; END $$;
 CREATE CONSTRAINT TRIGGER doze AFTER INSERT ON t DEFERRABLE INITIALLY DEFERRED
 FOR EACH ROW EXECUTE FUNCTION doze();`;
 
-/** Ends the server's process that waits so, once there is one; this process waits meanwhile itself. */
-function terminateWaiting(url: string, event: string): Promise<unknown> {
-  const { cluster } = world;
+/** Waits for the server's process of a connection that waits for something, and maybe ends it. */
+function whenWaiting(url: string, event: string, { end = false } = {}): string {
   const database = url.split("/").at(-1) as string;
-  const script = `DO $$ BEGIN LOOP
-    PERFORM pg_terminate_backend(pid) FROM pg_stat_activity WHERE wait_event = '${event}'
-      AND datname = '${database}' AND application_name = 'moorage';
+  return `DO $$ BEGIN LOOP
+    PERFORM ${end ? "pg_terminate_backend(pid)" : "1"} FROM pg_stat_activity
+      WHERE wait_event = '${event}' AND datname = '${database}' AND application_name = 'moorage';
     EXIT WHEN FOUND; PERFORM pg_stat_clear_snapshot(); PERFORM pg_sleep(0.01); END LOOP; END $$`;
-  return once(cluster.psql("postgres", script), "exit");
+}
+
+/** Ends it in a process of its own, while this one waits, too. */
+function terminateWaiting(url: string, event: string): Promise<unknown> {
+  return once(world.cluster.psql("postgres", whenWaiting(url, event, { end: true })), "exit");
+}
+
+/** Committed here, a transaction waits for a standby that never comes. */
+async function waitForStandby(connection: PostgresConnection): Promise<void> {
+  const { cluster } = world;
+  cluster.sql("postgres", "ALTER SYSTEM SET synchronous_standby_names = 'nobody'");
+  await cluster.restart();
+  await wellAgain(connection);
 }
 
 describe("a server that restarts", () => {
@@ -44,7 +55,7 @@ describe("a server that restarts", () => {
     insert.run(2);
     await cluster.stop();
     expect(() => insert.run(3)).toThrow(DatabaseGone);
-    expect(() => connection.commit()).toThrow();
+    expect(() => connection.commit()).toThrow(DatabaseGone);
     connection.rollback();
     expect(() => connection.begin(1)).toThrow(DatabaseGone);
     await cluster.start();
@@ -141,12 +152,7 @@ describe("a link that is lost at COMMIT", () => {
     const url = world.cluster.createDatabase();
     const connection = await world.open(url, { patienceMs: 10_000 });
     const insert = connection.prepare<[number]>(INSERT);
-    const { cluster } = world;
-    // Committed here, a transaction waits for a standby that never comes.
-    cluster.sql("postgres", "ALTER SYSTEM SET synchronous_standby_names = 'nobody'");
-    cluster.sql("postgres", "SELECT pg_reload_conf()");
-    await cluster.restart();
-    await wellAgain(connection);
+    await waitForStandby(connection);
     const terminated = terminateWaiting(url, "SyncRep");
     const seen: unknown[] = [];
     const writes = new Writes(connection);
@@ -156,8 +162,30 @@ describe("a link that is lost at COMMIT", () => {
     expect(seen).toEqual(["booked"]);
     expect(ids(connection)).toEqual([1]);
     await terminated;
-    cluster.sql("postgres", "ALTER SYSTEM RESET synchronous_standby_names");
-    await cluster.restart();
+    world.cluster.sql("postgres", "ALTER SYSTEM RESET ALL");
+    await world.cluster.restart();
+  });
+
+  it("because the server crashed: what the number says may be another's, and the write fails", async () => {
+    const { cluster } = world;
+    const url = cluster.createDatabase();
+    const connection = await world.open(url, { patienceMs: 10_000 });
+    const insert = connection.prepare<[number]>(INSERT);
+    await waitForStandby(connection);
+    const { pid } = cluster;
+    cluster.psql(
+      "postgres",
+      whenWaiting(url, "SyncRep"),
+      "ALTER SYSTEM RESET ALL",
+      `\\! kill -QUIT ${pid}`,
+    );
+    const done = new Writes(connection).run(() => insert.run(1));
+    const failed = expect(done).rejects.toThrow("what became of a commit is not known");
+    await cluster.kill();
+    await cluster.start();
+    await failed;
+    // As it happens it was stored.
+    expect(ids(connection)).toEqual([1]);
   });
 
   it("without an answer in time: the old process is ended before its transaction is asked for", async () => {
@@ -177,6 +205,48 @@ describe("a link that is lost at COMMIT", () => {
     expect(doubt).toBeInstanceOf(CommitInDoubt);
     await expect((doubt as CommitInDoubt).outcome).resolves.toBe(false);
     expect(ids(connection)).toEqual([]);
+  });
+});
+
+describe("a link that is lost at any moment", () => {
+  it("leaves exactly the writes that were said to be done, each booked once and in order", async () => {
+    const { cluster } = world;
+    const url = cluster.createDatabase();
+    const database = url.split("/").at(-1) as string;
+    const connection = await world.open(url);
+    connection.script(SLEEP_AT_COMMIT.replace("20", "0.003"));
+    const insert = connection.prepare<[number]>(INSERT);
+    const writes = new Writes(connection);
+    const killer = cluster.psql(
+      "postgres",
+      `DO $$ BEGIN LOOP PERFORM pg_stat_clear_snapshot(); PERFORM pg_sleep(random() * 0.05);
+        PERFORM pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '${database}'
+        AND application_name = 'moorage' AND state <> 'idle';
+        EXIT WHEN EXISTS (SELECT FROM pg_database WHERE datname = 'stop'); END LOOP; END $$`,
+    );
+    const [done, booked]: [number[], number[]] = [[], []];
+    let lost = 0;
+    for (let id = 0; id < 100; id += 1) {
+      const all = [0, 1].map((half) =>
+        writes
+          .run(() => insert.run(2 * id + half), { booked: () => booked.push(2 * id + half) })
+          .then(
+            () => done.push(2 * id + half),
+            (thrown) => {
+              expect(thrown).toBeInstanceOf(DatabaseGone);
+              lost += 1;
+            },
+          ),
+      );
+      await Promise.all(all);
+      if (lost > 0) await wellAgain(connection);
+    }
+    cluster.sql("postgres", "CREATE DATABASE stop");
+    await once(killer, "exit");
+    await wellAgain(connection);
+    expect(lost).toBeGreaterThan(0);
+    expect(booked).toEqual(done);
+    expect(ids(connection)).toEqual(done);
   });
 });
 

@@ -34,19 +34,20 @@ export class Cluster {
 
   /** What psql prints of a statement, in a connection of its own. */
   sql(database: string, text: string): string {
-    const [psql, args] = this.#psql(database, text);
+    const [psql, args] = this.#psql(database, [text]);
     return execFileSync(psql, args, { encoding: "utf8" }).trim();
   }
 
-  /** A statement in a process of its own, which goes on while this one waits. */
-  psql(database: string, text: string): ChildProcess {
-    const [psql, args] = this.#psql(database, text);
+  /** Statements, or psql's commands, in a process of its own, which goes on while this one waits. */
+  psql(database: string, ...texts: readonly string[]): ChildProcess {
+    const [psql, args] = this.#psql(database, texts);
     return spawn(psql, args, { stdio: ["ignore", "ignore", "inherit"] });
   }
 
-  #psql(database: string, text: string): [program: string, args: string[]] {
+  #psql(database: string, texts: readonly string[]): [program: string, args: string[]] {
     const login = ["-h", this.directory, "-p", String(this.port), "-U", "moorage", "-d", database];
-    return [join(this.#bin, "psql"), [...login, "-XqAt", "-v", "ON_ERROR_STOP=1", "-c", text]];
+    const commands = texts.flatMap((text) => ["-c", text]);
+    return [join(this.#bin, "psql"), [...login, "-XqAt", "-v", "ON_ERROR_STOP=1", ...commands]];
   }
 
   /** @param settings as "name=value" */

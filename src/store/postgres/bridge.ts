@@ -29,6 +29,16 @@ const CLOSING_MS = 500;
 /** How long a commit in doubt waits for the server to come back, in milliseconds. */
 const DOUBT_MS = 20_000;
 
+/** Statements of a transaction that were sent without waiting for their answers. */
+const MAX_SENT = 64;
+
+/** What was sent without waiting. */
+export interface Sent {
+  readonly id: number;
+  readonly link: number;
+  changes: number | undefined;
+}
+
 interface Doubt {
   readonly transaction: string;
   /** null: that can't be told */
@@ -50,6 +60,7 @@ export class Bridge {
   /** threads that were started: the last one's number */
   thread = 0;
   #lastId = 0;
+  readonly #sent = new Map<number, Sent>();
   #doubt: Doubt | undefined;
   #why: Fault | undefined;
   /** the server never saw the last question */
@@ -90,11 +101,36 @@ export class Bridge {
    * @throws DatabaseGone, DatabaseBusy, PostgresError
    */
   ask(link: number, asked: Asked, patienceMs = this.#patienceMs): Answer {
+    return this.#take(this.#send(link, asked), link, patienceMs);
+  }
+
+  /**
+   * Asks, and goes on without the answer: what fails in it is thrown by the next question that waits.
+   * @throws DatabaseGone
+   */
+  send(link: number, asked: Asked): Sent {
+    if (this.#sent.size >= MAX_SENT) this.#take(this.#lastId, link, this.#patienceMs);
+    const sent = { id: this.#send(link, asked), link, changes: undefined };
+    this.#sent.set(sent.id, sent);
+    return sent;
+  }
+
+  /** How many rows it changed. @throws as {@link ask} */
+  changesOf(sent: Sent): number {
+    if (this.#sent.has(sent.id)) this.#take(sent.id, sent.link, this.#patienceMs);
+    // What was rolled back changed nothing.
+    return sent.changes ?? 0;
+  }
+
+  #send(link: number, asked: Asked): number {
     if (Atomics.load(this.#shared, LINK) !== link) throw new DatabaseGone();
     this.#lastId += 1;
-    const question = { ...asked, id: this.#lastId, link } as Question;
-    this.#post(question);
-    const answer = this.#wait(question.id, patienceMs);
+    this.#post({ ...asked, id: this.#lastId, link } as Question);
+    return this.#lastId;
+  }
+
+  #take(id: number, link: number, patienceMs: number): Answer {
+    const answer = this.#wait(id, patienceMs);
     this.#unsent = answer?.unsent ?? false;
     if (answer === undefined) throw this.#giveUp(link, { code: "TIMEOUT", message: "no answer" });
     if (answer.gone !== undefined) throw this.#giveUp(link, answer.gone);
@@ -115,11 +151,14 @@ export class Bridge {
       if (!(thrown instanceof DatabaseGone) || this.#unsent) throw thrown;
       this.#post({ kind: "drop", link, transaction });
       throw new CommitInDoubt(this.#settled(transaction));
+    } finally {
+      this.#sent.clear();
     }
   }
 
   /** Ends a transaction of that link, without waiting. */
   rollback(link: number): void {
+    this.#sent.clear();
     if (Atomics.load(this.#shared, LINK) === link) this.#post({ kind: "rollback", link });
   }
 
@@ -147,12 +186,24 @@ export class Bridge {
       // Read first: an answer that comes behind moves it, and the wait below is over at once.
       const seen = Atomics.load(this.#shared, ANSWERS);
       const received = receiveMessageOnPort(this.#answers) as { message: Answer } | undefined;
-      if (received?.message.id === id) return received.message;
-      if (received !== undefined) continue;
+      if (received !== undefined) {
+        if (this.#isFor(id, received.message)) return received.message;
+        continue;
+      }
       const left = until - performance.now();
       if (left <= 0) return undefined;
       Atomics.wait(this.#shared, ANSWERS, seen, left);
     }
+  }
+
+  /** Whether the question gets this answer: its own, or what failed of those sent before it. */
+  #isFor(id: number, answer: Answer): boolean {
+    const sent = this.#sent.get(answer.id);
+    this.#sent.delete(answer.id);
+    if (sent !== undefined) sent.changes = answer.changes;
+    if (answer.id === id) return true;
+    // Without a `sent` it belongs to what was rolled back.
+    return sent !== undefined && (answer.fault ?? answer.gone) !== undefined;
   }
 
   /** The link is of no use; the thread makes another one. */
@@ -185,7 +236,7 @@ export class Bridge {
       address: this.#address,
       shared: this.#shared,
       limits: this.#limits,
-      firstLink: this.thread * LINKS_A_THREAD,
+      firstLink: (this.thread - 1) * LINKS_A_THREAD,
       inDoubt: this.#doubt?.transaction,
       answers: port2,
     };

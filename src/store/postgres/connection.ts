@@ -1,13 +1,10 @@
 import type { Connection, Lock, Statement } from "../connection.ts";
 import { CommitInDoubt, DatabaseGone } from "../database-errors.ts";
 import type { Bridge } from "./bridge.ts";
-import type { Answer } from "./protocol.ts";
+import type { RunAsked } from "./protocol.ts";
+import { HOMES, NAMED } from "./shared.js";
 import { type Value, valuesFor } from "./sql.ts";
-import { Statements, type Text } from "./statements.ts";
-
-/** The first of the two numbers of an advisory lock: "moor" as a number, so that others have others. */
-const HOMES = 0x6d6f6f72;
-const NAMED = HOMES + 1;
+import { Statements, type Text, type Variant } from "./statements.ts";
 
 const NAMES: Readonly<Record<Exclude<Lock, number>, number>> = {
   instance: 1,
@@ -20,7 +17,7 @@ const NAMES: Readonly<Record<Exclude<Lock, number>, number>> = {
 /** How long a change of the schema may take, in milliseconds. */
 const SCRIPT_MS = 600_000;
 
-/** Of whoever brings the schema up to date. */
+/** Of whoever brings the schema up to date. 101 is link.js's. */
 export const MIGRATIONS_LOCK = [NAMED, 100] as const;
 
 interface Transaction {
@@ -112,24 +109,47 @@ export class PostgresConnection implements Connection {
   }
 
   /** Runs a statement in the transaction, if there is one. */
-  run(text: Text, given: readonly unknown[], one: boolean): Ran {
+  query(text: Text, given: readonly unknown[], rows: "first" | "all"): Found {
+    const { variant, link, asked } = this.#asked(text, given, rows);
+    const answer = this.#bridge.ask(link, asked);
+    if (answer.columns !== undefined) variant.columns = answer.columns;
+    return { rows: answer.rows ?? [], columns: variant.columns };
+  }
+
+  /**
+   * Runs a statement of which the rows don't matter. In a transaction nobody waits for it until
+   * something is read, or `changes` is, or it is committed: then what failed is thrown.
+   */
+  execute(text: Text, given: readonly unknown[]): { readonly changes: number } {
+    const { link, asked } = this.#asked(text, given, "none");
+    const bridge = this.#bridge;
+    const sent = bridge.send(link, asked);
+    if (this.#transaction === undefined) return { changes: bridge.changesOf(sent) };
+    return {
+      get changes() {
+        return bridge.changesOf(sent);
+      },
+    };
+  }
+
+  #asked(text: Text, given: readonly unknown[], rows: RunAsked["rows"]): Prepared {
     if (!this.#open) throw new DatabaseGone();
     const values = valuesFor(text.template, given);
     const variant = this.#statements.variant(text, values);
     const { thread } = this.#bridge;
     const own = this.#transaction;
-    const answer = this.#bridge.ask(own?.link ?? this.#bridge.link, {
+    const link = own?.link ?? this.#bridge.link;
+    const asked: RunAsked = {
       kind: "run",
       statement: variant.id,
       text: variant.toldThread === thread ? undefined : variant.text,
       values: variant.order.map((name) => toSend(values[name])),
-      one,
+      rows,
       beginReading: this.#beginsReading(),
-    });
+    };
     variant.toldThread = thread;
-    if (answer.columns !== undefined) variant.columns = answer.columns;
     if (own !== undefined && text.notifies) own.notify = true;
-    return { answer, columns: variant.columns };
+    return { variant, link, asked };
   }
 
   #beginsReading(): boolean {
@@ -140,8 +160,14 @@ export class PostgresConnection implements Connection {
   }
 }
 
-interface Ran {
-  readonly answer: Answer;
+interface Prepared {
+  readonly variant: Variant;
+  readonly link: number;
+  readonly asked: RunAsked;
+}
+
+interface Found {
+  readonly rows: readonly (readonly unknown[])[];
   readonly columns: readonly string[];
 }
 
@@ -161,19 +187,18 @@ class PostgresStatement implements Statement<unknown[], unknown> {
   }
 
   get(...values: unknown[]): unknown {
-    const { answer, columns } = this.#connection.run(this.#text, values, true);
-    const row = answer.rows?.[0];
+    const { rows, columns } = this.#connection.query(this.#text, values, "first");
+    const [row] = rows;
     return row === undefined ? undefined : this.#toRow(row, columns);
   }
 
   all(...values: unknown[]): unknown[] {
-    const { answer, columns } = this.#connection.run(this.#text, values, false);
-    return (answer.rows ?? []).map((row) => this.#toRow(row, columns));
+    const { rows, columns } = this.#connection.query(this.#text, values, "all");
+    return rows.map((row) => this.#toRow(row, columns));
   }
 
   run(...values: unknown[]): { readonly changes: number } {
-    const { answer } = this.#connection.run(this.#text, values, false);
-    return { changes: answer.changes ?? 0 };
+    return this.#connection.execute(this.#text, values);
   }
 
   pluck(): this {

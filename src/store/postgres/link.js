@@ -3,6 +3,7 @@
 import { checkServerIdentity } from "node:tls";
 import { Client, DatabaseError } from "pg";
 import { changesOf, toFault, types } from "./answers.js";
+import { NAMED } from "./shared.js";
 
 /**
  * @import { ClientConfig, QueryArrayResult } from "pg"
@@ -24,6 +25,16 @@ SET standard_conforming_strings = on;
 SET client_min_messages = warning;
 SET jit = off;
 LISTEN ${CHANNEL}`;
+/**
+ * A table that a crash and a failover leave empty, so its value stands for the time between. In the
+ * next such time the number of a transaction that was never stored may be another's.
+ */
+const EPOCH = `DO $$ BEGIN
+PERFORM pg_advisory_xact_lock(${NAMED}, 101);
+CREATE UNLOGGED TABLE IF NOT EXISTS moorage_epoch (
+  one boolean PRIMARY KEY DEFAULT true, id uuid NOT NULL DEFAULT gen_random_uuid());
+INSERT INTO moorage_epoch DEFAULT VALUES ON CONFLICT DO NOTHING;
+END $$`;
 const NOTIFY = `SELECT pg_notify('${CHANNEL}', '')`;
 
 /** @typedef {(answer: Omit<Answer, "id">) => void} Reply */
@@ -47,7 +58,10 @@ function tlsFor({ host }, { tls }) {
 export class Link {
   #client;
   #known;
-  #texts = new Map();
+  /** of the statements that the server knows, as they were told last @type {Map<number, string[]>} */
+  #columns = new Map();
+  /** the same as long as the server's numbers of transactions mean the same */
+  epoch = "";
   /** @type {Fault | undefined} */
   #lost;
   /** @type {(fault: Fault) => void} */
@@ -102,7 +116,10 @@ export class Link {
       const [readOnly, version] = rows[0] ?? [];
       if (readOnly === "on") throw Object.assign(new Error("a standby"), { code: "25006" });
       if (version < OLDEST) throw Object.assign(new Error("too old"), { code: "TOO_OLD" });
-      await this.ask(SETTINGS);
+      const text = `${SETTINGS};${EPOCH};SELECT id FROM moorage_epoch`;
+      const results = /** @type {unknown} */ (await this.ask(text));
+      const found = /** @type {QueryArrayResult[]} */ (results).at(-1);
+      this.epoch = String(found?.rows[0]?.[0]);
     } finally {
       clearTimeout(timer);
     }
@@ -168,7 +185,8 @@ export class Link {
 
   /** @param {number} statement */
   forget(statement) {
-    if (!this.#texts.delete(statement)) return;
+    // What it doesn't know must not be taken back: that would spoil a transaction.
+    if (!this.#columns.delete(statement)) return;
     this.#send(`DEALLOCATE s${statement}`, () => {});
     const { connection } =
       /** @type {{ connection: { parsedStatements: Record<string, string> } }} */ (
@@ -181,18 +199,16 @@ export class Link {
    * @param {RunAsked} asked
    * @param {Reply} reply
    */
-  #run({ statement, values, one, beginReading }, reply) {
+  #run({ statement, values, rows: wanted, beginReading }, reply) {
     if (beginReading) this.#send("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", () => {});
     const text = this.#known.get(statement) ?? "";
-    this.#texts.set(statement, this.#texts.get(statement) ?? []);
     const query = { name: `s${statement}`, text, values, rowMode: "array", types };
     this.#ask(query, reply, (result) => {
-      const { rows } = result;
-      reply({
-        ...this.#columnsOf(statement, result),
-        rows: one && rows.length > 1 ? rows.slice(0, 1) : rows,
-        changes: changesOf(result),
-      });
+      // Only now it is one that the server knows.
+      if (!this.#columns.has(statement)) this.#columns.set(statement, []);
+      if (wanted === "none") return reply({ changes: changesOf(result) });
+      const rows = wanted === "first" ? result.rows.slice(0, 1) : result.rows;
+      reply({ ...this.#columnsOf(statement, result), rows });
     });
   }
 
@@ -202,12 +218,12 @@ export class Link {
    * @returns {{ columns?: string[] }} nothing when they were told already
    */
   #columnsOf(statement, { fields }) {
-    const told = this.#texts.get(statement) ?? [];
+    const told = this.#columns.get(statement) ?? [];
     if (fields.length === told.length && fields.every(({ name }, at) => name === told[at])) {
       return {};
     }
     const columns = fields.map(({ name }) => name);
-    this.#texts.set(statement, columns);
+    this.#columns.set(statement, columns);
     return { columns };
   }
 

@@ -36,7 +36,7 @@ export async function openPostgres(
   try {
     await bridge.open();
     const connection = new PostgresConnection(bridge, directory);
-    requireOrder(connection);
+    requireUtf8(connection);
     migrate(connection, join(migrations, "postgres"), asItIs);
     return connection;
   } catch (thrown) {
@@ -45,17 +45,11 @@ export async function openPostgres(
   }
 }
 
-/** Names are compared as bytes are, in UTF-8: so they have the same order everywhere. */
-function requireOrder(connection: PostgresConnection): void {
-  const { collation, encoding } = connection
-    .prepare<[], { collation: string; encoding: string }>(
-      `SELECT datcollate AS collation, pg_encoding_to_char(encoding) AS encoding
-       FROM pg_database WHERE datname = current_database()`,
-    )
-    .get() as { collation: string; encoding: string };
-  if (encoding === "UTF8" && /^(C|POSIX)$/.test(collation)) return;
+function requireUtf8(connection: PostgresConnection): void {
+  const encoding = connection.prepare<[], string>("SELECT current_setting('server_encoding')");
+  if (encoding.pluck().get() === "UTF8") return;
   throw new InstanceError(
-    "the database must have the collation C: CREATE DATABASE name TEMPLATE template0 ENCODING 'UTF8' LOCALE 'C'",
+    "the database must be in UTF-8: CREATE DATABASE name TEMPLATE template0 ENCODING 'UTF8' LOCALE 'C'",
   );
 }
 

@@ -36,8 +36,7 @@ export interface RunAsked {
   /** told once to each thread */
   readonly text: string | undefined;
   readonly values: readonly Value[];
-  /** the first row is enough */
-  readonly one: boolean;
+  readonly rows: "none" | "first" | "all";
   /** it is the first of those that read one moment */
   readonly beginReading: boolean;
 }

@@ -1,4 +1,12 @@
 // @ts-check
+/**
+ * The first of the two numbers of an advisory lock: "moor" as a number, so that other programs have
+ * others. Of homes, by their ids.
+ */
+export const HOMES = 0x6d6f6f72;
+/** Of all that has a name. */
+export const NAMED = HOMES + 1;
+
 /** Places of the memory that the process and its thread share. */
 
 /** answers that were sent: what the process waits on */

@@ -27,7 +27,7 @@ const TOKENS =
 
 /**
  * Reads SQL as the store's parts write it. SQLite's LIKE takes ASCII letters of either case; so does
- * ILIKE in a database of collation C.
+ * ILIKE of columns that have the collation C.
  */
 export function parseSql(sql: string): Template {
   const pieces: string[] = [];

@@ -34,6 +34,8 @@ let link;
 let linkNumber = firstLink;
 /** the transaction of which it isn't known whether it was committed */
 let doubt = inDoubt;
+/** of the link that was used last */
+let epoch = "";
 let closing = false;
 
 /** @param {Answer} answer */
@@ -115,11 +117,14 @@ async function settle(fresh, transaction) {
   await fresh.ask(`SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE ${own}`, [
     transaction,
   ]);
+  const isSure = fresh.epoch === epoch;
   const until = performance.now() + DOUBT_MS;
   for (;;) {
     const { rows } = await fresh.ask("SELECT pg_xact_status(($1::text)::xid8)", [transaction]);
     const status = rows[0]?.[0];
-    if (status === "committed" || status === "aborted") return status === "committed";
+    if (status === "aborted") return false;
+    // After a crash it may be another's number, if this one was not stored.
+    if (status === "committed") return isSure ? true : null;
     if (status !== "in progress" || performance.now() > until) return null;
     await sleep(DOUBT_ASK_MS);
   }
@@ -133,8 +138,10 @@ async function settled(fresh) {
   const transaction = doubt;
   if (transaction === undefined) return undefined;
   const committed = await settle(fresh, transaction).catch((thrown) => {
-    // After the loss of the primary its standby may not know the transaction.
-    if (/^22/.test(toFault(thrown).code)) return null;
+    const { code } = toFault(thrown);
+    // The server's numbers have not come so far: the standby that took over never saw it.
+    if (code === "22023") return false;
+    if (/^(?!08|57P|25006)[0-9A-Z]{5}$/.test(code) && code !== "EPIPE") return null;
     throw thrown;
   });
   return { transaction, committed };
@@ -143,10 +150,11 @@ async function settled(fresh) {
 /** @param {Link} fresh */
 async function use(fresh) {
   const outcome = await settled(fresh);
-  // The last link may have ended between a commit and its notice.
-  fresh.notify();
+  // The link before may have ended between a commit and its notice.
+  if (linkNumber > 0) fresh.notify();
   if (doubt === outcome?.transaction) doubt = undefined;
   link = fresh;
+  epoch = fresh.epoch;
   linkNumber += 1;
   Atomics.add(shared, VERSION, 1);
   tell({ kind: "up", link: linkNumber, settled: outcome });
