@@ -119,7 +119,10 @@ export class Holding {
   ): Promise<void> {
     const some = () => [...this.#held.values()].filter(which);
     if (some().length === 0) return;
-    const books = () => some().map((home) => home.toFold(release !== undefined));
+    const books = (only?: number) =>
+      some()
+        .filter(({ userId }) => only === undefined || userId === only)
+        .map((home) => home.toFold(release !== undefined));
     await this.#leases.fold(books, release, (told, lost) => this.#told(told, lost, release));
   }
 

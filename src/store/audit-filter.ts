@@ -67,7 +67,9 @@ export function drivingTerms(filter: AuditFilter): Term[] {
 
 function kindTerms(kinds: readonly AuditKind[]): Term[] {
   const named = Object.fromEntries(kinds.map((kind, at) => [`kind${at}`, kind]));
-  return [{ sql: `kind IN (${kinds.map((_, at) => `$kind${at}`).join(", ")})`, named }];
+  // PostgreSQL takes no empty list.
+  const list = kinds.length === 0 ? "NULL" : kinds.map((_, at) => `$kind${at}`).join(", ");
+  return [{ sql: `kind IN (${list})`, named }];
 }
 
 /** What no comparison tells: SQLite asks JavaScript for it, PostgreSQL can do it by itself. */

@@ -1,5 +1,5 @@
 import type { Connection, Statement } from "./connection.ts";
-import type { Writes } from "./writes.ts";
+import type { WriteOptions, Writes } from "./writes.ts";
 
 interface OutputRow {
   readonly last_id: number;
@@ -46,7 +46,7 @@ export class AuditOutputs {
     if (now?.holder === this.#nodeId) return now.last_id;
     const before = now?.holder ?? "";
     if (before !== "" && (await living()).has(before)) return undefined;
-    return this.#writes.run(() => {
+    return this.#alone(() => {
       this.#begin.run(name);
       const row = this.#get.get(name);
       // Somebody else took it meanwhile.
@@ -58,13 +58,17 @@ export class AuditOutputs {
 
   /** Everything up to this record is written. */
   async advance(name: string, lastId: number): Promise<void> {
-    await this.#writes.run(() => this.#advance.run(lastId, name, this.#nodeId), {
+    await this.#alone(() => this.#advance.run(lastId, name, this.#nodeId), {
       deferrable: true,
     });
   }
 
   /** Nobody wants this output any more: should somebody again, it begins anew. */
   async forget(name: string): Promise<void> {
-    if (this.#get.get(name) !== undefined) await this.#writes.run(() => this.#remove.run(name));
+    if (this.#get.get(name) !== undefined) await this.#alone(() => this.#remove.run(name));
+  }
+
+  #alone<T>(act: () => T, options: WriteOptions<T> = {}): Promise<T> {
+    return this.#writes.run(act, { ...options, lock: "audit" });
   }
 }

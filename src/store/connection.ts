@@ -44,7 +44,28 @@ export interface Statement<Values extends unknown[] = unknown[], Row = unknown> 
 
 /**
  * What a transaction keeps others from. SQLite has one lock for all of them; elsewhere those of
- * different locks run at the same time. A number is a home's: its book, and what is in it.
- * "instance" is all that no other lock has.
+ * different locks run at the same time. A transaction has one lock:
+ *
+ * - a number is a home's, a user's or a folder's: its book (`homes.used_*`, `open_files`, who holds it,
+ *   intents for it), its quota, limits, password, keys, second factor and memberships, its removal,
+ *   and claims of digests, which ask who has a file of it open
+ * - "sessions": who is let in, and who may be (`homes.enabled`)
+ * - "audit": records, their counts, what is held back, how far outputs are
+ * - "changes": what processes tell each other; their numbers are in the order of the commits
+ * - "nodes": processes come and go
+ * - "digests", "events", "penalties": the tables of these names, but for claims
+ * - "instance": all else: new users and folders, groups, shares, rules, bans, authorities
+ *
+ * What a transaction decides by under another lock than the one above may change until it commits: it
+ * is decided by one statement that says what it expects of a row, or a row is locked first (groups.ts).
  */
-export type Lock = number | "instance" | "sessions" | "audit" | "changes" | "nodes";
+export type Lock =
+  | number
+  | "instance"
+  | "sessions"
+  | "audit"
+  | "changes"
+  | "nodes"
+  | "digests"
+  | "events"
+  | "penalties";

@@ -107,16 +107,18 @@ export class DigestStore {
   /** Said in passing: it must not keep anybody waiting. */
   async #used(inode: string, now: number): Promise<void> {
     const act = (): unknown => this.#use.run(now, inode);
-    await this.#writes.run(act, { patienceMs: 0 }).catch(() => undefined);
+    await this.#writes.run(act, { patienceMs: 0, lock: "digests" }).catch(() => undefined);
   }
 
   /** Keeps digests, beside others of the same state. Not while another process has the file open. */
   async put(userId: number, inode: string, state: string, digests: DigestMap): Promise<void> {
     const row = { userId, inode, state, digests: JSON.stringify(digests), now: Date.now() };
-    await this.#writes.run(() => {
+    const put = (): void => {
       if (this.#isOpenElsewhere(userId, inode)) return;
       if (this.#add.run(row).changes === 0) this.#replace.run({ ...row, token: null });
-    });
+    };
+    // Whoever opens the file needs this lock, too, and looks for digests behind that.
+    await this.#writes.run(put, { lock: userId });
   }
 
   /**
@@ -125,49 +127,53 @@ export class DigestStore {
    */
   async claim(userId: number, inode: string, token: string): Promise<boolean> {
     const row = { userId, inode, token, state: null, digests: "{}", now: Date.now() };
-    return this.#writes.run(() => {
-      return !this.#isOpenElsewhere(userId, inode) && this.#replace.run(row).changes > 0;
-    });
+    const claim = (): boolean =>
+      !this.#isOpenElsewhere(userId, inode) && this.#replace.run(row).changes > 0;
+    return this.#writes.run(claim, { lock: userId });
   }
 
   /** The upload is complete, and this is the file's state. False when the claim is gone. */
   async closed(inode: string, token: string, state: string): Promise<boolean> {
-    return this.#writes.run(() => this.#closed.run({ inode, token, state }).changes > 0);
+    return this.#alone(() => this.#closed.run({ inode, token, state }).changes > 0);
   }
 
   /** The digests of a completed upload. False when the claim is gone: they may be wrong by now. */
   async finish(inode: string, token: string, digests: DigestMap): Promise<boolean> {
     const row = { inode, token, digests: JSON.stringify(digests), now: Date.now() };
-    return this.#writes.run(() => this.#finish.run(row).changes > 0);
+    return this.#alone(() => this.#finish.run(row).changes > 0);
   }
 
   /** Gives up a claim. */
   async release(inode: string, token: string): Promise<void> {
-    await this.#writes.run(() => this.#release.run(inode, token));
+    await this.#alone(() => this.#release.run(inode, token));
   }
 
   /** The file may change from now on, or is gone. */
   async forget(inode: string): Promise<void> {
     if (this.#any.get(inode) === undefined) return;
-    await this.#writes.run(() => this.#forget.run(inode));
+    await this.#alone(() => this.#forget.run(inode));
   }
 
   /** The files are gone. */
   async forgetAll(inodes: readonly string[]): Promise<void> {
     const list = JSON.stringify(inodes);
     if (inodes.length === 0 || this.#anyOf.get(list) === undefined) return;
-    await this.#writes.run(() => this.#forgetAll.run(list), { deferrable: true });
+    await this.#writes.run(() => this.#forgetAll.run(list), { deferrable: true, lock: "digests" });
   }
 
   /** The file's times changed from one state to the other, and its contents did not. */
   async carry(inode: string, from: string, to: string): Promise<void> {
     if (this.#any.get(inode) === undefined) return;
-    await this.#writes.run(() => this.#carry.run({ inode, from, to }));
+    await this.#alone(() => this.#carry.run({ inode, from, to }));
   }
 
   /** Removes those not used for longest. @returns rows removed */
   async prune(maxRecords: number): Promise<number> {
-    return this.#writes.run(() => this.#prune.run(maxRecords).changes);
+    return this.#alone(() => this.#prune.run(maxRecords).changes);
+  }
+
+  #alone<T>(act: () => T): Promise<T> {
+    return this.#writes.run(act, { lock: "digests" });
   }
 
   #isOpenElsewhere(userId: number, inode: string): boolean {

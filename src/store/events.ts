@@ -1,6 +1,6 @@
 import type { Connection, Statement } from "./connection.ts";
 import type { NodeStore } from "./nodes.ts";
-import type { Writes } from "./writes.ts";
+import type { WriteOptions, Writes } from "./writes.ts";
 
 /** How it goes with one receiver of events. Times in milliseconds since the epoch. */
 export interface ReceiverState {
@@ -171,11 +171,11 @@ export class EventStore {
     if (holder === this.#nodeId) return true;
     const node = (await this.#nodes.list()).find(({ id }) => id === holder);
     if (node?.alive) return false;
-    return this.#writes.run(() => this.#hold.run(this.#nodeId, holder).changes > 0);
+    return this.#alone(() => this.#hold.run(this.#nodeId, holder).changes > 0);
   }
 
   async release(): Promise<void> {
-    await this.#writes.run(() => this.#hold.run("", this.#nodeId));
+    await this.#alone(() => this.#hold.run("", this.#nodeId));
   }
 
   /**
@@ -183,7 +183,7 @@ export class EventStore {
    * @returns the number of the audit record up to which events were made
    */
   async setReceivers(names: readonly string[], since: number): Promise<number> {
-    return this.#writes.run(() => {
+    return this.#alone(() => {
       this.#deactivate.run();
       for (const name of names) this.#activate.run(name);
       this.#forget.run();
@@ -203,7 +203,7 @@ export class EventStore {
     to: number,
     events: readonly NewEvent[],
   ): Promise<ReadonlyMap<string, number> | undefined> {
-    return this.#writes.run(
+    return this.#alone(
       () => {
         const feed = this.#feed.get();
         if (feed?.holder !== this.#nodeId || feed.auditId !== from) return undefined;
@@ -242,7 +242,7 @@ export class EventStore {
 
   /** They arrived. */
   async succeeded(receiver: string, ids: readonly number[], at: number): Promise<void> {
-    await this.#writes.run(() => {
+    await this.#alone(() => {
       const removed = ids.flatMap((id) => this.#remove.get(id) ?? []);
       const bytes = removed.reduce((sum, one) => sum + one.bytes, 0);
       this.#account.run(-removed.length, -bytes, 0, receiver);
@@ -254,7 +254,7 @@ export class EventStore {
     const { at, error, nextAt, eventNextAt } = attempt;
     // What is wrong with one event must not add up to what is wrong with the receiver.
     const more = eventNextAt === 0 ? 1 : 0;
-    await this.#writes.run(() => {
+    await this.#alone(() => {
       this.#failed.run(more, nextAt, at, error, receiver);
       this.#postpone.run(eventNextAt, id);
     });
@@ -267,7 +267,7 @@ export class EventStore {
   async drop(receiver: string, before = Number.MAX_SAFE_INTEGER): Promise<number> {
     let all = 0;
     for (;;) {
-      const removed = await this.#writes.run(() => this.#dropSome(receiver, before));
+      const removed = await this.#alone(() => this.#dropSome(receiver, before));
       all += removed;
       if (removed < REMOVE_AT_ONCE) return all;
     }
@@ -283,9 +283,13 @@ export class EventStore {
 
   /** All that waits for a receiver may be sent at once. */
   async retry(receiver: string): Promise<void> {
-    await this.#writes.run(() => {
+    await this.#alone(() => {
       this.#retry.run(receiver);
       this.#retryEvents.run(receiver);
     });
+  }
+
+  #alone<T>(act: () => T, options: WriteOptions<T> = {}): Promise<T> {
+    return this.#writes.run(act, { ...options, lock: "events" });
   }
 }

@@ -82,7 +82,7 @@ export class FactorStore {
     step: number,
     codes: readonly Buffer[],
   ): Promise<boolean> {
-    return this.#writes.run(() => {
+    return this.#of(userId, () => {
       if (this.#sql.add.run(userId, secret, Date.now(), step).changes === 0) return false;
       for (const code of codes) this.#sql.addCode.run(userId, code);
       return true;
@@ -91,12 +91,12 @@ export class FactorStore {
 
   /** Removes the factor with its recovery codes; false when there is none. */
   async remove(userId: number): Promise<boolean> {
-    return this.#writes.run(() => this.#sql.remove.run(userId).changes > 0);
+    return this.#of(userId, () => this.#sql.remove.run(userId).changes > 0);
   }
 
   /** Puts new recovery codes in place of all others; false when the user has no factor. */
   async setCodes(userId: number, codes: readonly Buffer[]): Promise<boolean> {
-    return this.#writes.run(() => {
+    return this.#of(userId, () => {
       if (this.#sql.find.get(userId) === undefined) return false;
       this.#sql.removeCodes.run(userId);
       for (const code of codes) this.#sql.addCode.run(userId, code);
@@ -111,7 +111,7 @@ export class FactorStore {
    * @returns false when codes of the user are refused now
    */
   async guess(userId: number, now: number, rule: RefusalRule): Promise<boolean> {
-    return this.#writes.run(() => {
+    return this.#of(userId, () => {
       const failures = this.#sql.guess.get(userId, now);
       if (failures === undefined) return false;
       const refusal = rule(failures);
@@ -122,15 +122,19 @@ export class FactorStore {
 
   /** Whether the code of this step counts: of all connections and processes once. */
   async count(userId: number, secret: Buffer, step: number): Promise<boolean> {
-    return this.#writes.run(() => this.#sql.count.run({ user: userId, secret, step }).changes > 0);
+    return this.#of(userId, () => this.#sql.count.run({ user: userId, secret, step }).changes > 0);
   }
 
   /** Whether a recovery code of this hash counts: once. */
   async spend(userId: number, hash: Buffer): Promise<boolean> {
-    return this.#writes.run(() => {
+    return this.#of(userId, () => {
       if (this.#sql.spend.run(userId, hash).changes === 0) return false;
       this.#sql.forgive.run(userId);
       return true;
     });
+  }
+
+  #of<T>(userId: number, act: () => T): Promise<T> {
+    return this.#writes.run(act, { lock: userId });
   }
 }

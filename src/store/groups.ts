@@ -74,6 +74,7 @@ export class GroupStore {
   readonly #members: Statement<[number], { id: number; name: string }>;
   readonly #join: Statement;
   readonly #leave: Statement;
+  readonly #touch: Statement;
   readonly #hanging: Statement<[object], Hanging>;
   readonly #ofInherited: Statement<[number, number], number>;
 
@@ -113,6 +114,9 @@ export class GroupStore {
     );
     this.#leave = connection.prepare(
       "DELETE FROM group_members WHERE group_id = @groupId AND user_id = @userId",
+    );
+    this.#touch = connection.prepare(
+      "UPDATE groups SET created_at = created_at WHERE id = @groupId",
     );
     this.#hanging = connection.prepare(`SELECT ${hangingSql("@id")}`);
     this.#ofInherited = connection
@@ -233,6 +237,8 @@ export class GroupStore {
   /** Membership and quota are one transaction. */
   #change(membership: Statement, place: Place, otherwise: number | null): Promise<boolean> {
     return this.#leases.whileShared(place.userId, () => {
+      // The group has another lock: neither its quota changes nor is it removed until this is through.
+      this.#touch.run({ groupId: place.groupId });
       if (membership.run(place).changes === 0) return false;
       this.#users.inheritQuota(place.userId, otherwise);
       return true;
@@ -248,7 +254,11 @@ export class GroupStore {
       }
       if (this.#byId.get(groupId) === undefined) return false;
       // Somebody may have joined meanwhile.
-      if (await this.#writes.run(() => this.#remove.run({ groupId }).changes > 0)) return true;
+      const remove = (): boolean => {
+        this.#touch.run({ groupId });
+        return this.#remove.run({ groupId }).changes > 0;
+      };
+      if (await this.#writes.run(remove)) return true;
     }
   }
 }

@@ -7,12 +7,13 @@ import type { Intent } from "./ledger-types.ts";
 export class Deed<T> {
   readonly #perform: () => T;
   #done: { readonly result: T } | undefined;
+  /** the home whose entries it changes */
+  readonly userId: number;
   /** of its intent; 0: none was written */
   number = 0;
-  /** whose directory entries it changes; undefined: as long as it has no intent */
-  userId: number | undefined;
 
-  constructor(perform: () => T) {
+  constructor(userId: number, perform: () => T) {
+    this.userId = userId;
     this.#perform = perform;
   }
 
@@ -23,6 +24,17 @@ export class Deed<T> {
   run(): T {
     this.#done ??= { result: this.#perform() };
     return this.#done.result;
+  }
+}
+
+/** A change was done and is booked, but its process could not finish it. */
+export class BookedElsewhere extends Error {
+  override readonly name = "BookedElsewhere";
+  /** as SQLite's when busy */
+  readonly code = "SQLITE_BUSY";
+
+  constructor() {
+    super("the database was busy: another process has booked the change");
   }
 }
 
@@ -81,19 +93,35 @@ export class Intents {
     return this.#last;
   }
 
-  /** Whose directory entries something unbooked is about. */
-  get unbookedHome(): number | undefined {
-    return this.#unbooked?.userId;
-  }
-
   /** True while something else than `deed` was done and is not booked: its slot is in use. */
   hasUnbooked(deed?: Deed<unknown>): boolean {
     return this.#unbooked !== undefined && this.#unbooked !== deed;
   }
 
-  /** The transaction that was open is through. */
-  booked(): void {
-    this.#unbooked = undefined;
+  /** The home of what is done and not booked. */
+  get unbookedHome(): number | undefined {
+    return this.#unbooked?.userId;
+  }
+
+  /** The home that a process's last intent is for; undefined: it has left none. */
+  homeOf(node: string): number | undefined {
+    return readIntent(this.#directory, node)?.userId;
+  }
+
+  /** A transaction that booked all that was done in a home is through. */
+  booked(userId: number): void {
+    if (this.#unbooked?.userId === userId) this.#unbooked = undefined;
+  }
+
+  /**
+   * To be called in a transaction that has the lock of the home again, when the one that did the deed
+   * has failed.
+   * @throws BookedElsewhere when another process has booked it meanwhile
+   */
+  requireUnbooked(deed: Deed<unknown>): void {
+    if (!deed.isDone || deed.number === 0) return;
+    const found = this.#sql.lastBooked.get({ node: this.#node }) as { intent: number } | undefined;
+    if ((found?.intent ?? 0) >= deed.number) throw new BookedElsewhere();
   }
 
   /** Writes the intent down, carries it out, and marks it as booked by the transaction. */
@@ -101,7 +129,6 @@ export class Intents {
     if (!deed.isDone) {
       this.#last += 1;
       deed.number = this.#last;
-      deed.userId = intent.userId;
       this.#slot.write({ ...intent, number: deed.number });
       try {
         deed.run();
@@ -117,9 +144,11 @@ export class Intents {
   }
 
   /**
-   * While this process holds the home's lock, no other can be between an intent about it and its
-   * booking. So one that is not booked belongs to a process that died there or could not book it. It
-   * is booked before its file is touched again. With one machine alone there is one lock for all.
+   * While this process has the lock of a home, no other can be between an intent for that home and
+   * its booking. So an intent for it that is not booked belongs to a process that died there or could
+   * not book it. It is booked before its file is touched again. What another home's lock guards may
+   * be under way, and is left alone.
+   * @param userId the home whose lock the transaction has
    * @param deed the one that the open transaction books itself
    * @returns whether there was one
    */
@@ -133,32 +162,29 @@ export class Intents {
       const own = id === this.#node;
       if (own && deed?.isDone) continue;
       const last = own ? this.#last : intentNumber(this.#directory, id);
-      const of = this.#machine === undefined ? undefined : userId;
-      if (last > intent && this.#resolve(id, intent, witness, of)) any = true;
+      if (last > intent && this.#resolve(id, intent, witness, userId)) any = true;
     }
     return any;
   }
 
-  /** The last intent of a dead process. {@link drop} it when the transaction is through. */
-  resolve(node: string, witness: Witness): void {
+  /**
+   * The last intent of a dead process, in a transaction that has the lock of {@link homeOf}. {@link drop}
+   * it when that is through.
+   */
+  resolve(node: string, userId: number, witness: Witness): void {
     const found = this.#sql.lastBooked.get({ node }) as { intent: number } | undefined;
-    if (found !== undefined) this.#resolve(node, found.intent, witness);
-  }
-
-  /** Whose directory entries a node's last one is about. */
-  homeOf(node: string): number | undefined {
-    return readIntent(this.#directory, node)?.userId;
+    if (found !== undefined) this.#resolve(node, found.intent, witness, userId);
   }
 
   drop(node: string): void {
     dropIntent(this.#directory, node);
   }
 
-  /** False when there is no such intent. @param of the home that it is to be about */
-  #resolve(node: string, booked: number, witness: Witness, of?: number): boolean {
+  /** False when there is no such intent, or it is for another home. */
+  #resolve(node: string, booked: number, witness: Witness, userId: number): boolean {
     const intent = readIntent(this.#directory, node);
     if (intent === undefined || intent.number <= booked) return false;
-    if (of !== undefined && intent.userId !== of) return false;
+    if (intent.userId !== userId) return false;
     const user = this.#sql.userName.get({ userId: intent.userId }) as { name: string } | undefined;
     const isDone = this.#machine !== undefined && node === this.#node && this.#isUnbooked(intent);
     // On another machine somebody may have changed the same name since: this process knows better.

@@ -59,7 +59,7 @@ export class KeyStore {
 
   /** False when the user has that key already. Rejects when there is no such user. */
   async add(userId: number, key: UserKey): Promise<boolean> {
-    return this.#writes.run(() => addKey(this.#insert, userId, key));
+    return this.#writes.run(() => addKey(this.#insert, userId, key), { lock: userId });
   }
 
   /**
@@ -67,10 +67,11 @@ export class KeyStore {
    * as {@link add}.
    */
   async put(userId: number, keys: readonly UserKey[]): Promise<PutKeys> {
-    return this.#writes.run(() => {
+    const put = (): PutKeys => {
       const added = keys.filter((key) => addKey(this.#insert, userId, key));
       return { added, changed: keys.filter((key) => this.#changeOptions(userId, key)) };
-    });
+    };
+    return this.#writes.run(put, { lock: userId });
   }
 
   /** False when it has these, or is not there. */
@@ -91,7 +92,8 @@ export class KeyStore {
 
   /** False when the user has no such key. */
   async remove(userId: number, fingerprint: string): Promise<boolean> {
-    return this.#writes.run(() => this.#remove.run(userId, fingerprint).changes > 0);
+    const remove = (): boolean => this.#remove.run(userId, fingerprint).changes > 0;
+    return this.#writes.run(remove, { lock: userId });
   }
 
   /** Number of keys by user id; users without one are absent. */

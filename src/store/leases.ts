@@ -53,6 +53,12 @@ export interface DeadHome {
   readonly userId: number;
 }
 
+interface Folded {
+  readonly told: readonly Fold[];
+  /** not this process's any more */
+  readonly lost: readonly Fold[];
+}
+
 /** The homes that this process holds. */
 export interface Holdings {
   /** Tells the store all that is new. */
@@ -75,6 +81,7 @@ export class LeaseStore {
   readonly #directory: string;
   readonly #sql: LeaseStatements;
   readonly #life: Life;
+  readonly #hasOneLock: boolean;
   #holdings: Holdings | undefined;
   #settleDead: ((home: DeadHome) => Promise<void>) | undefined;
 
@@ -92,6 +99,7 @@ export class LeaseStore {
     this.#node = nodeId;
     this.#directory = connection.directory;
     this.#sql = prepareLeases(connection);
+    this.#hasOneLock = connection.engine === "sqlite";
     this.journal = new JournalFile(this.#directory, nodeId, spare);
   }
 
@@ -137,23 +145,32 @@ export class LeaseStore {
   }
 
   /**
-   * Tells the store what the books are now.
-   * @param books asked with the lock held
+   * Tells the store what the books are now: in one transaction where there is one lock for all homes,
+   * else in one for each. Rejects as the first of those that failed.
+   * @param books of all homes, or of one; asked with the lock held
    * @param release the homes are not held any more
    * @param done called in the same turn with the homes that were this process's still
    */
   async fold(
-    books: () => readonly Fold[],
+    books: (userId?: number) => readonly Fold[],
     release: "wanted" | "unused" | undefined,
     done: (told: readonly Fold[], lost: readonly Fold[]) => void,
   ): Promise<void> {
     this.#life.check();
-    const act = () => {
-      const all = books();
-      const told = all.filter((book) => this.#fold(book, release));
-      return { told, lost: all.filter((book) => !told.includes(book)) };
+    const booked = ({ told, lost }: Folded): void => done(told, lost);
+    const fold = (userId?: number): Promise<Folded> => {
+      const act = (): Folded => this.#foldAll(books(userId), release);
+      return this.#writes.run(act, { booked, lock: userId ?? "instance" });
     };
-    await this.#writes.run(act, { booked: ({ told, lost }) => done(told, lost) });
+    if (this.#hasOneLock) return void (await fold());
+    const each = await Promise.allSettled(books().map(({ userId }) => fold(userId)));
+    const failed = each.find((one) => one.status === "rejected");
+    if (failed !== undefined) throw failed.reason;
+  }
+
+  #foldAll(books: readonly Fold[], release: "wanted" | "unused" | undefined): Folded {
+    const told = books.filter((book) => this.#fold(book, release));
+    return { told, lost: books.filter((book) => !told.includes(book)) };
   }
 
   /** False when the home is not this process's any more. */
@@ -285,7 +302,8 @@ export class LeaseStore {
 
   /** The store has all that is this process's; `change` asked for that. */
   async answer(change: number): Promise<void> {
-    await this.#writes.run(() => this.#sql.answer.run({ node: this.#node, change }));
+    const answer = (): unknown => this.#sql.answer.run({ node: this.#node, change });
+    await this.#writes.run(answer, { lock: "nodes" });
   }
 
   /** The other processes that hold homes, and have not answered that change. */
@@ -312,7 +330,7 @@ export class LeaseStore {
     userId: number,
     settle: (book: OpenBook, name: string, records: readonly JournalRecord[]) => Fold,
   ): Promise<void> {
-    await this.#writes.run(() => {
+    const takeBack = (): void => {
       const held = this.#sql.heldHome.get({ userId, node }) as
         | { name: string; folded: number }
         | undefined;
@@ -325,7 +343,8 @@ export class LeaseStore {
       this.#sql.fold.run({ userId, node, usedBytes, usedFiles, changes, folded: 0 });
       this.#sql.dropRows.run({ userId, node });
       this.#sql.release.run({ userId, wanted: null });
-    });
+    };
+    await this.#writes.run(takeBack, { lock: userId });
   }
 
   /** All that a dead process held was taken back. */

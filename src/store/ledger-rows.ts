@@ -113,14 +113,10 @@ export class LedgerRows {
     return charged;
   }
 
-  /** What was carried out. */
-  bookLate(intent: Intent): void {
-    const { userId, kind, victim, from, path, kept } = intent;
+  /** A change that a process did and did not book. */
+  bookLate({ userId, kind, victim, from, path, kept }: Intent): void {
     if (kind === "create") this.#sql.add.run({ userId, bytes: 0, files: 1 });
-    if (from !== undefined) {
-      const moving = this.below(userId, from);
-      this.moved(userId, moving, { from, path, kept });
-    }
+    if (from !== undefined) this.moved(userId, this.below(userId, from), { from, path, kept });
     if (victim !== undefined) this.removed(userId, { ...victim, last: victim.size > 0 });
   }
 }

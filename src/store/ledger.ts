@@ -97,7 +97,7 @@ export class LedgerStore {
   ): Promise<void> {
     const first = (): void => void this.#intents.resolveAll(userId);
     await this.#leases.take(userId, quietMs, first, (book) => {
-      this.#intents.booked();
+      this.#intents.booked(userId);
       taken(book);
     });
   }
@@ -138,7 +138,7 @@ export class LedgerStore {
     inside?: string,
     vacant?: () => void,
   ): Promise<{ readonly opened: OpenedRow | undefined } | undefined> {
-    const making = new Deed(perform);
+    const making = new Deed(userId, perform);
     return this.#changing(userId, making, () => {
       const usage = this.#rows.usage(userId);
       const full = usage.quotaFiles !== null && usage.usedFiles >= usage.quotaFiles;
@@ -265,7 +265,7 @@ export class LedgerStore {
     perform: () => Removed | undefined,
     inside?: string,
   ): Promise<void> {
-    const removal = new Deed(perform);
+    const removal = new Deed(userId, perform);
     let victim: Inspected | undefined;
     await this.#changing(userId, removal, () => {
       victim ??= inspect(this.#rows.view(userId));
@@ -289,7 +289,7 @@ export class LedgerStore {
     perform: () => Removed | undefined,
     kept?: Buffer,
   ): Promise<void> {
-    const renaming = new Deed(perform);
+    const renaming = new Deed(userId, perform);
     let found: { readonly victim: Inspected | undefined } | undefined;
     await this.#changing(userId, renaming, () => {
       found ??= { victim: inspect(this.#rows.view(userId)) };
@@ -319,8 +319,9 @@ export class LedgerStore {
    * whether it was carried out.
    */
   async resolveIntent(node: string, witness: Witness): Promise<void> {
-    const lock = this.#intents.homeOf(node) ?? "instance";
-    await this.#writes.run(() => this.#intents.resolve(node, witness), { lock });
+    const lock = this.#intents.homeOf(node);
+    const settle = (home: number): void => this.#intents.resolve(node, home, witness);
+    if (lock !== undefined) await this.#writes.run(() => settle(lock), { lock });
     this.dropIntent(node);
   }
 
@@ -370,9 +371,10 @@ export class LedgerStore {
     const run = (): { readonly done: T } | undefined => {
       this.#leases.requireShared(userId);
       if (this.#intents.hasUnbooked(deed)) throw new Unbooked();
+      this.#intents.requireUnbooked(deed);
       return this.#intents.resolveAll(userId, deed) ? undefined : { done: act() };
     };
-    const booked = (result: unknown): void => void (result && this.#intents.booked());
+    const booked = (result: unknown): void => void (result && this.#intents.booked(userId));
     for (;;) {
       await this.#bookOwn(deed);
       try {
@@ -389,9 +391,9 @@ export class LedgerStore {
    * @param deed the one that is booked by its own transaction
    */
   async #bookOwn(deed?: Deed<unknown>): Promise<void> {
-    if (!this.#intents.hasUnbooked(deed)) return;
-    const lock = this.#intents.unbookedHome ?? 0;
-    const booked = (): void => this.#intents.booked();
+    const lock = this.#intents.unbookedHome;
+    if (lock === undefined || !this.#intents.hasUnbooked(deed)) return;
+    const booked = (): void => this.#intents.booked(lock);
     await this.#writes.run(() => this.#intents.resolveAll(lock), { booked, lock });
   }
 }

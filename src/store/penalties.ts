@@ -1,5 +1,5 @@
 import type { Connection, Statement } from "./connection.ts";
-import type { Writes } from "./writes.ts";
+import type { WriteOptions, Writes } from "./writes.ts";
 
 /** What is known of an address or network that failed to log in. Times in ms since the epoch. */
 export interface SourceRecord {
@@ -89,7 +89,7 @@ export class PenaltyStore {
     source: string,
     change: (before: SourceRecord | undefined) => SourceRecord,
   ): Promise<{ before: SourceRecord | undefined; after: SourceRecord }> {
-    return this.#writes.run(() => {
+    return this.#alone(() => {
       const row = this.#find.get(source);
       const before = row === undefined ? undefined : toSource(row);
       const after = change(before);
@@ -100,7 +100,7 @@ export class PenaltyStore {
 
   /** Forgets a source; false when nothing was known of it. */
   async remove(source: string): Promise<boolean> {
-    return this.#writes.run(() => this.#remove.run(source).changes > 0);
+    return this.#alone(() => this.#remove.run(source).changes > 0);
   }
 
   /** Those refused at the time `now`, the longest first. */
@@ -115,9 +115,13 @@ export class PenaltyStore {
 
   /** Removes sources that owe nothing and were not seen since `before`, then all but `maxSources`. */
   async prune(now: number, before: number, maxSources: number): Promise<void> {
-    await this.#writes.run(() => {
+    await this.#alone(() => {
       this.#expired.run({ now, before });
       this.#surplus.run(maxSources);
     });
+  }
+
+  #alone<T>(act: () => T, options: WriteOptions<T> = {}): Promise<T> {
+    return this.#writes.run(act, { ...options, lock: "penalties" });
   }
 }

@@ -53,6 +53,6 @@ export class QuotaMarkStore {
   /** @returns false when another process was first: they are not what they were */
   async move(userId: number, from: Marks, to: Marks): Promise<boolean> {
     const values = [to.bytes, to.files, userId, from.bytes, from.files];
-    return this.#writes.run(() => this.#move.run(...values).changes > 0);
+    return this.#writes.run(() => this.#move.run(...values).changes > 0, { lock: userId });
   }
 }

@@ -269,20 +269,22 @@ export class UserStore {
    */
   async setPassword(id: number, hash: string | null, change?: boolean): Promise<boolean> {
     const asked = change === undefined ? null : Number(change);
-    return this.#writes.run(() => this.#setPassword.run(hash, asked, id).changes > 0);
+    return this.#writes.run(() => this.#setPassword.run(hash, asked, id).changes > 0, { lock: id });
   }
 
   /** Replaces a hash by another of the same password; false when it was changed meanwhile. */
   async replaceHash(id: number, from: string, to: string): Promise<boolean> {
-    return this.#writes.run(() => this.#replaceHash.run(to, id, from).changes > 0);
+    return this.#writes.run(() => this.#replaceHash.run(to, id, from).changes > 0, { lock: id });
   }
 
   /** False when there is no such user. Disabling also takes the user's waiting logins out of the queue. */
   async setEnabled(id: number, enabled: boolean): Promise<boolean> {
-    return this.#writes.run(() => {
+    const set = (): boolean => {
       if (!enabled) this.#removeWaiting.run(id);
       return this.#setEnabled.run(enabled ? 1 : 0, id).changes > 0;
-    });
+    };
+    // Nobody is let in meanwhile.
+    return this.#writes.run(set, { lock: "sessions" });
   }
 
   /** Removes the account with its keys, sessions and journal rows; false when there is none. */
@@ -292,6 +294,6 @@ export class UserStore {
 
   /** @param at milliseconds since the epoch */
   async loggedIn(id: number, at: number): Promise<void> {
-    await this.#writes.run(() => this.#loggedIn.run(at, id));
+    await this.#writes.run(() => this.#loggedIn.run(at, id), { lock: id });
   }
 }

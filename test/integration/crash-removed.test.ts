@@ -11,6 +11,7 @@ import { fromText } from "../../src/vfs/path.ts";
 import { inodeKey } from "../../src/vfs/proc.ts";
 import type { OpenFlags } from "../../src/vfs/types.ts";
 import { onDisk, TestInstance } from "../support/instance.ts";
+import { environmentOf } from "../support/store-engine.ts";
 
 const PROGRAM = fileURLToPath(new URL("../support/dying-process.mjs", import.meta.url));
 const FLAGS: OpenFlags = {
@@ -39,11 +40,12 @@ beforeEach(async () => {
 
 afterEach(() => instance.close());
 
-function start(
+async function start(
   ...what: ["open" | "remove" | "rename" | "stale", ...paths: string[]]
-): ChildProcess {
+): Promise<ChildProcess> {
   return spawn(process.execPath, [PROGRAM, instance.root, "ann", ...what], {
     stdio: ["ignore", "pipe", "inherit"],
+    env: await environmentOf(instance.root),
   });
 }
 
@@ -51,7 +53,7 @@ function start(
 async function withoutBooking(
   ...what: ["remove" | "rename" | "stale", ...paths: string[]]
 ): Promise<void> {
-  const [, signal] = await once(start(...what), "exit");
+  const [, signal] = await once(await start(...what), "exit");
   expect(signal).toBe("SIGKILL");
 }
 
@@ -73,7 +75,7 @@ test("a file is closed that a dead process removed: its bytes are given back onc
 });
 
 test("both are dead, who had it open and who removed it: its bytes are given back once", async () => {
-  const opener = start("open", "/gone");
+  const opener = await start("open", "/gone");
   await once(opener.stdout as NonNullable<typeof opener.stdout>, "data");
   await removedWithoutBooking();
   opener.kill("SIGKILL");

@@ -6,6 +6,7 @@ import { expect, test } from "vitest";
 import { recover } from "../../src/quota/recover.ts";
 import { Evidence } from "../../src/vfs/evidence.ts";
 import { onDisk, TestInstance } from "../support/instance.ts";
+import { environmentOf } from "../support/store-engine.ts";
 
 const ROUNDS = 30;
 const WRITER = fileURLToPath(new URL("../support/busy-writer.mjs", import.meta.url));
@@ -20,6 +21,7 @@ async function startWriter(
 ): Promise<ChildProcess> {
   const child = spawn(process.execPath, [WRITER, root, user, String(seed), how], {
     stdio: ["ignore", "pipe", "inherit"],
+    env: await environmentOf(root),
   });
   await once(child.stdout as NonNullable<typeof child.stdout>, "data");
   return child;

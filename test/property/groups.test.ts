@@ -3,7 +3,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { openStore, type Store } from "../../src/store/store.ts";
+import type { Store } from "../../src/store/store.ts";
+import { openTestStore } from "../support/store-engine.ts";
 
 const DEFAULT = 1_000;
 const USERS = ["ann", "bob"];
@@ -109,7 +110,7 @@ test("property: after any changes each user has the limits and the quota that co
   const root = mkdtempSync(join(tmpdir(), "moorage-groups-"));
   const run = async (steps: readonly Step[]): Promise<void> => {
     const directory = mkdtempSync(join(root, "run-"));
-    const store = await openStore(directory, "command", "test", { withoutHomes: true });
+    const store = await openTestStore(directory, "command", "test", { withoutHomes: true });
     const world: World = { users: new Map(), groups: new Map() };
     try {
       for (const name of USERS) {

@@ -1,14 +1,12 @@
 import fc from "fast-check";
 import { expect, onTestFinished, test } from "vitest";
-import { openDatabase } from "../../src/store/database.ts";
-import { SqliteConnection } from "../../src/store/sqlite-connection.ts";
 import { afterKill, looking } from "../support/after-kill.ts";
 import { HeldFaults } from "../support/held-faults.ts";
 import { onDisk, TestInstance } from "../support/instance.ts";
 import { SCALES, step, World } from "../support/ledger-world.ts";
+import { connectionTo } from "../support/store-engine.ts";
 
 const RUNS = Number(process.env.PROPERTY_RUNS ?? 200);
-const MIGRATIONS = new URL("../../db/migrations", import.meta.url).pathname;
 
 const CASES = SCALES.flatMap((scale) => [
   [scale, "alone"] as const,
@@ -39,9 +37,7 @@ test.each(CASES)(
       onTestFinished(() => other.close());
       instances.push(other);
     }
-    const connection = new SqliteConnection(
-      openDatabase(`${instance.root}/db/moorage.sqlite`, MIGRATIONS),
-    );
+    const connection = await connectionTo(instance.root);
     onTestFinished(() => void connection.close());
     let looks = 0;
     // Thrown in the midst of a change it would be taken for a change that failed.

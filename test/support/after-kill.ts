@@ -21,8 +21,8 @@ export function afterKill(
 ): { bytes: number; files: number } | undefined {
   const told = connection
     .prepare(
-      `SELECT used_bytes AS usedBytes, used_files AS usedFiles, quota_bytes AS quotaBytes,
-       quota_files AS quotaFiles, folded FROM homes WHERE id = ? AND holder = ?`,
+      `SELECT used_bytes AS "usedBytes", used_files AS "usedFiles",
+       quota_bytes AS "quotaBytes", quota_files AS "quotaFiles", folded FROM homes WHERE id = ? AND holder = ?`,
     )
     .get(id, store.nodeId) as (Usage & { folded: number }) | undefined;
   if (told === undefined) return undefined;

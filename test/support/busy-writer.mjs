@@ -8,7 +8,8 @@ import { openHome } from "../../dist/src/vfs/home.js";
 import { fromText } from "../../dist/src/vfs/path.js";
 
 const [root, user, seed, how] = process.argv.slice(2);
-const store = await openStore(root, "server", "test");
+const { STORE_URL: url } = process.env;
+const store = await openStore(root, "server", "test", url ? { database: { url } } : {});
 const account = await store.users.byName(user);
 const holds = how === "held";
 const ledger = new Ledger(store, new Evidence(store.ledger), { holds, quietMs: 10 });

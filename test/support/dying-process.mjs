@@ -12,7 +12,8 @@ import { fromText } from "../../dist/src/vfs/path.js";
 import { inodeKey } from "../../dist/src/vfs/proc.js";
 
 const [root, user, what, path, target = ""] = process.argv.slice(2);
-const store = await openStore(root, "server", "test");
+const { STORE_URL: url } = process.env;
+const store = await openStore(root, "server", "test", url ? { database: { url } } : {});
 const account = await store.users.byName(user);
 const ledger = new Ledger(store, new Evidence(store.ledger));
 const flags = {

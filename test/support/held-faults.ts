@@ -24,8 +24,8 @@ export class HeldFaults {
       append.apply(journal, all);
     };
     leases.fold = (books, ...rest) => {
-      const failing = () => {
-        const found = books();
+      const failing = (userId?: number) => {
+        const found = books(userId);
         if (this.#isDue("fold")) throw failure("SQLITE_IOERR");
         return found;
       };

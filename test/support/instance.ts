@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { Ledger } from "../../src/quota/ledger.ts";
 import { ChangeWatcher } from "../../src/session/watcher.ts";
 import type { MachineOptions } from "../../src/store/life.ts";
-import { openStore, type Store } from "../../src/store/store.ts";
+import type { Store } from "../../src/store/store.ts";
 import type { Account } from "../../src/store/types.ts";
 import type { Books } from "../../src/vfs/books.ts";
 import { Evidence } from "../../src/vfs/evidence.ts";
@@ -14,6 +14,7 @@ import { inodeKey } from "../../src/vfs/proc.ts";
 import { counts } from "../../src/vfs/trash-names.ts";
 import type { OpenFlags, UserFileSystem } from "../../src/vfs/types.ts";
 import { tour } from "../../src/vfs/walk.ts";
+import { dropDatabase, openTestStore } from "./store-engine.ts";
 
 /** See Ledger. */
 interface Holds {
@@ -54,7 +55,7 @@ export class TestInstance {
 
   static async #open(root: string, owns: boolean, holding: Holds): Promise<TestInstance> {
     const { machine } = holding;
-    const store = await openStore(root, "server", "test", { machine });
+    const store = await openTestStore(root, "server", "test", { machine });
     const instance = new TestInstance(root, store, owns, holding);
     if (holding.holds) await instance.#watcher.start();
     return instance;
@@ -89,7 +90,10 @@ export class TestInstance {
     for (const home of this.#opened) await home.close();
     await this.#watcher.stop();
     await this.store.close();
-    if (this.#owns) rmSync(this.root, { recursive: true, force: true });
+    if (this.#owns) {
+      await dropDatabase(this.root);
+      rmSync(this.root, { recursive: true, force: true });
+    }
     if (this.#errors.length > 0) throw this.#errors[0];
   }
 }

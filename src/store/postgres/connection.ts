@@ -12,6 +12,9 @@ const NAMES: Readonly<Record<Exclude<Lock, number>, number>> = {
   audit: 3,
   changes: 4,
   nodes: 5,
+  digests: 6,
+  events: 7,
+  penalties: 8,
 };
 
 /** How long a change of the schema may take, in milliseconds. */

@@ -7,7 +7,15 @@ import { newSecret, qrCode, readable } from "../../../src/auth/totp.ts";
 import type { Store } from "../../../src/store/store.ts";
 import type { Account } from "../../../src/store/types.ts";
 import { codeAt, STEP_MS, wrongCode } from "../../support/authenticator-app.ts";
-import { newUser, rawDatabase, storeAt, temporaryRoot } from "../store/instance.ts";
+import { ENGINE } from "../../support/store-engine.ts";
+import {
+  newUser,
+  rawDatabase,
+  sqliteFile,
+  sqliteTest,
+  storeAt,
+  temporaryRoot,
+} from "../store/instance.ts";
 
 const OFF: FactorSettings = { requireTotp: "none", totpInPassword: false };
 const NOON = Date.UTC(2026, 10, 28, 12);
@@ -138,8 +146,9 @@ describe("attack: another user's code", () => {
   test("a row that was copied to another user is not read", async () => {
     const { root, ann, store, text, factors } = await desk();
     const bob = await store.users.add(newUser("bob"));
-    const database = rawDatabase(root);
-    database.pragma("foreign_keys = OFF");
+    const database = await rawDatabase(root);
+    if (ENGINE === "sqlite") database.exec("PRAGMA foreign_keys = OFF");
+    else database.exec("ALTER TABLE recovery_codes DROP CONSTRAINT recovery_codes_user_id_fkey");
     database.prepare("UPDATE totp SET user_id = ? WHERE user_id = ?").run(bob.id, ann.id);
     const one = await factors();
     await expect(one.check(bob.id, codeAt(text, NOON))).rejects.toThrow("is not the key");
@@ -223,10 +232,10 @@ describe("attack: who has the password guesses codes", () => {
 });
 
 describe("attack: the database was stolen without keys/", () => {
-  test("it holds no secret and no recovery code", async () => {
+  sqliteTest("it holds no secret and no recovery code", async () => {
     const { root, store, secret, text, recovery } = await desk();
     await store.audit.flush();
-    rawDatabase(root).pragma("wal_checkpoint(TRUNCATE)");
+    sqliteFile(root).pragma("wal_checkpoint(TRUNCATE)");
     const bytes = readFileSync(join(root, "db", "moorage.sqlite"));
     expect(bytes.includes("totp")).toBe(true);
     for (const form of [secret, Buffer.from(text), Buffer.from(text.replaceAll(" ", ""))]) {

@@ -53,8 +53,9 @@ async function fail(penalties: Penalties, times: number, address = EVE): Promise
   for (let n = 0; n < times; n += 1) await penalties.add(address, "login", "ann");
 }
 
-function rows(): number {
-  return rawDatabase(root).prepare<[], number>("SELECT count(*) FROM penalties").pluck().get() ?? 0;
+async function rows(): Promise<number> {
+  const database = await rawDatabase(root);
+  return database.prepare<[], number>("SELECT count(*) FROM penalties").pluck().get() ?? 0;
 }
 
 describe("password guessing", () => {
@@ -163,9 +164,9 @@ describe("an attacker can't lock others out", () => {
       now += 1;
     }
     expect(await penalties.wait(EVE)).toBeGreaterThan(0);
-    expect(rows()).toBeLessThanOrEqual(200 + 64);
+    expect(await rows()).toBeLessThanOrEqual(200 + 64);
     await penalties.prune();
-    expect(rows()).toBe(200);
+    expect(await rows()).toBe(200);
   });
 
   test("the clock set back by a year does not refuse for a year", async () => {
@@ -218,7 +219,7 @@ describe("exempt addresses", () => {
     expect(await penalties.wait("127.0.0.1")).toBe(0);
     expect(await penalties.list()).toEqual([]);
     expect(await penalties.failures()).toMatchObject([{ address: "127.0.0.1", failures: 100 }]);
-    expect(rows()).toBe(1);
+    expect(await rows()).toBe(1);
     expect(events).toEqual([]);
   });
 
@@ -300,10 +301,10 @@ describe("administration", () => {
     await fail(penalties, 10);
     now += DAY;
     await penalties.prune();
-    expect(rows()).toBe(1);
+    expect(await rows()).toBe(1);
     now += 1;
     await penalties.prune();
-    expect(rows()).toBe(0);
+    expect(await rows()).toBe(0);
   });
 });
 

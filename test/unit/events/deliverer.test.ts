@@ -196,7 +196,9 @@ describe("processes", () => {
     await until(async () => (await stateOf(store))?.failures === 1);
     store.audit.record({ kind: "upload", path: "/between" });
     await store.audit.flush();
-    rawDatabase(root).exec(`UPDATE nodes SET start_time = '1' WHERE id = '${store.nodeId}'`);
+    (await rawDatabase(root)).exec(
+      `UPDATE nodes SET start_time = '1' WHERE id = '${store.nodeId}'`,
+    );
     const next = await storeAt(root);
     await deliverer(next).look();
     expect(await stateOf(next)).toMatchObject({ queued: 2 });
@@ -278,7 +280,7 @@ describe("settings", () => {
     await here.store.audit.flush();
     await one.look();
     expect(await here.store.events.list()).toEqual([]);
-    const feed = rawDatabase(here.root).prepare("SELECT * FROM event_feed").all();
+    const feed = (await rawDatabase(here.root)).prepare("SELECT * FROM event_feed").all();
     expect(feed).toEqual([{ holder: "", audit_id: null }]);
   });
 });
@@ -343,7 +345,7 @@ test("what waits longer than it may is dropped", async () => {
   await store.audit.flush();
   await one.look();
   await until(async () => (await stateOf(store))?.failures === 1);
-  rawDatabase(root).exec("UPDATE event_queue SET at = at - 100000");
+  (await rawDatabase(root)).exec("UPDATE event_queue SET at = at - 100000");
   // The next process looks at once.
   await one.close();
   await deliverer().look();

@@ -34,8 +34,8 @@ afterEach(async () => {
 });
 
 /** The lease of the machine `there` is over, as the database's clock sees it. */
-function silence(): void {
-  rawDatabase(here.root)
+async function silence(): Promise<void> {
+  (await rawDatabase(here.root))
     .prepare("UPDATE nodes SET renewed_at = renewed_at - ? WHERE id = ?")
     .run(LEASE, there.store.nodeId);
 }
@@ -60,18 +60,18 @@ function loseNotes(): void {
 test("a process of another machine lives as long as it renews, whatever /proc shows here", async () => {
   const [node] = (await here.store.nodes.list()).filter(({ host }) => host === "there");
   expect(node).toMatchObject({ alive: true, isHere: false });
-  rawDatabase(here.root)
+  (await rawDatabase(here.root))
     .prepare("UPDATE nodes SET boot_id = 'another', pid = 1 WHERE id = ?")
     .run(there.store.nodeId);
   expect(await here.store.nodes.dead()).toEqual([]);
-  silence();
+  await silence();
   expect((await here.store.nodes.dead()).map(({ id }) => id)).toEqual([there.store.nodeId]);
 });
 
 test("one that renews at the last moment is not given up", async () => {
-  silence();
+  await silence();
   expect(await here.store.nodes.dead()).toHaveLength(1);
-  rawDatabase(here.root)
+  (await rawDatabase(here.root))
     .prepare("UPDATE nodes SET renewed_at = renewed_at + ? WHERE id = ?")
     .run(LEASE, there.store.nodeId);
   expect(await here.store.nodes.giveUp(there.store.nodeId)).toBe(false);
@@ -86,7 +86,7 @@ test("what a lost machine held is counted, without its journal", async () => {
   await open.write([Buffer.alloc(100_000)], 100_000, 0);
   expect(there.ledger.holds(ann.id)).toBe(true);
   loseNotes();
-  silence();
+  await silence();
   await recoverAll();
   expect(await inDatabase(here.store)).toEqual(onDisk(here.path("ann")));
   expect((await here.store.nodes.list()).map(({ id }) => id)).toEqual([here.store.nodeId]);
@@ -95,7 +95,7 @@ test("what a lost machine held is counted, without its journal", async () => {
 test("from then on it can't renew, and writes nothing", async () => {
   const open = await hers.open(fromText("a"), PUT);
   await open.write([Buffer.from("before")], 6, 0);
-  silence();
+  await silence();
   await recoverAll();
   there.store.life.renew(() => false);
   await expect(open.write([Buffer.from("after")], 5, 6)).rejects.toMatchObject({ code: "EIO" });
@@ -110,7 +110,7 @@ test("whoever needs a lost machine's home has it counted first, and no other", a
   await put(hers, "a", "four");
   await put(await there.home(bob), "b", "hello");
   loseNotes();
-  silence();
+  await silence();
   const mine = await here.home(ann);
   await put(mine, "mine", "12");
   expect(here.store.leases.holderOf(bob.id)).toBe(there.store.nodeId);
@@ -128,7 +128,7 @@ test("a shared home in which a lost machine left something unbooked is counted",
   writeFileSync(here.path("ann", "unbooked"), "1234567");
   const open = await mine.open(fromText("mine"), WRITE);
   loseNotes();
-  silence();
+  await silence();
   await recoverAll();
   await open.close();
   await here.store.leases.exact(ann.id);
@@ -138,7 +138,7 @@ test("a shared home in which a lost machine left something unbooked is counted",
 test("a process that died on this machine is taken back by its journal, however long ago", async () => {
   const same = await here.another({ holds: true, quietMs: 0, machine: machine("here") });
   await same.vanish();
-  rawDatabase(here.root)
+  (await rawDatabase(here.root))
     .prepare("UPDATE nodes SET renewed_at = 0 WHERE id = ?")
     .run(same.store.nodeId);
   expect(await here.store.nodes.dead()).toEqual([]);
@@ -146,7 +146,7 @@ test("a process that died on this machine is taken back by its journal, however 
 });
 
 test("a process that lost touch a moment ago judges nobody", async () => {
-  silence();
+  await silence();
   const { life } = here.store;
   Object.defineProperty(life, "isSteady", { value: false });
   await recoverAll();

@@ -3,7 +3,7 @@ import { drivingTerms, fitting, otherTerms } from "../../../src/store/audit-filt
 import { type AuditPageQuery, stretchSql } from "../../../src/store/audit-pages.ts";
 import type { Store } from "../../../src/store/store.ts";
 import type { AuditEvent, AuditKind, AuditRecord } from "../../../src/store/types.ts";
-import { rawDatabase, temporaryStore } from "./instance.ts";
+import { rawDatabase, sqliteFile, sqliteTest, temporaryStore } from "./instance.ts";
 
 const KINDS: readonly AuditKind[] = ["login", "upload", "download", "user-set", "ban"];
 const REMOTES = ["192.0.2.1:22", "192.0.2.77:5", "198.51.100.3:9", "[2001:db8::1]:44"];
@@ -154,7 +154,7 @@ test("of a batch that began before, what is in the time asked for is a line", as
   const { root, store } = await temporaryStore();
   for (let n = 0; n < 10; n += 1) store.audit.record(photo(n));
   await store.audit.flush();
-  rawDatabase(root).exec("UPDATE audit SET at = 1000 + id");
+  (await rawDatabase(root)).exec("UPDATE audit SET at = 1000 + id");
   const [line] = (await store.audit.page({ grouped: true, since: 1_005, until: 1_009 })).lines;
   expect(line).toMatchObject({
     record: { path: "/photos/4.jpg", at: 1_005 },
@@ -166,7 +166,7 @@ test("a batch whose beginning was pruned is still one line", async () => {
   const { root, store } = await temporaryStore();
   for (let n = 0; n < 10; n += 1) store.audit.record(photo(n));
   await store.audit.flush();
-  rawDatabase(root).exec("UPDATE audit SET at = at - 100000 WHERE id <= 4");
+  (await rawDatabase(root)).exec("UPDATE audit SET at = at - 100000 WHERE id <= 4");
   expect(await store.audit.prune(50_000, 1_000)).toBe(4);
   const { lines } = await store.audit.page({ grouped: true });
   expect(lines).toMatchObject([{ record: { path: "/photos/4.jpg" }, all: { records: 6 } }]);
@@ -174,7 +174,7 @@ test("a batch whose beginning was pruned is still one line", async () => {
 
 test("what a transaction that failed had begun is no batch", async () => {
   const { root, store } = await temporaryStore();
-  const database = rawDatabase(root);
+  const database = await rawDatabase(root);
   database.exec("ALTER TABLE audit_counts RENAME TO elsewhere");
   store.audit.record(photo(1));
   await store.audit.flush();
@@ -184,9 +184,9 @@ test("what a transaction that failed had begun is no batch", async () => {
   expect(lines).toMatchObject([{ record: { id: 1, batch: 1 }, all: { records: 2 } }]);
 });
 
-test("an index finds what is asked for", async () => {
+sqliteTest("an index finds what is asked for", async () => {
   const { root } = await temporaryStore();
-  const database = rawDatabase(root);
+  const database = sqliteFile(root);
   for (const name of ["audit_path_fits", "audit_in_network"])
     database.function(name, (_value) => 1);
   const plan = (filter: AuditPageQuery, grouped = false): string => {

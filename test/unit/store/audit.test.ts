@@ -3,18 +3,31 @@ import { join } from "node:path";
 import { expect, test, vi } from "vitest";
 import { auditSelect, hasText } from "../../../src/store/audit.ts";
 import { openDatabase } from "../../../src/store/database.ts";
-import { rawDatabase, storeAt, temporaryRoot, temporaryStore } from "./instance.ts";
+import {
+  rawDatabase,
+  sqliteFile,
+  sqliteTest,
+  storeAt,
+  temporaryRoot,
+  temporaryStore,
+} from "./instance.ts";
 
-function insertAt(root: string, times: readonly number[], user = "", kind = "login"): void {
-  const database = rawDatabase(root);
-  const insert = database.prepare("INSERT INTO audit (at, kind, user) VALUES (?, ?, ?)");
+async function insertAt(
+  root: string,
+  times: readonly number[],
+  user = "",
+  kind = "login",
+): Promise<void> {
+  const database = await rawDatabase(root);
+  const insert = database.prepare('INSERT INTO audit (at, kind, "user") VALUES (?, ?, ?)');
   const count = database.prepare(
-    "INSERT INTO audit_counts VALUES (?, ?) ON CONFLICT DO UPDATE SET records = records + excluded.records",
+    `INSERT INTO audit_counts VALUES (?, ?)
+     ON CONFLICT (kind) DO UPDATE SET records = audit_counts.records + excluded.records`,
   );
-  database.transaction(() => {
-    for (const at of times) insert.run(at, kind, user);
-    count.run(kind, times.length);
-  })();
+  database.exec("BEGIN");
+  for (const at of times) insert.run(at, kind, user);
+  count.run(kind, times.length);
+  database.exec("COMMIT");
 }
 
 test("keeps every field, and leaves out what was not given", async () => {
@@ -45,7 +58,7 @@ test("a fraction of a millisecond does no harm", async () => {
 
 test("recording only queues; what is queued is written soon", async () => {
   const { root, store } = await temporaryStore();
-  const count = rawDatabase(root).prepare("SELECT count(*) FROM audit").pluck();
+  const count = (await rawDatabase(root)).prepare("SELECT count(*) FROM audit").pluck();
   store.audit.record({ kind: "login", user: "ann" });
   expect(count.get()).toBe(0);
   await vi.waitFor(() => expect(count.get()).toBe(1), { timeout: 5_000 });
@@ -53,7 +66,7 @@ test("recording only queues; what is queued is written soon", async () => {
 
 test("500 queued records are written at once", async () => {
   const { root, store } = await temporaryStore();
-  const count = rawDatabase(root).prepare("SELECT count(*) FROM audit").pluck();
+  const count = (await rawDatabase(root)).prepare("SELECT count(*) FROM audit").pluck();
   for (let n = 0; n < 499; n += 1) store.audit.record({ kind: "login" });
   expect(count.get()).toBe(0);
   store.audit.record({ kind: "login" });
@@ -62,7 +75,7 @@ test("500 queued records are written at once", async () => {
 
 test("what can't be written stays queued, within bounds, and is written later", async () => {
   const { root, store } = await temporaryStore();
-  const database = rawDatabase(root);
+  const database = await rawDatabase(root);
   database.exec("ALTER TABLE audit RENAME TO elsewhere");
   for (let n = 0; n < 10_010; n += 1) store.audit.record({ kind: "login", session: n });
   expect(store.audit.lost).toBe(10);
@@ -73,8 +86,8 @@ test("what can't be written stays queued, within bounds, and is written later", 
 
 test("answers newest first, filtered and limited", async () => {
   const { root, store } = await temporaryStore();
-  insertAt(root, [10, 20, 30], "ann");
-  insertAt(root, [15, 25], "bob");
+  await insertAt(root, [10, 20, 30], "ann");
+  await insertAt(root, [15, 25], "bob");
   const times = async (query: Parameters<typeof store.audit.query>[0]) =>
     (await store.audit.query(query)).map((record) => record.at);
   expect(await times({})).toEqual([30, 25, 20, 15, 10]);
@@ -99,11 +112,11 @@ test("following: after an id, oldest first", async () => {
 
 test("a query takes text as a value, never as SQL", async () => {
   const { root, store } = await temporaryStore();
-  insertAt(root, [1], "ann");
+  await insertAt(root, [1], "ann");
   expect(await store.audit.query({ user: "' OR 1=1 --" })).toEqual([]);
 });
 
-test.each([
+sqliteTest.each([
   ["the newest", {}],
   ["a user", { user: "a" }],
   ["a kind", { kind: "login" }],
@@ -112,7 +125,7 @@ test.each([
 ] as const)("asking for %s needs neither a scan of all nor a sort", async (_, query) => {
   const { root } = await temporaryStore();
   const { sql, values } = auditSelect(query);
-  const plan = rawDatabase(root)
+  const plan = sqliteFile(root)
     .prepare<unknown[], { detail: string }>(`EXPLAIN QUERY PLAN ${sql}`)
     .all(...values)
     .map((step) => step.detail)
@@ -124,7 +137,7 @@ test.each([
 test("prunes by age and by number, oldest first, in more than one step", async () => {
   const { root, store } = await temporaryStore();
   const now = Date.now();
-  insertAt(root, [...Array(2_500).fill(now - 100_000), ...Array(3_200).fill(now)]);
+  await insertAt(root, [...Array(2_500).fill(now - 100_000), ...Array(3_200).fill(now)]);
   expect(await store.audit.prune(50_000, 10_000)).toBe(2_500);
   expect(await store.audit.prune(50_000, 700)).toBe(2_500);
   const kept = await store.audit.query({ limit: 10_000 });
@@ -137,9 +150,9 @@ test("a flood of one kind pushes out itself, not the traces of administration", 
   const { root, store } = await temporaryStore();
   const now = Date.now();
   const times = (from: number, length: number) => Array.from({ length }, (_, n) => now + from + n);
-  insertAt(root, times(0, 100), "", "user-remove");
-  insertAt(root, times(1_000, 400), "", "upload");
-  insertAt(root, times(2_000, 4_000), "", "login-failed");
+  await insertAt(root, times(0, 100), "", "user-remove");
+  await insertAt(root, times(1_000, 400), "", "upload");
+  await insertAt(root, times(2_000, 4_000), "", "login-failed");
   // The program's own count as well.
   for (let n = 0; n < 1_000; n += 1) store.audit.record({ kind: "login-failed" });
   store.audit.flush();
@@ -154,11 +167,11 @@ test("a flood of one kind pushes out itself, not the traces of administration", 
   expect(await kept()).toEqual([100, 250, 250]);
   const [oldest] = await store.audit.query({ kind: "login-failed", afterId: 0, limit: 1 });
   expect(oldest?.at).toBe(now + 2_000 + 3_750);
-  const counts = rawDatabase(root).prepare("SELECT sum(records) FROM audit_counts").pluck();
+  const counts = (await rawDatabase(root)).prepare("SELECT sum(records) FROM audit_counts").pluck();
   expect(counts.get()).toBe(600);
 });
 
-test("records from before they were counted by kind are counted at the upgrade", async () => {
+sqliteTest("records from before they were counted by kind are counted at the upgrade", async () => {
   const root = await temporaryRoot();
   const migrations = join(root, "migrations");
   const all = join(import.meta.dirname, "../../../db/migrations");
@@ -198,7 +211,7 @@ test("a text is looked for in all that a record says, among the newest that fit 
 test("pruning ends quietly when the store is closed meanwhile", async () => {
   const root = await temporaryRoot();
   const store = await storeAt(root);
-  insertAt(root, Array(5_000).fill(1));
+  await insertAt(root, Array(5_000).fill(1));
   const pruning = store.audit.prune(0, 0);
   await store.close();
   expect(await pruning).toBeLessThan(5_000);
@@ -223,7 +236,7 @@ test("what is held becomes one record, as what it turned out to be", async () =>
   soon.settle({ kind: "upload", path: "/a" });
   const later = store.audit.hold({ kind: "upload", path: "/b.part" });
   await store.audit.flush();
-  const rows = rawDatabase(root).prepare("SELECT count(*) FROM audit_held").pluck();
+  const rows = (await rawDatabase(root)).prepare("SELECT count(*) FROM audit_held").pluck();
   expect(rows.get()).toBe(1);
   expect(await store.audit.query()).toMatchObject([{ path: "/a" }]);
   later.settle({ kind: "upload", path: "/b" });

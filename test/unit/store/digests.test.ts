@@ -105,7 +105,9 @@ test("the digests of a removed user go", async () => {
   const { root, store, digests, ada } = await start();
   await digests.put(ada.id, "i", "a", MD5);
   await store.users.remove(ada.id);
-  expect(rawDatabase(root).prepare("SELECT count(*) AS n FROM digests").get()).toEqual({ n: 0 });
+  expect((await rawDatabase(root)).prepare("SELECT count(*) AS n FROM digests").get()).toEqual({
+    n: 0,
+  });
   await digests.put(ada.id, "i", "a", MD5);
   expect(await digests.find("i", "a")).toBeUndefined();
   expect(await digests.claim(ada.id, "i", randomUUID())).toBe(false);
@@ -114,7 +116,7 @@ test("the digests of a removed user go", async () => {
 test("those not used for longest go first", async () => {
   const { root, digests, ada } = await start();
   for (const inode of ["a", "b", "c", "d"]) await digests.put(ada.id, inode, "s", MD5);
-  const database = rawDatabase(root);
+  const database = await rawDatabase(root);
   const age = database.prepare("UPDATE digests SET used_at = ? WHERE inode = ?");
   for (const [index, inode] of ["a", "b", "c", "d"].entries()) age.run(1000 + index, inode);
   await digests.find("a", "s");

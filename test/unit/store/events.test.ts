@@ -154,7 +154,7 @@ test("one process delivers; another one takes over when that is gone, and not be
   expect(await two.events.take(0, 1, [event("a", "1")])).toBeUndefined();
   expect(await one.events.take(7, 8, [event("a", "1")])).toBeUndefined();
   // Killed: another process has its number now.
-  rawDatabase(root).exec(`UPDATE nodes SET start_time = '1' WHERE id = '${one.nodeId}'`);
+  (await rawDatabase(root)).exec(`UPDATE nodes SET start_time = '1' WHERE id = '${one.nodeId}'`);
   expect(await two.events.claim()).toBe(true);
   expect(await two.events.take(0, 1, [event("a", "1")])).toEqual(new Map());
   expect(await one.events.take(1, 2, [event("a", "1")])).toBeUndefined();

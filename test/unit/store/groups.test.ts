@@ -145,11 +145,18 @@ test("removing a group removes what hangs on it, and leaves its members", async 
   const { root, store } = await temporaryStore();
   const groupId = await group(store, "one", { maxSessions: 1 });
   const { id } = await store.users.add(newUser("ann", { groups: ["one"] }));
-  const database = rawDatabase(root);
-  database.exec(`INSERT INTO homes (name, kind, created_at) VALUES ('@f', 'folder', 1);
-    INSERT INTO shares (folder_id, group_id, at, access) SELECT id, ${groupId}, x'2f', 'read'
-      FROM homes WHERE kind = 'folder';
-    INSERT INTO access_rules (group_id, path, access) VALUES (${groupId}, x'2f', 'read');`);
+  const database = await rawDatabase(root);
+  const path = Buffer.from("/");
+  database.exec("INSERT INTO homes (name, kind, created_at) VALUES ('@f', 'folder', 1)");
+  database
+    .prepare(
+      `INSERT INTO shares (folder_id, group_id, at, access)
+       SELECT id, ?, ?, 'read' FROM homes WHERE kind = 'folder'`,
+    )
+    .run(groupId, path);
+  database
+    .prepare("INSERT INTO access_rules (group_id, path, access) VALUES (?, ?, 'read')")
+    .run(groupId, path);
   expect(await store.groups.hanging(groupId)).toEqual({ members: 1, shares: 1, rules: 1 });
   expect(await store.groups.remove(groupId, null)).toBe(true);
   expect(await store.groups.remove(groupId, null)).toBe(false);
@@ -172,7 +179,7 @@ test("of users that are added together all are there, or none", async () => {
 test("folders are no users: they join no group", async () => {
   const { root, store } = await temporaryStore();
   const groupId = await group(store, "one");
-  const database = rawDatabase(root);
+  const database = await rawDatabase(root);
   database.exec("INSERT INTO homes (name, kind, created_at) VALUES ('@f', 'folder', 1)");
   const userId = database.prepare("SELECT id FROM homes").pluck().get() as number;
   expect(await store.groups.join({ groupId, userId }, null)).toBe(false);

@@ -2,22 +2,34 @@ import { readFileSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import type Database from "better-sqlite3";
-import { onTestFinished } from "vitest";
+import { onTestFinished, test } from "vitest";
+import type { Connection } from "../../../src/store/connection.ts";
 import { Driver } from "../../../src/store/database-driver.ts";
-import { openStore, type Store } from "../../../src/store/store.ts";
+import { openPostgres } from "../../../src/store/postgres/open.ts";
+import type { Store } from "../../../src/store/store.ts";
 import type { NewUser } from "../../../src/store/users.ts";
+import { databaseOf, dropDatabase, ENGINE, openTestStore } from "../../support/store-engine.ts";
+
+const MIGRATIONS = fileURLToPath(new URL("../../../db/migrations", import.meta.url));
+
+/** Of what is SQLite's own: its plans, types, files. */
+export const sqliteTest = test.runIf(ENGINE === "sqlite");
 
 /** An empty instance directory, removed after the test. */
 export async function temporaryRoot(): Promise<string> {
   const root = await mkdtemp(join(tmpdir(), "moorage-store-"));
-  onTestFinished(() => rm(root, { recursive: true, force: true }));
+  onTestFinished(async () => {
+    await dropDatabase(root);
+    await rm(root, { recursive: true, force: true });
+  });
   return root;
 }
 
 /** A store of this process on `root`, closed after the test. */
 export async function storeAt(root: string): Promise<Store> {
-  const store = await openStore(root, "server", "0.0.0-test");
+  const store = await openTestStore(root, "server", "0.0.0-test");
   onTestFinished(() => store.close());
   return store;
 }
@@ -28,7 +40,32 @@ export async function temporaryStore(): Promise<{ root: string; store: Store }> 
 }
 
 /** The database itself, for what only another program could do to it. */
-export function rawDatabase(root: string): Database.Database {
+export interface RawDatabase extends Pick<Connection, "prepare"> {
+  /** Runs SQL of several statements. */
+  exec(sql: string): void;
+  close(): void;
+}
+
+/** On the engine of this run. */
+export async function rawDatabase(root: string): Promise<RawDatabase> {
+  const database = await databaseOf(root);
+  if (database === undefined) {
+    const sqlite = sqliteFile(root);
+    const prepare = sqlite.prepare.bind(sqlite) as Connection["prepare"];
+    return { prepare, exec: (sql) => void sqlite.exec(sql), close: () => void sqlite.close() };
+  }
+  const places = { directory: join(root, "db"), migrations: MIGRATIONS };
+  const connection = await openPostgres(database.url, places);
+  onTestFinished(() => connection.close());
+  return {
+    prepare: connection.prepare,
+    exec: (sql) => connection.script(sql),
+    close: () => connection.close(),
+  };
+}
+
+/** For tests that are about SQLite. */
+export function sqliteFile(root: string): Database.Database {
   const database = new Driver(join(root, "db", "moorage.sqlite"), { timeout: 5_000 });
   onTestFinished(() => {
     database.close();
@@ -54,7 +91,7 @@ function ownStartTime(): string {
 }
 
 /** A node of a machine that was rebooted since, all else like this process: dead. */
-export function addDeadNode(database: Database.Database, id = "dead"): string {
+export function addDeadNode(database: RawDatabase, id = "dead"): string {
   database
     .prepare(
       "INSERT INTO nodes VALUES (?, 'server', ?, ?, 'another-boot', '', 'x', 1, 0, 0, '', '', '', 0, 0, 0)",

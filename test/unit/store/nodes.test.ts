@@ -31,14 +31,14 @@ test("lists this process", async () => {
 
 test("a node from before a reboot is dead", async () => {
   const { root, store } = await temporaryStore();
-  addDeadNode(rawDatabase(root), "before-reboot");
+  addDeadNode(await rawDatabase(root), "before-reboot");
   expect((await store.nodes.dead()).map((node) => node.id)).toEqual(["before-reboot"]);
 });
 
 test("a node whose pid now belongs to another process is dead", async () => {
   const { root, store } = await temporaryStore();
   const boot = (await readFile("/proc/sys/kernel/random/boot_id", "latin1")).trim();
-  rawDatabase(root)
+  (await rawDatabase(root))
     .prepare(
       "INSERT INTO nodes VALUES ('reused', 'server', ?, '1', ?, '', 'x', 1, 0, 0, '', '', '', 0, 0, 0)",
     )
@@ -50,8 +50,8 @@ test("a killed process is dead, a living one is not, a closed one is gone", asyn
   const { root, store } = await temporaryStore();
   const wait =
     "say(store.nodeId); process.stdin.once('data', () => store.close().then(() => process.exit(0)));";
-  const killed = new StoreChild(compiled.directory, root, wait);
-  const closed = new StoreChild(compiled.directory, root, wait);
+  const killed = await StoreChild.start(compiled.directory, root, wait);
+  const closed = await StoreChild.start(compiled.directory, root, wait);
   onTestFinished(() => Promise.all([killed.kill(), closed.kill()]).then(() => undefined));
   const [killedId, closedId] = await Promise.all([killed.heard(), closed.heard()]);
   expect(await store.nodes.dead()).toEqual([]);
@@ -65,7 +65,7 @@ test("a killed process is dead, a living one is not, a closed one is gone", asyn
 test("removing a dead node takes its sessions along", async () => {
   const { root, store } = await temporaryStore();
   const { id } = await store.users.add(newUser("ann"));
-  const database = rawDatabase(root);
+  const database = await rawDatabase(root);
   addDeadNode(database);
   database
     .prepare(
@@ -81,11 +81,11 @@ test("removing a dead node takes its sessions along", async () => {
 test("a node with a journal can't be removed", async () => {
   const { root, store } = await temporaryStore();
   const { id } = await store.users.add(newUser("ann"));
-  const database = rawDatabase(root);
+  const database = await rawDatabase(root);
   addDeadNode(database);
   database
-    .prepare("INSERT INTO open_files VALUES (?, '1:1:1', 'dead', 1, x'00', 10, 0, 0, 0)")
-    .run(id);
+    .prepare("INSERT INTO open_files VALUES (?, '1:1:1', 'dead', 1, ?, 10, 0, 0, 0)")
+    .run(id, Buffer.from([0]));
   await expect(store.nodes.remove("dead")).rejects.toThrow("journal");
   expect(await store.nodes.dead()).toHaveLength(1);
 });

@@ -5,6 +5,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { promisify } from "node:util";
+import type { OpenOptions } from "../../../src/store/store.ts";
+import { databaseOf } from "../../support/store-engine.ts";
 
 const PROJECT = join(import.meta.dirname, "..", "..", "..");
 
@@ -18,7 +20,9 @@ export async function compileStore(): Promise<{ directory: string; remove(): Pro
     extends: join(PROJECT, "tsconfig.json"),
     compilerOptions: { rootDir: PROJECT, outDir: directory, sourceMap: false },
     include: [],
-    files: [join(PROJECT, "src/store/store.ts")],
+    files: ["src/store/store.ts", "src/store/postgres/worker.js"].map((file) =>
+      join(PROJECT, file),
+    ),
   };
   await writeFile(join(directory, "tsconfig.json"), JSON.stringify(config));
   const tsc = join(PROJECT, "node_modules", "typescript", "bin", "tsc");
@@ -31,10 +35,10 @@ export class StoreChild {
   readonly process: ChildProcess;
   readonly #lines: AsyncIterator<string>;
 
-  constructor(directory: string, root: string, body: string) {
+  private constructor(directory: string, root: string, body: string, options: OpenOptions) {
     const script = `
       import { openStore } from "${directory}/src/store/store.js";
-      const store = await openStore(${JSON.stringify(root)}, "server", "child");
+      const store = await openStore(${JSON.stringify(root)}, "server", "child", ${JSON.stringify(options)});
       const say = (value) => console.log(JSON.stringify(value));
       ${body}`;
     const args = ["--input-type=module", "--eval", script];
@@ -44,6 +48,12 @@ export class StoreChild {
     });
     this.process = child;
     this.#lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
+  }
+
+  /** @param directory of {@link compileStore} */
+  static async start(directory: string, root: string, body: string): Promise<StoreChild> {
+    const database = await databaseOf(root);
+    return new StoreChild(directory, root, body, database === undefined ? {} : { database });
   }
 
   /** The next thing the child said. */

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
 import { Reserve } from "../../../src/store/reserve.ts";
-import { newUser, rawDatabase, storeAt, temporaryRoot } from "./instance.ts";
+import { newUser, sqliteFile, storeAt, temporaryRoot } from "./instance.ts";
 
 const MIB = 1024 * 1024;
 
@@ -61,5 +61,5 @@ test("a server's log has its length from the start, and what is in it survives a
   cpSync(root, crashed, { recursive: true });
   rmSync(join(crashed, "db", "moorage.sqlite-shm"), { force: true });
   expect(await (await storeAt(crashed)).users.count()).toBe(50);
-  expect(rawDatabase(crashed).pragma("integrity_check", { simple: true })).toBe("ok");
+  expect(sqliteFile(crashed).pragma("integrity_check", { simple: true })).toBe("ok");
 });

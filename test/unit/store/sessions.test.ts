@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, expect, onTestFinished, test } from "vitest";
 import type { Admission, AdmissionLimits } from "../../../src/store/sessions.ts";
 import type { Store } from "../../../src/store/store.ts";
+import { ENGINE } from "../../support/store-engine.ts";
 import { addDeadNode, newUser, rawDatabase, storeAt, temporaryStore } from "./instance.ts";
 import { compileStore, StoreChild } from "./processes.ts";
 
@@ -35,17 +36,33 @@ function idOf(admission: Admission): number {
   return admission.id;
 }
 
+const NOTED = `INSERT INTO activations (session, active)
+  SELECT new.id, count(*) FROM sessions WHERE state = 'active';`;
+
+const WATCHED = {
+  sqlite: `CREATE TABLE activations (n INTEGER PRIMARY KEY, session INTEGER, active INTEGER);
+    CREATE TRIGGER on_insert AFTER INSERT ON sessions WHEN new.state = 'active' BEGIN ${NOTED} END;
+    CREATE TRIGGER on_update AFTER UPDATE ON sessions WHEN new.state = 'active' BEGIN ${NOTED} END;`,
+  postgres: `CREATE TABLE activations
+      (n BIGINT GENERATED ALWAYS AS IDENTITY, session BIGINT, active BIGINT);
+    CREATE FUNCTION note() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN ${NOTED} RETURN NULL; END $$;
+    CREATE TRIGGER on_change AFTER INSERT OR UPDATE ON sessions FOR EACH ROW
+      WHEN (new.state = 'active') EXECUTE FUNCTION note();`,
+};
+
+const REFUSED = {
+  sqlite: "CREATE TRIGGER refused BEFORE DELETE ON sessions BEGIN SELECT RAISE(ABORT, 'full'); END",
+  postgres: `CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql
+      AS $$ BEGIN RAISE EXCEPTION 'full'; END $$;
+    CREATE TRIGGER refused BEFORE DELETE ON sessions FOR EACH ROW EXECUTE FUNCTION refuse()`,
+};
+
 /** Lets the database itself note every activation, with the number of active rows just then. */
-function watchActivations(root: string): () => { session: number; active: number }[] {
-  const database = rawDatabase(root);
-  database.exec(`
-    CREATE TABLE activations (n INTEGER PRIMARY KEY, session INTEGER, active INTEGER);
-    CREATE TRIGGER on_insert AFTER INSERT ON sessions WHEN new.state = 'active' BEGIN
-      INSERT INTO activations (session, active)
-      SELECT new.id, count(*) FROM sessions WHERE state = 'active'; END;
-    CREATE TRIGGER on_update AFTER UPDATE ON sessions WHEN new.state = 'active' BEGIN
-      INSERT INTO activations (session, active)
-      SELECT new.id, count(*) FROM sessions WHERE state = 'active'; END;`);
+async function watchActivations(
+  root: string,
+): Promise<() => { session: number; active: number }[]> {
+  const database = await rawDatabase(root);
+  database.exec(WATCHED[ENGINE]);
   const all = database.prepare<[], { session: number; active: number }>(
     "SELECT session, active FROM activations ORDER BY n",
   );
@@ -62,7 +79,7 @@ function expectExact(activations: { session: number; active: number }[], count: 
 test("100 logins at once against 10 places: ten active, the rest in order", async () => {
   const { root, store } = await temporaryStore();
   const ids = await users(store, 100);
-  const activations = watchActivations(root);
+  const activations = await watchActivations(root);
   const admissions = await Promise.all(ids.map((id) => enter(store, id)));
   expect(admissions.filter((one) => one.outcome === "active")).toHaveLength(10);
   const positions = admissions.flatMap((one) => (one.outcome === "waiting" ? one.position : []));
@@ -98,7 +115,7 @@ test("two stores on one database share the places", async () => {
 test("two processes on one database: never eleven, all in, in order", async () => {
   const { root, store } = await temporaryStore();
   const ids = await users(store, 100);
-  const activations = watchActivations(root);
+  const activations = await watchActivations(root);
   const stampede = (mine: number[]) => `
     const ids = ${JSON.stringify(mine)};
     const limits = ${JSON.stringify(WIDE)};
@@ -116,8 +133,10 @@ test("two processes on one database: never eleven, all in, in order", async () =
     }));
     await store.close();
     process.exit(0);`;
-  const children = [ids.slice(0, 50), ids.slice(50)].map(
-    (mine) => new StoreChild(compiled.directory, root, stampede(mine)),
+  const children = await Promise.all(
+    [ids.slice(0, 50), ids.slice(50)].map((mine) =>
+      StoreChild.start(compiled.directory, root, stampede(mine)),
+    ),
   );
   onTestFinished(() => Promise.all(children.map((child) => child.kill())).then(() => undefined));
   await Promise.all(children.map((child) => child.heard()));
@@ -138,7 +157,7 @@ test("a killed process's sessions hold no place, active or in the queue", async 
     }
     say(await store.sessions.counts());
     process.stdin.resume();`;
-  const child = new StoreChild(compiled.directory, root, body);
+  const child = await StoreChild.start(compiled.directory, root, body);
   onTestFinished(() => child.kill());
   expect(await child.heard()).toEqual({ active: 1, waiting: 2 });
   const limits = { maxSessions: 1, maxSessionsPerUser: 3, queue: 3 };
@@ -206,7 +225,7 @@ test("a user's own limit is exact over two processes that let in at once", async
       say(all.filter(({ outcome }) => outcome === "active").length);
     });
     say("ready");`;
-  const child = new StoreChild(compiled.directory, root, body);
+  const child = await StoreChild.start(compiled.directory, root, body);
   onTestFinished(() => child.kill());
   await child.heard();
   child.process.stdin?.write("go\n");
@@ -266,7 +285,7 @@ test("an account disabled or removed meanwhile is not let in", async () => {
 test("lists who is in and who waits", async () => {
   const { root, store } = await temporaryStore();
   const [one = 0] = await users(store, 1);
-  const database = rawDatabase(root);
+  const database = await rawDatabase(root);
   database
     .prepare(
       "INSERT INTO sessions (node_id,user_id,state,remote,client,since) VALUES (?,?,'active','','',1)",
@@ -293,11 +312,9 @@ test("a place whose row could not be removed is free for the next one all the sa
   const { root, store } = await temporaryStore();
   const [user] = (await users(store, 1)) as [number];
   const id = idOf(await enter(store, user, { maxSessions: 1 }));
-  const database = rawDatabase(root);
-  database.exec(
-    "CREATE TRIGGER full BEFORE DELETE ON sessions BEGIN SELECT RAISE(ABORT, 'full'); END",
-  );
+  const database = await rawDatabase(root);
+  database.exec(REFUSED[ENGINE]);
   await expect(store.sessions.leave(id)).rejects.toThrow("full");
-  database.exec("DROP TRIGGER full");
+  database.exec(`DROP TRIGGER refused${ENGINE === "sqlite" ? "" : " ON sessions"}`);
   expect(await enter(store, user, { maxSessions: 1 })).toMatchObject({ outcome: "active" });
 });

@@ -2,9 +2,17 @@ import { stat } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { openStore } from "../../../src/store/store.ts";
-import { newUser, rawDatabase, storeAt, temporaryRoot, temporaryStore } from "./instance.ts";
+import { ENGINE, openTestStore } from "../../support/store-engine.ts";
+import {
+  newUser,
+  rawDatabase,
+  sqliteTest,
+  storeAt,
+  temporaryRoot,
+  temporaryStore,
+} from "./instance.ts";
 
-test("makes a database only its owner can read", async () => {
+sqliteTest("makes a database only its owner can read", async () => {
   const { root } = await temporaryStore();
   const { mode } = await stat(join(root, "db", "moorage.sqlite"));
   expect(mode & 0o777).toBe(0o600);
@@ -31,7 +39,7 @@ test("close writes the audit records still queued and takes the node's row back"
   const { root, store } = await temporaryStore();
   store.audit.record({ kind: "server-stop" });
   await store.close();
-  const database = rawDatabase(root);
+  const database = await rawDatabase(root);
   expect(database.prepare("SELECT kind FROM audit").pluck().all()).toEqual(["server-stop"]);
   expect(database.prepare("SELECT count(*) FROM nodes").pluck().get()).toBe(0);
 });
@@ -51,7 +59,7 @@ test("close removes the sessions of this process only", async () => {
 test("close leaves the node's row while its journal is not settled", async () => {
   const { root, store } = await temporaryStore();
   const { id } = await store.users.add(newUser("ann"));
-  const database = rawDatabase(root);
+  const database = await rawDatabase(root);
   database
     .prepare(
       "INSERT INTO open_files (node_id, user_id, inode, number, path, charged) VALUES (?,?,?,1,?,?)",
@@ -67,7 +75,7 @@ test("closing again does nothing", async () => {
   await expect(store.close()).resolves.toBeUndefined();
 });
 
-test("opening fails when the place of the database is taken by something else", async () => {
+sqliteTest("opening fails when the place of the database is taken by something else", async () => {
   const root = await temporaryRoot();
   await expect(openStore(join(root, "\0"), "command", "x")).rejects.toThrow();
 });
@@ -75,11 +83,15 @@ test("opening fails when the place of the database is taken by something else", 
 test("a worker never brings a database up to date: others of its version are at work", async () => {
   const { root, store } = await temporaryStore();
   const supervisor = store.nodeId;
-  const worker = await openStore(root, "server", "0.0.0-test", { supervisor });
+  const worker = await openTestStore(root, "server", "0.0.0-test", { supervisor });
   const found = (await store.nodes.list()).find(({ id }) => id === worker.nodeId);
   expect(found).toMatchObject({ supervisor, alive: true });
   await worker.close();
-  rawDatabase(root).pragma("user_version = 5");
-  const later = openStore(root, "server", "0.0.0-test", { supervisor });
+  const older = {
+    sqlite: "PRAGMA user_version = 5",
+    postgres: "UPDATE schema_version SET version = 0",
+  };
+  (await rawDatabase(root)).exec(older[ENGINE]);
+  const later = openTestStore(root, "server", "0.0.0-test", { supervisor });
   await expect(later).rejects.toThrow("this version of moorage changes the database: stop all");
 });

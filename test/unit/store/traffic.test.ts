@@ -39,9 +39,9 @@ test("what was moved is added up by user and by day, of all or of one", async ()
 
 test("hours of one day are added up, the latest day first", async () => {
   const at = (day: number, hour: number) => new Date(2026, 0, day, hour, 20).getTime();
-  const database = rawDatabase(instance.root);
+  const database = await rawDatabase(instance.root);
   const insert = database.prepare(
-    "INSERT INTO audit (at, kind, user, bytes) VALUES (?, 'upload', 'ann', ?)",
+    `INSERT INTO audit (at, kind, "user", bytes) VALUES (?, 'upload', 'ann', ?)`,
   );
   insert.run(at(30, 23), 1);
   insert.run(at(31, 0), 10);

@@ -2,7 +2,7 @@ import { mkdirSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import type Database from "better-sqlite3";
 import { expect, test } from "vitest";
-import { rawDatabase, storeAt, temporaryRoot } from "./instance.ts";
+import { sqliteFile, storeAt, temporaryRoot } from "./instance.ts";
 
 const MIGRATIONS = new URL("../../../db/migrations/", import.meta.url);
 
@@ -40,7 +40,7 @@ function migrate(database: Database.Database, before: number): void {
 
 /** All tables with all rows. */
 function dump(root: string): Map<string, unknown[]> {
-  const database = rawDatabase(root);
+  const database = sqliteFile(root);
   const tables = database
     .prepare<[], string>("SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name")
     .pluck()
@@ -57,7 +57,7 @@ test("folders, groups and what came with them: nothing of the version before is 
   for (const name of ["db", "homes/ann", "homes/bob"]) {
     mkdirSync(join(root, name), { recursive: true, mode: 0o700 });
   }
-  const database = rawDatabase(root);
+  const database = sqliteFile(root);
   migrate(database, WITH_FOLDERS);
   database.exec(LEFT);
   database.close();
@@ -78,7 +78,7 @@ test("folders, groups and what came with them: nothing of the version before is 
   expect(bob).toMatchObject({ name: "bob", enabled: false, quotaBytes: null, quotaOwn: true });
   expect(await store.folders.list()).toEqual([]);
   // What refers to a user refers to the renamed table, and goes with its row.
-  const raw = rawDatabase(root);
+  const raw = sqliteFile(root);
   raw.pragma("foreign_keys = ON");
   raw.exec("DELETE FROM homes WHERE name = 'ann'");
   const left = dump(root);

@@ -1,7 +1,14 @@
 import { mkdirSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { newUser, rawDatabase, storeAt, temporaryRoot, temporaryStore } from "./instance.ts";
+import {
+  newUser,
+  sqliteFile,
+  sqliteTest,
+  storeAt,
+  temporaryRoot,
+  temporaryStore,
+} from "./instance.ts";
 
 const MIGRATIONS = new URL("../../../db/migrations/", import.meta.url);
 /** The first schema in which users have limits of their own. */
@@ -55,7 +62,7 @@ function makeOld(root: string): void {
   for (const name of ["db", "homes/ann", "homes/bob"]) {
     mkdirSync(join(root, name), { recursive: true, mode: 0o700 });
   }
-  const database = rawDatabase(root);
+  const database = sqliteFile(root);
   const files = readdirSync(MIGRATIONS).sort();
   const old = files.filter((name) => Number.parseInt(name, 10) < WITH_LIMITS);
   for (const name of old) database.exec(readFileSync(new URL(name, MIGRATIONS), "utf8"));
@@ -70,24 +77,29 @@ function makeOld(root: string): void {
   database.close();
 }
 
-test("an instance of the version before is brought up to date, and nothing is lost", async () => {
-  const root = await temporaryRoot();
-  makeOld(root);
-  const tables = ["user_keys", "penalties", "audit", "digests"];
-  const dump = (homes: string) => {
-    const database = rawDatabase(root);
-    const all = [homes, ...tables].map((table) => database.prepare(`SELECT * FROM ${table}`).all());
-    database.close();
-    return all;
-  };
-  const before = dump("users");
-  const store = await storeAt(root);
-  expect(dump("homes")).toMatchObject(before);
-  expect(dump("homes").map((rows) => rows.length)).toEqual(before.map((rows) => rows.length));
-  const [ann, bob] = await store.users.list();
-  expect(ann).toMatchObject({ ...NONE, name: "ann", role: "admin", quotaBytes: 5, usedBytes: 4 });
-  expect(bob).toMatchObject({ ...NONE, name: "bob", enabled: false, passwordHash: null });
-  // Nobody's quota becomes another by groups that there were none of.
-  expect([ann, bob]).toMatchObject([{ quotaOwn: true }, { quotaOwn: true }]);
-  expect(await store.users.set(ann?.id ?? 0, ALL)).toMatchObject(ALL);
-});
+sqliteTest(
+  "an instance of the version before is brought up to date, and nothing is lost",
+  async () => {
+    const root = await temporaryRoot();
+    makeOld(root);
+    const tables = ["user_keys", "penalties", "audit", "digests"];
+    const dump = (homes: string) => {
+      const database = sqliteFile(root);
+      const all = [homes, ...tables].map((table) =>
+        database.prepare(`SELECT * FROM ${table}`).all(),
+      );
+      database.close();
+      return all;
+    };
+    const before = dump("users");
+    const store = await storeAt(root);
+    expect(dump("homes")).toMatchObject(before);
+    expect(dump("homes").map((rows) => rows.length)).toEqual(before.map((rows) => rows.length));
+    const [ann, bob] = await store.users.list();
+    expect(ann).toMatchObject({ ...NONE, name: "ann", role: "admin", quotaBytes: 5, usedBytes: 4 });
+    expect(bob).toMatchObject({ ...NONE, name: "bob", enabled: false, passwordHash: null });
+    // Nobody's quota becomes another by groups that there were none of.
+    expect([ann, bob]).toMatchObject([{ quotaOwn: true }, { quotaOwn: true }]);
+    expect(await store.users.set(ann?.id ?? 0, ALL)).toMatchObject(ALL);
+  },
+);

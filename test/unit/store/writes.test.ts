@@ -5,7 +5,7 @@ import { Driver as Database } from "../../../src/store/database-driver.ts";
 import { CommitInDoubt, DatabaseGone } from "../../../src/store/database-errors.ts";
 import { SqliteConnection } from "../../../src/store/sqlite-connection.ts";
 import { DatabaseBusy, Writes } from "../../../src/store/writes.ts";
-import { rawDatabase, temporaryStore } from "./instance.ts";
+import { sqliteFile, temporaryStore } from "./instance.ts";
 
 interface World {
   readonly connection: SqliteDatabase;
@@ -22,7 +22,7 @@ async function world(): Promise<World> {
     connection.close();
   });
   connection.exec("CREATE TABLE t (v)");
-  const other = rawDatabase(root);
+  const other = sqliteFile(root);
   const stored = other.prepare("SELECT v FROM t").pluck();
   return { connection, other, stored: () => stored.all() };
 }
