@@ -169,6 +169,7 @@ async function loginHealth({ store, stopping, serving }: ControlHost): Promise<H
 
 async function writeHealth({ store, isDiskFull }: ControlHost): Promise<Health["write"]> {
   if (isDiskFull()) return "full";
+  if (!store.life.mayWrite) return "database";
   try {
     store.ledger.requireHomes();
   } catch {

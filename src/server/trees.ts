@@ -21,13 +21,14 @@ interface Instance {
 }
 
 /** Opens what a user sees: the home, with folders and by rules as the store has them. */
-export function openTree(
+export async function openTree(
   instance: Instance,
   { ledger, space }: Pick<Parts, "ledger" | "space">,
   contents: DigestService,
   account: { readonly id: number; readonly name: string },
 ): Promise<UserFileSystem> {
-  const { root, config } = instance;
+  const { root, config, store } = instance;
+  store.nodes.requireTouch();
   const plan = treeParts(instance, account);
   const keep = (): number => config.trash.keep;
   return openHome({ root, account, books: ledger, contents, space, keep, ...plan });

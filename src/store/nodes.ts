@@ -104,6 +104,15 @@ export class NodeStore {
     this.#sql.insert.run({ ...row, startedAt, supervisor, listen, machine, host, leaseMs });
   }
 
+  /**
+   * For who is to begin something: comes back at once after the database was away.
+   * @throws FsError EIO when this process has lost touch; what the database throws
+   */
+  requireTouch(): void {
+    if (!this.#life.mayWrite && !this.#life.isEnded) this.#life.renew(() => this.#renew());
+    this.#life.check();
+  }
+
   /** False when others took over. */
   #renew(): boolean {
     return this.#sql.renew.run(this.#id).changes > 0;

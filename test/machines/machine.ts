@@ -19,6 +19,9 @@ export interface MachineOptions {
   /** the database's port, and its name */
   readonly port: number;
   readonly database: string;
+  /** as in the settings */
+  readonly lease: string;
+  /** flags of serve */
   readonly settings?: readonly string[];
 }
 
@@ -34,10 +37,10 @@ export class Machine {
     this.#env = env;
   }
 
-  static async start({ name, root, port, database, settings = [] }: MachineOptions) {
+  static async start({ name, root, port, database, lease, settings = [] }: MachineOptions) {
     const relay = await Relay.open(port);
     const url = `postgres://moorage@127.0.0.1:${relay.port}/${database}`;
-    const env = { MOORAGE_STORE_URL: url, MOORAGE_STORE_LEASE: "3s" };
+    const env = { MOORAGE_STORE_URL: url, MOORAGE_STORE_LEASE: lease };
     const server = await spawnServer(root, settings, { within: asMachine(name), env });
     return new Machine(relay, server, env);
   }

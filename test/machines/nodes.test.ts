@@ -11,7 +11,7 @@ let pair: Pair;
 
 beforeAll(async () => {
   cluster = await startCluster();
-  pair = await Pair.start(cluster, ["--penalties-failures=3", "--penalties-exempt="]);
+  pair = await Pair.start(cluster, { settings: ["--penalties-failures=3", "--penalties-exempt="] });
 }, 120_000);
 afterAll(async () => {
   await pair.close();

@@ -25,12 +25,15 @@ export class Pair {
     this.other = other;
   }
 
-  static async start(cluster: Cluster, settings: readonly string[] = []): Promise<Pair> {
+  static async start(
+    cluster: Cluster,
+    { lease = "3s", settings = [] }: { lease?: string; settings?: readonly string[] } = {},
+  ): Promise<Pair> {
     const root = await makeInstance();
     prepareInstance(root);
     const url = cluster.createDatabase();
     const database = url.slice(url.lastIndexOf("/") + 1);
-    const env = { MOORAGE_STORE_URL: url, MOORAGE_STORE_LEASE: "3s" };
+    const env = { MOORAGE_STORE_URL: url, MOORAGE_STORE_LEASE: lease };
     const store = await openInstanceStore({ root, env }, "command");
     const { auth } = loadConfig({ root, env: {} });
     const passwordHash = await new Passwords({ ...auth, argon2Memory: 1024 * 1024 }).hash(
@@ -40,7 +43,7 @@ export class Pair {
       const quota = { quotaBytes: 1_000_000_000, quotaFiles: null };
       await store.users.add({ name, role: "user", passwordHash, ...quota });
     }
-    const place = { root, port: cluster.port, database, settings };
+    const place = { root, port: cluster.port, database, lease, settings };
     const one = await Machine.start({ name: "one", ...place });
     const other = await Machine.start({ name: "other", ...place });
     return new Pair(root, store, one, other);
@@ -58,6 +61,12 @@ export class Pair {
       expect({ bytes: usedBytes, files: usedFiles }).toEqual(onDisk(this.home(user)));
     };
     await vi.waitFor(look, { timeout: 30_000, interval: 200 });
+  }
+
+  /** How many processes of a machine live, for the others. */
+  async servingOn(host: string): Promise<number> {
+    const nodes = await this.store.nodes.list();
+    return nodes.filter((node) => node.host === host && node.alive).length;
   }
 
   async close(): Promise<void> {
