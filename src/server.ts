@@ -81,7 +81,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     prune(chores, { ...options, ...parts }, door.penalties, (who) => server.controlFor(who));
   lookAfter(chores, parts, () => server.recover());
   return {
-    lost: keepTouch({ ...options, ...parts, sessions }),
+    lost: keepTouch({ ...options, ...parts, chores, sessions }),
     address,
     fingerprints: hostKeys.map(({ algorithm, sha256 }) => ({ algorithm, sha256 })),
     nativeCiphers: HAS_NATIVE_CIPHERS,

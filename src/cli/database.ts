@@ -20,7 +20,8 @@ export function databaseOf(
   const file = passwordFile === "" ? {} : { passwordFile: resolve(root, passwordFile) };
   return {
     database: { url, ...file, env },
-    machine: { machine: machineId(), host: hostname(), leaseMs: lease },
+    // Copies of a machine that runs have its boot's number, too.
+    machine: { machine: `${machineId()}/${hostname()}`, host: hostname(), leaseMs: lease },
   };
 }
 

@@ -31,7 +31,17 @@ export class Fence {
 
   /** A change of that home, which was begun when it might be, has ended. */
   ended(userId: number): void {
-    if (!this.#life.mayWrite) this.#late.add(userId);
+    if (!this.#life.mayWrite) this.miss(userId);
+  }
+
+  /** Something was done in that home that may be in no book. */
+  miss(userId: number): void {
+    if (this.#life.options !== undefined) this.#late.add(userId);
+  }
+
+  /** It was counted again. */
+  counted(userId: number): void {
+    this.#late.delete(userId);
   }
 
   /** The same act; it throws when it may not be done any more. */
@@ -47,7 +57,7 @@ export class Fence {
     };
   }
 
-  /** The homes in which something ended too late. */
+  /** The homes that have to be counted for it. */
   get late(): readonly number[] {
     return [...this.#late];
   }

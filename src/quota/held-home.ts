@@ -45,6 +45,8 @@ export class HeldHome implements HomeBooks {
   #untold: JournalEvent[] = [];
   /** since the store was told */
   #changes = 0;
+  /** what of it the store is being told */
+  #telling: { readonly untold: readonly JournalEvent[]; readonly count: number } | undefined;
   #usedAt = performance.now();
 
   constructor(parts: Parts, book: OpenBook) {
@@ -67,13 +69,15 @@ export class HeldHome implements HomeBooks {
   toFold(all: boolean): Fold {
     const { userId } = this;
     const changes = this.#changes;
+    this.#telling = { untold: this.#untold, count: this.#untold.length };
     return { userId, changes, ...this.#book.usage(), rows: this.#book.rows(all) };
   }
 
-  /** The store was told, in this turn. */
-  folded(): void {
-    this.#changes = 0;
-    this.#untold = [];
+  /** The store was told: in this turn, or before what was done while its answer was in doubt. */
+  folded({ changes }: Fold): void {
+    this.#changes -= changes;
+    const { untold, count = 0 } = this.#telling ?? {};
+    if (untold === this.#untold) this.#untold = this.#untold.slice(count);
   }
 
   async usage(): Promise<Usage> {

@@ -13,6 +13,7 @@ const MAX_REFUSED = 10_000;
 /** The homes that this process holds: taken when they are used, given back when others want them. */
 export class Holding {
   readonly #quietMs: number;
+  readonly #missed: (userId: number) => void;
   readonly #store: LedgerStore;
   readonly #leases: LeaseStore;
   readonly #held = new Map<number, HeldHome>();
@@ -21,8 +22,17 @@ export class Holding {
   /** when homes may be asked for again that could not be taken */
   readonly #refused = new Map<number, number>();
 
-  /** @param quietMs how long a home is shared after another process needed it, in milliseconds */
-  constructor(store: LedgerStore, leases: LeaseStore, quietMs = QUIET_MS) {
+  /**
+   * @param quietMs how long a home is shared after another process needed it, in milliseconds
+   * @param missed told of a home that was given up with less than was done to it
+   */
+  constructor(
+    store: LedgerStore,
+    leases: LeaseStore,
+    quietMs = QUIET_MS,
+    missed: (userId: number) => void = () => {},
+  ) {
+    this.#missed = missed;
     this.#quietMs = quietMs;
     this.#store = store;
     this.#leases = leases;
@@ -114,8 +124,9 @@ export class Holding {
   }
 
   #told(told: readonly Fold[], lost: readonly Fold[], release: string | undefined): void {
-    for (const { userId } of told) this.#held.get(userId)?.folded();
+    for (const book of told) this.#held.get(book.userId)?.folded(book);
     for (const { userId } of release === undefined ? lost : [...told, ...lost]) {
+      if (this.#held.get(userId)?.isChanged) this.#missed(userId);
       this.#held.delete(userId);
       if (release === "wanted") this.#refuse(userId);
     }

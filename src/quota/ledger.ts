@@ -78,7 +78,8 @@ export class Ledger implements Books {
     this.#settleDead = () => recover(store, witness);
     this.#uses = store.uses;
     this.fence = new Fence(store.life);
-    this.#holding = holds ? new Holding(store.ledger, store.leases, quietMs) : undefined;
+    const missed = (userId: number): void => this.fence.miss(userId);
+    this.#holding = holds ? new Holding(store.ledger, store.leases, quietMs, missed) : undefined;
     this.#trash = new TrashRoom({
       root: store.ledger.root,
       books: this,

@@ -11,6 +11,8 @@ import type { Witness } from "../vfs/books.ts";
 import type { SupervisorLine } from "../workers/line.ts";
 import type { Chores } from "./chores.ts";
 
+/** How often is looked whether homes have to be counted, in milliseconds. */
+const LATE_MS = 1_000;
 /** What the sessions of a process that has to end may take to close their files, in milliseconds. */
 const CLOSING_MS = 5_000;
 /** What counting the homes may take then in which something was written late. */
@@ -24,6 +26,7 @@ export interface TouchOptions {
   readonly store: Store;
   readonly log: Logger;
   readonly ledger: Ledger;
+  readonly chores: Chores;
   readonly sessions: Sessions;
   readonly supervisor?: SupervisorLine;
 }
@@ -34,7 +37,12 @@ export interface TouchOptions {
  * @returns resolves when others took over: this process must not use its books any more, and end
  */
 export function keepTouch(options: TouchOptions): Promise<void> {
-  const { store, log, ledger, sessions } = options;
+  const { store, log, ledger, sessions, chores } = options;
+  if (store.life.options !== undefined) {
+    chores.every(LATE_MS, "homes not counted", async () => {
+      if (store.life.mayWrite) await countLate(options);
+    });
+  }
   return new Promise((resolve) => {
     store.life.on({
       lapsed: () => {
@@ -76,8 +84,9 @@ async function countLate({
     try {
       const name = await store.ledger.homeName(id);
       if (name !== undefined) await rescan(store, root, { id, name });
+      ledger.fence.counted(id);
     } catch (error) {
-      log.error({ home: id, error: errorName(error) }, "not counted: run `moorage rescan` for it");
+      log.error({ home: id, error: errorName(error) }, "home not counted");
     }
   }
 }

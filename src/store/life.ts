@@ -1,3 +1,4 @@
+import { uptime } from "node:os";
 import { FsError } from "../errors.ts";
 
 /** Where several machines use one database: what tells this one from others, and how long it may be silent. */
@@ -10,13 +11,24 @@ export interface MachineOptions {
   readonly leaseMs: number;
 }
 
-/** Milliseconds. A machine that is suspended stops the first; somebody may set the second. */
+/** In milliseconds. */
 export interface Clocks {
+  /** stands still while the machine is suspended */
   monotonic(): number;
+  /** somebody may set it */
   wall(): number;
+  /** since the boot, suspended or not; asking takes a system call or more */
+  uptime(): number;
 }
 
-const CLOCKS: Clocks = { monotonic: () => performance.now(), wall: () => Date.now() };
+const CLOCKS: Clocks = {
+  monotonic: () => performance.now(),
+  wall: () => Date.now(),
+  uptime: () => uptime() * 1_000,
+};
+
+/** Where a sign of life failed the next one is tried so soon, in milliseconds. */
+const SOON_MS = 500;
 
 /**
  * That part of the lease is left unused: what was handed to the disk just before still gets there,
@@ -46,7 +58,8 @@ export interface LifeEvents {
 /**
  * Whether this process may still write. Others take over what it has when its row in `nodes` was not
  * renewed for the length of the lease, by the database's clock. So it stops before: it counts from
- * the moment before it asked the database, by whichever of its own clocks says later.
+ * the moment before it asked the database, by its own clocks, and one of them goes on while the
+ * machine is suspended.
  */
 export class Life {
   /** undefined: one machine alone, whose processes are looked for in /proc */
@@ -56,10 +69,12 @@ export class Life {
   /** until when it may write */
   #monotonic = Number.NEGATIVE_INFINITY;
   #wall = Number.NEGATIVE_INFINITY;
+  #uptime = Number.NEGATIVE_INFINITY;
   /** since when it was never without touch, by the monotonic clock */
   #since = Number.NEGATIVE_INFINITY;
   #isEnded = false;
   #isLapsed = false;
+  #isClosed = false;
   #renewing: NodeJS.Timeout | undefined;
   #watching: NodeJS.Timeout | undefined;
 
@@ -71,7 +86,10 @@ export class Life {
   get mayWrite(): boolean {
     if (this.options === undefined) return true;
     if (this.#isEnded) return false;
-    return this.#clocks.monotonic() < this.#monotonic && this.#clocks.wall() < this.#wall;
+    const { monotonic, wall, uptime } = this.#clocks;
+    if (monotonic() >= this.#monotonic) return false;
+    // Either the machine was suspended, or its clock was set.
+    return wall() < this.#wall || uptime() < this.#uptime;
   }
 
   /** Others took over what it had. */
@@ -101,8 +119,8 @@ export class Life {
   renew(say: () => boolean): void {
     const { options } = this;
     if (options === undefined) return;
-    const { monotonic, wall } = this.#clocks;
-    const [from, at] = [monotonic(), wall()];
+    const { monotonic, wall, uptime } = this.#clocks;
+    const [from, at, up] = [monotonic(), wall(), uptime()];
     // Who was late is told before it may write again.
     this.look();
     if (!say()) {
@@ -114,6 +132,7 @@ export class Life {
     if (wasLost) this.#since = from;
     this.#monotonic = from + length;
     this.#wall = at + length;
+    this.#uptime = up + length;
     this.#isLapsed = false;
     this.#watch();
     if (wasLost) for (const { resumed } of this.#events) resumed?.();
@@ -146,16 +165,23 @@ export class Life {
 
   /** Gives signs of life from now on. @param failed is told what `say` throws */
   keep(say: () => boolean, failed: (error: unknown) => void): void {
-    if (this.options === undefined) return;
-    const attempt = (): void => {
-      if (this.#isEnded) return;
+    const { options } = this;
+    if (options === undefined) return;
+    const usual = options.leaseMs / SIGNS;
+    const next = (milliseconds: number): void => {
+      if (this.#isClosed) return;
+      this.#renewing = setTimeout(() => next(attempt()), milliseconds).unref();
+    };
+    const attempt = (): number => {
       try {
-        this.renew(say);
+        if (!this.#isEnded) this.renew(say);
+        return usual;
       } catch (error) {
         failed(error);
+        return Math.min(SOON_MS, usual);
       }
     };
-    this.#renewing = setInterval(attempt, this.options.leaseMs / SIGNS).unref();
+    next(usual);
   }
 
   #watch(): void {
@@ -165,7 +191,8 @@ export class Life {
   }
 
   close(): void {
-    clearInterval(this.#renewing);
+    this.#isClosed = true;
+    clearTimeout(this.#renewing);
     clearTimeout(this.#watching);
   }
 }

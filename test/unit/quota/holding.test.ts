@@ -177,3 +177,28 @@ test("a file that is closed just as its slack is given back is charged its size"
   expect(await ledger.usage(bob.id)).toMatchObject({ usedBytes: 100, usedFiles: 1 });
   await other.close();
 });
+
+test("what is done while the answer to a fold is in doubt is told with the next one", async () => {
+  const home = await instance.home(ann);
+  await home.makeDirectory(fromText("d"));
+  const { leases } = instance.store;
+  const { fold } = leases;
+  let settle = (): void => {};
+  const doubt = new Promise<void>((resolve) => {
+    settle = resolve;
+  });
+  leases.fold = (books, release, done) =>
+    fold.call(leases, books, release, (...told) => void doubt.then(() => done(...told)));
+  await instance.ledger.tend();
+  await home.makeDirectory(fromText("e"));
+  settle();
+  await doubt;
+  leases.fold = fold;
+  await instance.ledger.tend();
+  await expectExactInDatabase();
+});
+
+async function expectExactInDatabase(): Promise<void> {
+  const { usedFiles } = (await instance.store.users.byName("ann")) ?? {};
+  expect(usedFiles).toBe(onDisk(instance.path("ann")).files);
+}

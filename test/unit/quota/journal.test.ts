@@ -41,9 +41,9 @@ class Kept {
   }
 
   fold(): void {
-    this.#told = this.home.toFold(false) as unknown as OpenBook;
-    this.#told = { ...this.#told, quotaBytes: null, quotaFiles: null };
-    this.home.folded();
+    const fold = this.home.toFold(false);
+    this.#told = { ...fold, quotaBytes: null, quotaFiles: null };
+    this.home.folded(fold);
     this.#records.splice(0);
   }
 

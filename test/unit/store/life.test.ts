@@ -6,14 +6,20 @@ const MACHINE = { machine: "a", host: "a", leaseMs: 10_000 };
 
 let monotonic = 0;
 let wall = 0;
+let uptime = 0;
 
 function pass(milliseconds: number): void {
   monotonic += milliseconds;
   wall += milliseconds;
+  uptime += milliseconds;
 }
 
 function living() {
-  const life = new Life(MACHINE, { monotonic: () => monotonic, wall: () => wall });
+  const life = new Life(MACHINE, {
+    monotonic: () => monotonic,
+    wall: () => wall,
+    uptime: () => uptime,
+  });
   const events = { lapsed: vi.fn(), resumed: vi.fn(), ended: vi.fn() };
   life.on(events);
   life.renew(() => true);
@@ -39,10 +45,17 @@ describe("a process among several machines", () => {
     expect(() => life.check()).toThrow(FsError);
   });
 
-  it("was suspended: the clock that went on counts", () => {
+  it("was suspended: the clocks that went on count", () => {
     const { life } = living();
     wall += 60_000;
+    uptime += 60_000;
     expect(life.mayWrite).toBe(false);
+  });
+
+  it("finds its clock set: no time has passed", () => {
+    const { life } = living();
+    wall += 60_000;
+    expect(life.mayWrite).toBe(true);
   });
 
   it("finds its clock set back: the other one counts", () => {
