@@ -53,12 +53,16 @@ export class Machine {
     return this.#server.output();
   }
 
-  /** A command in front of another one, which then runs here. */
+  /** A command in front of another one, which then has the same settings. */
+  get configured(): string[] {
+    return ["env", ...Object.entries(this.#env).map(([name, value]) => `${name}=${value}`)];
+  }
+
+  /** The same, and it runs here. */
   get within(): string[] {
-    const variables = Object.entries(this.#env).map(([name, value]) => `${name}=${value}`);
     const own = OWN_USERS.flatMap((flag) => [flag, "--preserve-credentials"]);
     const place = ["--target", `${this.pids[0]}`, "--pid", "--uts", "--mount", ...own];
-    return ["env", ...variables, "nsenter", ...place, "--"];
+    return [...this.configured, "nsenter", ...place, "--"];
   }
 
   /** Supervisor and workers. */

@@ -1,4 +1,7 @@
-import { afterAll, beforeAll, expect, test, vi } from "vitest";
+import { cpSync, mkdirSync, mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, expect, onTestFinished, test, vi } from "vitest";
 import { type Cluster, startCluster } from "../support/postgres.ts";
 import { moorageWithin } from "../support/server.ts";
 import type { Machine } from "./machine.ts";
@@ -6,12 +9,14 @@ import { Pair, session } from "./pair.ts";
 
 const LONG = { timeout: 60_000, interval: 100 };
 
+const SETTINGS = ["--server-workers=2", "--penalties-failures=3", "--penalties-exempt="];
+
 let cluster: Cluster;
 let pair: Pair;
 
 beforeAll(async () => {
   cluster = await startCluster();
-  pair = await Pair.start(cluster, { settings: ["--penalties-failures=3", "--penalties-exempt="] });
+  pair = await Pair.start(cluster, { settings: SETTINGS });
 }, 120_000);
 afterAll(async () => {
   await pair.close();
@@ -39,6 +44,7 @@ interface Shown {
 
 interface Node {
   readonly id: string;
+  readonly pid: number;
   readonly machine: string;
   readonly here: boolean;
   readonly role: string;
@@ -97,6 +103,36 @@ test("failed logins at one machine count on the other", async () => {
   await expect(pair.other.login()).rejects.toThrow();
   await at(pair.other, "unban", "127.0.0.1");
   await session(pair.one);
+}, 120_000);
+
+test("a command on a machine without a server asks another one", async () => {
+  const there = await session(pair.other);
+  const root = mkdtempSync(join(tmpdir(), "moorage-third-"));
+  onTestFinished(() => rmSync(root, { recursive: true }));
+  mkdirSync(join(root, "db"), { mode: 0o700 });
+  // It has the database of the others, and none of their sockets.
+  cpSync(join(pair.root, "db", "postgres"), join(root, "db", "postgres"));
+  const ask = (...args: string[]) => moorageWithin(pair.one.configured, root, ...args);
+  const shown: Shown[] = JSON.parse((await ask("sessions", "--json")).stdout);
+  // That of the test before may still be ending.
+  expect(shown.map(({ machine }) => machine)).toContain("other");
+  expect(await ask("kick", "ann")).toMatchObject({ code: 0, stderr: "" });
+  await there.ended;
+  expect((await ask("reload")).stdout).toBe("Nothing changed.\n");
+}, 60_000);
+
+test("the other machine gets new workers", async () => {
+  const workers = async () =>
+    (await serversAt(pair.one))
+      .filter(({ machine, role }) => machine === "other" && role === "worker")
+      .map(({ pid }) => pid);
+  const before = await workers();
+  expect(before).toHaveLength(2);
+  const { out, err } = await at(pair.one, "restart", "--drain", "1m", "--node", "other");
+  expect(err).toBe("");
+  expect(out).toMatch(/^New workers serve \(pid \d+ on other\)/);
+  const after = (await workers()).filter((pid) => !before.includes(pid));
+  expect(after).toHaveLength(2);
 }, 120_000);
 
 test("one server is stopped from the other machine, and this one serves on", async () => {

@@ -1,7 +1,7 @@
 import type { Command } from "commander";
+import { withAnyServer } from "../any-server.ts";
 import type { CommandContext } from "../context.ts";
 import { json, paint } from "../format.ts";
-import { withControl } from "./sessions.ts";
 
 export function addReloadCommand(program: Command, context: CommandContext): void {
   program
@@ -13,7 +13,7 @@ export function addReloadCommand(program: Command, context: CommandContext): voi
 
 async function reload(context: CommandContext, options: { json?: boolean }): Promise<void> {
   const { io } = context;
-  const result = await withControl(context, (control) => control.call("reload", {}));
+  const result = await withAnyServer(context, (control) => control.call("reload", {}));
   if (options.json) {
     io.out(json(result));
     return;

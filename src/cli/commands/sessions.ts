@@ -4,6 +4,7 @@ import type { Control, SessionInfo, TransferView } from "../../control/protocol.
 import { sessionJson } from "../../control/views.ts";
 import { dateText } from "../../text/figures.ts";
 import { roundSize } from "../../text/units.ts";
+import { withAnyServer } from "../any-server.ts";
 import type { CommandContext } from "../context.ts";
 import { json, paint, table } from "../format.ts";
 import type { Io } from "../io.ts";
@@ -49,7 +50,7 @@ export async function withControl<T>(
 
 async function sessions(context: CommandContext, options: { json?: boolean }): Promise<void> {
   const { io } = context;
-  const all = await withControl(context, (control) => control.call("sessions.list", {}));
+  const all = await withAnyServer(context, (control) => control.call("sessions.list", {}));
   if (options.json) io.out(json(all.map(sessionJson)));
   else if (all.length === 0) io.out("Nobody is connected.\n");
   else io.out(sessionTable(io, all));
@@ -60,7 +61,7 @@ async function kick(context: CommandContext, whom: string, options: KickOptions)
   const { disable = false, force = false, user = false, reason } = options;
   const how = { disable, force, ...(reason !== undefined && { reason }) };
   const id = user || !/^\d{1,15}$/.test(whom) ? undefined : Number(whom);
-  const ended = await withControl(context, async (control) => {
+  const ended = await withAnyServer(context, async (control) => {
     if (id === undefined) return (await control.call("users.kick", { name: whom, ...how })).ended;
     await control.call("sessions.kick", { id, ...how });
     return [id];
