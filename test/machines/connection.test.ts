@@ -92,6 +92,15 @@ describe("statements", () => {
     expect(count.pluck().get()).toBeLessThan(650);
     expect(kept.get(8)).toBe(8);
   });
+
+  it("that the server refused are forgotten without harm to a transaction", async () => {
+    const connection = await world.open(world.cluster.createDatabase());
+    expect(() => connection.prepare("SELECT nothing").get()).toThrow("nothing");
+    connection.begin(1);
+    for (let n = 0; n < 700; n += 1) connection.prepare(`SELECT ${n}`).get();
+    connection.prepare("INSERT INTO t (id) VALUES (1)").run();
+    connection.commit();
+  });
 });
 
 describe("transactions", () => {
@@ -244,5 +253,19 @@ describe("notices", () => {
     await settled();
     expect(two.version()).toBe(seen + 1);
     expect(one.version()).toBe(own);
+  });
+
+  it("arrive from who closes right after", async () => {
+    const url = world.cluster.createDatabase();
+    const two = await world.open(url);
+    for (let times = 0; times < 5; times += 1) {
+      const one = await world.open(url);
+      const seen = two.version();
+      one.begin("changes");
+      one.prepare("INSERT INTO changes (kind) VALUES ('x')").run();
+      one.commit();
+      one.close();
+      await vi.waitFor(() => expect(two.version()).toBeGreaterThan(seen));
+    }
   });
 });

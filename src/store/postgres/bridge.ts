@@ -236,7 +236,7 @@ export class Bridge {
       address: this.#address,
       shared: this.#shared,
       limits: this.#limits,
-      firstLink: this.thread * LINKS_A_THREAD,
+      firstLink: (this.thread - 1) * LINKS_A_THREAD,
       inDoubt: this.#doubt?.transaction,
       answers: port2,
     };

@@ -47,7 +47,8 @@ function tlsFor({ host }, { tls }) {
 export class Link {
   #client;
   #known;
-  #texts = new Map();
+  /** of the statements that the server knows, as they were told last @type {Map<number, string[]>} */
+  #columns = new Map();
   /** @type {Fault | undefined} */
   #lost;
   /** @type {(fault: Fault) => void} */
@@ -168,7 +169,8 @@ export class Link {
 
   /** @param {number} statement */
   forget(statement) {
-    if (!this.#texts.delete(statement)) return;
+    // What it doesn't know must not be taken back: that would spoil a transaction.
+    if (!this.#columns.delete(statement)) return;
     this.#send(`DEALLOCATE s${statement}`, () => {});
     const { connection } =
       /** @type {{ connection: { parsedStatements: Record<string, string> } }} */ (
@@ -184,9 +186,10 @@ export class Link {
   #run({ statement, values, rows: wanted, beginReading }, reply) {
     if (beginReading) this.#send("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", () => {});
     const text = this.#known.get(statement) ?? "";
-    this.#texts.set(statement, this.#texts.get(statement) ?? []);
     const query = { name: `s${statement}`, text, values, rowMode: "array", types };
     this.#ask(query, reply, (result) => {
+      // Only now it is one that the server knows.
+      if (!this.#columns.has(statement)) this.#columns.set(statement, []);
       if (wanted === "none") return reply({ changes: changesOf(result) });
       const rows = wanted === "first" ? result.rows.slice(0, 1) : result.rows;
       reply({ ...this.#columnsOf(statement, result), rows });
@@ -199,12 +202,12 @@ export class Link {
    * @returns {{ columns?: string[] }} nothing when they were told already
    */
   #columnsOf(statement, { fields }) {
-    const told = this.#texts.get(statement) ?? [];
+    const told = this.#columns.get(statement) ?? [];
     if (fields.length === told.length && fields.every(({ name }, at) => name === told[at])) {
       return {};
     }
     const columns = fields.map(({ name }) => name);
-    this.#texts.set(statement, columns);
+    this.#columns.set(statement, columns);
     return { columns };
   }
 

@@ -143,8 +143,8 @@ async function settled(fresh) {
 /** @param {Link} fresh */
 async function use(fresh) {
   const outcome = await settled(fresh);
-  // The last link may have ended between a commit and its notice.
-  fresh.notify();
+  // The link before may have ended between a commit and its notice.
+  if (linkNumber > 0) fresh.notify();
   if (doubt === outcome?.transaction) doubt = undefined;
   link = fresh;
   linkNumber += 1;
