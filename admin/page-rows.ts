@@ -141,6 +141,7 @@ function sessionRows({ now }: Model, { session, ended }: SessionDialog): readonl
       idle === null ? "unknown" : spanText(idle),
       idle === null ? "in another process" : "",
     ),
+    ...(session.machine === undefined ? [] : [fact("Machine", session.machine)]),
     fact("Process", node),
     { kind: "blank" },
     ...section("Transfers", "none", ended ? [] : transfers, transferRow),

@@ -49,9 +49,12 @@ function emptyText({ sessionList }: Model, filter: string, nothing: string): str
 function sessionColumns(list: readonly SessionInfo[]): readonly Column[] {
   const users = list.map(({ user }) => user);
   const addresses = list.map(({ remote }) => remote);
+  // All have one where there are several machines, else none.
+  const machines = list.flatMap(({ machine = [] }) => machine);
   return [
     { title: "USER", width: widest(users, 8, 16), most: widest(users, 8, 32) },
     { title: "ADDRESS", width: widest(addresses, 15, 21), most: widest(addresses, 15, 48) },
+    ...(machines.length > 0 ? [{ title: "MACHINE", width: widest(machines, 8, 12) }] : []),
     { title: "CLIENT", width: 0 },
     { title: "UP", width: 10, spare: 1, align: "right" },
     { title: "DOWN", width: 10, spare: 1, align: "right" },
@@ -61,11 +64,12 @@ function sessionColumns(list: readonly SessionInfo[]): readonly Column[] {
 }
 
 function sessionCells(session: SessionInfo, now: number): CellText[] {
-  const { user, remote, client, since, idle, state, transfers } = session;
+  const { user, remote, machine, client, since, idle, state, transfers } = session;
   const waiting = state === "waiting";
   return [
     [user, { bold: true }],
     remote,
+    ...(machine === undefined ? [] : [machine]),
     waiting ? ["waits for a free place", { fg: "yellow" }] : client,
     rateOf(transfers, "upload"),
     rateOf(transfers, "download"),

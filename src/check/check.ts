@@ -48,7 +48,7 @@ export async function check(options: CheckOptions): Promise<Finding[]> {
   const database = await look("database", (to) =>
     isElsewhere(root) ? postgres(to, options) : checkDatabase(to, root, schemaHere()),
   );
-  await look("keys", (to) => checkKeys(to, root, database?.instance.keyed ?? true));
+  await look("keys", (to) => checkKeys(to, options, database?.instance.keyed ?? true));
   await look("secrets", (to) => checkSecrets(to, root, config));
   if (database !== undefined) await look("homes", (to) => checkHomes(to, root, database));
   await look("disk", (to) => checkDisks(to, root, config));

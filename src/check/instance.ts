@@ -14,6 +14,7 @@ import { type Findings, some } from "./finding.ts";
 
 const RESTORE = "restore it from a backup (`moorage restore`)";
 const HOST_KEY = /^ssh_host_\w+_key$/;
+const HOST_KEY_VARIABLE = /^MOORAGE_HOST_KEY_/;
 
 /** The settings in force; undefined when there are none that could be. */
 export function checkSettings(
@@ -87,7 +88,18 @@ export function checkSecrets(findings: Findings, root: string, config: Config | 
 }
 
 /** @param keyed whether the instance has had host keys */
-export function checkKeys(findings: Findings, root: string, keyed: boolean): void {
+export function checkKeys(
+  findings: Findings,
+  {
+    root,
+    env,
+  }: { readonly root: string; readonly env: Readonly<Record<string, string | undefined>> },
+  keyed: boolean,
+): void {
+  if (Object.entries(env).some(([name, value]) => HOST_KEY_VARIABLE.test(name) && value)) {
+    findings.ok("the environment has the host keys");
+    return;
+  }
   const directory = join(root, "keys");
   const isThere = lstatSync(directory, { throwIfNoEntry: false }) !== undefined;
   const names = isThere ? readdirSync(directory).filter((name) => HOST_KEY.test(name)) : [];

@@ -28,7 +28,10 @@ interface Given {
 }
 
 /** Variables with our prefix that are no settings. */
-const OTHER_VARIABLES: ReadonlySet<string> = new Set(["MOORAGE_ROOT"]);
+const OTHER_VARIABLES: ReadonlySet<string> = new Set([
+  "MOORAGE_ROOT",
+  ...["ED25519", "ECDSA", "RSA"].map((kind) => `MOORAGE_HOST_KEY_${kind}`),
+]);
 
 const BY_NAME = new Map(ALL_SETTINGS.map((named) => [named.name, named]));
 const BY_VARIABLE = new Map(ALL_SETTINGS.map((named) => [named.variable, named]));

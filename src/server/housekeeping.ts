@@ -6,7 +6,7 @@ import type { Control } from "../control/protocol.ts";
 import { errorName } from "../errors.ts";
 import { recover } from "../quota/recover.ts";
 import type { Store } from "../store/store.ts";
-import { type HostKey, loadHostKeys } from "../transport/host-keys.ts";
+import { givenHostKeys, type HostKey, loadHostKeys } from "../transport/host-keys.ts";
 import type { Chores } from "./chores.ts";
 import { LOOK_MS } from "./disk-watch.ts";
 import { Monitoring } from "./monitoring.ts";
@@ -29,11 +29,10 @@ const MONITORING_MS = 1_000;
 const CALLS_MS = 50;
 
 /** What comes before anybody is served. Rejects when a host key or that of second factors can't be used. */
-export async function settleIn(options: PartsOptions, parts: Parts): Promise<HostKey[]> {
+export async function settleIn(options: PartsOptions, parts: Parts): Promise<readonly HostKey[]> {
   const { root, store, log } = options;
   parts.descriptors.fit();
-  store.belongings.checkKeys();
-  const hostKeys = await loadHostKeys(join(root, "keys"));
+  const hostKeys = await hostKeysOf(root, store);
   await store.belongings.keysLoaded();
   await parts.factorKey.check();
   // Tried again every few seconds: what can't be settled must not keep the server down.
@@ -42,6 +41,14 @@ export async function settleIn(options: PartsOptions, parts: Parts): Promise<Hos
   });
   await parts.disks.look();
   return hostKeys;
+}
+
+/** Those of the environment, or else of keys/. */
+async function hostKeysOf(root: string, { belongings }: Store): Promise<readonly HostKey[]> {
+  const given = givenHostKeys(process.env);
+  if (given.length > 0) return given;
+  belongings.checkKeys();
+  return loadHostKeys(join(root, "keys"));
 }
 
 /** What each process does again and again. */

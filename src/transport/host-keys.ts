@@ -82,15 +82,37 @@ async function load(file: string, name: string): Promise<HostKey> {
   if ((mode & 0o077) !== 0) {
     throw new Error(`keys/${name} can be read by others: run chmod 600 on it`);
   }
-  const privateKey = await readFile(file, "utf8");
+  const { key, blob } = hostKeyOf(await readFile(file, "utf8"), `keys/${name}`);
+  await ensurePublic(`${file}.pub`, key.algorithm, blob);
+  return key;
+}
+
+/** @param place where it is from, for people */
+function hostKeyOf(privateKey: string, place: string): { key: HostKey; blob: Buffer } {
   const parsed = ssh.parseKey(privateKey);
   if (parsed instanceof Error || !parsed.isPrivateKey()) {
-    throw new Error(`keys/${name} is not an unencrypted OpenSSH private key`);
+    throw new Error(`${place} is not an unencrypted OpenSSH private key`);
   }
   const blob = parsed.getPublicSSH();
-  await ensurePublic(`${file}.pub`, parsed.type, blob);
   const digest = createHash("sha256").update(blob).digest("base64").replace(/=+$/, "");
-  return { algorithm: parsed.type, sha256: `SHA256:${digest}`, privateKey };
+  return { key: { algorithm: parsed.type, sha256: `SHA256:${digest}`, privateKey }, blob };
+}
+
+/**
+ * The host keys that variables have (MOORAGE_HOST_KEY_ED25519, _ECDSA, _RSA): then they are all there
+ * are. A line's end may be written as `\n`, where a variable has one line only.
+ * @returns empty when there are none
+ * @throws Error with one clear line, which quotes nothing of them
+ */
+export function givenHostKeys(env: Readonly<Record<string, string | undefined>>): HostKey[] {
+  return TYPES.flatMap((type) => {
+    const variable = `MOORAGE_HOST_KEY_${type.toUpperCase()}`;
+    const text = env[variable]?.replaceAll("\\n", "\n").trim();
+    if (!text) return [];
+    const { key } = hostKeyOf(`${text}\n`, variable);
+    if (!key.algorithm.includes(type)) throw new Error(`${variable} is a key of another kind`);
+    return [key];
+  });
 }
 
 /**

@@ -6,12 +6,14 @@ import { Pair, session } from "./pair.ts";
 
 const LONG = { timeout: 60_000, interval: 100 };
 
+const SETTINGS = ["--server-workers=2", "--penalties-failures=3", "--penalties-exempt="];
+
 let cluster: Cluster;
 let pair: Pair;
 
 beforeAll(async () => {
   cluster = await startCluster();
-  pair = await Pair.start(cluster, ["--penalties-failures=3", "--penalties-exempt="]);
+  pair = await Pair.start(cluster, SETTINGS);
 }, 120_000);
 afterAll(async () => {
   await pair.close();
@@ -39,6 +41,7 @@ interface Shown {
 
 interface Node {
   readonly id: string;
+  readonly pid: number;
   readonly machine: string;
   readonly here: boolean;
   readonly role: string;
@@ -97,6 +100,20 @@ test("failed logins at one machine count on the other", async () => {
   await expect(pair.other.login()).rejects.toThrow();
   await at(pair.other, "unban", "127.0.0.1");
   await session(pair.one);
+}, 120_000);
+
+test("the other machine gets new workers", async () => {
+  const workers = async () =>
+    (await serversAt(pair.one))
+      .filter(({ machine, role }) => machine === "other" && role === "worker")
+      .map(({ pid }) => pid);
+  const before = await workers();
+  expect(before).toHaveLength(2);
+  const { out, err } = await at(pair.one, "restart", "--drain", "1m", "--node", "other");
+  expect(err).toBe("");
+  expect(out).toMatch(/^New workers serve \(pid \d+ on other\)/);
+  const after = (await workers()).filter((pid) => !before.includes(pid));
+  expect(after).toHaveLength(2);
 }, 120_000);
 
 test("one server is stopped from the other machine, and this one serves on", async () => {

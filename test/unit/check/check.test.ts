@@ -26,8 +26,8 @@ function opens(root: string): CheckOptions["open"] {
 }
 
 /** What is not fine, as "area level text", without what depends on the machine. */
-async function faults({ root }: TestInstance, homes = true): Promise<string[]> {
-  const found = await check({ root, env: {}, homes, settle: async () => {}, open: opens(root) });
+async function faults({ root }: TestInstance, homes = true, env = {}): Promise<string[]> {
+  const found = await check({ root, env, homes, settle: async () => {}, open: opens(root) });
   return (
     found
       // The test's own process is a server that listens nowhere.
@@ -91,6 +91,7 @@ test("host keys that are gone are missed where there were some", async () => {
   expect(await faults(instance)).toEqual([]);
   await instance.store.belongings.keysLoaded();
   expect(await faults(instance)).toEqual(["keys error: the host keys are not in keys/"]);
+  expect(await faults(instance, true, { MOORAGE_HOST_KEY_RSA: "x" })).toEqual([]);
 });
 
 test("homes that are missing, links, or nobody's", async () => {

@@ -1,3 +1,4 @@
+import { join } from "node:path";
 import { pino } from "pino";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { CallDesk } from "../../../src/control/call-desk.ts";
@@ -7,8 +8,8 @@ import { callThrough } from "../../../src/control/relay.ts";
 import { RemoteControl } from "../../../src/control/remote.ts";
 import { stopServers } from "../../../src/control/stop-servers.ts";
 import { CALL_BOUNDS } from "../../../src/store/calls.ts";
+import { Driver } from "../../../src/store/database-driver.ts";
 import type { MachineOptions } from "../../../src/store/life.ts";
-import { rawDatabase } from "../store/instance.ts";
 import { ControlDesk } from "./desk.ts";
 
 const WAIT = { actor: "cli:root", patienceMs: 30_000 };
@@ -62,7 +63,7 @@ function rows(): unknown[] {
 }
 
 function sql(text: string, ...values: unknown[]): unknown[] {
-  const database = rawDatabase(alpha.root);
+  const database = new Driver(join(alpha.root, "db", "moorage.sqlite"));
   try {
     const statement = database.prepare(text);
     return statement.reader ? statement.all(...values) : [statement.run(...values)];

@@ -1,7 +1,9 @@
+import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { CALL_BOUNDS } from "../../../src/store/calls.ts";
+import { Driver } from "../../../src/store/database-driver.ts";
 import { openStore, type Store } from "../../../src/store/store.ts";
-import { rawDatabase, temporaryRoot } from "./instance.ts";
+import { temporaryRoot } from "./instance.ts";
 
 const CALL = { actor: "cli:root", method: "overview", params: "{}" };
 
@@ -28,7 +30,7 @@ async function ask(from = one, to = other): Promise<string> {
 }
 
 function sql(text: string, ...values: unknown[]): unknown[] {
-  const database = rawDatabase(root);
+  const database = new Driver(join(root, "db", "moorage.sqlite"));
   try {
     const statement = database.prepare(text);
     return statement.reader ? statement.all(...values) : [statement.run(...values)];

@@ -3,7 +3,7 @@ import { chmod, mkdtemp, readdir, readFile, rm, stat, writeFile } from "node:fs/
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { loadHostKeys } from "../../../src/transport/host-keys.ts";
+import { givenHostKeys, loadHostKeys } from "../../../src/transport/host-keys.ts";
 
 let directory: string;
 
@@ -84,5 +84,28 @@ describe("loadHostKeys", () => {
     const file = join(directory, "ssh_host_ed25519_key");
     await writeFile(file, await readFile(`${file}.pub`));
     await expect(loadHostKeys(directory)).rejects.toThrow("is not an unencrypted OpenSSH");
+  });
+});
+
+describe("givenHostKeys", () => {
+  test("keys of the environment are all there are, with line ends or without", async () => {
+    const made = await loadHostKeys(directory);
+    const [ed25519, , rsa] = made.map(({ privateKey }) => privateKey);
+    const env = {
+      MOORAGE_HOST_KEY_ED25519: ed25519,
+      MOORAGE_HOST_KEY_RSA: rsa?.trim().replaceAll("\n", "\\n"),
+      MOORAGE_HOST_KEY_ECDSA: "",
+    };
+    const prints = givenHostKeys(env).map(({ sha256 }) => sha256);
+    expect(prints).toEqual([made[0]?.sha256, made[2]?.sha256]);
+    expect(givenHostKeys({})).toEqual([]);
+  });
+
+  test("what is no key is refused by the name of its variable, and not quoted", async () => {
+    const bad = () => givenHostKeys({ MOORAGE_HOST_KEY_RSA: "secret" });
+    expect(bad).toThrow("MOORAGE_HOST_KEY_RSA is not an unencrypted OpenSSH private key");
+    const [ed25519] = await loadHostKeys(directory);
+    const other = () => givenHostKeys({ MOORAGE_HOST_KEY_RSA: ed25519?.privateKey });
+    expect(other).toThrow("MOORAGE_HOST_KEY_RSA is a key of another kind");
   });
 });
