@@ -93,6 +93,9 @@ async function main(): Promise<void> {
   }
 }
 
+// A terminal that is closed sends a signal, and can't be written to any more.
+process.stdout.on("error", () => {});
+process.stderr.on("error", () => {});
 try {
   await main();
 } catch (error) {

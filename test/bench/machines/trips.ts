@@ -13,7 +13,7 @@ import { peerOf, startNodes, USERS } from "./sides.ts";
 /** How often each is done. */
 const TIMES = 100;
 /** What happens by itself, such as signs of life, is counted so long, and taken off. */
-const IDLE_MS = 3_000;
+const IDLE_MS = 10_000;
 /** After a step: what it left to be written a moment later belongs to it. */
 const AFTER_MS = 1_500;
 
@@ -59,7 +59,13 @@ export async function countTrips(
     const shared = await besideAnother(other, workspace, () =>
       ofSession(peer, workspace, counter, ", home shared by two nodes", progress),
     );
-    return [{ operation: "log in by key, open sftp, leave", trips: login }, ...alone, ...shared];
+    const processes = plan.workers === 1 ? 2 : 2 * (plan.workers + 1);
+    return [
+      { operation: "by itself, in a second, of each process", trips: counter.idle / processes },
+      { operation: "log in by key, open sftp, leave", trips: login },
+      ...alone,
+      ...shared,
+    ];
   } finally {
     await set.stop();
     await proxy.close();
@@ -116,6 +122,11 @@ class Counter {
 
   constructor(proxy: CountingProxy) {
     this.#proxy = proxy;
+  }
+
+  /** What happens by itself in a second, of all processes together. */
+  get idle(): number {
+    return 1_000 * this.#idle;
   }
 
   /** Counts what happens by itself. */
