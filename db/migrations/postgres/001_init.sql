@@ -165,6 +165,10 @@ CREATE TRIGGER audit_ids AFTER INSERT ON audit REFERENCING NEW TABLE AS added_re
 -- An address as IPv6, where IPv4 has a place of its own; NULL for a text that is none.
 CREATE FUNCTION audit_network(address text) RETURNS inet LANGUAGE plpgsql IMMUTABLE STRICT AS $$ BEGIN
   IF strpos(address, '/') > 0 THEN RETURN NULL; END IF;
+  -- PostgreSQL would take 10.0.0 for an address.
+  IF strpos(address, '.') > 0 AND address !~ '(^|:)[0-9]+\.[0-9]+\.[0-9]+\.[0-9]+$' THEN
+    RETURN NULL;
+  END IF;
   IF strpos(address, ':') > 0 THEN RETURN split_part(address, '%', 1)::inet; END IF;
   RETURN ('::ffff:' || address)::inet;
 EXCEPTION WHEN invalid_text_representation THEN RETURN NULL;
