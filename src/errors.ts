@@ -85,11 +85,12 @@ export function toFsError(thrown: unknown): FsError {
 
 /**
  * What a log says of an error: its kind and code. A message may hold host paths or a client's text,
- * but not that of an {@link InstanceError}.
+ * but not that of an {@link InstanceError}, or of a database that is away.
  */
 export function errorName(thrown: unknown): string {
   if (thrown instanceof InstanceError) return thrown.message;
   if (!(thrown instanceof Error)) return "unknown";
   const { code } = thrown as { code?: unknown };
+  if (code === "DATABASE_GONE") return thrown.message;
   return typeof code === "string" ? `${thrown.name} ${code}` : thrown.name;
 }

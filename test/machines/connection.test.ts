@@ -1,4 +1,5 @@
 import { describe, expect, it, vi } from "vitest";
+import { DatabaseGone } from "../../src/store/database-errors.ts";
 import { DatabaseBusy, Writes } from "../../src/store/writes.ts";
 import { machinesWorld } from "./world.ts";
 
@@ -125,6 +126,17 @@ describe("transactions", () => {
     two.rollback();
     one.commit();
     expect(two.begin(5)).toBe(true);
+    two.rollback();
+  });
+
+  it("of a process that hangs are lost, and so is their lock", async () => {
+    const url = world.cluster.createDatabase();
+    const [one, two] = [await world.open(url), await world.open(url)];
+    one.begin(5);
+    one.prepare("INSERT INTO t (id) VALUES (1)").run();
+    await vi.waitFor(() => expect(two.begin(5)).toBe(true), { timeout: 20_000, interval: 100 });
+    expect(() => one.commit()).toThrow(DatabaseGone);
+    expect(two.prepare("SELECT count(*) FROM t").pluck().get()).toBe(0);
     two.rollback();
   });
 

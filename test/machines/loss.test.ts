@@ -283,6 +283,25 @@ describe("the thread", () => {
   });
 });
 
+describe("a thread that ends while a commit is under way", () => {
+  it("leaves the doubt to the next one", async () => {
+    let thread: Worker | undefined;
+    process.once("worker", (worker) => {
+      thread = worker;
+    });
+    const connection = await world.open(world.cluster.createDatabase(), { patienceMs: 200 });
+    connection.script(SLEEP_AT_COMMIT);
+    connection.prepare("SET statement_timeout = 0").run();
+    const insert = connection.prepare<[number]>(INSERT);
+    const done = new Writes(connection).run(() => insert.run(1));
+    const failed = expect(done).rejects.toThrow(DatabaseGone);
+    await thread?.terminate();
+    await failed;
+    await wellAgain(connection);
+    expect(ids(connection)).toEqual([]);
+  });
+});
+
 describe("a process", () => {
   it("that doesn't close its connection ends all the same", async () => {
     const url = world.cluster.createDatabase();

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import type { Store } from "../../src/store/store.ts";
-import { openTestStore } from "../support/store-engine.ts";
+import { dropDatabase, openTestStore } from "../support/store-engine.ts";
 
 const DEFAULT = 1_000;
 const USERS = ["ann", "bob"];
@@ -106,7 +106,9 @@ function expected({ users, groups }: World, name: string) {
   };
 }
 
-test("property: after any changes each user has the limits and the quota that count", async () => {
+const WHAT = "property: after any changes each user has the limits and the quota that count";
+
+test(WHAT, { timeout: 120_000 }, async () => {
   const root = mkdtempSync(join(tmpdir(), "moorage-groups-"));
   const run = async (steps: readonly Step[]): Promise<void> => {
     const directory = mkdtempSync(join(root, "run-"));
@@ -127,6 +129,7 @@ test("property: after any changes each user has the limits and the quota that co
       }
     } finally {
       await store.close();
+      await dropDatabase(directory);
     }
   };
   try {

@@ -63,6 +63,8 @@ export class Bridge {
   readonly #sent = new Map<number, Sent>();
   #doubt: Doubt | undefined;
   #why: Fault | undefined;
+  /** of the last link */
+  #epoch = "";
   /** the server never saw the last question */
   #unsent = false;
   #closed = false;
@@ -238,6 +240,7 @@ export class Bridge {
       limits: this.#limits,
       firstLink: (this.thread - 1) * LINKS_A_THREAD,
       inDoubt: this.#doubt?.transaction,
+      lastEpoch: this.#epoch,
       answers: port2,
     };
     this.#answers = port1;
@@ -261,6 +264,7 @@ export class Bridge {
     }
     if (this.#closed || !this.#isSettled(news)) return;
     this.#why = undefined;
+    this.#epoch = news.epoch;
     Atomics.store(this.#shared, LINK, news.link);
     this.#opened((waiting) => waiting.resolve());
   }

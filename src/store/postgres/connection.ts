@@ -174,8 +174,12 @@ interface Found {
   readonly columns: readonly string[];
 }
 
-/** Of a view of larger memory only the view is sent. */
+/**
+ * Of a view of larger memory only the view is sent. A text of PostgreSQL has no character 0: it becomes
+ * what stands for anything that is no character.
+ */
 function toSend(value: unknown): Value {
+  if (typeof value === "string" && value.includes("\0")) return value.replaceAll("\0", "\ufffd");
   return value instanceof Uint8Array ? Uint8Array.from(value) : (value as Value);
 }
 

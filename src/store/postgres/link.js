@@ -110,19 +110,32 @@ export class Link {
    */
   async open(withinMs) {
     await this.#client.connect();
-    const timer = setTimeout(() => this.drop({ code: "TIMEOUT", message: "no answer" }), withinMs);
+    await this.within(withinMs, () => this.#prepare());
+  }
+
+  /**
+   * Drops the link when it takes longer.
+   * @param {number} ms
+   * @param {() => Promise<void>} act
+   */
+  async within(ms, act) {
+    const timer = setTimeout(() => this.drop({ code: "TIMEOUT", message: "no answer" }), ms);
     try {
-      const { rows } = await this.ask(FACTS);
-      const [readOnly, version] = rows[0] ?? [];
-      if (readOnly === "on") throw Object.assign(new Error("a standby"), { code: "25006" });
-      if (version < OLDEST) throw Object.assign(new Error("too old"), { code: "TOO_OLD" });
-      const text = `${SETTINGS};${EPOCH};SELECT id FROM moorage_epoch`;
-      const results = /** @type {unknown} */ (await this.ask(text));
-      const found = /** @type {QueryArrayResult[]} */ (results).at(-1);
-      this.epoch = String(found?.rows[0]?.[0]);
+      await act();
     } finally {
       clearTimeout(timer);
     }
+  }
+
+  async #prepare() {
+    const { rows } = await this.ask(FACTS);
+    const [readOnly, version] = rows[0] ?? [];
+    if (readOnly === "on") throw Object.assign(new Error("a standby"), { code: "25006" });
+    if (version < OLDEST) throw Object.assign(new Error("too old"), { code: "TOO_OLD" });
+    const text = `${SETTINGS};${EPOCH};SELECT id FROM moorage_epoch`;
+    const results = /** @type {unknown} */ (await this.ask(text));
+    const found = /** @type {QueryArrayResult[]} */ (results).at(-1);
+    this.epoch = String(found?.rows[0]?.[0]);
   }
 
   /**

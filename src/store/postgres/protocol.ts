@@ -14,6 +14,8 @@ export interface ThreadData {
   readonly firstLink: number;
   /** a transaction that an earlier thread left in doubt */
   readonly inDoubt: string | undefined;
+  /** of the last link of an earlier thread */
+  readonly lastEpoch: string;
 }
 
 /** In milliseconds. */
@@ -86,6 +88,8 @@ export interface Settled {
 export interface NewLink {
   readonly kind: "up";
   readonly link: number;
+  /** the same as long as the server's numbers of transactions mean the same */
+  readonly epoch: string;
   readonly settled: Settled | undefined;
 }
 

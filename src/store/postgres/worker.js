@@ -21,7 +21,7 @@ const LONGEST_WAIT = 2_000;
 const DOUBT_MS = 10_000;
 const DOUBT_ASK_MS = 50;
 
-const { address, shared, limits, answers, firstLink, inDoubt } =
+const { address, shared, limits, answers, firstLink, inDoubt, lastEpoch } =
   /** @type {ThreadData & { answers: MessagePort }} */ (workerData);
 
 /** @type {Map<number, string>} */
@@ -35,7 +35,7 @@ let linkNumber = firstLink;
 /** the transaction of which it isn't known whether it was committed */
 let doubt = inDoubt;
 /** of the link that was used last */
-let epoch = "";
+let epoch = lastEpoch;
 let closing = false;
 
 /** @param {Answer} answer */
@@ -108,24 +108,33 @@ async function close() {
 }
 
 /**
+ * The server's process for the lost link may not have noticed, and commit yet.
+ * @param {Link} fresh
+ * @param {string} transaction
+ */
+async function endOld(fresh, transaction) {
+  const own = "(backend_xid::text)::bigint = ($1::text)::bigint % 4294967296";
+  const end = `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE ${own}`;
+  await fresh.ask(end, [transaction]);
+}
+
+/**
  * @param {Link} fresh
  * @param {string} transaction
  */
 async function settle(fresh, transaction) {
-  // The server's process for the lost link may not have noticed, and commit yet.
-  const own = "(backend_xid::text)::bigint = ($1::text)::bigint % 4294967296";
-  await fresh.ask(`SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE ${own}`, [
-    transaction,
-  ]);
-  const isSure = fresh.epoch === epoch;
+  // After a crash or a failover it may be another's number, if this one was not stored.
+  const isOwn = fresh.epoch === epoch;
+  if (isOwn) await endOld(fresh, transaction);
   const until = performance.now() + DOUBT_MS;
   for (;;) {
     const { rows } = await fresh.ask("SELECT pg_xact_status(($1::text)::xid8)", [transaction]);
     const status = rows[0]?.[0];
+    if (status === "committed") return isOwn ? true : null;
     if (status === "aborted") return false;
-    // After a crash it may be another's number, if this one was not stored.
-    if (status === "committed") return isSure ? true : null;
     if (status !== "in progress" || performance.now() > until) return null;
+    // What runs with that number since a crash is another's, so this one was not stored.
+    if (!isOwn) return false;
     await sleep(DOUBT_ASK_MS);
   }
 }
@@ -141,7 +150,7 @@ async function settled(fresh) {
     const { code } = toFault(thrown);
     // The server's numbers have not come so far: the standby that took over never saw it.
     if (code === "22023") return false;
-    if (/^(?!08|57P|25006)[0-9A-Z]{5}$/.test(code) && code !== "EPIPE") return null;
+    if (/^(?!08|57|25006)[0-9A-Z]{5}$/.test(code) && code !== "EPIPE") return null;
     throw thrown;
   });
   return { transaction, committed };
@@ -157,7 +166,7 @@ async function use(fresh) {
   epoch = fresh.epoch;
   linkNumber += 1;
   Atomics.add(shared, VERSION, 1);
-  tell({ kind: "up", link: linkNumber, settled: outcome });
+  tell({ kind: "up", link: linkNumber, epoch, settled: outcome });
 }
 
 /** Resolves with true when there was a link, once it is lost. */
@@ -168,7 +177,7 @@ async function tryHosts() {
     const fresh = new Link(host, address, limits, texts, () => Atomics.add(shared, VERSION, 1));
     try {
       await fresh.open(limits.connectMs);
-      await use(fresh);
+      await fresh.within(DOUBT_MS + limits.connectMs, () => use(fresh));
     } catch (thrown) {
       fault = toFault(thrown);
       fresh.drop(fault);

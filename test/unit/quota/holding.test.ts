@@ -1,14 +1,11 @@
 import { writeFileSync } from "node:fs";
 import { setImmediate as turn } from "node:timers/promises";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { openDatabase } from "../../../src/store/database.ts";
-import { SqliteConnection } from "../../../src/store/sqlite-connection.ts";
 import type { Account } from "../../../src/store/types.ts";
 import { fromText } from "../../../src/vfs/path.ts";
 import { afterKill, looking } from "../../support/after-kill.ts";
 import { onDisk, PUT, TestInstance } from "../../support/instance.ts";
-
-const MIGRATIONS = new URL("../../../db/migrations", import.meta.url).pathname;
+import { connectionTo } from "../../support/store-engine.ts";
 
 let instance: TestInstance;
 let ann: Account;
@@ -42,10 +39,10 @@ test("a home that is given up just as it was taken is not worked on by its old b
 });
 
 test("names that two want to make at once: a kill before the second one fails counts one", async () => {
-  const connection = openDatabase(`${instance.root}/db/moorage.sqlite`, MIGRATIONS);
+  const connection = await connectionTo(instance.root);
   const seen: unknown[] = [];
   const look = (): void => {
-    const found = afterKill(new SqliteConnection(connection), instance, ann);
+    const found = afterKill(connection, instance, ann);
     if (found !== undefined) seen.push([found, onDisk(instance.path("ann"))]);
   };
   try {
@@ -67,7 +64,7 @@ test("names that two want to make at once: a kill before the second one fails co
 test("while another program has the database's lock, a long journal waits for one fold", async () => {
   const home = await instance.home(ann);
   await home.makeDirectory(fromText("d"));
-  const connection = openDatabase(`${instance.root}/db/moorage.sqlite`, MIGRATIONS);
+  const connection = await connectionTo(instance.root);
   const { leases } = instance.store;
   const { fold } = leases;
   let folds = 0;
@@ -75,7 +72,7 @@ test("while another program has the database's lock, a long journal waits for on
     folds += 1;
     return fold.apply(leases, all);
   };
-  connection.exec("BEGIN IMMEDIATE");
+  expect(connection.begin(ann.id)).toBe(true);
   try {
     for (let n = 0; n < 300; n += 1) {
       await home.makeDirectory(fromText(`${"x".repeat(200)}${n}`));
@@ -84,7 +81,7 @@ test("while another program has the database's lock, a long journal waits for on
     expect(leases.journal.isLong).toBe(true);
     expect(folds).toBe(1);
   } finally {
-    connection.exec("ROLLBACK");
+    connection.rollback();
     connection.close();
   }
   await expectExact();
@@ -96,9 +93,10 @@ test("a file that the books have lost can be closed after a write to it was refu
   await instance.ledger.tend();
   await home.makeDirectory(fromText("d"));
   await home.removeDirectory(fromText("d"));
-  const connection = openDatabase(`${instance.root}/db/moorage.sqlite`, MIGRATIONS);
+  const connection = await connectionTo(instance.root);
   // As who takes this process for dead.
-  connection.exec("UPDATE homes SET holder = NULL; DELETE FROM open_files");
+  connection.prepare("UPDATE homes SET holder = NULL").run();
+  connection.prepare("DELETE FROM open_files").run();
   connection.close();
   await instance.ledger.tend();
   const data = Buffer.alloc(10);
@@ -111,10 +109,12 @@ test("a file that the books have lost can be closed after a write to it was refu
 
 test("one home of a dead process that can't be looked at keeps nobody from another", async () => {
   const bob = await instance.addUser("bob", null);
-  const connection = openDatabase(`${instance.root}/db/moorage.sqlite`, MIGRATIONS);
-  connection.exec(`INSERT INTO nodes (id, kind, pid, start_time, boot_id, version, started_at)
-    VALUES ('dead', 'server', 1, '1', 'another boot', 'test', 1)`);
-  connection.exec("UPDATE homes SET holder = 'dead'");
+  const connection = await connectionTo(instance.root);
+  connection
+    .prepare(`INSERT INTO nodes (id, kind, pid, start_time, boot_id, version, started_at)
+      VALUES ('dead', 'server', 1, '1', 'another boot', 'test', 1)`)
+    .run();
+  connection.prepare("UPDATE homes SET holder = 'dead'").run();
   connection
     .prepare(`INSERT INTO open_files (user_id, inode, node_id, number, path, charged)
       VALUES (?, '1:1:1', 'dead', 1, ?, 0)`)
@@ -132,9 +132,10 @@ test("a file that the books have lost is not charged again and again in a shared
   const other = await instance.another();
   const home = await other.home(ann);
   const file = await home.open(fromText("f"), PUT);
-  const connection = openDatabase(`${instance.root}/db/moorage.sqlite`, MIGRATIONS);
+  const connection = await connectionTo(instance.root);
   // As who takes this process for dead; the file is empty.
-  connection.exec("DELETE FROM open_files; UPDATE homes SET used_bytes = 0");
+  connection.prepare("DELETE FROM open_files").run();
+  connection.prepare("UPDATE homes SET used_bytes = 0").run();
   connection.close();
   const data = Buffer.alloc(100_000);
   await expect(file.write([data], data.length, 0)).rejects.toThrow();
