@@ -66,7 +66,7 @@ export async function check(options: CheckOptions): Promise<Finding[]> {
 async function postgres(findings: Findings, options: CheckOptions): Promise<Inspection> {
   const found = await withStore(options, async (store) => store.inspect(), true);
   findings.ok(
-    `PostgreSQL, schema ${found.schema}, ${count(found.homes.length, "home")}; its files are for its own tools (pg_amcheck, pg_dump)`,
+    `PostgreSQL, ${count(found.homes.length, "home")}; its files are for its own tools (pg_amcheck, pg_dump)`,
   );
   return found;
 }
