@@ -94,7 +94,7 @@ async function differences(root: string, home: (name: string) => string): Promis
   const found: string[] = [];
   for (const user of USERS) {
     const { stdout } = await moorage(root, "usage", user, "--json");
-    const { usedBytes: bytes, usedFiles: files } = JSON.parse(stdout) as Record<string, number>;
+    const { usedBytes: bytes, files } = JSON.parse(stdout) as Record<string, number>;
     const disk = onDisk(home(user));
     if (bytes !== disk.bytes || files !== disk.files)
       found.push(
