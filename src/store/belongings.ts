@@ -59,6 +59,15 @@ export function refuseElsewhere(root: string): void {
   );
 }
 
+/** @throws InstanceError when the books are still in SQLite's file, and not in the other database */
+export function refuseUncopied(root: string): void {
+  const file = statSync(join(root, "db", "moorage.sqlite"), { throwIfNoEntry: false });
+  if (file === undefined || isElsewhere(root)) return;
+  throw new InstanceError(
+    "the books of this instance are in db/moorage.sqlite: take store.url out of the settings, or move them there first (moorage store copy --to URL)",
+  );
+}
+
 /** From now on nobody takes it for one with a database of its own. */
 export function markElsewhere(root: string): void {
   if (isElsewhere(root)) return;

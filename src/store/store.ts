@@ -13,6 +13,7 @@ import {
   markElsewhere,
   refuseElsewhere,
   refuseOrphans,
+  refuseUncopied,
   refuseUnfinished,
 } from "./belongings.ts";
 import { CallStore } from "./calls.ts";
@@ -203,6 +204,7 @@ export async function openStore(
   refuseUnfinished(root);
   const isFile = database === undefined;
   if (isFile) refuseElsewhere(root);
+  else refuseUncopied(root);
   // Elsewhere the database's own mark says which homes are its own.
   if (isFile && !withoutHomes) refuseOrphans(root);
   const reserve = new Reserve(join(root, "db"));

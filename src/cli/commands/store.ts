@@ -132,7 +132,8 @@ function tell(
     return;
   }
   const all = Object.values(rows).reduce((sum, one) => sum + one, 0);
-  const setting = passwordFile === undefined ? "" : `\n     password_file = "${resolve(passwordFile)}"`;
+  const setting =
+    passwordFile === undefined ? "" : `\n     password_file = "${resolve(passwordFile)}"`;
   io.out(`Copied ${count(all, "row")} of ${count(Object.keys(rows).length, "table")}, and compared them: \
 ${count(rows.homes ?? 0, "home")} with ${roundSize(usedBytes)} in ${count(usedFiles, "file")}; ${spanText(ms)}.
 ${COPIED} is what the database was. Nothing uses it any more.
