@@ -42,6 +42,7 @@ export interface WriteOptions<T> {
 }
 
 interface Waiting {
+  readonly lock: Lock;
   /** false: the lock is taken */
   readonly attempt: () => boolean;
   readonly reject: (error: unknown) => void;
@@ -56,6 +57,7 @@ interface Waiting {
 export class Writes {
   readonly #connection: Connection;
   readonly #spare: Spare | undefined;
+  readonly #hasOneLock: boolean;
   /** in the order they came */
   readonly #line: Waiting[] = [];
   #serving: Promise<void> | undefined;
@@ -64,6 +66,7 @@ export class Writes {
   constructor(connection: Connection, spare?: Spare) {
     this.#connection = connection;
     this.#spare = spare;
+    this.#hasOneLock = connection.engine === "sqlite";
   }
 
   /**
@@ -75,12 +78,13 @@ export class Writes {
    */
   run<T>(act: () => T, options: WriteOptions<T> = {}): Promise<T> {
     const { patienceMs = PATIENCE_MS } = options;
+    const lock = this.#hasOneLock ? "instance" : (options.lock ?? "instance");
     return new Promise((resolve, reject) => {
       const attempt = (): boolean => this.#attempt(act, options, resolve, reject);
-      if (this.#line.length === 0 && attempt()) return;
+      if (!this.#line.some((waiting) => waiting.lock === lock) && attempt()) return;
       if (patienceMs === 0) return reject(new DatabaseBusy());
       tally.level("queue store", 1);
-      this.#line.push({ attempt, reject, until: performance.now() + patienceMs });
+      this.#line.push({ lock, attempt, reject, until: performance.now() + patienceMs });
       this.#serving ??= this.#serve().finally(() => {
         this.#serving = undefined;
       });
@@ -150,16 +154,20 @@ export class Writes {
     }
   }
 
-  /** False when another process holds the lock. */
+  /** In the order they came, but past those whose lock is taken. False when there are such. */
   #serveSome(): boolean {
-    for (let done = 0; done < WRITES_A_TURN; done += 1) {
-      const first = this.#line[0];
-      if (first === undefined) return true;
-      if (!first.attempt()) return false;
-      this.#line.shift();
-      tally.level("queue store", -1);
+    const taken = new Set<Lock>();
+    let done = 0;
+    while (done < WRITES_A_TURN) {
+      const next = this.#line.find(({ lock }) => !taken.has(lock));
+      if (next === undefined) break;
+      if (next.attempt()) {
+        this.#line.splice(this.#line.indexOf(next), 1);
+        tally.level("queue store", -1);
+        done += 1;
+      } else taken.add(next.lock);
     }
-    return true;
+    return taken.size === 0;
   }
 
   #giveUp(now: number): void {

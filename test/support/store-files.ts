@@ -15,6 +15,5 @@ export const ON_BOTH_ENGINES: readonly string[] = [
   "test/unit/events/deliverer.test.ts",
   "test/property/{audit-matching,groups,held-crash,ledger,trash}.test.ts",
   "test/integration/{crash,crash-removed}.test.ts",
-  "test/machines/both/*.test.ts",
   ...Object.keys(SQLITE_ONLY).map((file) => `!${file}`),
 ];

@@ -8,8 +8,10 @@
 
 const BOOLEAN = 16;
 const BYTEA = 17;
-/** int8, int2, int4, oid, float4, float8, numeric */
-const NUMBERS = new Set([20, 21, 23, 26, 700, 701, 1700]);
+/** int8, int2, int4, oid, numeric */
+const NUMBERS = new Set([20, 21, 23, 26, 1700]);
+/** float4, float8: who asks for one takes it as it is */
+const FLOATS = new Set([700, 701]);
 
 /** @param {string} text */
 function toNumber(text) {
@@ -41,6 +43,7 @@ export const types = {
    */
   getTypeParser(type) {
     if (NUMBERS.has(type)) return toNumber;
+    if (FLOATS.has(type)) return Number;
     if (type === BOOLEAN) return toFlag;
     return type === BYTEA ? toBytes : asItIs;
   },

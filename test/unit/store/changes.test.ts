@@ -26,10 +26,9 @@ test("tells what changed since, in order", async () => {
 
 test("poll sees another's write once, and not its own", async () => {
   const root = await temporaryRoot();
-  const [two, one] = [await storeAt(root), await storeAt(root)];
-  // That there is another one.
-  await told(two);
+  const [one, two] = [await storeAt(root), await storeAt(root)];
   one.changes.poll();
+  two.changes.poll();
   await one.changes.add("squeeze", 1);
   expect(one.changes.poll()).toBe(false);
   await told(two);
