@@ -141,7 +141,14 @@ function settle(
 }
 
 function strip(connection: SqliteDatabase): void {
-  for (const table of OF_PROCESSES) connection.exec(`DELETE FROM ${table}`);
+  // A backup of an older version has not all of them yet.
+  const there = connection
+    .prepare<[], string>("SELECT name FROM sqlite_master WHERE type = 'table'")
+    .pluck()
+    .all();
+  for (const table of OF_PROCESSES) {
+    if (there.includes(table)) connection.exec(`DELETE FROM ${table}`);
+  }
   connection.exec("UPDATE homes SET holder = NULL, folded = 0, wanted_at = 0");
   connection.exec("DELETE FROM nodes");
 }
