@@ -15,6 +15,11 @@ export interface BookStore {
   };
 }
 
+/** What a process sent last may be stored after it died: it is settled once more, so often at most. */
+const TRIES = 5;
+
+const toFailure = (thrown: unknown) => ({ thrown });
+
 /**
  * Settles what processes that died have left, so that usage equals the disk again: the homes that
  * they held by their journals, the others by what the store has. Looks at the files that were open
@@ -32,7 +37,7 @@ export async function recover(store: BookStore, witness: Witness): Promise<void>
   const dead = await store.nodes.dead();
   // All intents first: a file that one process removed may be one that another had open.
   for (const { id } of dead) await attempt(id, store.ledger.resolveIntent(id, witness));
-  for (const { id } of dead) {
+  const settle = async (id: string): Promise<void> => {
     for (const userId of await store.leases.heldBy(id)) {
       await attempt(id, takeBack(store, witness, id, userId));
     }
@@ -42,9 +47,16 @@ export async function recover(store: BookStore, witness: Witness): Promise<void>
         store.ledger.settle(row, () => witness.outcome(row), id),
       );
     }
-    if (failed.has(id)) continue;
-    await store.nodes.remove(id);
-    store.leases.dropJournal(id);
+  };
+  for (const { id } of dead) {
+    for (let tries = 1; ; tries += 1) {
+      await settle(id);
+      if (failed.has(id)) break;
+      const late = await store.nodes.remove(id).then(() => undefined, toFailure);
+      if (late === undefined) store.leases.dropJournal(id);
+      else if (tries === TRIES) throw late.thrown;
+      if (late === undefined) break;
+    }
   }
   if (failures.length > 0) throw failures[0];
 }
