@@ -32,6 +32,11 @@ interface DeadNode {
   readonly isLost: boolean;
 }
 
+/** What a process sent last may be stored after it died: it is settled once more, so often at most. */
+const TRIES = 5;
+
+const toFailure = (thrown: unknown) => ({ thrown });
+
 /**
  * Settles what processes that died have left, so that usage equals the disk again: the homes that
  * they held by their journals, the others by what the store has. Looks at the files that were open
@@ -51,7 +56,7 @@ export async function recover(store: Recoverable, witness: Witness): Promise<voi
   const dead = all.filter(({ isLost }) => !isLost);
   // All intents first: a file that one process removed may be one that another had open.
   for (const { id } of dead) await attempt(id, store.ledger.resolveIntent(id, witness));
-  for (const { id } of dead) {
+  const settle = async (id: string): Promise<void> => {
     for (const userId of await store.leases.heldBy(id)) {
       await attempt(id, takeBack(store, witness, id, userId));
     }
@@ -61,9 +66,16 @@ export async function recover(store: Recoverable, witness: Witness): Promise<voi
         store.ledger.settle(row, () => witness.outcome(row), id),
       );
     }
-    if (failed.has(id)) continue;
-    await store.nodes.remove(id);
-    store.leases.dropJournal(id);
+  };
+  for (const { id } of dead) {
+    for (let tries = 1; ; tries += 1) {
+      await settle(id);
+      if (failed.has(id)) break;
+      const late = await store.nodes.remove(id).then(() => undefined, toFailure);
+      if (late === undefined) store.leases.dropJournal(id);
+      else if (tries === TRIES) throw late.thrown;
+      if (late === undefined) break;
+    }
   }
   for (const { id, isLost } of all) if (isLost) await attempt(id, recoverLost(store, id));
   if (failures.length > 0) throw failures[0];

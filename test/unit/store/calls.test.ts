@@ -31,7 +31,9 @@ async function sql(text: string, ...values: unknown[]): Promise<unknown[]> {
   const database = await rawDatabase(root);
   try {
     const statement = database.prepare(text);
-    return text.startsWith("SELECT") ? statement.all(...values) : [statement.run(...values)];
+    return text.startsWith("SELECT")
+      ? statement.all(...values)
+      : [statement.run(...values).changes];
   } finally {
     database.close();
   }
