@@ -35,7 +35,22 @@ interface DeadNode {
 /** What a process sent last may be stored after it died: it is settled once more, so often at most. */
 const TRIES = 5;
 
-const toFailure = (thrown: unknown) => ({ thrown });
+/** @param settle resolves to false when something can't be settled: the node stays */
+async function removeSettled(
+  { nodes, leases }: Pick<Recoverable, "nodes" | "leases">,
+  id: string,
+  settle: () => Promise<boolean>,
+): Promise<void> {
+  for (let tries = 1; await settle(); tries += 1) {
+    try {
+      await nodes.remove(id);
+      leases.dropJournal(id);
+      return;
+    } catch (thrown) {
+      if (tries === TRIES) throw thrown;
+    }
+  }
+}
 
 /**
  * Settles what processes that died have left, so that usage equals the disk again: the homes that
@@ -68,14 +83,10 @@ export async function recover(store: Recoverable, witness: Witness): Promise<voi
     }
   };
   for (const { id } of dead) {
-    for (let tries = 1; ; tries += 1) {
+    await removeSettled(store, id, async () => {
       await settle(id);
-      if (failed.has(id)) break;
-      const late = await store.nodes.remove(id).then(() => undefined, toFailure);
-      if (late === undefined) store.leases.dropJournal(id);
-      else if (tries === TRIES) throw late.thrown;
-      if (late === undefined) break;
-    }
+      return !failed.has(id);
+    });
   }
   for (const { id, isLost } of all) if (isLost) await attempt(id, recoverLost(store, id));
   if (failures.length > 0) throw failures[0];

@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { CALL_BOUNDS } from "../../../src/store/calls.ts";
-import { openStore, type Store } from "../../../src/store/store.ts";
+import type { Store } from "../../../src/store/store.ts";
+import { openTestStore } from "../../support/store-engine.ts";
 import { rawDatabase, temporaryRoot } from "./instance.ts";
 
 const CALL = { actor: "cli:root", method: "overview", params: "{}" };
@@ -12,9 +13,9 @@ let stranger: Store;
 
 beforeEach(async () => {
   root = await temporaryRoot();
-  one = await openStore(root, "server", "1");
-  other = await openStore(root, "server", "1");
-  stranger = await openStore(root, "server", "1");
+  one = await openTestStore(root, "server", "1");
+  other = await openTestStore(root, "server", "1");
+  stranger = await openTestStore(root, "server", "1");
 });
 
 afterEach(async () => {
@@ -95,8 +96,8 @@ test("calls go with who asked and with who was asked, and nobody asks a process 
 test("a process that writes a call or an answer is noticed", async () => {
   const before = other.calls.version;
   const id = await ask();
-  expect(other.calls.version).not.toBe(before);
+  await expect.poll(() => other.calls.version).not.toBe(before);
   const asked = one.calls.version;
   await other.calls.answer(id, "1");
-  expect(one.calls.version).not.toBe(asked);
+  await expect.poll(() => one.calls.version).not.toBe(asked);
 });
