@@ -1,8 +1,9 @@
 // Runs a program of one file, and keeps what V8 compiled of it: Node.js before 22.1 doesn't do that by
 // itself. Compiling the client took longer than all its work until the prompt.
 const fs = require("node:fs") as typeof import("node:fs");
-const { closeSync, fstatSync, mkdirSync, openSync, readdirSync, readFileSync } = fs;
-const { renameSync, statSync, unlinkSync, writeFileSync } = fs;
+const { closeSync, constants, fstatSync, lstatSync, mkdirSync, openSync, readdirSync } = fs;
+const { readFileSync, renameSync, statSync, unlinkSync, writeFileSync } = fs;
+const { createHash } = require("node:crypto") as typeof import("node:crypto");
 const { createRequire, wrap } = require("node:module") as typeof import("node:module") & {
   wrap(source: string): string;
 };
@@ -27,14 +28,31 @@ type Body = (
   dirname: string,
 ) => void;
 
-/** What was kept; undefined where there is nothing, or others may have written it. */
+/** In front of what was kept: V8 looks at its head only, and runs what a cut or damaged file has behind. */
+const sumOf = (data: Buffer): Buffer => createHash("sha256").update(data).digest();
+const SUM_BYTES = 32;
+
+function isOwn({ uid, mode }: import("node:fs").Stats): boolean {
+  return uid === process.getuid?.() && (mode & WRITABLE_BY_OTHERS) === 0;
+}
+
+/** False where others could put links in the way, as in the home of the user that root acts for. */
+function isOwnDirectory(directory: string): boolean {
+  const stat = lstatSync(directory);
+  return stat.isDirectory() && isOwn(stat);
+}
+
+/** What was kept; undefined where there is nothing whole, or others may have written it. */
 function readKept(file: string): Buffer | undefined {
   let fd: number | undefined;
   try {
-    fd = openSync(file, "r");
-    const { uid, mode } = fstatSync(fd);
-    if (uid !== process.getuid?.() || (mode & WRITABLE_BY_OTHERS) !== 0) return undefined;
-    return readFileSync(fd);
+    if (!isOwnDirectory(dirname(file))) return undefined;
+    fd = openSync(file, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+    const stat = fstatSync(fd);
+    if (!stat.isFile() || !isOwn(stat)) return undefined;
+    const whole = readFileSync(fd);
+    const data = whole.subarray(SUM_BYTES);
+    return sumOf(data).equals(whole.subarray(0, SUM_BYTES)) ? data : undefined;
   } catch {
     return undefined;
   } finally {
@@ -56,8 +74,9 @@ function keep(file: string, data: Buffer): void {
   const directory = dirname(file);
   try {
     mkdirSync(directory, { recursive: true, mode: 0o700 });
+    if (!isOwnDirectory(directory)) return;
     forgetOldest(directory);
-    writeFileSync(fresh, data, { mode: 0o600 });
+    writeFileSync(fresh, Buffer.concat([sumOf(data), data]), { mode: 0o600, flag: "wx" });
     renameSync(fresh, file);
   } catch {
     // A disk that is full, or a directory that can't be written: the next start is as slow as this.

@@ -70,7 +70,9 @@ export function loadStoreSettings({ root, env }: Omit<ConfigSources, "flags">): 
   const others: string[] = [];
   const all = [...fromFile(root, others), ...fromEnvironment(env, others)];
   const given = all.filter(({ named }) => named.section === "store");
-  const isLost = all.length === 0 && others.length > 0 && mentions(root, STORE);
+  const isLost =
+    (all.length === 0 && others.length > 0 && mentions(root, STORE)) ||
+    others.some((problem) => /\bstore\./.test(problem));
   return toConfig(inForce(given, isLost ? others : [])).store;
 }
 

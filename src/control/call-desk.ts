@@ -25,6 +25,8 @@ export interface CallDeskOptions {
 export class CallDesk {
   readonly #options: CallDeskOptions;
   readonly #working = new Map<string, Promise<void>>();
+  /** answers that the database did not take: what was asked is not done again */
+  readonly #answers = new Map<string, string>();
   /** the database's version when nothing was left waiting */
   #seen: number | undefined;
   /** when it is looked again though nobody told */
@@ -48,6 +50,7 @@ export class CallDesk {
     this.#resting = now + REST_MS;
     const waiting = await calls.waiting();
     this.#resting = 0;
+    this.#forget(waiting);
     const fresh = waiting.filter(({ id }) => !this.#working.has(id));
     const free = Math.max(0, MAX_CALLS - this.#working.size);
     for (const call of fresh.slice(0, free)) this.#begin(call);
@@ -74,8 +77,19 @@ export class CallDesk {
     const nodes = await store.nodes.list();
     // Nobody waits for it, and its row goes with who asked.
     if (!nodes.some(({ id, alive }) => id === call.from && alive)) return;
-    const answer = JSON.stringify(await this.#answer(call));
-    await store.calls.answer(call.id, fitting(call, answer));
+    const known = this.#answers.get(call.id);
+    const answer = known ?? fitting(call, JSON.stringify(await this.#answer(call)));
+    this.#answers.set(call.id, answer);
+    await store.calls.answer(call.id, answer);
+    this.#answers.delete(call.id);
+  }
+
+  /** Answers that nobody waits for any more. */
+  #forget(waiting: readonly StoredCall[]): void {
+    for (const id of this.#answers.keys()) {
+      if (!this.#working.has(id) && !waiting.some((call) => call.id === id))
+        this.#answers.delete(id);
+    }
   }
 
   async #answer({ actor, method, params }: StoredCall): Promise<RelayedAnswer> {

@@ -97,6 +97,7 @@ export class Reservation implements FileCharge, JournalKey {
   }
 
   shrunk(): Promise<void> {
+    this.#ledger.fence.ended(this.userId);
     return this.#ledger.trim(this);
   }
 

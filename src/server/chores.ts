@@ -1,6 +1,9 @@
 import type { Logger } from "pino";
 import { errorName } from "../errors.ts";
 
+/** What goes on failing is logged so seldom, in milliseconds. */
+const SAY_AGAIN_MS = 60_000;
+
 /** What the server does again and again, beside serving. */
 export class Chores {
   readonly #log: Logger;
@@ -12,13 +15,20 @@ export class Chores {
     this.#log = log;
   }
 
-  /** What fails is logged as `failure` and tried again the next time; never twice at once. */
+  /**
+   * What fails is logged as `failure` and tried again the next time; never twice at once. What fails
+   * again and again is logged when it begins, and then now and then.
+   */
   every(milliseconds: number, failure: string, work: () => Promise<unknown>): void {
     let isRunning = false;
+    let quietUntil = 0;
     const run = async (): Promise<void> => {
       try {
         await work();
+        quietUntil = 0;
       } catch (error) {
+        if (performance.now() < quietUntil) return;
+        quietUntil = performance.now() + SAY_AGAIN_MS;
         this.#log.error({ error: errorName(error) }, failure);
       }
     };

@@ -82,10 +82,12 @@ async function countLate({
 }: Pick<TouchOptions, "root" | "store" | "log" | "ledger">): Promise<void> {
   for (const id of ledger.fence.late) {
     try {
+      // What ends late from here on is counted next time.
+      ledger.fence.counted(id);
       const name = await store.ledger.homeName(id);
       if (name !== undefined) await rescan(store, root, { id, name });
-      ledger.fence.counted(id);
     } catch (error) {
+      ledger.fence.miss(id);
       log.error({ home: id, error: errorName(error) }, "home not counted");
     }
   }

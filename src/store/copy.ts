@@ -113,8 +113,15 @@ function rowText(row: Record<string, unknown>, bytes: readonly string[]): string
     const value = row[column];
     if (value !== null) row[column] = `\\x${(value as Buffer).toString("hex")}`;
   }
-  return JSON.stringify(row);
+  return JSON.stringify(row, (_, value) => (typeof value === "string" ? storable(value) : value));
 }
+
+/** As PostgreSQL takes texts: without the character 0, and without halves of characters. */
+function storable(text: string): string {
+  return text.replaceAll("\0", "\ufffd").replace(LONE_SURROGATE, "\ufffd");
+}
+
+const LONE_SURROGATE = /\p{Surrogate}/gu;
 
 /**
  * The next number is behind the highest that there ever was: none is given twice. The other database

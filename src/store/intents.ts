@@ -55,14 +55,13 @@ export class Intents {
   #witness: Witness | undefined;
 
   /**
-   * @param directory where the slots are
-   * @param machine where there are several: those of others have slots that can't be relied on
+   * @param place the directory of the slots; the machine, where there are several: those of others
+   * have slots that can't be relied on
    * @param bookLate books what was carried out, in the transaction that is open
    */
   constructor(
-    directory: string,
+    { directory, machine }: { readonly directory: string; readonly machine: string | undefined },
     node: string,
-    machine: string | undefined,
     sql: LedgerStatements,
     bookLate: (intent: Intent) => void,
   ) {
@@ -80,6 +79,11 @@ export class Intents {
 
   close(): void {
     this.#slot.close();
+  }
+
+  /** One machine alone uses the database. */
+  get isAlone(): boolean {
+    return this.#machine === undefined;
   }
 
   /** Others counted what the last ones were about. */
@@ -186,7 +190,10 @@ export class Intents {
     if (intent === undefined || intent.number <= booked) return false;
     if (intent.userId !== userId) return false;
     const user = this.#sql.userName.get({ userId: intent.userId }) as { name: string } | undefined;
-    const isDone = this.#machine !== undefined && node === this.#node && this.#isUnbooked(intent);
+    const isDone =
+      this.#machine !== undefined &&
+      node === this.#node &&
+      this.#stillStands(intent, user, witness);
     // On another machine somebody may have changed the same name since: this process knows better.
     if (user !== undefined && isDone) this.#bookLate(intent);
     else if (user !== undefined) this.#settle(intent, user.name, witness);
@@ -194,8 +201,14 @@ export class Intents {
     return true;
   }
 
-  #isUnbooked({ number }: Intent): boolean {
-    return this.#unbooked?.number === number;
+  /**
+   * Whether it is what this process has done and not booked. A file that was made is taken away again
+   * by whoever made it, when the transaction fails: of that the disk knows.
+   */
+  #stillStands(intent: Intent, user: { name: string } | undefined, witness: Witness): boolean {
+    if (this.#unbooked?.number !== intent.number) return false;
+    if (intent.kind !== "create" || user === undefined) return true;
+    return witness.happened(intent, user.name);
   }
 
   #settle(intent: Intent, user: string, witness: Witness): void {

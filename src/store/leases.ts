@@ -24,6 +24,8 @@ const FOLD_PATIENCE_MS = 2_000;
 /** What it was asked for may have failed, and is asked again after so long, in milliseconds. */
 const ASK_AGAIN_MS = 1_000;
 const POLL_MS = 5;
+/** Where asking means to ask another machine. */
+const REMOTE_POLL_MS = 50;
 
 /** Another process holds the home, or this one by its own book. `code` is as SQLite's when busy. */
 export class HeldHomeError extends Error {
@@ -250,7 +252,7 @@ export class LeaseStore {
         askAt = performance.now() + ASK_AGAIN_MS;
       }
       if (performance.now() > patience) throw new HeldHomeError(userId);
-      await sleep(POLL_MS);
+      await sleep(this.#life.options === undefined ? POLL_MS : REMOTE_POLL_MS);
     }
   }
 

@@ -32,6 +32,11 @@ export class LedgerRows {
     return found ?? { usedBytes: 0, usedFiles: 0, quotaBytes: 0, quotaFiles: 0 };
   }
 
+  /** Another text after whatever is booked for the home, or renamed in it. */
+  mark(userId: number): string {
+    return JSON.stringify(this.#sql.mark.get({ userId }) ?? null);
+  }
+
   /** The book as it is in the transaction that is open. */
   view(userId: number): BookView {
     return {

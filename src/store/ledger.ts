@@ -41,16 +41,14 @@ export class LedgerStore {
     { leases, life }: Pick<Store, "leases" | "life">,
     nodeId: string,
   ) {
-    const { directory } = connection;
     this.#writes = writes;
     this.node = nodeId;
-    this.root = dirname(directory);
+    this.root = dirname(connection.directory);
     this.#leases = leases;
     this.#sql = prepareLedger(connection);
     this.#rows = new LedgerRows(this.#sql, nodeId);
-    this.#intents = new Intents(directory, nodeId, life.options?.machine, this.#sql, (intent) =>
-      this.#rows.bookLate(intent),
-    );
+    const place = { directory: connection.directory, machine: life.options?.machine };
+    this.#intents = new Intents(place, nodeId, this.#sql, (intent) => this.#rows.bookLate(intent));
   }
 
   /** To be called before the node's row goes. Rejects when there is something it can't book. */
@@ -347,7 +345,7 @@ export class LedgerStore {
     return this.#leases.whileShared(userId, () => {
       // What a process that died has done and not booked was counted on the disk already.
       this.#intents.resolveAll(userId);
-      if (this.#mark(userId) !== mark) return false;
+      if (this.#rows.mark(userId) !== mark) return false;
       this.#sql.setUsage.run({ userId, bytes, files });
       for (const [inode, charged] of grown) this.#sql.raiseOthers.run({ userId, inode, charged });
       return true;
@@ -356,11 +354,7 @@ export class LedgerStore {
 
   /** Changes whenever anything is booked for the user, or renamed. */
   async mark(userId: number): Promise<string> {
-    return this.#mark(userId);
-  }
-
-  #mark(userId: number): string {
-    return JSON.stringify(this.#sql.mark.get({ userId }) ?? null);
+    return this.#rows.mark(userId);
   }
 
   /**
@@ -394,7 +388,10 @@ export class LedgerStore {
   async #bookOwn(deed?: Deed<unknown>): Promise<void> {
     const lock = this.#intents.unbookedHome;
     if (lock === undefined || !this.#intents.hasUnbooked(deed)) return;
+    const act = (): boolean => this.#intents.resolveAll(lock);
     const booked = (): void => this.#intents.booked(lock);
-    await this.#writes.run(() => this.#intents.resolveAll(lock), { booked, lock });
+    // Another machine may hold the home by now, and would write over what is added to its book.
+    if (this.#intents.isAlone) await this.#writes.run(act, { booked, lock });
+    else await this.#leases.whileShared(lock, act).then(booked);
   }
 }

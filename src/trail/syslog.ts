@@ -148,7 +148,11 @@ class LocalLog implements Outlet {
     const now = this.#child;
     if (now !== undefined && now.exitCode === null && now.signalCode === null) return now;
     const options = ["--tag", "moorage", "--prio-prefix", "--size", "16384"];
-    const child = spawn("logger", options, { stdio: ["pipe", "ignore", "ignore"] });
+    const child = spawn("logger", options, {
+      stdio: ["pipe", "ignore", "ignore"],
+      // This process may have secrets in its own.
+      env: { PATH: process.env.PATH },
+    });
     child.on("error", () => {});
     child.stdin.on("error", () => {});
     child.unref();

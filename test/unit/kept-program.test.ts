@@ -1,5 +1,16 @@
 import { execFileSync } from "node:child_process";
-import { chmodSync, mkdtempSync, readdirSync, rmSync, utimesSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  lstatSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  utimesSync,
+  writeFileSync,
+} from "node:fs";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -73,6 +84,36 @@ describe("a program that is kept compiled", () => {
     chmodSync(join(kept, name), 0o600);
     expect(run()).toEqual({ says: "one", taken: false });
     expect(run()).toEqual({ says: "one", taken: true });
+  });
+
+  test("is compiled anew where the end of what was kept is damaged: V8 would run it", () => {
+    run();
+    const [name = ""] = readdirSync(kept);
+    const file = join(kept, name);
+    const data = readFileSync(file);
+    writeFileSync(file, data.fill(0, data.length / 2));
+    expect(run()).toEqual({ says: "one", taken: false });
+    expect(run()).toEqual({ says: "one", taken: true });
+  });
+
+  test("attack: a directory that others can write to, or a link in its place, is not used", () => {
+    run();
+    chmodSync(kept, 0o777);
+    expect(run()).toEqual({ says: "one", taken: false });
+    chmodSync(kept, 0o700);
+    const elsewhere = join(directory, "elsewhere");
+    renameSync(kept, elsewhere);
+    symlinkSync(elsewhere, kept);
+    expect(run()).toEqual({ says: "one", taken: false });
+  });
+
+  test("attack: a link where it is to be kept, or kept, is not followed", () => {
+    run();
+    const [name = ""] = readdirSync(kept);
+    renameSync(join(kept, name), join(directory, "moved"));
+    symlinkSync(join(directory, "moved"), join(kept, name));
+    expect(run()).toEqual({ says: "one", taken: false });
+    expect(lstatSync(join(kept, name)).isFile()).toBe(true);
   });
 
   test("leaves a bounded number of files, the newest", () => {

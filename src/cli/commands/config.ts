@@ -1,4 +1,5 @@
 import type { Command } from "commander";
+import { withoutPassword } from "../../config/database-url.ts";
 import { readSettings, toConfig } from "../../config/load.ts";
 import type { CommandContext } from "../context.ts";
 import { json, table } from "../format.ts";
@@ -15,7 +16,8 @@ export function addConfigCommands(program: Command, context: CommandContext): vo
 async function check({ io, root }: CommandContext, options: { json?: boolean }): Promise<void> {
   const settings = readSettings({ root: root(), env: io.env });
   if (options.json) {
-    io.out(json(toConfig(settings)));
+    const config = toConfig(settings);
+    io.out(json({ ...config, store: { ...config.store, url: withoutPassword(config.store.url) } }));
     return;
   }
   const columns = [{ title: "SETTING" }, { title: "VALUE" }, { title: "FROM" }];

@@ -100,19 +100,26 @@ export class Bridge {
   /**
    * @param link which must still be the one
    * @param patienceMs instead of the usual
+   * @param posted called once the thread has the question, whatever it answers
    * @throws DatabaseGone, DatabaseBusy, PostgresError
    */
-  ask(link: number, asked: Asked, patienceMs = this.#patienceMs): Answer {
-    return this.#take(this.#send(link, asked), link, patienceMs);
+  ask(
+    link: number,
+    asked: Asked,
+    patienceMs = this.#patienceMs,
+    posted: () => void = () => {},
+  ): Answer {
+    return this.#take(this.#send(link, asked, posted), link, patienceMs);
   }
 
   /**
    * Asks, and goes on without the answer: what fails in it is thrown by the next question that waits.
+   * @param posted as of {@link ask}
    * @throws DatabaseGone
    */
-  send(link: number, asked: Asked): Sent {
+  send(link: number, asked: Asked, posted: () => void = () => {}): Sent {
     if (this.#sent.size >= MAX_SENT) this.#take(this.#lastId, link, this.#patienceMs);
-    const sent = { id: this.#send(link, asked), link, changes: undefined };
+    const sent = { id: this.#send(link, asked, posted), link, changes: undefined };
     this.#sent.set(sent.id, sent);
     return sent;
   }
@@ -124,10 +131,11 @@ export class Bridge {
     return sent.changes ?? 0;
   }
 
-  #send(link: number, asked: Asked): number {
+  #send(link: number, asked: Asked, posted: () => void): number {
     if (Atomics.load(this.#shared, LINK) !== link) throw new DatabaseGone();
     this.#lastId += 1;
     this.#post({ ...asked, id: this.#lastId, link } as Question);
+    posted();
     return this.#lastId;
   }
 

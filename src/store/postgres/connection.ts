@@ -114,8 +114,8 @@ export class PostgresConnection implements Connection {
 
   /** Runs a statement in the transaction, if there is one. */
   query(text: Text, given: readonly unknown[], rows: "first" | "all"): Found {
-    const { variant, link, asked } = this.#asked(text, given, rows);
-    const answer = this.#bridge.ask(link, asked);
+    const { variant, link, asked, posted } = this.#asked(text, given, rows);
+    const answer = this.#bridge.ask(link, asked, undefined, posted);
     if (answer.columns !== undefined) variant.columns = answer.columns;
     return { rows: answer.rows ?? [], columns: variant.columns };
   }
@@ -125,9 +125,9 @@ export class PostgresConnection implements Connection {
    * something is read, or `changes` is, or it is committed: then what failed is thrown.
    */
   execute(text: Text, given: readonly unknown[]): { readonly changes: number } {
-    const { link, asked } = this.#asked(text, given, "none");
+    const { link, asked, posted } = this.#asked(text, given, "none");
     const bridge = this.#bridge;
-    const sent = bridge.send(link, asked);
+    const sent = bridge.send(link, asked, posted);
     if (this.#transaction === undefined) return { changes: bridge.changesOf(sent) };
     return {
       get changes() {
@@ -151,9 +151,12 @@ export class PostgresConnection implements Connection {
       rows,
       beginReading: this.#beginsReading(),
     };
-    variant.toldThread = thread;
     if (own !== undefined && text.notifies) own.notify = true;
-    return { variant, link, asked };
+    // A link that is lost before takes no text along: the next one has to be told.
+    const posted = (): void => {
+      variant.toldThread = thread;
+    };
+    return { variant, link, asked, posted };
   }
 
   #beginsReading(): boolean {
@@ -168,6 +171,8 @@ interface Prepared {
   readonly variant: Variant;
   readonly link: number;
   readonly asked: RunAsked;
+  /** the thread has it */
+  readonly posted: () => void;
 }
 
 interface Found {

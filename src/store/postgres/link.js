@@ -214,7 +214,8 @@ export class Link {
    */
   #run({ statement, values, rows: wanted, beginReading }, reply) {
     if (beginReading) this.#send("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", () => {});
-    const text = this.#known.get(statement) ?? "";
+    const text = this.#known.get(statement);
+    if (text === undefined) throw new Error(`statement ${statement} was never told`);
     const query = { name: `s${statement}`, text, values, rowMode: "array", types };
     this.#ask(query, reply, (result) => {
       // Only now it is one that the server knows.

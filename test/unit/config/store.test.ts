@@ -75,6 +75,8 @@ test("commands that need no other setting go where these say, whatever is wrong 
   );
   file("[limits\n");
   expect(loadStoreSettings({ root, env: {} }).url).toBe("");
+  file('[store]\nulr = "postgres://moorage@db/moorage"\n[limits]\nqueue = 5');
+  expect(() => loadStoreSettings({ root, env: {} })).toThrow(/store\.ulr/);
 });
 
 test("a file that can't be read is not taken for one without a database", () => {

@@ -119,6 +119,25 @@ test("two who ask at once get their own answers", async () => {
   expect(await Promise.all([ask("cli:ann"), ask("cli:bob")])).toEqual(["cli:ann", "cli:bob"]);
 });
 
+test("what was done is not done again because its answer could not be written", async () => {
+  let done = 0;
+  between = () =>
+    answering(async () => {
+      done += 1;
+      return done;
+    })("cli:ann");
+  const { answer } = alpha.store.calls;
+  let failures = 2;
+  alpha.store.calls.answer = (id, text) => {
+    failures -= 1;
+    if (failures >= 0) return Promise.reject(new Error("the database is away"));
+    return answer.call(alpha.store.calls, id, text);
+  };
+  const asked = new RemoteControl(beta.store, toAlpha(), { actor: "cli:ann" }).call("health", {});
+  expect(await asked).toBe(1);
+  expect(done).toBe(1);
+});
+
 test("a password is not put into a row, nor anything that any process can do", async () => {
   const params = { name: "ann", password: "secret" };
   const call = callThrough(beta.store, toAlpha(), "users.password", params, WAIT);
