@@ -28,7 +28,8 @@ Examples:
 const HOW =
   "\nWhat a member has of their own counts first. Of several groups the most generous counts.";
 
-const NOTHING = "nothing to change: give --quota, --expires, --from, --auth or --max-sessions";
+const NOTHING =
+  "nothing to change: give --quota, --expires, --from, --auth, --max-sessions, --upload-rate, --download-rate, --require or --trash-keep";
 
 export function addGroupCommands(program: Command, context: CommandContext): void {
   const group = program

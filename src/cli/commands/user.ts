@@ -63,7 +63,7 @@ Examples:
 `;
 
 const NOTHING =
-  "nothing to change: give --quota, --max-files, --role, --expires, --from, --auth, --max-sessions, --upload-rate, --download-rate, --require or --password-change";
+  "nothing to change: give --quota, --max-files, --role, --expires, --from, --auth, --max-sessions, --upload-rate, --download-rate, --require, --trash-keep or --password-change";
 
 export function addUserCommands(program: Command, context: CommandContext): void {
   const user = program
