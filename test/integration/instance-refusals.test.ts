@@ -24,6 +24,7 @@ import { dial, login } from "../support/ssh-client.ts";
 
 /** The newest schema there is. */
 const NEWEST = readdirSync(new URL("../../db/migrations", import.meta.url))
+  .filter((name) => name.endsWith(".sql"))
   .map((name) => Number.parseInt(name, 10))
   .sort((a, b) => a - b)
   .at(-1);
