@@ -11,6 +11,11 @@ export interface Arrival {
   readonly from: Endpoint;
   /** what was read of it already, and is for whoever serves it */
   readonly head: Buffer;
+  /**
+   * For who gives the connection to another process: what was read since, and this process reads no
+   * more of it. Absent: nothing ever was.
+   */
+  readonly rest?: () => Buffer;
 }
 
 const NOTHING: Buffer = Buffer.alloc(0);
@@ -21,7 +26,8 @@ export function direct(socket: Socket): Arrival {
 }
 
 /**
- * A connection from a trusted proxy: reads the header that names the client, and stops reading.
+ * A connection from a trusted proxy: reads the header that names the client, and pauses. What comes
+ * meanwhile may be read into the socket's own buffer.
  * Rejects when there is none, or it doesn't come in time; the socket is destroyed then.
  */
 export function proxied(socket: Socket): Promise<Arrival> {
@@ -47,10 +53,11 @@ export function proxied(socket: Socket): Promise<Arrival> {
       try {
         const header = readHeader(held.subarray(0, MAX_HEADER));
         if (header === undefined) return;
-        stopReading(socket);
+        socket.pause();
         end();
         const { length, client = endpointOf(socket) } = header;
-        resolve({ socket, from: client, head: held.subarray(length) });
+        const rest = (): Buffer => restOf(socket);
+        resolve({ socket, from: client, head: held.subarray(length), rest });
       } catch (thrown) {
         fail(thrown as Error);
       }
@@ -64,15 +71,18 @@ export function proxied(socket: Socket): Promise<Arrival> {
 }
 
 /**
- * A pause alone lets a socket read on into its own buffer, where a worker that is given the
- * connection would miss it. From within "data" nothing more has been read yet.
+ * A socket that is paused reads on until its buffer is full: Node.js fills it in the next tick after
+ * each piece. A worker that has the connection as well would miss what this process takes.
  */
-function stopReading(socket: Socket): void {
-  socket.pause();
+function restOf(socket: Socket): Buffer {
+  const rest = (socket.read() as Buffer | null) ?? NOTHING;
+  // Asking for it made the socket read again, from the next turn of the loop on.
   const { _handle: handle } = socket as unknown as {
     readonly _handle: { reading: boolean; readStop(): void } | null;
   };
-  if (handle === null) return;
-  handle.reading = false;
-  handle.readStop();
+  if (handle !== null) {
+    handle.reading = false;
+    handle.readStop();
+  }
+  return rest;
 }

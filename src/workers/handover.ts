@@ -8,6 +8,8 @@ import type { WorkerProcess } from "./worker-process.ts";
 /** How soon a worker has to have a connection, in milliseconds: there may be none, or no descriptor. */
 const PATIENCE_MS = 30_000;
 
+const NOTHING = Buffer.alloc(0);
+
 type OfConnection = Extract<FromWorker, { readonly id: number }>;
 
 /** A connection, from when it was accepted until its worker says that it is gone. */
@@ -21,6 +23,7 @@ interface Visit {
   readonly timer: NodeJS.Timeout;
   /** what was read of it already */
   readonly head: Buffer;
+  readonly rest: Arrival["rest"];
   /** ours until the worker has it */
   socket: Socket | undefined;
   /** undefined while there is none */
@@ -39,14 +42,14 @@ export class Handover {
     this.#serving = serving;
   }
 
-  /** Of its socket nothing may have been read but the head. */
-  receive({ socket, from, head }: Arrival, join: (stranger: Stranger) => LocalPlace): void {
+  /** Of its socket nothing may have been read but the head and the rest. */
+  receive({ socket, from, head, rest }: Arrival, join: (stranger: Stranger) => LocalPlace): void {
     const id = ++this.#last;
     // Whether a worker is busy with it, that one knows: it lets it go afterwards.
     const place = join({ busy: false, evict: (text) => this.#evict(id, text) });
     const { address, port } = from;
     const timer = setTimeout(() => this.#forget(id), PATIENCE_MS);
-    this.#visits.set(id, { id, address, port, place, timer, head, socket });
+    this.#visits.set(id, { id, address, port, place, timer, head, rest, socket });
     // Errors of a socket that nobody reads yet just close it.
     socket.on("error", () => {});
     socket.once("close", () => this.#closedHere(id));
@@ -69,7 +72,8 @@ export class Handover {
     visit.worker = worker;
     worker.joined();
     this.#placement.joined(address ?? "", worker);
-    const read = head.length === 0 ? {} : { head: head.toString("base64") };
+    const known = Buffer.concat([head, visit.rest?.() ?? NOTHING]);
+    const read = known.length === 0 ? {} : { head: known.toString("base64") };
     worker.pass({ kind: "connection", id, address, port, ...read }, socket, () => this.#forget(id));
   }
 
