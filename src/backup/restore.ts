@@ -1,10 +1,11 @@
-import { closeSync, fsyncSync, openSync, renameSync, writeFileSync } from "node:fs";
+import { renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Readable } from "node:stream";
 import { createGunzip } from "node:zlib";
 import { InstanceError } from "../errors.ts";
 import { MARK } from "../store/belongings.ts";
 import { bookStored } from "../store/snapshot.ts";
+import { syncPath } from "../store/synced.ts";
 import { ArchiveReader } from "./archive-reader.ts";
 import { damaged } from "./errors.ts";
 import { begin, finish, requireEmpty } from "./ground.ts";
@@ -182,7 +183,7 @@ class Restoring {
     // Without it homes are not taken for those of this database, which have to be put there first.
     if (homes) writeFileSync(join(this.#root, "homes", MARK), `${instance}\n`, { mode: 0o600 });
     renameSync(partial, join(this.#root, DATABASE));
-    for (const name of ["db", "keys", "homes", "."]) syncDirectory(join(this.#root, name));
+    for (const name of ["db", "keys", "homes", "."]) syncPath(join(this.#root, name));
   }
 }
 
@@ -195,14 +196,5 @@ function booked(...args: Parameters<typeof bookStored>): boolean {
     // What SQLite can't read is no database of ours.
     if (code?.startsWith("SQLITE_")) return false;
     throw thrown;
-  }
-}
-
-function syncDirectory(directory: string): void {
-  const fd = openSync(directory, "r");
-  try {
-    fsyncSync(fd);
-  } finally {
-    closeSync(fd);
   }
 }

@@ -1,7 +1,6 @@
 import {
   closeSync,
   createWriteStream,
-  fsyncSync,
   linkSync,
   lstatSync,
   openSync,
@@ -13,6 +12,7 @@ import { basename, dirname, join } from "node:path";
 import type { Writable } from "node:stream";
 import { InstanceError } from "../errors.ts";
 import { livingProcess } from "../processes.ts";
+import { syncPath } from "../store/synced.ts";
 
 const TAKEN = "is there already: give another name, or --force to replace it";
 
@@ -43,11 +43,11 @@ export class TargetFile {
 
   /** All was written: from now on it stands at its name, also after a power cut. */
   commit(): void {
-    sync(this.#draft);
+    syncPath(this.#draft);
     this.#check();
     if (this.#force) renameSync(this.#draft, this.#path);
     else this.#moveToFree();
-    sync(dirname(this.#path));
+    syncPath(dirname(this.#path));
   }
 
   /** Takes away what is no whole file. */
@@ -76,15 +76,6 @@ export class TargetFile {
 
   #taken(why: string): InstanceError {
     return new InstanceError(`${basename(this.#path)} ${why}`);
-  }
-}
-
-function sync(path: string): void {
-  const fd = openSync(path, "r");
-  try {
-    fsyncSync(fd);
-  } finally {
-    closeSync(fd);
   }
 }
 

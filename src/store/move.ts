@@ -1,4 +1,4 @@
-import { closeSync, fsyncSync, openSync, renameSync, rmSync, statSync } from "node:fs";
+import { renameSync, rmSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { InstanceError } from "../errors.ts";
 import { COPIED, markElsewhere } from "./belongings.ts";
@@ -7,6 +7,7 @@ import { type Copied, copyDatabase } from "./copy.ts";
 import type { SqliteDatabase } from "./database.ts";
 import { Driver } from "./database-driver.ts";
 import { settleSnapshot, takeSnapshot } from "./snapshot.ts";
+import { syncPath } from "./synced.ts";
 
 /** For another program that has the database's lock, in milliseconds. */
 const PATIENCE_MS = 5_000;
@@ -39,7 +40,7 @@ export function moveDatabase({ root, target, onRows }: MoveOptions): Copied {
     const copied = copySettled(aside, target, onRows);
     markElsewhere(root);
     renameSync(file, away);
-    syncDirectory(join(root, "db"));
+    syncPath(join(root, "db"));
     return copied;
   } finally {
     lock.close();
@@ -69,14 +70,5 @@ function copySettled(aside: string, target: Connection, onRows: MoveOptions["onR
     return copyDatabase(source, target, onRows);
   } finally {
     source.close();
-  }
-}
-
-function syncDirectory(directory: string): void {
-  const fd = openSync(directory, "r");
-  try {
-    fsyncSync(fd);
-  } finally {
-    closeSync(fd);
   }
 }

@@ -1,8 +1,9 @@
-import { closeSync, fsyncSync, openSync } from "node:fs";
+import { closeSync, openSync } from "node:fs";
 import { join } from "node:path";
 import type { BookedFile, FileState } from "../vfs/books.ts";
 import type { SqliteDatabase } from "./database.ts";
 import { Driver } from "./database-driver.ts";
+import { syncPath } from "./synced.ts";
 
 /** A copy of an instance's database. */
 export interface Snapshot {
@@ -92,17 +93,8 @@ function changing<T>(file: string, act: (connection: SqliteDatabase) => T): T {
   } finally {
     connection.close();
   }
-  sync(file);
+  syncPath(file);
   return result;
-}
-
-function sync(file: string): void {
-  const fd = openSync(file, "r");
-  try {
-    fsyncSync(fd);
-  } finally {
-    closeSync(fd);
-  }
 }
 
 interface OpenFile extends BookedFile {
