@@ -17,16 +17,19 @@ export function passOnTrail(chores: Chores, { root, config, store }: PartsOption
     ["syslog", () => audit.syslog, syslogOutlet],
   ];
   for (const [name, setting, make] of outputs) {
-    let place = "";
+    /** undefined: not in force yet */
+    let place: string | undefined;
     let feed: OutletFeed | undefined;
-    chores.every(FEED_MS, `audit not passed on to ${name}`, async () => {
-      if (setting() !== place) {
-        feed?.close();
-        place = setting();
-        feed = place === "" ? undefined : new OutletFeed(name, store, make(place));
-      }
+    const follow = async (wanted: string): Promise<void> => {
+      feed?.close();
+      feed = wanted === "" ? undefined : new OutletFeed(name, store, make(wanted));
+      // Should somebody want it again, it begins with what is new then.
       if (feed === undefined) await store.auditOutputs.forget(name);
-      else await feed.feed();
+      place = wanted;
+    };
+    chores.every(FEED_MS, `audit not passed on to ${name}`, async () => {
+      if (setting() !== place) await follow(setting());
+      await feed?.feed();
     });
   }
 }

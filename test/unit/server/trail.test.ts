@@ -30,3 +30,21 @@ test("files follow the setting while the server runs", async () => {
   await vi.waitFor(() => expect(existsSync(file)).toBe(true), PATIENCE);
   expect(readFileSync(file, "utf8")).toMatch(/^\{[^\n]*"user":"ann"\}\n$/);
 });
+
+test("an output that nobody wants is asked for once, and not again and again", async () => {
+  vi.useFakeTimers({ toFake: ["setInterval", "clearInterval"] });
+  onTestFinished(() => void vi.useRealTimers());
+  const { root, store } = await temporaryStore();
+  const chores = new Chores(pino({ level: "silent" }));
+  onTestFinished(() => chores.stop());
+  const audit = { files: "", fileSize: 1e9, fileAge: 0, fileKeep: 1, syslog: "" };
+  const forget = vi.spyOn(store.auditOutputs, "forget");
+  passOnTrail(chores, { root, store, config: { audit } } as unknown as Parameters<
+    typeof passOnTrail
+  >[1]);
+  for (let turn = 0; turn < 5; turn += 1) {
+    vi.advanceTimersByTime(500);
+    await new Promise(setImmediate);
+  }
+  expect(forget.mock.calls).toEqual([["files"], ["syslog"]]);
+});
