@@ -1,6 +1,7 @@
 import { statfs } from "node:fs/promises";
 import { join } from "node:path";
 import { errorName } from "../errors.ts";
+import { Seldom } from "../seldom.ts";
 import type { StoredSession } from "../store/sessions.ts";
 import type { ListedUser } from "../store/user-page.ts";
 import { VERSION } from "../version.ts";
@@ -62,10 +63,12 @@ export class ControlService {
 
   constructor(host: ControlHost) {
     this.host = host;
+    const failing = new Seldom();
     const onError = (error: unknown): void => {
       // What was being looked at when the server stopped, nobody follows any more.
       if (this.#closed) return;
-      host.log.error({ error: errorName(error) }, "control could not look");
+      // All that is looked at each second fails together, as when the database is away.
+      if (failing.isDue()) host.log.error({ error: errorName(error) }, "control could not look");
     };
     const state = <P, E>(compute: (params: P) => Promise<E>, everyMs: number): StateFeeds<P, E> =>
       new StateFeeds((params) => new StateFeed(() => compute(params), everyMs, onError));

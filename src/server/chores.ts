@@ -1,8 +1,6 @@
 import type { Logger } from "pino";
 import { errorName } from "../errors.ts";
-
-/** What goes on failing is logged so seldom, in milliseconds. */
-const SAY_AGAIN_MS = 60_000;
+import { Seldom } from "../seldom.ts";
 
 /** What the server does again and again, beside serving. */
 export class Chores {
@@ -21,15 +19,13 @@ export class Chores {
    */
   every(milliseconds: number, failure: string, work: () => Promise<unknown>): void {
     let isRunning = false;
-    let quietUntil = 0;
+    const failing = new Seldom();
     const run = async (): Promise<void> => {
       try {
         await work();
-        quietUntil = 0;
+        failing.over();
       } catch (error) {
-        if (performance.now() < quietUntil) return;
-        quietUntil = performance.now() + SAY_AGAIN_MS;
-        this.#log.error({ error: errorName(error) }, failure);
+        if (failing.isDue()) this.#log.error({ error: errorName(error) }, failure);
       }
     };
     const timer = setInterval(() => {

@@ -12,6 +12,7 @@ const GROUND = new Set([
   "processes",
   "processors",
   "tally",
+  "seldom",
   "text",
   "turn",
   "version",
