@@ -81,10 +81,13 @@ export class ChangeWatcher {
   async #read(): Promise<void> {
     this.#retry = false;
     try {
-      for (const change of await this.#changes.since(this.#last)) {
+      const changes = await this.#changes.since(this.#last);
+      for (const change of changes) {
         this.#last = change.id;
         await this.#apply(change);
       }
+      // A database that took over from a lost one may have lost the last of them, and counts from there.
+      if (changes.length === 0) this.#last = Math.min(this.#last, await this.#changes.latestId());
     } catch (error) {
       this.#retry = true;
       this.#onError(error);

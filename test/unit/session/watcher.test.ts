@@ -49,6 +49,28 @@ describe("ChangeWatcher", () => {
     expect(kinds()).toEqual(["user-disabled 2 ", "key-removed 3 SHA256:x"]);
   });
 
+  test("a database that lost the last changes is followed from where it counts now", async () => {
+    let all: Change[] = [1, 2, 3].map((id) => ({ id, kind: "ban", userId: 0, detail: `${id}` }));
+    const told: string[] = [];
+    const changes = {
+      poll: () => false,
+      since: async (id: number) => all.filter((change) => change.id > id),
+      latestId: async () => all.at(-1)?.id ?? 0,
+    };
+    const failedOver = new ChangeWatcher(
+      changes,
+      async ({ detail }) => void told.push(detail),
+      (error) => errors.push(error),
+    );
+    await failedOver.start();
+    all = all.slice(0, 1);
+    await failedOver.check();
+    all.push({ id: 2, kind: "ban", userId: 0, detail: "after" });
+    await failedOver.check();
+    await failedOver.stop();
+    expect(told).toEqual(["after"]);
+  });
+
   test("check tells what this process changed", async () => {
     await watcher.start();
     await instance.store.changes.add("user-removed", 4);
