@@ -5,18 +5,23 @@ process.env.UV_THREADPOOL_SIZE ??= "8";
 // Small buffers are cut from a pool, which stays as long as any of them. From Node.js 24 on it is eight
 // times as large: so much more can be kept by so little.
 Buffer.poolSize = 8 * 1024;
-// Transfers make much short-lived memory outside a small heap. By default V8 marks that heap over
-// and over on helper threads, which cost an upload as much CPU as all the rest.
-const MARK_AT_ONCE = "--no-incremental-marking";
+// Transfers make much short-lived memory outside a small heap. V8 begins to mark when what is left up
+// to its limit is less than the young generation: with the small limit that it gives such a heap it
+// marks over and over, at the cost of all the rest of an upload. A limit of three times what lives
+// leaves room for the memory outside.
+const ROOMY_LIMIT = "--heap-growing-percent=200";
 const SCAVENGE_ALONE = "--no-parallel-scavenge";
-// Optimised code is thrown away with the hidden classes that it knows, and those die when two
-// collections find no object of them; bytecode goes when it was not run for some collections. Bulk
-// transfers collect many times a second: after them everything else would be compiled anew.
+// Optimised code is thrown away with the hidden classes that it knows, and those die when a collection
+// finds no object of them: everything else would be compiled anew after each bulk transfer. V8 keeps
+// them only when their constructors are marked before the collection stops the program, so marking has
+// to be incremental, and the collections of idle time, which keep nothing, must not be.
 const KEEP_CLASSES = "--retain-maps-for-n-gc=100000";
+const NO_IDLE_COLLECTIONS = "--no-memory-reducer";
+// Bytecode goes when it was not run for some collections.
 const KEEP_BYTECODE = "--no-flush-bytecode";
 /** By Node's major version, as `npm run bench -- nodes` measured them; newer ones get the last. */
 const FLAGS: readonly (readonly [from: number, ...flags: string[]])[] = [
-  [0, MARK_AT_ONCE, SCAVENGE_ALONE, KEEP_CLASSES, KEEP_BYTECODE],
+  [0, ROOMY_LIMIT, SCAVENGE_ALONE, KEEP_CLASSES, NO_IDLE_COLLECTIONS, KEEP_BYTECODE],
 ];
 const v8: typeof import("node:v8") = require("node:v8");
 const major = Number.parseInt(process.versions.node, 10);
