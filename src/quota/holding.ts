@@ -5,6 +5,8 @@ import { HeldHome } from "./held-home.ts";
 
 /** A home without open files that nobody uses for so long is given back, in milliseconds. */
 const UNUSED_MS = 10_000;
+/** One that was not used for so long when another process wants it may be held by that one at once. */
+const IDLE_MS = 1_000;
 /** After another process needed a home it is shared for so long, in milliseconds. */
 const QUIET_MS = 3_000;
 /** Homes that could not be taken, as many as are remembered. */
@@ -105,7 +107,12 @@ export class Holding {
 
   /** Another process wants the home, or something is done to its book in the store. */
   async giveUp(userId: number): Promise<void> {
-    await this.#tell((home) => home.userId === userId, "wanted");
+    const isIdle = this.#held.get(userId)?.isUnused(IDLE_MS) === true;
+    await this.#tell((home) => home.userId === userId, isIdle ? "unused" : "wanted");
+  }
+
+  wasGivenUp(userId: number): void {
+    this.#refused.delete(userId);
   }
 
   async giveUpAll(): Promise<void> {

@@ -66,6 +66,8 @@ export interface Holdings {
   /** The store has the book again, and each change is a transaction. */
   giveUp(userId: number): Promise<void>;
   giveUpAll(): Promise<void>;
+  /** Another process gave up the home, because this one asked. */
+  wasGivenUp(userId: number): void;
 }
 
 /**
@@ -244,7 +246,7 @@ export class LeaseStore {
     const patience = performance.now() + PATIENCE_MS + (this.#life.options?.leaseMs ?? 0);
     for (let askAt = 0; ; ) {
       const holder = this.holderOf(userId);
-      if (holder === undefined) return;
+      if (holder === undefined) return askAt > 0 ? this.#holdings?.wasGivenUp(userId) : undefined;
       if (holder === this.#node) await this.#holdings?.giveUp(userId);
       else if (await this.#isDead(holder)) await this.#takeBackFrom(holder, userId);
       else if (performance.now() >= askAt) {

@@ -53,8 +53,20 @@ async function opensshSide(plan: CrowdPlan, workspace: Workspace): Promise<Side>
   );
 }
 
+/** Stores the small files, and removes them. */
+function putTree(peer: Peer, workspace: Workspace, name: string): Promise<void> {
+  const lines = [
+    `put -r ${workspace.small} ${name}`,
+    `cd ${name}`,
+    "rm *",
+    "cd ..",
+    `rmdir ${name}`,
+  ];
+  return batch(peer, workspace, CIPHER, lines);
+}
+
 /** Files that are measured with, each moved once: the first time takes longer. */
-async function prepare({ user, bulk, workspace }: Side): Promise<void> {
+async function prepare({ user, bulk, crowd, workspace }: Side): Promise<void> {
   const tiny = join(workspace.root, TINY.name);
   const got = join(workspace.down, SOURCE);
   writeFileSync(tiny, randomBytes(TINY.bytes));
@@ -64,8 +76,9 @@ async function prepare({ user, bulk, workspace }: Side): Promise<void> {
     `get ${SOURCE} ${got}`,
   ]);
   rmSync(got);
-  const small = [`put -r ${workspace.small} small`, "cd small", "rm *", "cd ..", "rmdir small"];
-  await batch(user, workspace, CIPHER, small);
+  await putTree(user, workspace, "small");
+  const both = crowd.slice(0, 2);
+  await Promise.all(both.map((peer, i) => putTree(peer, workspace, `small-${i + 1}`)));
   await user.cpu();
 }
 

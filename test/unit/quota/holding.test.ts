@@ -1,6 +1,6 @@
 import { writeFileSync } from "node:fs";
 import { setImmediate as turn } from "node:timers/promises";
-import { afterEach, beforeEach, expect, test } from "vitest";
+import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import type { Account } from "../../../src/store/types.ts";
 import { fromText } from "../../../src/vfs/path.ts";
 import { afterKill, looking } from "../../support/after-kill.ts";
@@ -37,6 +37,35 @@ test("a home that is given up just as it was taken is not worked on by its old b
     await expectExact();
   }
 });
+
+test.each([
+  { what: "in use", idleMs: 0, isHeld: false },
+  { what: "not used for a second", idleMs: 1_001, isHeld: true },
+])(
+  "who holds a home that another process wants: $what for a second, held $isHeld",
+  async ({ idleMs, isHeld }) => {
+    const holding = { holds: true, quietMs: 60_000 };
+    const first = await TestInstance.create(holding);
+    const bob = await first.addUser("bob", 1_000_000);
+    const second = await first.another(holding);
+    await (await first.home(bob)).makeDirectory(fromText("d"));
+    const { leases } = first.store;
+    const holder = leases.holderOf(bob.id);
+    const real = performance.now.bind(performance);
+    const clock = vi.spyOn(performance, "now").mockImplementation(() => real() + idleMs);
+    try {
+      const home = await second.home(bob);
+      for (const name of ["e", "f"]) await home.makeDirectory(fromText(name));
+      expect(holder).toBeDefined();
+      expect(leases.holderOf(bob.id) !== undefined).toBe(isHeld);
+      expect(leases.holderOf(bob.id)).not.toBe(holder);
+    } finally {
+      clock.mockRestore();
+      await second.close();
+      await first.close();
+    }
+  },
+);
 
 test("names that two want to make at once: a kill before the second one fails counts one", async () => {
   const connection = await connectionTo(instance.root);

@@ -30,12 +30,29 @@ test("one address stays where it is, until that is clearly the busiest", () => {
   expect(seen.slice(5).every((place) => place === second)).toBe(true);
 });
 
-test("an address is forgotten with its last connection", () => {
+test("an address that comes again within a minute goes where it was", () => {
   arrive("192.0.2.1", first, second);
+  placement.left("192.0.2.1", 1_000);
   first.connections = 3;
-  expect(placement.choose([first, second], "192.0.2.1")).toBe(first);
+  expect(placement.choose([first, second], "192.0.2.1", 61_000)).toBe(first);
+  expect(placement.choose([first, second], "192.0.2.1", 61_001)).toBe(second);
+});
+
+test("an address that comes again to the busiest goes elsewhere", () => {
+  arrive("192.0.2.1", first, second);
   placement.left("192.0.2.1");
+  first.connections = 5;
   expect(placement.choose([first, second], "192.0.2.1")).toBe(second);
+});
+
+test("addresses that left are remembered up to a number", () => {
+  for (let i = 0; i <= 10_000; i += 1) {
+    arrive(`a${i}`, first);
+    placement.left(`a${i}`, 1_000);
+  }
+  first.connections = 3;
+  expect(placement.choose([first, second], "a0", 1_000)).toBe(second);
+  expect(placement.choose([first, second], "a1", 1_000)).toBe(first);
 });
 
 test("a place that is no more gets nobody", () => {
