@@ -69,6 +69,9 @@ export class SftpClientChannel {
   readonly #version: Promise<ReadonlyMap<string, string>>;
   #lost: RemoteError | undefined;
   #heard = performance.now();
+  /** a request that went out while nothing else was on its way */
+  #alone: { readonly id: number; readonly at: number } | undefined;
+  #roundTrip = Number.POSITIVE_INFINITY;
   #watch: NodeJS.Timeout;
 
   /**
@@ -114,6 +117,14 @@ export class SftpClientChannel {
     return this.#channel.queuedBytes < QUEUE_BYTES;
   }
 
+  /**
+   * The shortest time to an answer of a request that was alone on its way, in milliseconds; infinite
+   * while there was none. It has what the server did, too: the line may be shorter.
+   */
+  get roundTrip(): number {
+    return this.#roundTrip;
+  }
+
   /** Resolves when more may be queued for sending, or everything is over. */
   drained(): Promise<void> {
     if (this.writable || this.lost) return Promise.resolve();
@@ -140,7 +151,10 @@ export class SftpClientChannel {
   ): Promise<Reply> {
     return new Promise((resolve, reject) => {
       if (this.#lost !== undefined) return reject(this.#lost);
-      if (this.#waiting.size === 0) this.#heard = performance.now();
+      if (this.#waiting.size === 0) {
+        this.#heard = performance.now();
+        this.#alone = { id, at: this.#heard };
+      }
       this.#waiting.set(id, { resolve, reject });
       if (patient) this.#patient.add(id);
       this.#channel.write(frame, released);
@@ -245,7 +259,13 @@ export class SftpClientChannel {
     const reply = this.#reply(type, body);
     this.#waiting.delete(id);
     this.#patient.delete(id);
+    if (id === this.#alone?.id) this.#measure(this.#alone.at);
     waiting.resolve(reply);
+  }
+
+  #measure(sentAt: number): void {
+    this.#roundTrip = Math.min(this.#roundTrip, performance.now() - sentAt);
+    this.#alone = undefined;
   }
 
   /** @throws MalformedError, while the request still waits and is rejected with all others */

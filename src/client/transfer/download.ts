@@ -62,7 +62,8 @@ class Download {
   #ask(): void {
     const { pace } = this.#options;
     const size = pace?.piece(this.#operations.maxRead) ?? this.#operations.maxRead;
-    const most = share(size, this.#options.files());
+    const { roundTrip } = this.#operations.channel;
+    const most = share(size, this.#options.files(), roundTrip);
     const room = Math.min(
       (most - (this.#next - this.#written)) / size,
       MOST_REQUESTS - this.#requests,

@@ -61,7 +61,7 @@ class Upload {
     const { from, size, pace, signal } = this.#options;
     let ahead = size > from ? this.#readAhead(from) : undefined;
     for (let next = from; next < size && !this.#stopped(); ) {
-      const most = share(this.#chunk, this.#options.files());
+      const most = share(this.#chunk, this.#options.files(), channel.roundTrip);
       if (next - this.#acknowledged >= most || this.#unacknowledged.length >= MOST_REQUESTS) {
         await this.#progress();
       } else if (!channel.writable) await channel.drained();

@@ -1,4 +1,4 @@
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, onTestFinished, vi } from "vitest";
 import type { ByteChannel } from "../../../../src/channel.ts";
 import { Operations } from "../../../../src/client/remote/operations.ts";
 import { SftpClientChannel, statusError } from "../../../../src/client/remote/sftp.ts";
@@ -44,12 +44,49 @@ async function started(...extensions: string[]) {
   return { raw, channel, operations: new Operations(channel), reasons };
 }
 
+function ok(id: number): Buffer {
+  return new Writer(PacketType.STATUS).u32(id).u32(0).text("").text("").finish();
+}
+
 const handle = { id: Buffer.from("h"), path: "/f" };
 
 describe("the client's end of an SFTP channel", () => {
   it("learns the extensions", async () => {
     const { channel } = await started("posix-rename@openssh.com", "1");
     expect([...channel.extensions]).toEqual([["posix-rename@openssh.com", "1"]]);
+  });
+
+  it("measures the line by answers to requests that were alone on their way", async () => {
+    let now = 0;
+    const clock = vi.spyOn(performance, "now").mockImplementation(() => now);
+    onTestFinished(() => clock.mockRestore());
+    const raw = new FakeChannel();
+    const channel = new SftpClientChannel(raw, () => {});
+    const answer = (id: number): void => raw.onData(ok(id));
+    const ask = (): number => {
+      const id = channel.id();
+      void channel.send(id, Buffer.alloc(0));
+      return id;
+    };
+    raw.onData(version());
+    await channel.start();
+    answer(0xffffffff);
+    expect(channel.roundTrip).toBe(Number.POSITIVE_INFINITY);
+    const alone = ask();
+    now = 30;
+    const behind = ask();
+    now = 40;
+    answer(behind);
+    expect(channel.roundTrip).toBe(Number.POSITIVE_INFINITY);
+    answer(alone);
+    expect(channel.roundTrip).toBe(40);
+    const quicker = ask();
+    now = 45;
+    answer(quicker);
+    const slower = ask();
+    now = 60;
+    answer(slower);
+    expect(channel.roundTrip).toBe(5);
   });
 
   it("takes a list of nothing for the end of a directory", async () => {
