@@ -14,10 +14,7 @@ const RESTING = 0.02;
 /** Work that leaves enough behind to look what it was, in milliseconds of processor time. */
 const MUCH_WORK = 1_000;
 
-/**
- * What is worth a collection, in bytes. A collection of everything also forgets compiled code: the
- * next burst of small files takes a quarter more of the processor.
- */
+/** What is worth a collection, in bytes. */
 const WORTH_IT = 32 * 1024 * 1024;
 
 export interface RestActions {
@@ -86,14 +83,20 @@ export function unaccounted(
   return external + heapUsed - used;
 }
 
-let gc: (() => void) | undefined;
+let gc: ((options: { readonly type: "minor" }) => void) | undefined;
 
-/** The only door to V8's collector that needs no flag of the command line. */
+/**
+ * Twice what is young: what survives the first time is old. Of the buffers of transfers that is nearly
+ * all. A collection of everything would forget optimised code, and the next burst of small files would take
+ * twice the processor's time; it is left to V8, which marks little by little and keeps the code.
+ */
 function collect(): void {
   if (gc === undefined) {
+    // The only door to V8's collector that needs no flag of the command line.
     setFlagsFromString("--expose-gc");
-    gc = runInNewContext("gc") as () => void;
+    gc = runInNewContext("gc") as typeof gc & {};
     setFlagsFromString("--no-expose-gc");
   }
-  gc();
+  gc({ type: "minor" });
+  gc({ type: "minor" });
 }
