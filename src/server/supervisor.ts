@@ -228,7 +228,7 @@ class Supervisor {
         openBare(this.#options, { ...this.#parts, ledger: this.books }, undefined, home),
       rescan: (account, onProgress) => rescan(store, root, account, onProgress),
       applyChanges: () => this.#watcher.check(),
-      settings: () => this.#parts.settings.list(),
+      settings: this.#parts.settings,
       reload: () => this.#reload(),
       renew: (drainMs) => this.#renew(drainMs),
       stop: (graceMs) => this.#stopAsTold(graceMs),

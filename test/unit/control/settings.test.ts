@@ -16,6 +16,12 @@ test("tells each setting's value and source, and which need a restart", () => {
     value: "7",
     source: "MOORAGE_LIMITS_QUEUE",
     restart: false,
+    waiting: null,
+    default: "128",
+    kind: "a whole number from 0 to 100000",
+    description: "Places for correct logins that wait while all are taken.",
+    options: null,
+    fixed: "limits.queue comes from MOORAGE_LIMITS_QUEUE; the file would have no effect",
   });
   expect(list.find(({ name }) => name === "server.port")).toMatchObject({
     source: "default",
@@ -49,7 +55,11 @@ test("a reload puts in force what can be, and names the rest", () => {
     applied: [],
     needRestart: ["server.port", "auth.argon2_time"],
   });
-  expect(settings.list().find(({ name }) => name === "server.port")?.value).toBe("2222");
+  const port = settings.list().find(({ name }) => name === "server.port");
+  expect(port).toMatchObject({ value: "2222", waiting: "4022" });
+  delete env.MOORAGE_SERVER_PORT;
+  settings.reload();
+  expect(settings.list().find(({ name }) => name === "server.port")?.waiting).toBeNull();
 });
 
 test("wrong settings change nothing", () => {
