@@ -1,4 +1,3 @@
-import { ConfigError } from "../config/errors.ts";
 import { readSettings } from "../config/load.ts";
 import { UNTOLD } from "../control/changeable.ts";
 import { connectControl } from "../control/client.ts";
@@ -60,9 +59,9 @@ function changed({ root: rootOf, io }: CommandContext, name: string, value: stri
 }
 
 function refused(thrown: unknown): never {
-  if (!(thrown instanceof ControlError || thrown instanceof ConfigError)) throw thrown;
+  if (!(thrown instanceof ControlError)) throw thrown;
   const text = `the server did not take it, and moorage.toml is as it was: ${thrown.message}`;
-  throw new ControlError(text);
+  throw new ControlError(text, thrown.exitCode);
 }
 
 /** Where there is an instance. What is done is done: a trail that can't be written is said. */

@@ -12,6 +12,7 @@ const REASONS: Readonly<Record<string, string>> = {
   EACCES: "not allowed: do it as the instance's owner",
   EPERM: "not allowed: do it as the instance's owner",
   EROFS: "the file system is read-only",
+  EBUSY: "it is a mount of its own: change the file that is mounted there",
   ENOSPC: "the disk is full",
   EDQUOT: "the disk quota is used up",
   ENOENT: "the instance's directory is not there",

@@ -16,7 +16,8 @@ import { Tmux } from "../support/tmux.ts";
 
 const PATIENCE = { timeout: 30_000, interval: 50 };
 const STORY = { timeout: 240_000 };
-const TEXT = "# ours\n[server] # greets\nbanner = 'Hello' # short\n\n# the end\n";
+const TEXT =
+  "# ours\n[server] # greets\nbanner = 'Hello' # short\n\n[metrics]\npublic = true\n# the end\n";
 
 let instance: EmptyInstance;
 let server: SpawnedServer;
@@ -29,7 +30,7 @@ beforeAll(async () => {
     { name: "ann", password: "secret" },
   ]);
   writeFileSync(join(instance.root, "moorage.toml"), TEXT);
-  const env = { MOORAGE_QUOTA_FILES: "5000" };
+  const env = { MOORAGE_QUOTA_FILES: "5000", MOORAGE_METRICS_LISTEN: "0.0.0.0:0" };
   server = await spawnServer(instance.root, ["--limits-queue", "7"], { workers: 2, env });
 }, 120_000);
 
@@ -112,6 +113,19 @@ describe("config set", () => {
     }
     expect(file()).toBe(before);
   });
+});
+
+test("what only the server finds wrong is taken back, and it goes on as it was", async () => {
+  const before = file();
+  const { code, stderr } = await moorage(instance.root, "config", "unset", "metrics.public");
+  expect({ code, stderr }).toEqual({
+    code: 2,
+    stderr: expect.stringMatching(
+      /^moorage: the server did not take it, and moorage\.toml is as it was: MOORAGE_METRICS_LISTEN: 0\.0\.0\.0:0 is no address of this machine alone.*\n$/,
+    ),
+  });
+  expect(file()).toBe(before);
+  expect((await moorage(instance.root, "reload")).stdout).not.toContain("metrics");
 });
 
 describe("at the screen over ssh", () => {
