@@ -1,4 +1,4 @@
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { world } from "./world.ts";
@@ -70,6 +70,21 @@ describe("config set and unset", () => {
       "store.password_file",
     ]);
     expect(records[0].actor).toMatch(/^cli:/);
+  });
+
+  test("a trail that can't be written is said, and what is done stays done", async () => {
+    const here = world();
+    mkdirSync(join(here.root, "db"), { mode: 0o700 });
+    writeFileSync(
+      join(here.root, "db", "moorage.sqlite"),
+      "no database, but as long as one ".repeat(200),
+    );
+    const { code, err } = await here.moorage("config set limits.queue 9");
+    expect({ code, err }).toEqual({
+      code: 0,
+      err: "moorage: the change is not in the audit trail: the database can't be reached\n",
+    });
+    expect(text(here.root)).toBe("[limits]\nqueue = 9\n");
   });
 
   test.each([
