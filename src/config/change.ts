@@ -37,7 +37,7 @@ export function changedFile(text: string, named: NamedSetting, value: unknown): 
   const before = parseToml(text);
   if (isDeepStrictEqual(at(before, key), value)) return text;
   const after = edited(text, key, value);
-  const parsed = parseToml(after);
+  const parsed = reparsed(after, name);
   const isMeant = isDeepStrictEqual(at(parsed, key), value);
   if (isMeant && isDeepStrictEqual(rest(before, key), rest(parsed, key))) return after;
   throw byHand(name);
@@ -52,6 +52,15 @@ function edited(text: string, key: KeyPath, value: unknown): string {
     throw new FileProblem(
       `${FILE_NAME} has comments inside of the value of ${key.join(".")}, which would be lost: change it there`,
     );
+  }
+}
+
+/** What is wrong in it is nothing that people have written. */
+function reparsed(text: string, name: string): Table {
+  try {
+    return parseToml(text);
+  } catch (thrown) {
+    throw thrown instanceof FileProblem ? byHand(name) : thrown;
   }
 }
 

@@ -1,4 +1,4 @@
-import { hasComments, type Place, placesIn, type Stretch } from "./toml-places.ts";
+import { BOM, hasComments, type Place, placesIn, type Stretch } from "./toml-places.ts";
 
 /**
  * Changes of one key in a TOML text. Everything else stays as it is, byte for byte. Who changes a text
@@ -41,7 +41,7 @@ export function withoutKey(text: string, key: KeyPath): string {
   const end = lineEnd(text, found.to);
   const comment = text.slice(found.to, end).indexOf("#");
   if (comment >= 0) return replaced(text, { from: found.from, to: found.to + comment }, "");
-  const from = text.lastIndexOf("\n", found.from - 1) + 1;
+  const from = lineStart(text, found.from);
   return replaced(text, { from, to: Math.min(text.length, end + 1) }, "");
 }
 
@@ -95,8 +95,7 @@ function outside(places: readonly Place[]): Place[] {
 /** A line more, as far from the edge as the one before. */
 function addedBehind(text: string, place: Place | undefined, line: string): string {
   const { from = 0, to = 0 } = place ?? {};
-  const start = text.lastIndexOf("\n", from - 1) + 1;
-  const whole = `${text.slice(start, from)}${line}`;
+  const whole = `${text.slice(lineStart(text, from), from)}${line}`;
   const end = lineEnd(text, to);
   if (end === text.length) return `${text}${endOfLine(text)}${whole}${endOfLine(text)}`;
   return replaced(text, { from: end + 1, to: end + 1 }, `${whole}${endOfLine(text)}`);
@@ -115,6 +114,12 @@ function withComma(text: string, { from, to }: Place, braces: Stretch): Stretch 
   if (behind !== undefined) return { from, to: to + behind };
   const before = /\s*,\s*$/.exec(text.slice(braces.from, from))?.[0].length ?? 0;
   return { from: from - before, to };
+}
+
+function lineStart(text: string, from: number): number {
+  const end = text.slice(0, from).lastIndexOf("\n");
+  if (end >= 0) return end + 1;
+  return text.startsWith(BOM) ? BOM.length : 0;
 }
 
 /** Where the line ends, without its end; of the last one that is the text's. */

@@ -19,6 +19,9 @@ export class NoToml extends Error {
   override readonly name = "NoToml";
 }
 
+/** Some editors put it in front of a text. */
+export const BOM = "\ufeff";
+
 const STRING =
   /"""(?:[^"\\]|\\[\s\S]|"{1,2}(?!"))*"{3,5}|'''(?:[^']|'{1,2}(?!'))*'{3,5}|"(?:[^"\\\n]|\\.)*"|'[^'\n]*'/;
 /** Of a value: a string, a comment, what it is made of, or what stands between those. */
@@ -34,7 +37,7 @@ const BLANKS = /(?:[ \t\r\n]|#[^\n]*)*/y;
 export function placesIn(text: string): Place[] {
   const places: Place[] = [];
   let table: readonly string[] = [];
-  let at = skipped(text, 0);
+  let at = skipped(text, text.startsWith(BOM) ? BOM.length : 0);
   while (at < text.length) {
     const found = text[at] === "[" ? [headAt(text, at)] : pairsAt(text, at, table);
     const [first] = found;

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { changedFile, fileValue } from "../../../src/config/change.ts";
 import { ConfigError } from "../../../src/config/errors.ts";
-import { FileProblem } from "../../../src/config/file.ts";
+import { entriesOf, FileProblem } from "../../../src/config/file.ts";
 import { settingNamed } from "../../../src/config/load.ts";
 import { ALL_SETTINGS } from "../../../src/config/settings.ts";
 
@@ -57,6 +57,20 @@ describe("what would change anything else is refused", () => {
     ["several tables have it", "limits.queue", 1, "[[limits]]\nqueue = 1\n", /^moorage\.toml/],
     ["half a character", "server.banner", "\ud800", "", /^moorage\.toml/],
     [
+      "a key has escapes",
+      "limits.queue",
+      1,
+      '[limits]\n"que\\u0075e" = 2\n',
+      /^moorage\.toml can't be changed at limits\.queue alone: change it there$/,
+    ],
+    [
+      "a table has escapes",
+      "limits.queue",
+      1,
+      '["l\\u0069mits"]\nqueue = 2\n',
+      /^moorage\.toml can't be changed at limits\.queue alone: change it there$/,
+    ],
+    [
       "comments would go",
       "access.deny",
       [],
@@ -91,4 +105,14 @@ test.each([
   ["x.y\u001b[m", "x.y [m: unknown setting"],
 ])("an unknown name %j is refused with the nearest one", (name, problem) => {
   expect(() => settingNamed(name)).toThrow(new ConfigError([problem]));
+});
+
+test("a byte order mark stays alone, and in front", () => {
+  const [bom, one] = ["\ufeff", settingNamed("limits.max_sessions")];
+  const text = `${bom}limits.queue = 1\n`;
+  expect(changedFile(text, queue, 2)).toBe(`${bom}limits.queue = 2\n`);
+  expect(changedFile(text, one, 2)).toBe(`${text}limits.max_sessions = 2\n`);
+  expect(changedFile(text, queue, undefined)).toBe(bom);
+  expect(changedFile(`${bom}[limits]\n`, queue, 2)).toBe(`${bom}[limits]\nqueue = 2\n`);
+  expect(entriesOf(text)).toMatchObject([{ place: "moorage.toml:1 (limits.queue)" }]);
 });
