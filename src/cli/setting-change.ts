@@ -32,8 +32,7 @@ export async function changeByCommand(
   try {
     if (server !== undefined) await refuseGiven(server, name);
     const change = await changed(context, name, value);
-    const inForce =
-      server && (await putInForce(change, () => server.call("reload", {})).catch(refused));
+    const inForce = server && (await putInForce(change, () => server.call("reload", {})));
     await record(context, change);
     const state = { running: server !== undefined, inForce: inForce === true };
     context.io.out(options.json ? jsonOf(change, state) : textOf(context, change, state));
@@ -56,12 +55,6 @@ function changed({ root: rootOf, io }: CommandContext, name: string, value: stri
   const root = rootOf();
   const read = (file?: string) => readSettings({ root, env: io.env, file });
   return changeSetting({ root, read }, name, value);
-}
-
-function refused(thrown: unknown): never {
-  if (!(thrown instanceof ControlError)) throw thrown;
-  const text = `the server did not take it, and moorage.toml is as it was: ${thrown.message}`;
-  throw new ControlError(text, thrown.exitCode);
 }
 
 /** Where there is an instance. What is done is done: a trail that can't be written is said. */

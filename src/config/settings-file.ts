@@ -34,26 +34,28 @@ interface Found extends Owner {
 /**
  * Changes the instance's moorage.toml, or makes it, at once and whole: whoever reads it has the old text
  * or the new one. Mode and owner stay.
- * @param change the text as it is to be; what it throws leaves the file untouched
+ * @param change the text as it is to be, from the one that is there, or none; null: there is to be no
+ * file. What it throws leaves the file untouched
  * @returns whether anything changed
  * @throws FileProblem (rejected) also when somebody else changed the file meanwhile
  */
 export async function changeSettingsFile(
   root: string,
-  change: (text: string) => string,
+  change: (text: string, isThere: boolean) => string | null,
 ): Promise<boolean> {
   const fresh = join(root, NEW);
   const handle = await told(claimed(fresh));
   let isDone = false;
   try {
     const before = await told(find(root));
-    const text = change(before?.text ?? "");
-    if (text === (before?.text ?? "")) return false;
-    await told(fill(handle, text, before, root));
+    const text = change(before?.text ?? "", before !== undefined);
+    if (text === before?.text || (before === undefined && !text)) return false;
+    if (text !== null) await told(fill(handle, text, before, root));
     await told(refuseChanged(root, before));
     await told(refuseReplaced(handle, fresh));
-    await told(rename(fresh, join(root, FILE_NAME)));
-    isDone = true;
+    const file = join(root, FILE_NAME);
+    await told(text === null ? rm(file) : rename(fresh, file));
+    isDone = text !== null;
     await told(synced(root));
     return true;
   } finally {

@@ -20,6 +20,13 @@ export interface ChangePlace {
   read(file?: string): readonly EffectiveSetting[];
 }
 
+/** moorage.toml before a change and after it. */
+interface Texts {
+  /** null: there was no file */
+  old: string | null;
+  new: string;
+}
+
 /** A setting as it was, and as it is now. */
 export interface Change {
   readonly named: NamedSetting;
@@ -45,10 +52,10 @@ export async function changeSetting(
   const named = settingNamed(name);
   const raw = value === null ? undefined : fileValue(named, value);
   const before = presently(place, named);
-  const texts = { old: "", new: "" };
+  const texts: Texts = { old: null, new: "" };
   let after: EffectiveSetting | undefined;
-  const changed = await written(place.root, (text) => {
-    texts.old = text;
+  const changed = await written(place.root, (text, isThere) => {
+    texts.old = isThere ? text : null;
     texts.new = changedFile(text, named, raw);
     after = meant(place.read(texts.new), named, raw);
     return texts.new;
@@ -87,7 +94,9 @@ function isOfFile(setting: EffectiveSetting | undefined): boolean {
   return setting?.origin.startsWith(FILE_NAME) === true;
 }
 
-async function written(root: string, change: (text: string) => string): Promise<boolean> {
+type TextChange = Parameters<typeof changeSettingsFile>[1];
+
+async function written(root: string, change: TextChange): Promise<boolean> {
   try {
     return await changeSettingsFile(root, change);
   } catch (thrown) {
@@ -95,15 +104,11 @@ async function written(root: string, change: (text: string) => string): Promise<
   }
 }
 
-async function undone(
-  root: string,
-  texts: { readonly old: string; readonly new: string },
-  changed: boolean,
-): Promise<void> {
+async function undone(root: string, texts: Readonly<Texts>, changed: boolean): Promise<void> {
   if (!changed) return;
   await written(root, (text) => {
     if (text === texts.new) return texts.old;
-    throw new ControlError(`${FILE_NAME} was changed by somebody else meanwhile, and stays so`);
+    throw new ControlError(`${FILE_NAME} was changed by somebody else meanwhile`);
   });
 }
 
@@ -126,9 +131,20 @@ export async function putInForce(
     const { needRestart } = await reload();
     return !needRestart.includes(change.named.name);
   } catch (thrown) {
-    await change.undo();
-    throw thrown;
+    const left = await change.undo().catch((why: unknown) => why);
+    throw refusal(thrown, left);
   }
+}
+
+/** @param left why the file is not as it was; undefined: it is */
+function refusal(thrown: unknown, left: unknown): unknown {
+  if (!(thrown instanceof ControlError)) return left ?? thrown;
+  const { message, exitCode } = thrown;
+  const file = left instanceof Error ? `is not as it was (${left.message})` : "is as it was";
+  return new ControlError(
+    `the server did not take it, and ${FILE_NAME} ${file}: ${message}`,
+    exitCode,
+  );
 }
 
 /** What the audit trail has of it. */

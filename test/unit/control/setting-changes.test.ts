@@ -2,6 +2,7 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { readSettings } from "../../../src/config/load.ts";
+import { ControlError } from "../../../src/control/errors.ts";
 import type { LocalControl } from "../../../src/control/local.ts";
 import { changeSetting, putInForce } from "../../../src/control/setting-changes.ts";
 import { ControlDesk } from "./desk.ts";
@@ -140,6 +141,34 @@ describe("what a server refuses", () => {
     });
     await expect(refusing).rejects.toThrow("no");
     expect(read()).toBe("# ours\n");
+  });
+
+  test("leaves no file where there was none, and an empty one where that was", async () => {
+    const refused = async () => {
+      throw new ControlError("no", 2);
+    };
+    const changed = () => changeSetting(place(), "limits.queue", "9");
+    const said = "the server did not take it, and moorage.toml is as it was: no";
+    await expect(putInForce(await changed(), refused)).rejects.toThrow(said);
+    expect(() => read()).toThrow("ENOENT");
+    write("");
+    await expect(putInForce(await changed(), refused)).rejects.toThrow(said);
+    expect(read()).toBe("");
+  });
+
+  test("and can't be taken back is not said to be as it was", async () => {
+    const change = await changeSetting(place(), "limits.queue", "9");
+    const refusing = putInForce(change, async () => {
+      write("[limits]\nqueue = 10\n");
+      throw new ControlError("no", 2);
+    });
+    await expect(refusing).rejects.toThrow(
+      new ControlError(
+        "the server did not take it, and moorage.toml is not as it was (moorage.toml was changed by somebody else meanwhile): no",
+        2,
+      ),
+    );
+    expect(read()).toBe("[limits]\nqueue = 10\n");
   });
 
   test("is not taken back when somebody else has changed the file since", async () => {
