@@ -62,7 +62,8 @@ function quoted(shown: string): string {
 
 /** Enter in the form. The server says what is wrong with a value. */
 export function settingSet(dialog: FormDialog): FormResult {
-  const params = { name: dialog.user, value: value(dialog, "value") };
+  const was = dialog.fields.find(({ name }) => name === "value")?.initial ?? "";
+  const params = { name: dialog.user, value: value(dialog, "value"), was };
   return { effect: call("settings.set", params, { dialog: dialog.id }) };
 }
 
@@ -77,7 +78,7 @@ export function takeDefault(model: Model, setting: SettingInfo): Model {
     title: `Take the default of ${name}?`,
     text: `It is ${quoted(waiting ?? now)}. The default is ${quoted(setting.default)}.\n${whenText(setting)}`,
     action: "take it",
-    effect: call("settings.set", { name, value: null }),
+    effect: call("settings.set", { name, value: null, was: waiting ?? now }),
   });
 }
 

@@ -219,6 +219,10 @@ const METHODS: { readonly [M in Method]: z.ZodType<Params<M>> } = {
   "settings.set": z.strictObject({
     name: z.string().max(MAX_TEXT),
     value: z.string().max(MAX_SETTING).nullable(),
+    was: z
+      .string()
+      .max(2 * MAX_SETTING)
+      .exactOptional(),
   }),
   reload: none,
   renew: z.strictObject({ drainMs: z.number().min(0).max(86_400_000) }),

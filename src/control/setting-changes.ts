@@ -42,20 +42,24 @@ export interface Change {
 /**
  * Changes one setting in moorage.toml.
  * @param value as one would write it; null: the default again
+ * @param was what it is taken for; absent: whatever it is
  * @throws ControlError or ConfigError (rejected): then the file is as it was
  */
 export async function changeSetting(
   place: ChangePlace,
   name: string,
   value: string | null,
+  was?: string,
 ): Promise<Change> {
   const named = settingNamed(name);
   const raw = value === null ? undefined : fileValue(named, value);
-  const before = presently(place, named);
   const texts: Texts = { old: null, new: "" };
+  let before: EffectiveSetting | undefined;
   let after: EffectiveSetting | undefined;
   const changed = await written(place.root, (text, isThere) => {
     texts.old = isThere ? text : null;
+    before = presently(place, named, text);
+    refuseOther(before, was);
     texts.new = changedFile(text, named, raw);
     after = meant(place.read(texts.new), named, raw);
     return texts.new;
@@ -64,14 +68,28 @@ export async function changeSetting(
   return { named, before, after, changed, undo: () => undone(place.root, texts, changed) };
 }
 
-function presently({ read }: ChangePlace, named: NamedSetting): EffectiveSetting | undefined {
+function presently(
+  { read }: ChangePlace,
+  named: NamedSetting,
+  text: string,
+): EffectiveSetting | undefined {
   try {
-    return read().find((one) => one.named === named);
+    return read(text).find((one) => one.named === named);
   } catch (thrown) {
     // It may be this setting that is wrong.
     if (thrown instanceof ConfigError) return undefined;
     throw thrown;
   }
+}
+
+/** Who saw another value would undo what somebody else has set. */
+function refuseOther(now: EffectiveSetting | undefined, was: string | undefined): void {
+  if (was === undefined || now === undefined) return;
+  const { name, setting } = now.named;
+  if (setting.format(now.value) === was) return;
+  throw new ControlError(
+    `${name} is ${shownValue(now)} by now, set by somebody else: read the settings again (R)`,
+  );
 }
 
 /** The setting with the changed file. @throws ControlError when that has no effect */

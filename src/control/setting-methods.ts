@@ -15,12 +15,12 @@ export const SETTING_METHODS: MethodsOf<SettingMethods> = {
 
 async function setSetting(
   { host, actor }: Caller,
-  { name, value }: Params<"settings.set">,
+  { name, value, was }: Params<"settings.set">,
 ): Promise<SettingChange> {
   settingNamed(name);
   if (!CHANGEABLE.has(name)) throw new ControlError(fixedBy(name, "") ?? "");
   const place = { root: host.root, read: (file?: string) => host.settings.readNow(file) };
-  const change = await changeSetting(place, name, value);
+  const change = await changeSetting(place, name, value, was);
   const inForce = await putInForce(change, async () => {
     await host.store.changes.add("reload", 0);
     return host.reload();

@@ -36,9 +36,10 @@ export interface SettingMethods {
   /**
    * Writes a setting into moorage.toml and puts it in force, in all servers that read that file.
    * @param value as one would write it; null: the default again
+   * @param was what the caller saw; refused when it is something else by now
    */
   "settings.set": {
-    params: { readonly name: string; readonly value: string | null };
+    params: { readonly name: string; readonly value: string | null; readonly was?: string };
     result: SettingChange;
   };
 }

@@ -197,9 +197,11 @@ export class FakeControl implements Control {
     this.publish();
   }
 
-  setSetting(name: string, value: string | null): SettingChange {
+  setSetting(name: string, value: string | null, was?: string): SettingChange {
     const found = this.settings.find((one) => one.name === name);
     if (found === undefined) throw new FakeError(`${name}: unknown setting`);
+    const before = found.waiting ?? found.value;
+    if (was !== undefined && was !== before) throw new FakeError(`${name} is ${before} by now`);
     const now = value ?? found.default;
     if (!/^\w*$/.test(now)) throw new FakeError(`${name}: must be ${found.kind}, not "${now}"`);
     const source = value === null ? "default" : `moorage.toml:9 (${name})`;
@@ -452,7 +454,7 @@ const IMPLEMENTED: Partial<Methods> = {
     { algorithm: "ssh-rsa", sha256: "SHA256:8C1nKyWbG6n1x4Gv5FJmSPh9O2cQfTmRrJrLs6nX1Cw" },
   ],
   settings: (control) => control.settings,
-  "settings.set": (control, { name, value }) => control.setSetting(name, value),
+  "settings.set": (control, { name, value, was }) => control.setSetting(name, value, was),
   reload: () => ({ applied: ["limits.max_sessions"], needRestart: ["server.port"] }),
   stop: () => null,
 };

@@ -36,7 +36,7 @@ describe("a setting", () => {
       fields: [{ initial: "200" }],
     });
     await keys("ctrl-u", ..."300", "enter");
-    expect(sets()).toEqual([{ name: "limits.max_sessions", value: "300" }]);
+    expect(sets()).toEqual([{ name: "limits.max_sessions", value: "300", was: "200" }]);
     expect(bench.model.dialogs).toEqual([]);
     expect(bench.text).toContain("limits.max_sessions is 300 now: in force.");
     expect(bench.text).toMatch(/limits\.max_sessions +300 +moorage\.toml:9 +at once/);
@@ -68,7 +68,7 @@ describe("a setting", () => {
 
   it("of few values is chosen", async () => {
     await keys("end", "e", "w", "enter");
-    expect(sets()).toEqual([{ name: "log.level", value: "warn" }]);
+    expect(sets()).toEqual([{ name: "log.level", value: "warn", was: "info" }]);
   });
 
   it.each([
@@ -98,11 +98,21 @@ describe("a setting", () => {
       text: expect.stringContaining("It is 200. The default is 256."),
     });
     await keys("n", "d", "y");
-    expect(sets()).toEqual([{ name: "limits.max_sessions", value: null }]);
+    expect(sets()).toEqual([{ name: "limits.max_sessions", value: null, was: "200" }]);
     expect(bench.text).toMatch(/limits\.max_sessions +256 +default/);
     await keys("d");
     expect(bench.model.dialogs).toEqual([]);
     expect(bench.text).toContain("limits.max_sessions has its default already.");
+  });
+
+  it("that somebody else has changed meanwhile is not set back by who saw the old value", async () => {
+    await keys("down", "down", "e");
+    control.settings = control.settings.map((one) => ({ ...one, value: "77" }));
+    await keys("enter");
+    expect(dialog()).toMatchObject({ error: "limits.max_sessions is 77 by now" });
+    await keys("escape", "d", "y");
+    expect(bench.text).toContain("limits.max_sessions is 77 by now");
+    expect(control.settings.every(({ value }) => value === "77")).toBe(true);
   });
 
   it("whose change fails leaves the question open, with why", async () => {

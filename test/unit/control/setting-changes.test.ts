@@ -73,6 +73,23 @@ describe("settings.set", () => {
     expect(await desk.audited()).toEqual([]);
   });
 
+  test("what somebody else has set since it was looked at stays", async () => {
+    write("[limits]\nqueue = 7\n");
+    for (const value of ["9", null]) {
+      const late = control.call("settings.set", { name: "limits.queue", value, was: "128" });
+      await expect(late).rejects.toThrow(
+        "limits.queue is 7 by now, set by somebody else: read the settings again (R)",
+      );
+    }
+    expect(read()).toBe("[limits]\nqueue = 7\n");
+    const known = await control.call("settings.set", {
+      name: "limits.queue",
+      value: "9",
+      was: "7",
+    });
+    expect(known).toMatchObject({ value: "9", before: "7" });
+  });
+
   test("a value that was wrong is put right", async () => {
     write('[limits]\nqueue = "many"\n');
     expect(await set("limits.queue", "5")).toMatchObject({ before: null, value: "5" });
@@ -124,6 +141,18 @@ describe("settings.set", () => {
     expect(record).toMatch(/server\.banner = \\x1b\[31m\\x0ax+…, was ""$/);
     expect(desk.host.config.server.banner).toContain("\u001b[31m\nxxx");
   });
+});
+
+test("what was before is that of the text that is changed, though another wrote just before", async () => {
+  write("[limits]\nqueue = 7\n");
+  const texts: (string | undefined)[] = [];
+  const read = (file?: string) => {
+    texts.push(file);
+    return readSettings({ root: desk.root, env: {}, file });
+  };
+  const { before } = await changeSetting({ root: desk.root, read }, "limits.queue", "9");
+  expect(before?.value).toBe(7);
+  expect(texts).toEqual(["[limits]\nqueue = 7\n", "[limits]\nqueue = 9\n"]);
 });
 
 describe("what a server refuses", () => {
