@@ -1,3 +1,5 @@
+import type { NamedSetting } from "../config/settings.ts";
+
 /**
  * What an admin may change of the settings through the server, also over SSH: nothing that is not in this
  * list. Whoever changes moorage.toml itself, or runs `moorage config set` there, may change all. Decision 44
@@ -84,6 +86,37 @@ export const FILE_ONLY: Readonly<Record<string, string>> = {
   events: "it says which programs the server runs, and whom it tells what",
 };
 
+/**
+ * With less, also by mistake, one stranger, one slow line or a moment of quiet would shut out the admins
+ * who could mend it. 0 is less of nothing: it switches off.
+ */
+const LEAST: ReadonlyMap<string, string> = new Map([
+  ["limits.max_sessions", "4"],
+  ["limits.max_sessions_per_user", "2"],
+  ["limits.max_unauthenticated", "16"],
+  ["limits.login_grace", "20s"],
+  ["limits.idle_timeout", "1m"],
+  ["penalties.failures", "3"],
+  ["penalties.ipv4_prefix", "16"],
+  ["penalties.ipv6_prefix", "32"],
+  ["transport.keepalive_interval", "5s"],
+]);
+
+/** What a value looks like that an admin may give the setting. */
+export function kindHere({ name, setting: { kind } }: NamedSetting): string {
+  const least = LEAST.get(name);
+  return least === undefined ? kind : `${kind}; here at least ${least}`;
+}
+
+/** Why an admin can't give it that value; undefined: that is possible, or it is none at all. */
+export function tooLittle({ name, setting }: NamedSetting, value: string): string | undefined {
+  const least = LEAST.get(name);
+  const given = setting.schema.safeParse(value).data;
+  if (least === undefined || typeof given !== "number" || given === 0) return undefined;
+  if (given >= Number(setting.schema.parse(least))) return undefined;
+  return `${name}: less than ${least} could shut out admins, too: \`moorage config set\` on the server's machine takes it`;
+}
+
 /** Settings whose value is in no record, though nothing in it should be a secret. */
 export const UNTOLD: ReadonlySet<string> = new Set(["store.url", "store.password_file", "events"]);
 
@@ -102,5 +135,6 @@ export function fixedBy(name: string, origin: string): string | undefined {
   if (elsewhere !== undefined) return elsewhere;
   if (CHANGEABLE.has(name)) return undefined;
   const reason = Object.hasOwn(FILE_ONLY, name) ? FILE_ONLY[name] : "nobody has looked at it yet";
-  return `${name} is changed in moorage.toml on the server's machine, or there by \`moorage config set\`: ${reason}`;
+  const command = name === "events" ? "" : ", or there by `moorage config set`";
+  return `${name} is changed in moorage.toml on the server's machine${command}: ${reason}`;
 }

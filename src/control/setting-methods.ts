@@ -1,6 +1,6 @@
 import { settingNamed } from "../config/load.ts";
-import { CHANGEABLE, fixedBy } from "./changeable.ts";
-import { ControlError } from "./errors.ts";
+import { CHANGEABLE, fixedBy, tooLittle } from "./changeable.ts";
+import { ControlError, EXIT } from "./errors.ts";
 import type { MethodsOf } from "./folder-methods.ts";
 import type { Caller } from "./methods.ts";
 import type { Params } from "./protocol.ts";
@@ -17,8 +17,10 @@ async function setSetting(
   { host, actor }: Caller,
   { name, value, was }: Params<"settings.set">,
 ): Promise<SettingChange> {
-  settingNamed(name);
+  const named = settingNamed(name);
   if (!CHANGEABLE.has(name)) throw new ControlError(fixedBy(name, "") ?? "");
+  const less = value === null ? undefined : tooLittle(named, value);
+  if (less !== undefined) throw new ControlError(less, EXIT.usage);
   const place = { root: host.root, read: (file?: string) => host.settings.readNow(file) };
   const change = await changeSetting(place, name, value, was);
   const inForce = await putInForce(change, async () => {

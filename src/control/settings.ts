@@ -1,7 +1,7 @@
 import { type EffectiveSetting, toConfig } from "../config/load.ts";
 import { ALL_SETTINGS, type NamedSetting } from "../config/settings.ts";
 import type { Config } from "../config/types.ts";
-import { fixedBy } from "./changeable.ts";
+import { fixedBy, kindHere } from "./changeable.ts";
 import type { ListedSettings } from "./host.ts";
 import type { ReloadResult, SettingInfo } from "./protocol.ts";
 
@@ -53,7 +53,7 @@ export class LiveSettings implements ListedSettings {
   list(): readonly SettingInfo[] {
     return this.#settings.map((setting) => {
       const { named, origin, value } = setting;
-      const { description, format, kind, options } = named.setting;
+      const { description, format, options } = named.setting;
       const isWaiting = this.#waiting.has(named);
       return {
         name: named.name,
@@ -62,7 +62,7 @@ export class LiveSettings implements ListedSettings {
         restart: needsRestart(setting),
         waiting: isWaiting ? format(this.#waiting.get(named)) : null,
         default: format(named.setting.default),
-        kind,
+        kind: kindHere(named),
         description,
         options: options ?? null,
         fixed: fixedBy(named.name, origin) ?? "",

@@ -98,6 +98,7 @@ describe("settings.set", () => {
 
   test.each([
     ["limits.queue", "-1", "must be a whole number from 0 to 100000"],
+    ["limits.idle_timeout", "1ms", "less than 1m could shut out admins, too"],
     ["limits.que", "1", "did you mean limits.queue?"],
     ["limits", "1", "unknown setting"],
     ["constructor", "1", "unknown setting"],
