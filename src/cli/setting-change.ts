@@ -94,9 +94,8 @@ function textOf({ io }: CommandContext, change: Change, state: State): string {
   const { named, before, after, changed } = change;
   const usual = after.origin === "default" ? ", the default" : "";
   const was = before === undefined ? "" : ` (it was ${shownValue(before)})`;
-  const what = changed
-    ? `${named.name} is ${shownValue(after)}${usual}${was}.`
-    : `${named.name} is ${shownValue(after)}${usual} in moorage.toml already.`;
+  const already = after.origin === "default" ? " already" : " in moorage.toml already";
+  const what = `${named.name} is ${shownValue(after)}${usual}${changed ? was : already}.`;
   return `${visible(what)} ${stateText(io, state)}\n`;
 }
 

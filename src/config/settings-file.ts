@@ -56,7 +56,8 @@ export async function changeSettingsFile(
     const file = join(root, FILE_NAME);
     await told(text === null ? rm(file) : rename(fresh, file));
     isDone = text !== null;
-    await told(synced(root));
+    // It is done, also where a directory can't be read or its file system syncs none.
+    await synced(root).catch(() => {});
     return true;
   } finally {
     if (!isDone) await discard(handle, fresh);

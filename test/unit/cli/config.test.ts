@@ -29,7 +29,7 @@ describe("config set and unset", () => {
     );
     expect(text(here.root)).toBe("[limits]\n");
     expect((await here.moorage("config unset limits.max_sessions")).out).toContain(
-      "limits.max_sessions is 256, the default in moorage.toml already.",
+      "limits.max_sessions is 256, the default already.",
     );
   });
 

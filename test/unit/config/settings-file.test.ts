@@ -198,3 +198,19 @@ test.runIf(process.getuid?.() === 0)("another's file stays another's, or is refu
   expect(read()).toBe("a = 1\nb = 2\n");
   expect(readdirSync(root)).toEqual(["moorage.toml"]);
 });
+
+test.runIf(process.getuid?.() === 0)("what is renamed is not said to have failed", async () => {
+  const { chownSync } = await import("node:fs");
+  chownSync(root, 12_345, 12_346);
+  // Its names can be changed, but it can't be opened to be synced.
+  chmodSync(root, 0o300);
+  process.setegid?.(12_346);
+  process.seteuid?.(12_345);
+  try {
+    expect(await changeSettingsFile(root, append)).toBe(true);
+  } finally {
+    process.seteuid?.(0);
+    process.setegid?.(0);
+  }
+  expect(read()).toBe("b = 2\n");
+});
