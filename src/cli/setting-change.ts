@@ -63,7 +63,7 @@ async function record({ io, root: rootOf }: CommandContext, change: Change): Pro
   if (!change.changed || !instanceExists(root)) return;
   // Asked before root acts as the owner.
   const actor = cliActor();
-  const context = { io, root: rootOf };
+  const context = { io: { ...io, env: { ...io.env, ...placeBefore(change) } }, root: rootOf };
   try {
     await asInstanceOwner(root, () =>
       withStore(context, async ({ audit }) => audit.record({ ...changeRecord(change), actor }), {
@@ -73,6 +73,12 @@ async function record({ io, root: rootOf }: CommandContext, change: Change): Pro
   } catch {
     io.err("moorage: the change is not in the audit trail: the database can't be reached\n");
   }
+}
+
+/** Where the trail was until now, and is until a restart. */
+function placeBefore({ named, before }: Change): CommandContext["io"]["env"] {
+  if (named.section !== "store" || before === undefined) return {};
+  return { [named.variable]: named.setting.format(before.value) };
 }
 
 interface State {

@@ -72,6 +72,18 @@ describe("config set and unset", () => {
     expect(records[0].actor).toMatch(/^cli:/);
   });
 
+  test("another database is recorded in the one that there was", async () => {
+    const here = world();
+    await here.moorage(["user", "add", "ann", "--password-stdin"], "tern-gull-41-x");
+    expect(await here.moorage("config set store.url postgres://u@127.0.0.1:1/d")).toMatchObject({
+      code: 0,
+      err: "",
+    });
+    writeFileSync(join(here.root, "moorage.toml"), "");
+    const { out } = await here.moorage("logs --kind setting-set --json");
+    expect(JSON.parse(out)).toMatchObject([{ detail: "store.url" }]);
+  });
+
   test("a trail that can't be written is said, and what is done stays done", async () => {
     const here = world();
     mkdirSync(join(here.root, "db"), { mode: 0o700 });
