@@ -97,9 +97,10 @@ const file = fc
     fc.oneof({ weight: 2, arbitrary: fc.constant("") }, dotted, inline, dotted),
     fc.array(fc.oneof({ weight: 4, arbitrary: table }, events), { maxLength: 4 }),
     fc.boolean(),
+    fc.constantFrom("", "", "\ufeff"),
   )
-  .map(([top, tables, isCut]) => {
-    const text = `${top}${tables.join("")}`;
+  .map(([top, tables, isCut, mark]) => {
+    const text = `${mark}${top}${tables.join("")}`;
     return isCut ? text.trimEnd() : text;
   });
 
