@@ -22,6 +22,11 @@ function needsRestart({ named }: EffectiveSetting): boolean {
   return NEED_RESTART.has(named.name) || SECTIONS_NEED_RESTART.has(named.section);
 }
 
+/** What a supervisor has no use for itself: workers that start take it as it is then. */
+function isOfWorkers({ named }: EffectiveSetting): boolean {
+  return named.name === "limits.memory" || named.section === "digests";
+}
+
 type Writable = Record<string, Record<string, unknown>>;
 
 /** The settings in force in a server process, some of which change while it runs. */
@@ -76,9 +81,10 @@ export class LiveSettings implements ListedSettings {
 
   /**
    * Reads the sources again and puts in force what can be.
+   * @param areRenewed all workers have just been started, with what they use alone
    * @throws ConfigError when they are wrong: then nothing changes
    */
-  reload(): ReloadResult {
+  reload(areRenewed = false): ReloadResult {
     const applied: string[] = [];
     const needRestart: string[] = [];
     const now = new Map(this.#read().map((setting) => [setting.named, setting]));
@@ -86,8 +92,9 @@ export class LiveSettings implements ListedSettings {
     this.#settings = this.#settings.map((before) => {
       const after = now.get(before.named) ?? before;
       if (same(before.value, after.value)) return after;
-      (needsRestart(before) ? needRestart : applied).push(before.named.name);
-      if (!needsRestart(before)) return after;
+      const isLate = needsRestart(before) && !(areRenewed && isOfWorkers(before));
+      (isLate ? needRestart : applied).push(before.named.name);
+      if (!isLate) return after;
       waiting.set(before.named, after.value);
       return before;
     });

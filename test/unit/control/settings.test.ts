@@ -29,6 +29,20 @@ test("tells each setting's value and source, and which need a restart", () => {
   });
 });
 
+test("what new workers have taken doesn't wait for a restart any more", () => {
+  const env: Record<string, string> = {};
+  const settings = live(env);
+  Object.assign(env, { MOORAGE_DIGESTS_WORKERS: "3", MOORAGE_LIMITS_MEMORY: "99MiB" });
+  env.MOORAGE_LOG_FORMAT = "json";
+  expect(settings.reload().needRestart).toEqual(["limits.memory", "log.format", "digests.workers"]);
+  expect(settings.reload(true)).toEqual({
+    applied: ["limits.memory", "digests.workers"],
+    needRestart: ["log.format"],
+  });
+  const digests = settings.list().find(({ name }) => name === "digests.workers");
+  expect(digests).toMatchObject({ value: "3", waiting: null });
+});
+
 test("a reload puts in force what can be, and names the rest", () => {
   const env: Record<string, string> = {};
   const settings = live(env);
