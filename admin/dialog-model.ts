@@ -53,7 +53,8 @@ export type FormName =
   | "trash-restore"
   | "trash-empty"
   | "ca-add"
-  | "ca-revoke";
+  | "ca-revoke"
+  | "setting-set";
 
 interface DialogBase {
   readonly id: number;
@@ -67,7 +68,7 @@ interface DialogBase {
 export interface FormDialog extends DialogBase {
   readonly kind: "form";
   readonly form: FormName;
-  /** whom it is about: a user, or a group with an "@"; of forms about a folder, the folder */
+  /** whom or what it is about: a user, a group with an "@", a folder, a setting */
   readonly user: string;
   readonly text: string;
   readonly fields: readonly Field[];

@@ -79,6 +79,8 @@ const HELP: readonly (readonly [string, string])[] = [
   ["b", "ban an address or network: the selected one, or another"],
   ["x, Delete", "lift the selected ban or penalty"],
   ["", "Keys"],
+  ["e, Enter", "change the setting; of one that is fixed: why"],
+  ["d", "take its default again"],
   ["R", "read moorage.toml again"],
   ["a", "certificate authorities and what is revoked"],
   ["E", "receivers of events"],

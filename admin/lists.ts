@@ -121,6 +121,8 @@ export interface ListOf {
   count(model: Model): number;
   /** only what is on the screen moves, no row is selected */
   readonly scrolls?: true;
+  /** how many of its rows are shown, where something stands above them */
+  rows?(model: Model): number;
   /** what each row is known by, in lists whose rows can be marked; of users see UsersModel */
   ids?(model: Model): readonly string[];
 }
@@ -170,8 +172,8 @@ export const LISTS: Readonly<Record<ViewName, ListOf | undefined>> = {
   keys: {
     cursor: (model) => model.keysCursor,
     moved: (model, keysCursor) => ({ ...model, keysCursor }),
-    count: (model) => scrollCount(keysRows(model), model),
-    scrolls: true,
+    count: (model) => shownSettings(model).length,
+    rows: (model) => Math.max(1, listRows(model) - hostKeyLines(model)),
   },
   help: {
     cursor: (model) => model.helpCursor,
@@ -181,9 +183,9 @@ export const LISTS: Readonly<Record<ViewName, ListOf | undefined>> = {
   },
 };
 
-/** Host keys, a title, settings; see views/text-views.ts. */
-function keysRows(model: Model): number {
-  return (model.hostKeys?.length ?? 0) + shownSettings(model).length + 3;
+/** Above the settings: a title, the host keys and a blank line; see views/keys.ts. */
+export function hostKeyLines({ hostKeys }: Model): number {
+  return (hostKeys?.length ?? 1) + 2;
 }
 
 /** Settings whose name or value the filter lets through. */
@@ -192,16 +194,20 @@ export function shownSettings({ settings, filters }: Model): readonly SettingInf
   return (settings ?? []).filter(({ name, value }) => contains(wanted, name, value));
 }
 
+export function selectedSetting(model: Model): SettingInfo | undefined {
+  return shownSettings(model)[model.keysCursor.index];
+}
+
 function scrollCount(lines: number, model: Model): number {
   return Math.max(1, lines - listRows(model) + 1);
 }
 
 /** Rows by which a list moves its top: one for lists that only scroll. */
 export function rowsOf(list: ListOf, model: Model): number {
-  return list.scrolls ? 1 : listRows(model);
+  return list.scrolls ? 1 : (list.rows?.(model) ?? listRows(model));
 }
 
 /** By how many rows a page key moves. */
 export function pageOf(model: Model): number {
-  return Math.max(1, listRows(model) - 1);
+  return Math.max(1, (LISTS[model.view]?.rows?.(model) ?? listRows(model)) - 1);
 }

@@ -61,7 +61,7 @@ const REFUSALS: ReadonlySet<AuditKind> = new Set([
 export function kindColour(kind: AuditKind): Colour | undefined {
   if (REFUSALS.has(kind)) return "red";
   if (kind === "login" || kind === "logout") return "green";
-  return /^(user|key|ca-|server|rescan|restore|reload|penalty|ban|connect)/.test(kind)
+  return /^(user|key|ca-|server|setting|rescan|restore|reload|penalty|ban|connect)/.test(kind)
     ? "cyan"
     : undefined;
 }

@@ -287,7 +287,7 @@ class Server {
       openBare: (home) => openBare(this.#options, this.#parts, this.#digests, home),
       rescan: (account, onProgress) => rescan(store, root, account, onProgress),
       applyChanges: () => this.#watcher.check(),
-      settings: () => this.#parts.settings.list(),
+      settings: this.#parts.settings,
       reload: () => this.#reload(),
       renew: () => Promise.reject(new ControlError(NO_WORKERS)),
       stop: (graceMs) =>

@@ -10,6 +10,7 @@ import { begun } from "./batch.ts";
 import { type FormResult, touched, touchedValues, value } from "./form-values.ts";
 import { markedGroup, markedQuota, markedRemoved, markedState } from "./marked-forms.ts";
 import { serverAsked } from "./server.ts";
+import { settingSet } from "./settings.ts";
 import {
   explained,
   folderAdded,
@@ -88,6 +89,8 @@ function teamOutcome(model: Model, dialog: FormDialog): FormResult {
       return authorityAdded(dialog);
     case "ca-revoke":
       return revoked(dialog);
+    case "setting-set":
+      return settingSet(dialog);
     case "marked-state":
       return markedState(model, dialog);
     case "marked-quota":

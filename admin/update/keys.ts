@@ -1,10 +1,18 @@
 import { call, step } from "../dialogs.ts";
+import { selectedSetting } from "../lists.ts";
 import type { Model, Step } from "../model.ts";
 import { authoritiesPage, receiversPage } from "../pages.ts";
+import { changeSetting, takeDefault } from "./settings.ts";
 
 /** Keys of the Keys view; undefined: not one of them. */
 export function keysKey(model: Model, key: string): Step | undefined {
+  const setting = selectedSetting(model);
   switch (key) {
+    case "e":
+    case "enter":
+      return step(setting === undefined ? model : changeSetting(model, setting));
+    case "d":
+      return step(setting === undefined ? model : takeDefault(model, setting));
     case "R":
       return step(model, call("reload", {}));
     case "a":

@@ -20,6 +20,7 @@ import { onNames } from "./marked.ts";
 import { offered } from "./offers.ts";
 import { tested } from "./receivers.ts";
 import { refreshed } from "./refresh.ts";
+import { settingText } from "./settings.ts";
 import { noticed } from "./views.ts";
 
 /** Rules that count less, in an explanation. */
@@ -37,6 +38,7 @@ export function onResult(model: Model, message: ResultMessage): Step {
   if (message.notice !== "") next = noticed(next, "done", message.notice);
   next = showResult(next, message, dialog);
   const follow = message.next === undefined ? [] : [message.next];
+  if (/^(reload|settings\.set)$/.test(message.method)) follow.push(call("settings", {}));
   return step(next, ...follow, ...(isChange(message.method) ? refreshed(next) : []));
 }
 
@@ -114,6 +116,8 @@ function showResult(model: Model, message: ResultMessage, dialog: Dialog | undef
       return { ...model, hostKeys: message.result };
     case "settings":
       return { ...model, settings: message.result };
+    case "settings.set":
+      return noticed(model, "done", settingText(message.result));
     case "reload":
       return noticed(model, "done", reloadText(message.result));
     default:

@@ -27,18 +27,21 @@ export interface Table {
   readonly cursor: Cursor;
   /** shown instead of rows when there are none */
   readonly empty: string;
+  /** lines that stand between the view's first line and the table */
+  readonly above?: number;
 }
 
 /** A header and the rows that fit, one of them selected. */
 export function drawTable(frame: Frame, model: Model, table: Table): void {
-  const { columns, cursor, count } = table;
+  const { columns, cursor, count, above = 0 } = table;
   const wide = fitted(columns, tableRoom(frame));
-  drawHeader(frame, columns, wide);
+  const top = LIST + above;
+  drawHeader(frame, columns, wide, top - 1);
   if (count === 0) {
-    frame.put(1, LIST, [span(table.empty)]);
+    frame.put(1, top, [span(table.empty)]);
     return;
   }
-  const rows = listRows(model);
+  const rows = Math.max(1, listRows(model) - above);
   const isMarked = table.marked ?? markedRows(model);
   for (let at = 0; at < rows; at++) {
     const index = cursor.top + at;
@@ -48,8 +51,8 @@ export function drawTable(frame: Frame, model: Model, table: Table): void {
       [span(isMarked(index) ? "*" : " ", { bold: true }), ...own],
       frame.columns,
     );
-    frame.put(0, LIST + at, index === cursor.index ? selected(line) : line);
-    frame.click(0, LIST + at, frame.columns, 1, { kind: "row", index });
+    frame.put(0, top + at, index === cursor.index ? selected(line) : line);
+    frame.click(0, top + at, frame.columns, 1, { kind: "row", index });
   }
 }
 
@@ -59,7 +62,12 @@ function markedRows(model: Model): (index: number) => boolean {
   return (index) => marked.has(ids[index] ?? "");
 }
 
-function drawHeader(frame: Frame, columns: readonly Column[], wide: readonly Fitted[]): void {
+function drawHeader(
+  frame: Frame,
+  columns: readonly Column[],
+  wide: readonly Fitted[],
+  y: number,
+): void {
   const line = joined(
     columns.map((column) => [headText(column), HEAD] as const),
     columns,
@@ -68,11 +76,11 @@ function drawHeader(frame: Frame, columns: readonly Column[], wide: readonly Fit
   let x = 1;
   for (const { at, width } of wide) {
     const sort = columns[at]?.sort;
-    if (sort !== undefined) frame.click(x, LIST - 1, width, 1, { kind: "sort", column: sort });
+    if (sort !== undefined) frame.click(x, y, width, 1, { kind: "sort", column: sort });
     x += width + 1;
   }
   const whole = padLine([span(" "), ...line], frame.columns);
-  frame.put(0, LIST - 1, restyle(whole, HEAD));
+  frame.put(0, y, restyle(whole, HEAD));
 }
 
 /** The cells of the columns that are shown. */

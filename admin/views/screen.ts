@@ -5,12 +5,13 @@ import { marksOf } from "../marks.ts";
 import { MIN_COLUMNS, MIN_ROWS, type Model, VIEW_KEYS, VIEWS, type ViewName } from "../model.ts";
 import { bold, clip, ends, type Line, padLine, restyle, safe, span, wrap } from "../text.ts";
 import { drawDialog } from "./dialogs.ts";
+import { drawKeys } from "./keys.ts";
 import { drawLog } from "./log.ts";
 import { drawOverview } from "./overview.ts";
 import { drawSecurity } from "./security.ts";
 import { drawSessions, drawTransfers } from "./sessions.ts";
 import { drawFolders, drawGroups } from "./team.ts";
-import { drawHelp, drawKeys } from "./text-views.ts";
+import { drawHelp } from "./text-views.ts";
 import { drawUsers } from "./users.ts";
 
 const DRAW: Readonly<Record<ViewName, (frame: Frame, model: Model) => void>> = {
@@ -158,10 +159,12 @@ const HINTS: Readonly<Record<ViewName, readonly Hint[]>> = {
     ["/", "filter"],
   ],
   keys: [
-    ["R", "reload settings"],
+    ["e", "change"],
+    ["d", "default"],
+    ["/", "filter"],
+    ["R", "reload"],
     ["a", "authorities"],
     ["E", "event receivers"],
-    ["/", "filter"],
   ],
   help: [["/", "filter"]],
 };

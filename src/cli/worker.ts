@@ -52,7 +52,7 @@ export async function serveAsWorker(context: CommandContext, flags: Flags): Prom
 
 async function work(context: CommandContext, flags: Flags, line: SupervisorLine): Promise<void> {
   const root = context.root();
-  const read = () => readSettings({ root, env: context.io.env, flags });
+  const read = (file?: string) => readSettings({ root, env: context.io.env, flags, file });
   const config = toConfig(read());
   const signal = stopSignal();
   // A terminal that goes away tells all processes: the supervisor reads the settings for all.

@@ -1,8 +1,9 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { parse, TomlError } from "smol-toml";
+import { NoToml, placesIn } from "./toml-places.ts";
 
-const FILE_NAME = "moorage.toml";
+export const FILE_NAME = "moorage.toml";
 
 /** A key of the file that isn't a table itself, with the names of the tables around it. */
 export interface FileEntry {
@@ -23,10 +24,17 @@ export class FileProblem extends Error {
  * @throws FileProblem
  */
 export function readSettingsFile(root: string): FileEntry[] {
-  const text = readText(join(root, FILE_NAME));
-  if (text === undefined) return [];
+  return entriesOf(readText(join(root, FILE_NAME)) ?? "");
+}
+
+/**
+ * The entries of a text as they would be the file's.
+ * @throws FileProblem
+ */
+export function entriesOf(text: string): FileEntry[] {
+  const parsed = parseToml(text);
   const lines = keyLines(text);
-  return [...entries(parseText(text), "")].map(({ name, value }) => {
+  return [...entries(parsed, "")].map(({ name, value }) => {
     const line = lines.get(name);
     return { name, value, place: `${FILE_NAME}${line ? `:${line}` : ""} (${name})` };
   });
@@ -51,7 +59,8 @@ function readText(file: string): string | undefined {
   }
 }
 
-function parseText(text: string): Record<string, unknown> {
+/** @throws FileProblem */
+export function parseToml(text: string): Record<string, unknown> {
   try {
     return parse(text, { maxDepth: 20 });
   } catch (thrown) {
@@ -78,34 +87,24 @@ export function isTable(value: unknown): value is Record<string, unknown> {
   return !Array.isArray(value) && !(value instanceof Date);
 }
 
-/**
- * The line of each key. smol-toml tells none, so the lines are looked through for `[table]` and
- * `key =`; quoted keys and inline tables are not found and get no line.
- */
+/** The line of each key; of what is in `[[tables]]` of one name there may be several, which get none. */
 function keyLines(text: string): Map<string, number> {
   const found = new Map<string, number>();
-  let table = "";
-  let inString: string | undefined;
-  for (const [index, line] of text.split("\n").entries()) {
-    const quotes = line.match(/"""|'''/g) ?? [];
-    const wasInString = inString !== undefined;
-    for (const quote of quotes) {
-      if (inString === undefined) inString = quote;
-      else if (inString === quote) inString = undefined;
-    }
-    if (wasInString) continue;
-    const repeated = /^\s*\[\[\s*([\w-]+)\s*\]\]/.exec(line)?.[1];
-    // Its keys have no line of their own: there may be several tables of that name.
-    if (repeated !== undefined) table = `${repeated}[].`;
-    const header = /^\s*\[\s*([\w-]+(?:\.[\w-]+)*)\s*\]/.exec(line)?.[1];
-    if (header !== undefined) table = `${header}.`;
-    const name =
-      header ?? repeated ?? prefixed(table, /^\s*([\w-]+(?:\.[\w-]+)*)\s*=/.exec(line)?.[1]);
-    if (name !== undefined && !found.has(name)) found.set(name, index + 1);
+  let [line, at] = [1, 0];
+  for (const { path, from } of knownPlaces(text)) {
+    for (; at < from; at++) if (text[at] === "\n") line += 1;
+    const name = path.join(".").replace(/\[\]$/, "");
+    if (!found.has(name)) found.set(name, line);
   }
   return found;
 }
 
-function prefixed(table: string, key: string | undefined): string | undefined {
-  return key === undefined ? undefined : `${table}${key}`;
+/** A value whose place is not told is none the worse. */
+function knownPlaces(text: string) {
+  try {
+    return placesIn(text);
+  } catch (thrown) {
+    if (!(thrown instanceof NoToml)) throw thrown;
+    return [];
+  }
 }

@@ -32,6 +32,7 @@ export function choice<const T extends string>(
   const kind = `one of ${values.join(", ")}`;
   return {
     kind,
+    options: values,
     default: value,
     description,
     schema: z.enum(values, { error: kind }),
@@ -171,6 +172,7 @@ export function flag(value: boolean, description: string): Setting<boolean> {
   const word = z.enum(["true", "false"]).transform((text) => text === "true");
   return {
     kind,
+    options: ["true", "false"],
     default: value,
     description,
     schema: z.union([z.boolean(), word], { error: kind }),

@@ -1,5 +1,6 @@
+import { oneLine } from "../text/safe.ts";
 import { ConfigError } from "./errors.ts";
-import { FileProblem, isTable, mentions, readSettingsFile } from "./file.ts";
+import { entriesOf, FileProblem, isTable, mentions, readSettingsFile } from "./file.ts";
 import { nearest } from "./nearest.ts";
 import { ALL_SETTINGS, FIXED, FORMER_SETTINGS, type NamedSetting } from "./settings.ts";
 import { problemsTogether } from "./together.ts";
@@ -11,6 +12,8 @@ export interface ConfigSources {
   readonly env: Readonly<Record<string, string | undefined>>;
   /** values by flag as given: `{"--limits-max-sessions": "100"}` */
   readonly flags?: Readonly<Record<string, string>>;
+  /** what moorage.toml would have in it; absent: it is read */
+  readonly file?: string | undefined;
 }
 
 /** A setting in force, and where its value comes from. */
@@ -51,10 +54,11 @@ export function loadConfig(sources: ConfigSources): Config {
 }
 
 /** As {@link loadConfig}, as a list with origins, in the order of the documentation. */
-export function readSettings({ root, env, flags = {} }: ConfigSources): EffectiveSetting[] {
+export function readSettings(sources: ConfigSources): EffectiveSetting[] {
+  const { root, env, flags = {}, file } = sources;
   const problems: string[] = [];
   const given = [
-    ...fromFile(root, problems),
+    ...fromFile(root, problems, file),
     ...fromEnvironment(env, problems),
     ...fromFlags(flags, problems),
   ];
@@ -66,7 +70,10 @@ export function readSettings({ root, env, flags = {} }: ConfigSources): Effectiv
  * nothing to them.
  * @throws ConfigError when it is these that are wrong, or the file that has them can't be read
  */
-export function loadStoreSettings({ root, env }: Omit<ConfigSources, "flags">): Config["store"] {
+export function loadStoreSettings({
+  root,
+  env,
+}: Pick<ConfigSources, "root" | "env">): Config["store"] {
   const others: string[] = [];
   const all = [...fromFile(root, others), ...fromEnvironment(env, others)];
   const given = all.filter(({ named }) => named.section === "store");
@@ -104,9 +111,10 @@ export function toConfig(settings: readonly EffectiveSetting[]): Config {
   return config as unknown as Config;
 }
 
-function* fromFile(root: string, problems: string[]): Generator<Given> {
+function* fromFile(root: string, problems: string[], text?: string): Generator<Given> {
   try {
-    for (const { name, value, place } of readSettingsFile(root)) {
+    const entries = text === undefined ? readSettingsFile(root) : entriesOf(text);
+    for (const { name, value, place } of entries) {
       const named = BY_NAME.get(name);
       if (named !== undefined) yield { named, value, place };
       else if (SECTIONS.has(name)) {
@@ -158,8 +166,18 @@ function unknown(place: string, word: string, names: Iterable<string>): string {
   return near === undefined ? problem : `${problem}; did you mean ${near}?`;
 }
 
-/** Where the setting itself knows what is wrong with a value, this. */
-function problemOf(
+/**
+ * The setting of that name.
+ * @throws ConfigError with the name that was probably meant
+ */
+export function settingNamed(name: string): NamedSetting {
+  const named = BY_NAME.get(name);
+  if (named === undefined) throw new ConfigError([unknown(oneLine(name), name, BY_NAME.keys())]);
+  return named;
+}
+
+/** What a value must be and why it is not; where the setting itself knows what is wrong, that. */
+export function problemOf(
   { setting: { kind } }: NamedSetting,
   value: unknown,
   issues: readonly { readonly message: string }[],

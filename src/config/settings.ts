@@ -24,6 +24,8 @@ import type { Config } from "./types.ts";
 export interface Setting<T = unknown> {
   /** what a value looks like, for messages and documentation */
   readonly kind: string;
+  /** all the values that there are, as one would write them; absent: there are too many */
+  readonly options?: readonly string[];
   readonly default: T;
   readonly description: string;
   /** takes the value as the file or a piece of text has it, gives what the program uses */

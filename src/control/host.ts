@@ -1,4 +1,5 @@
 import type { Logger } from "pino";
+import type { EffectiveSetting } from "../config/load.ts";
 import type { Config } from "../config/types.ts";
 import type { Store } from "../store/store.ts";
 import type { Account } from "../store/types.ts";
@@ -38,6 +39,17 @@ export interface PenaltyBook {
   failures(): Promise<readonly FailedLogins[]>;
   /** False when nothing counts against that address or network. */
   lift(address: string): Promise<boolean>;
+}
+
+/** The settings of a server process. */
+export interface ListedSettings {
+  list(): readonly SettingInfo[];
+  /**
+   * The settings as their sources have them now, whatever is in force.
+   * @param file what moorage.toml would have in it
+   * @throws ConfigError when they are wrong
+   */
+  readNow(file?: string): readonly EffectiveSetting[];
 }
 
 export type Stopping = TopicEvent<"stopping">;
@@ -81,7 +93,7 @@ export interface ControlHost {
   ): Promise<{ readonly bytes: number; readonly files: number }>;
   /** Applies now what is new in `changes`. */
   applyChanges(): Promise<void>;
-  settings(): readonly SettingInfo[];
+  readonly settings: ListedSettings;
   /** @throws ControlError when the settings are wrong: then nothing changes */
   reload(): ReloadResult;
   /**

@@ -16,6 +16,7 @@ import { METRICS_METHODS } from "./metrics-methods.ts";
 import { NODE_METHODS } from "./node-methods.ts";
 import type { KeyInfo, Method, Params, Result, SessionInfo, UserInfo } from "./protocol.ts";
 import { type ControlService, toUserInfo } from "./service.ts";
+import { SETTING_METHODS } from "./setting-methods.ts";
 import { queryLog } from "./tail.ts";
 import { TRASH_METHODS } from "./trash-methods.ts";
 import type { UserControl } from "./users.ts";
@@ -83,6 +84,7 @@ export const METHODS: Methods = {
   ...EVENT_METHODS,
   ...METRICS_METHODS,
   ...NODE_METHODS,
+  ...SETTING_METHODS,
   ...AUTHORITY_METHODS,
   ...AUDIT_METHODS,
   ...TRASH_METHODS,
@@ -108,7 +110,6 @@ export const METHODS: Methods = {
   traffic: ({ host }, { days, ...query }) =>
     host.store.audit.traffic({ ...query, since: startOfDay(Date.now(), days) }),
   hostKeys: async ({ host }) => host.hostKeys,
-  settings: async ({ host }) => host.settings(),
 };
 
 async function info({ host, users }: Caller, name: string): Promise<UserInfo> {

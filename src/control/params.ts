@@ -11,6 +11,8 @@ import { MAX_TRASH_PAGE } from "./trash-protocol.ts";
 /** Longest text of a key file, in characters. */
 const MAX_KEYS = 200_000;
 const MAX_TEXT = 1_000;
+/** Of a setting's value: long lists of networks. */
+const MAX_SETTING = 20_000;
 const MAX_ROWS = 500;
 const MAX_RECORDS = 1_000;
 
@@ -214,6 +216,14 @@ const METHODS: { readonly [M in Method]: z.ZodType<Params<M>> } = {
   }),
   hostKeys: none,
   settings: none,
+  "settings.set": z.strictObject({
+    name: z.string().max(MAX_TEXT),
+    value: z.string().max(MAX_SETTING).nullable(),
+    was: z
+      .string()
+      .max(2 * MAX_SETTING)
+      .exactOptional(),
+  }),
   reload: none,
   renew: z.strictObject({ drainMs: z.number().min(0).max(86_400_000) }),
   stop: z.strictObject({

@@ -11,6 +11,7 @@ import type { GroupInfo, GroupMethods } from "./group-protocol.ts";
 import type { MetricsMethods } from "./metrics-protocol.ts";
 import type { NodeMethods, Stopping } from "./node-protocol.ts";
 import type { DiskInfo, FailingReceiver, LoopDelay, Overview, Sample } from "./overview.ts";
+import type { SettingMethods } from "./setting-protocol.ts";
 import type { TrafficMethods, TrafficTotal } from "./traffic-protocol.ts";
 import type { TrashMethods } from "./trash-protocol.ts";
 
@@ -27,6 +28,7 @@ export type {
 export type { GroupInfo, GroupView } from "./group-protocol.ts";
 export type { Health } from "./metrics-protocol.ts";
 export type { NodeInfo, ReloadResult } from "./node-protocol.ts";
+export type { SettingChange, SettingInfo } from "./setting-protocol.ts";
 export type { TrashedInfo } from "./trash-protocol.ts";
 export type {
   Ban,
@@ -145,15 +147,6 @@ export interface HostKeyInfo {
   readonly sha256: string;
 }
 
-/** A setting in force; secrets never appear. */
-export interface SettingInfo {
-  /** as in moorage.toml: "limits.max_sessions" */
-  readonly name: string;
-  readonly value: string;
-  readonly source: string;
-  readonly restart: boolean;
-}
-
 export interface LogQuery {
   readonly user?: string;
   readonly kind?: AuditKind;
@@ -207,6 +200,7 @@ export interface ControlMethods
     EventMethods,
     MetricsMethods,
     NodeMethods,
+    SettingMethods,
     TrafficMethods,
     TrashMethods {
   overview: { params: Record<string, never>; result: Overview };
@@ -299,7 +293,6 @@ export interface ControlMethods
   /** oldest first */
   "log.query": { params: LogQuery; result: readonly AuditRecord[] };
   hostKeys: { params: Record<string, never>; result: readonly HostKeyInfo[] };
-  settings: { params: Record<string, never>; result: readonly SettingInfo[] };
 }
 
 /**

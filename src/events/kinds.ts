@@ -15,7 +15,7 @@ const OWN_GROUPS: Readonly<Record<string, RegExp>> = {
   quota: /^(refused-quota|quota-warning)$/,
   users: /^(user|group|key|ca|totp)-/,
   folders: /^(folder|access)-/,
-  server: /^(server-start|server-stop|reload)$/,
+  server: /^(server-start|server-stop|setting-set|reload)$/,
 };
 
 const auditGroups = new Map<string, ReadonlySet<string>>(

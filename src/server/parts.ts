@@ -27,8 +27,8 @@ export interface PartsOptions {
   readonly log: Logger;
   /** how many share what a server may have; default: this process has it all */
   readonly workers?: number;
-  /** the settings as their sources have them now; without it a reload changes nothing */
-  readonly readSettings?: () => readonly EffectiveSetting[];
+  /** the settings as their sources have them now, or would with that text as moorage.toml; without it a reload changes nothing */
+  readonly readSettings?: (file?: string) => readonly EffectiveSetting[];
   /** listens already; without it what the settings say is listened on */
   readonly socket?: ListeningSocket | undefined;
   /** gives this process its connections; without it the process listens itself */

@@ -228,7 +228,7 @@ class Supervisor {
         openBare(this.#options, { ...this.#parts, ledger: this.books }, undefined, home),
       rescan: (account, onProgress) => rescan(store, root, account, onProgress),
       applyChanges: () => this.#watcher.check(),
-      settings: () => this.#parts.settings.list(),
+      settings: this.#parts.settings,
       reload: () => this.#reload(),
       renew: (drainMs) => this.#renew(drainMs),
       stop: (graceMs) => this.#stopAsTold(graceMs),
@@ -297,6 +297,7 @@ class Supervisor {
     this.#isRenewing = true;
     try {
       await this.#crew.renew(drainMs);
+      this.#reloadToo(true);
       this.#options.log.info({ drainMs }, "new workers serve, the old ones drain");
     } catch (thrown) {
       throw new ControlError(`the old workers go on: ${(thrown as Error).message}`);
@@ -305,9 +306,9 @@ class Supervisor {
     }
   }
 
-  #reload(): ReloadResult {
+  #reload(areRenewed = false): ReloadResult {
     const { log, config } = this.#options;
-    const result = this.#parts.settings.reload();
+    const result = this.#parts.settings.reload(areRenewed);
     log.level = config.log.level;
     log.info(result, "settings read again");
     return result;
@@ -326,10 +327,10 @@ class Supervisor {
     if (change.kind === "reload") this.#reloadToo();
   }
 
-  /** Another process of the instance was told to. */
-  #reloadToo(): void {
+  /** Another process of the instance was told to, or new workers have read them. */
+  #reloadToo(areRenewed = false): void {
     try {
-      this.#reload();
+      this.#reload(areRenewed);
     } catch (error) {
       this.#options.log.error({ error: errorName(error) }, "settings not read again");
     }

@@ -188,6 +188,7 @@ export const AUDIT_KINDS = [
   "events-drop",
   "events-retry",
   "rescan",
+  "setting-set",
   "reload",
   "server-start",
   "server-stop",

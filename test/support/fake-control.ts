@@ -10,6 +10,8 @@ import type {
   Sample,
   Security,
   SessionInfo,
+  SettingChange,
+  SettingInfo,
   Subscription,
   Topic,
   TopicEvent,
@@ -24,6 +26,54 @@ import { NO_LIMITS } from "../../src/store/login-limits.ts";
 import type { AuditKind, AuditRecord } from "../../src/store/types.ts";
 import { FakeServices, SERVICE_METHODS } from "./fake-services.ts";
 import { FakeTeam, TEAM_METHODS } from "./fake-team.ts";
+
+const SETTING: SettingInfo = {
+  name: "",
+  value: "",
+  source: "default",
+  restart: false,
+  waiting: null,
+  default: "",
+  kind: "a whole number from 1 to 100000",
+  description: "Logged-in sessions at once, over all processes.",
+  options: null,
+  fixed: "",
+};
+
+const FAKE_SETTINGS: readonly SettingInfo[] = [
+  {
+    ...SETTING,
+    ...{ name: "server.port", value: "2222", default: "2222", restart: true },
+    kind: "a whole number from 0 to 65535",
+    description: "TCP port to listen on; 0 takes any free one.",
+    fixed:
+      "server.port is changed in moorage.toml on the server's machine, or there by `moorage config set`: it says where the server listens",
+  },
+  {
+    ...SETTING,
+    ...{ name: "server.workers", value: "auto", default: "auto", restart: true },
+    kind: "auto or a whole number from 1 to 64",
+    description: "Processes that serve: `auto` for as many as there are processors.",
+  },
+  {
+    ...SETTING,
+    ...{ name: "limits.max_sessions", value: "200", default: "256" },
+    source: "moorage.toml:9 (limits.max_sessions)",
+  },
+  {
+    ...SETTING,
+    ...{ name: "limits.queue", value: "7", default: "128" },
+    source: "MOORAGE_LIMITS_QUEUE",
+    fixed: "limits.queue comes from MOORAGE_LIMITS_QUEUE; the file would have no effect",
+  },
+  {
+    ...SETTING,
+    ...{ name: "log.level", value: "info", default: "info" },
+    kind: "one of trace, debug, info, warn, error, silent",
+    description: "What to log.",
+    options: ["trace", "debug", "info", "warn", "error", "silent"],
+  },
+];
 
 /** 2026-01-31 12:00:00 UTC: a fixed now, so that pictures are the same every time. */
 export const FAKE_NOW = Date.UTC(2026, 0, 31, 12, 0, 0);
@@ -49,6 +99,7 @@ export class FakeControl implements Control {
   diskIsFull = false;
   failingReceivers: Overview["failingReceivers"] = [];
   readonly services = new FakeServices();
+  settings: readonly SettingInfo[] = FAKE_SETTINGS;
   securityState: Security = { bans: [], penalties: [], failures: [] };
   now = FAKE_NOW;
   version = "0.1.0";
@@ -144,6 +195,20 @@ export class FakeControl implements Control {
       }));
     }
     this.publish();
+  }
+
+  setSetting(name: string, value: string | null, was?: string): SettingChange {
+    const found = this.settings.find((one) => one.name === name);
+    if (found === undefined) throw new FakeError(`${name}: unknown setting`);
+    const before = found.waiting ?? found.value;
+    if (was !== undefined && was !== before) throw new FakeError(`${name} is ${before} by now`);
+    const now = value ?? found.default;
+    if (!/^\w*$/.test(now)) throw new FakeError(`${name}: must be ${found.kind}, not "${now}"`);
+    const source = value === null ? "default" : `moorage.toml:9 (${name})`;
+    const by = found.restart ? { waiting: now } : { value: now, source };
+    this.settings = this.settings.map((one) => (one === found ? { ...found, ...by } : one));
+    const inForce = !found.restart;
+    return { name, value: now, before: found.value, changed: now !== found.value, inForce };
   }
 
   record(kind: AuditKind, more: Partial<AuditRecord> = {}): AuditRecord {
@@ -388,10 +453,8 @@ const IMPLEMENTED: Partial<Methods> = {
     },
     { algorithm: "ssh-rsa", sha256: "SHA256:8C1nKyWbG6n1x4Gv5FJmSPh9O2cQfTmRrJrLs6nX1Cw" },
   ],
-  settings: () => [
-    { name: "server.port", value: "2222", source: "default", restart: true },
-    { name: "limits.max_sessions", value: "200", source: "moorage.toml", restart: false },
-  ],
+  settings: (control) => control.settings,
+  "settings.set": (control, { name, value, was }) => control.setSetting(name, value, was),
   reload: () => ({ applied: ["limits.max_sessions"], needRestart: ["server.port"] }),
   stop: () => null,
 };

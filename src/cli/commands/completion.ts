@@ -1,4 +1,5 @@
 import { Argument, type Command } from "commander";
+import { ALL_SETTINGS } from "../../config/settings.ts";
 import type { CommandContext } from "../context.ts";
 
 type Shell = "bash" | "zsh" | "fish";
@@ -8,6 +9,14 @@ interface Completion {
   readonly words: readonly string[];
   readonly next: readonly string[];
 }
+
+const SETTINGS = ALL_SETTINGS.map(({ name }) => name);
+
+/** What may stand for the first argument, of commands that know that. */
+const ARGUMENTS: ReadonlyMap<string, readonly string[]> = new Map([
+  ["config set", SETTINGS],
+  ["config unset", SETTINGS],
+]);
 
 export function addCompletionCommand(program: Command, { io }: CommandContext): void {
   program
@@ -30,6 +39,7 @@ function completions(command: Command, words: readonly string[]): Completion[] {
   const children = command.commands.filter((child) => child.name() !== "help");
   const next = [
     ...children.map((child) => child.name()),
+    ...(ARGUMENTS.get(words.join(" ")) ?? []),
     ...help.visibleOptions(command).flatMap(({ long }) => (long ? [long] : [])),
   ];
   const below = children.flatMap((child) => completions(child, [...words, child.name()]));

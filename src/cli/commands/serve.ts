@@ -101,7 +101,7 @@ async function serve(
   try {
     const quiet = await flagsOfFirstLog(context.io, root, before, store);
     const flags = { ...given, ...quiet };
-    const read = () => readSettings({ root, env, flags });
+    const read = (file?: string) => readSettings({ root, env, flags, file });
     const program = workerProgram(root, env, flags);
     const options = { root, config: toConfig(read()), store, socket, readSettings: read };
     await serveWithLog(context, options, { running, program, background, closed });

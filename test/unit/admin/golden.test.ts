@@ -255,6 +255,23 @@ describe.each(SIZES)("at $columns x $rows", (size) => {
     await matches(bench, `services-${name}`, size);
   });
 
+  const settings: [string, string[]][] = [
+    ["change", ["down", "down", "e"]],
+    ["wrong", ["down", "down", "e", "-", "1", "enter"]],
+    ["restart", ["down", "enter"]],
+    ["waiting", ["down", "enter", "ctrl-u", "4", "enter"]],
+    ["choice", ["end", "e"]],
+    ["default", ["down", "down", "d"]],
+    ["fixed", ["e"]],
+    ["elsewhere", ["down", "down", "down", "e"]],
+  ];
+  it.each(settings)("a setting: %s", async (name, keys) => {
+    const fake = control();
+    const bench = await new Bench(size).feed(fake).view("keys").feed(fake).settle(fake);
+    for (const key of keys) await bench.keys(key).settle(fake);
+    await matches(bench, `setting-${name}`, size);
+  });
+
   it("the log's filter, and a record", async () => {
     const fake = control();
     const bench = await new Bench(size).feed(fake).view("log").feed(fake).settle(fake);
@@ -289,6 +306,7 @@ describe.each([...SIZES, { columns: 100, rows: 30 }, { columns: 160, rows: 45 }]
       ["receivers", "keys", ["E"]],
       ["authorities", "keys", ["a"]],
       ["log-line", "log", []],
+      ["setting", "keys", ["down"]],
     ];
     it.each(SELECTED)("%s", async (name, view, keys) => {
       const fake = control();

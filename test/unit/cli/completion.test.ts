@@ -45,6 +45,11 @@ test.each([
   [["serve", "--limits-max-u"], ["--limits-max-unauthenticated"]],
   [["--root", "/x", "sta"], ["status"]],
   [["user", "disable", "serve", "--f"], ["--force"]],
+  [["config", "set", "limits.max_u"], ["limits.max_unauthenticated"]],
+  [
+    ["config", "unset", "quota."],
+    ["quota.default", "quota.files"],
+  ],
 ])("bash completes %j", (words, expected) => {
   expect(offered(...words)).toEqual(expected);
 });

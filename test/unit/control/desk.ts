@@ -3,12 +3,13 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pino } from "pino";
 import { openBareHome } from "../../../src/cli/bare-home.ts";
-import { loadConfig } from "../../../src/config/load.ts";
+import { loadConfig, readSettings } from "../../../src/config/load.ts";
 import type { ControlHost, LiveSession } from "../../../src/control/host.ts";
 import { prepareInstance } from "../../../src/control/instance.ts";
 import { LocalControl } from "../../../src/control/local.ts";
 import type { Penalty } from "../../../src/control/protocol.ts";
 import { ControlService } from "../../../src/control/service.ts";
+import { LiveSettings } from "../../../src/control/settings.ts";
 import { rescan } from "../../../src/quota/rescan.ts";
 import type { MachineOptions } from "../../../src/store/life.ts";
 import { openStore, type Store } from "../../../src/store/store.ts";
@@ -21,6 +22,9 @@ export class ControlDesk {
   readonly service: ControlService;
   readonly told: string[] = [];
   readonly counts = { bytesIn: 0, bytesOut: 0, logins: 0, failedLogins: 0, refusals: 0 };
+  readonly settings: LiveSettings;
+  /** flags of the server */
+  flags: Record<string, string> = {};
   live: LiveSession[] = [];
   penalties: Penalty[] = [];
   stopping = false;
@@ -30,6 +34,9 @@ export class ControlDesk {
     this.root = root;
     this.store = store;
     this.#owns = owns;
+    this.settings = new LiveSettings(loadConfig({ root, env: {} }), (file) =>
+      readSettings({ root, env: {}, flags: this.flags, file }),
+    );
     this.host = this.#makeHost();
     this.service = new ControlService(this.host);
   }
@@ -92,7 +99,7 @@ export class ControlDesk {
       root,
       store,
       log: pino({ level: "silent" }),
-      config: loadConfig({ root, env: {} }),
+      config: this.settings.config,
       listen: "127.0.0.1:2222",
       pid: process.pid,
       openBare: (home) =>
@@ -130,8 +137,8 @@ export class ControlDesk {
       applyChanges: async () => {
         told.push("changes");
       },
-      settings: () => [],
-      reload: () => ({ applied: ["log.level"], needRestart: ["server.port"] }),
+      settings: this.settings,
+      reload: () => this.settings.reload(),
       renew: async (drainMs) => void told.push(`renew ${drainMs}`),
       stop: (graceMs) => {
         told.push(`stop ${graceMs}`);

@@ -265,6 +265,7 @@ describe("the server", () => {
   });
 
   test("reload and stop reach the other processes, and are audited", async () => {
+    writeFileSync(join(desk.root, "moorage.toml"), 'log.level = "debug"\nserver.port = 4022\n');
     expect(await control.call("reload", {})).toEqual({
       applied: ["log.level"],
       needRestart: ["server.port"],

@@ -16,11 +16,31 @@ test("tells each setting's value and source, and which need a restart", () => {
     value: "7",
     source: "MOORAGE_LIMITS_QUEUE",
     restart: false,
+    waiting: null,
+    default: "128",
+    kind: "a whole number from 0 to 100000",
+    description: "Places for correct logins that wait while all are taken.",
+    options: null,
+    fixed: "limits.queue comes from MOORAGE_LIMITS_QUEUE; the file would have no effect",
   });
   expect(list.find(({ name }) => name === "server.port")).toMatchObject({
     source: "default",
     restart: true,
   });
+});
+
+test("what new workers have taken doesn't wait for a restart any more", () => {
+  const env: Record<string, string> = {};
+  const settings = live(env);
+  Object.assign(env, { MOORAGE_DIGESTS_WORKERS: "3", MOORAGE_LIMITS_MEMORY: "99MiB" });
+  env.MOORAGE_LOG_FORMAT = "json";
+  expect(settings.reload().needRestart).toEqual(["limits.memory", "log.format", "digests.workers"]);
+  expect(settings.reload(true)).toEqual({
+    applied: ["limits.memory", "digests.workers"],
+    needRestart: ["log.format"],
+  });
+  const digests = settings.list().find(({ name }) => name === "digests.workers");
+  expect(digests).toMatchObject({ value: "3", waiting: null });
 });
 
 test("a reload puts in force what can be, and names the rest", () => {
@@ -49,7 +69,11 @@ test("a reload puts in force what can be, and names the rest", () => {
     applied: [],
     needRestart: ["server.port", "auth.argon2_time"],
   });
-  expect(settings.list().find(({ name }) => name === "server.port")?.value).toBe("2222");
+  const port = settings.list().find(({ name }) => name === "server.port");
+  expect(port).toMatchObject({ value: "2222", waiting: "4022" });
+  delete env.MOORAGE_SERVER_PORT;
+  settings.reload();
+  expect(settings.list().find(({ name }) => name === "server.port")?.waiting).toBeNull();
 });
 
 test("wrong settings change nothing", () => {

@@ -1,4 +1,12 @@
-import { chmodSync, mkdirSync, readdirSync, rmSync, statSync } from "node:fs";
+import {
+  chmodSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { mkdtemp } from "node:fs/promises";
 import { connect, createServer, type Server, type Socket } from "node:net";
 import { tmpdir } from "node:os";
@@ -149,13 +157,25 @@ describe("calls and subscriptions", () => {
   });
 
   test("who acts is the system's user, or who he says", async () => {
+    writeFileSync(join(desk.root, "moorage.toml"), 'log.level = "debug"\n');
     await (await client()).call("reload", {});
     const named = await connectControl(desk.root, { actor: "tui:eve" });
     await named.call("reload", {});
     named.close();
     const [first, second] = await desk.audited();
     expect(first).toMatch(/^reload cli:\S+ log\.level$/);
-    expect(second).toBe("reload tui:eve log.level");
+    expect(second).toBe("reload tui:eve");
+  });
+
+  test("a setting is changed over it, of those in the list", async () => {
+    const control = await client();
+    const set = (name: string, value: string) => control.call("settings.set", { name, value });
+    expect(await set("limits.queue", "9")).toMatchObject({ value: "9", inForce: true });
+    await expect(set("log.file", "db/x.log")).rejects.toThrow(
+      "log.file is changed in moorage.toml",
+    );
+    await expect(set("limits.queue", "x".repeat(20_001))).rejects.toThrow(/settings\.set: value/);
+    expect(readFileSync(join(desk.root, "moorage.toml"), "utf8")).toBe("[limits]\nqueue = 9\n");
   });
 
   test("a subscription tells what changes until it is closed", async () => {

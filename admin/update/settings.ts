@@ -1,0 +1,89 @@
+import type { SettingChange, SettingInfo } from "../../src/control/protocol.ts";
+import { call, choice, form, opened, text } from "../dialogs.ts";
+import type { FormDialog, Model } from "../model.ts";
+import { type FormResult, value } from "./form-values.ts";
+import { noticed } from "./views.ts";
+
+/** More than any value may have: one that is too long is refused, and not cut. */
+const VALUE_MAX = 20_000;
+const RESTART = "It is in force after a restart of the server.";
+
+/** A form with the present value; of what can't be changed here, why. */
+export function changeSetting(model: Model, setting: SettingInfo): Model {
+  const why = whyNot(setting);
+  if (why !== "") return about(model, setting, why);
+  const { name, value: now, waiting, options, kind, description } = setting;
+  const present = waiting ?? now;
+  return form(model, {
+    form: "setting-set",
+    title: name,
+    user: name,
+    text: `${description}\nA value is ${kind}. The default is ${quoted(setting.default)}.\n${whenText(setting)}`,
+    action: "set",
+    fields: [
+      options === null
+        ? text("value", "Value", present, "", VALUE_MAX)
+        : choice("value", "Value", options, present),
+    ],
+  });
+}
+
+/** Empty: it can be. A field has one line. */
+function whyNot({ name, fixed, value: now }: SettingInfo): string {
+  if (fixed !== "" || !/[\n\r\t]/.test(now)) return fixed;
+  return `${name} has several lines: change it in moorage.toml`;
+}
+
+function about(model: Model, setting: SettingInfo, why: string): Model {
+  const { name, value: now, source, kind, description } = setting;
+  return opened(model, {
+    kind: "info",
+    title: name,
+    secret: "",
+    lines: [
+      ["Is", quoted(now)],
+      ["From", source],
+      ["Default", quoted(setting.default)],
+      ["What it is", description],
+      ["A value is", kind],
+      ["Not here", why],
+    ],
+  });
+}
+
+function whenText({ restart, value: now, waiting }: SettingInfo): string {
+  if (!restart) return "It is in force at once.";
+  return waiting === null ? RESTART : `${RESTART} Until then it is ${quoted(now)}.`;
+}
+
+function quoted(shown: string): string {
+  return shown === "" ? "empty" : shown;
+}
+
+/** Enter in the form. The server says what is wrong with a value. */
+export function settingSet(dialog: FormDialog): FormResult {
+  const was = dialog.fields.find(({ name }) => name === "value")?.initial ?? "";
+  const params = { name: dialog.user, value: value(dialog, "value"), was };
+  return { effect: call("settings.set", params, { dialog: dialog.id }) };
+}
+
+/** Asks before a setting gets its default again. */
+export function takeDefault(model: Model, setting: SettingInfo): Model {
+  const { name, value: now, waiting, source, fixed } = setting;
+  if (fixed !== "") return about(model, setting, fixed);
+  const isUsual = source === "default" && waiting === null;
+  if (isUsual) return noticed(model, "done", `${name} has its default already.`);
+  return opened(model, {
+    kind: "confirm",
+    title: `Take the default of ${name}?`,
+    text: `It is ${quoted(waiting ?? now)}. The default is ${quoted(setting.default)}.\n${whenText(setting)}`,
+    action: "take it",
+    effect: call("settings.set", { name, value: null, was: waiting ?? now }),
+  });
+}
+
+/** What a change came to. */
+export function settingText({ name, value: now, changed, inForce }: SettingChange): string {
+  if (!inForce) return `${name}: ${quoted(now)} is in force after a restart of the server.`;
+  return `${name} is ${quoted(now)}${changed ? " now: in force" : " already"}.`;
+}
