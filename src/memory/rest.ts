@@ -86,9 +86,9 @@ export function unaccounted(
 let gc: ((options: { readonly type: "minor" }) => void) | undefined;
 
 /**
- * Twice what is young: what survives the first time is old. Of the buffers of transfers that is nearly
- * all. A collection of everything would forget optimised code, and the next burst of small files would take
- * twice the processor's time; it is left to V8, which marks little by little and keeps the code.
+ * Collects the young generation, twice: what survived once is collected the second time. Nearly all buffers
+ * of transfers are there. A collection of everything would forget optimised code, and the next burst of small
+ * files would take twice the processor's time. V8 itself marks little by little, and keeps the code.
  */
 function collect(): void {
   if (gc === undefined) {
