@@ -17,13 +17,15 @@ const MUCH_WORK = 1_000;
 /** What is worth a collection, in bytes. */
 const WORTH_IT = 32 * 1024 * 1024;
 
+export type Garbage = "young" | "all";
+
 export interface RestActions {
   /** gives memory back that is not in use */
   trim(): void;
   /** bytes that the process holds and no session accounts for */
   held(): number;
-  /** collects garbage */
-  collect(): void;
+  /** collects garbage: the young generation, or everything, which also forgets optimised code */
+  collect(what: Garbage): void;
 }
 
 /**
@@ -55,9 +57,15 @@ export class Rest {
     this.#worked += work;
     if (work > elapsed * RESTING || this.#worked < MUCH_WORK) return;
     this.#worked = 0;
-    if (this.#actions.held() - this.#kept < WORTH_IT) return;
-    this.#actions.collect();
+    if (!this.#isWorthIt()) return;
+    this.#actions.collect("young");
+    // What many sessions held is old by then, and nothing else would collect it while nobody comes.
+    if (this.#isWorthIt()) this.#actions.collect("all");
     this.#kept = this.#actions.held();
+  }
+
+  #isWorthIt(): boolean {
+    return this.#actions.held() - this.#kept >= WORTH_IT;
   }
 
   stop(): void {
@@ -83,20 +91,21 @@ export function unaccounted(
   return external + heapUsed - used;
 }
 
-let gc: ((options: { readonly type: "minor" }) => void) | undefined;
+let gc: ((options?: { readonly type: "minor" }) => void) | undefined;
 
 /**
- * Collects the young generation, twice: what survived once is collected the second time. Nearly all buffers
- * of transfers are there. A collection of everything would forget optimised code, and the next burst of small
- * files would take twice the processor's time. V8 itself marks little by little, and keeps the code.
+ * The young generation twice: what survived once is collected the second time. Nearly all buffers of
+ * transfers are there. After a collection of everything the next burst of small files takes twice the
+ * processor's time. V8 itself marks little by little, and keeps the code.
  */
-function collect(): void {
+function collect(what: Garbage): void {
   if (gc === undefined) {
     // The only door to V8's collector that needs no flag of the command line.
     setFlagsFromString("--expose-gc");
     gc = runInNewContext("gc") as typeof gc & {};
     setFlagsFromString("--no-expose-gc");
   }
-  gc({ type: "minor" });
-  gc({ type: "minor" });
+  // Node.js 20 takes any type for the young generation.
+  if (what === "all") gc();
+  else for (let times = 0; times < 2; times += 1) gc({ type: "minor" });
 }

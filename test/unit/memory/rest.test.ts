@@ -1,7 +1,8 @@
+import { setImmediate as turn } from "node:timers/promises";
 import { describe, expect, it } from "vitest";
 import { usualLimit } from "../../../src/memory/limit.ts";
 import { ProcessMemory } from "../../../src/memory/process-memory.ts";
-import { Rest, unaccounted } from "../../../src/memory/rest.ts";
+import { Rest, tidyUp, unaccounted } from "../../../src/memory/rest.ts";
 
 const MIB = 1024 * 1024;
 
@@ -71,6 +72,44 @@ describe("the rest after work", () => {
     budget.used = 0;
     work();
     expect([collections, usage.external]).toEqual([2, 20 * MIB]);
+  });
+
+  it("collects everything, and forgets compiled code, only where what is young is not enough", () => {
+    const asked: string[] = [];
+    const memory = { held: 100 * MIB, young: 0 };
+    const rest = new Rest({
+      trim() {},
+      held: () => memory.held,
+      collect(what) {
+        asked.push(what);
+        memory.held = what === "all" ? 100 * MIB : memory.held - memory.young;
+      },
+    });
+    rest.stop();
+    const work = (left: number, young: number): void => {
+      Object.assign(memory, { held: 100 * MIB + left, young });
+      rest.look(5_000, 10_000);
+      rest.look(50, 10_000);
+    };
+    work(60 * MIB, 50 * MIB);
+    expect(asked).toEqual(["young"]);
+    work(80 * MIB, 10 * MIB);
+    expect(asked).toEqual(["young", "young", "all"]);
+  });
+
+  it("finds what is old by collecting everything, and not what is young", async () => {
+    const { collect } = tidyUp({ used: 0 });
+    const held: object[] = [{ old: true }];
+    const old = new WeakRef(held[0] as object);
+    await turn();
+    collect("young");
+    held.length = 0;
+    await turn();
+    collect("young");
+    expect(old.deref()).toBeDefined();
+    await turn();
+    collect("all");
+    expect(old.deref()).toBeUndefined();
   });
 
   it("does not collect for a process that does next to nothing", () => {
