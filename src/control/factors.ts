@@ -3,6 +3,7 @@ import { newSecret, qrCode, readable } from "../auth/totp.ts";
 import type { Store } from "../store/store.ts";
 import type { Account, AuditKind } from "../store/types.ts";
 import { ControlError } from "./errors.ts";
+import { userNamed } from "./names.ts";
 
 export interface FactorControlOptions {
   readonly store: Store;
@@ -94,10 +95,7 @@ export class FactorControl {
   }
 
   async #account(name: string): Promise<Account> {
-    const account = await this.#options.store.users.byName(name);
-    if (account !== undefined) return account;
-    const shown = JSON.stringify(name.slice(0, 60));
-    throw new ControlError(`no user ${shown}: \`moorage user list\` shows all`);
+    return userNamed(this.#options.store, name);
   }
 
   #record(kind: AuditKind, user: string, detail = ""): void {

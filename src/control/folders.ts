@@ -1,15 +1,14 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { AccessMode } from "../access/modes.ts";
 import { folderPath, pathText } from "../access/paths.ts";
-import { isUserName, USER_NAME_RULE } from "../auth/names.ts";
 import { rescan } from "../quota/rescan.ts";
 import type { Store } from "../store/store.ts";
 import type { AuditKind, Folder, Share } from "../store/types.ts";
 import { checkFree } from "./covering.ts";
-import { ControlError, EXIT } from "./errors.ts";
+import { ControlError } from "./errors.ts";
 import { deleteHome, dropEmptyHome, makeHome } from "./homes.ts";
 import { checkedTrash, describeLimits } from "./login-limits.ts";
-import { quoted } from "./quotas.ts";
+import { folderName, noFolder } from "./names.ts";
 import { announceAccess, checkedPath, subjectNamed } from "./subjects.ts";
 
 const POLL_MS = 50;
@@ -98,7 +97,7 @@ export class FolderControl {
     if (found !== undefined) await this.#store.leases.exact(found.id);
     const folder = found && (await this.#store.folders.byName(name));
     if (folder !== undefined) return folder;
-    throw new ControlError(`no folder ${quoted(given)}: \`moorage folder list\` shows all`);
+    throw await noFolder(this.#store, given);
   }
 
   /** One that was kept from before is taken over, and what is in it counted. */
@@ -255,16 +254,6 @@ export class FolderControl {
   #record(kind: AuditKind, user: string, detail = ""): void {
     this.#store.audit.record({ kind, user, actor: this.#options.actor, detail });
   }
-}
-
-/** With the "@". @throws ControlError for what can't be a folder's name */
-export function folderName(given: string): string {
-  const name = given.startsWith("@") ? given.slice(1) : given;
-  if (isUserName(name)) return `@${name}`;
-  throw new ControlError(
-    `${quoted(given)} can't be a folder's name: ${USER_NAME_RULE}`,
-    EXIT.usage,
-  );
 }
 
 function describe({ quotaBytes, quotaFiles, trashKeep }: FolderChangeRequest): string {

@@ -4,11 +4,15 @@ import type { Config } from "../config/types.ts";
 import type { Group, GroupChange, Hanging } from "../store/groups.ts";
 import type { GroupQuota } from "../store/memberships.ts";
 import type { Store } from "../store/store.ts";
-import type { AuditKind, LoginLimits } from "../store/types.ts";
+import type { Account, AuditKind, LoginLimits } from "../store/types.ts";
 import { checkFree } from "./covering.ts";
 import { ControlError, EXIT } from "./errors.ts";
 import { checkedLimits, describeLimits } from "./login-limits.ts";
+import { noGroup, userNamed } from "./names.ts";
 import { checkedQuota, quoted } from "./quotas.ts";
+
+/** What is said of all the others when one of several names is wrong. */
+const NOBODY = { "group-join": "nobody joined", "group-leave": "nobody left" } as const;
 
 export const MAX_GROUPS = 1_000;
 /** What counts for a user is put together from all of them at each login. */
@@ -65,8 +69,8 @@ export class GroupControl {
 
   async group(name: string): Promise<Group> {
     const group = await this.#store.groups.byName(name);
-    if (group !== undefined) return group;
-    throw new ControlError(`no group ${quoted(name)}: \`moorage group list\` shows all`);
+    if (group === undefined) throw await noGroup(this.#store, name);
+    return group;
   }
 
   async add(name: string, request: GroupRequest = {}): Promise<Group> {
@@ -136,7 +140,7 @@ export class GroupControl {
 
   /** Nothing is done where one of the names is wrong. */
   async #each(
-    audit: AuditKind,
+    audit: keyof typeof NOBODY,
     name: string,
     users: readonly string[],
     act: (
@@ -145,7 +149,7 @@ export class GroupControl {
     ) => Promise<boolean>,
   ): Promise<readonly string[]> {
     const { id: groupId } = await this.group(name);
-    const accounts = await Promise.all([...new Set(users)].map((user) => this.#user(user)));
+    const accounts = await this.#accounts(name, [...new Set(users)], audit);
     const done: string[] = [];
     for (const { id: userId, name: user } of accounts) {
       if (!(await act({ groupId, userId }, this.#options.quota.default))) continue;
@@ -158,10 +162,18 @@ export class GroupControl {
     return done;
   }
 
-  async #user(name: string): Promise<{ readonly id: number; readonly name: string }> {
-    const account = await this.#store.users.byName(name);
-    if (account !== undefined) return account;
-    throw new ControlError(`no user ${quoted(name)}: \`moorage user list\` shows all`);
+  async #accounts(
+    group: string,
+    names: readonly string[],
+    audit: keyof typeof NOBODY,
+  ): Promise<readonly Account[]> {
+    try {
+      return await Promise.all(names.map((name) => userNamed(this.#store, name)));
+    } catch (thrown) {
+      // Of one name that is wrong it is plain that nothing was done.
+      if (!(thrown instanceof ControlError) || names.length === 1) throw thrown;
+      throw new ControlError(`${NOBODY[audit]} group ${group}: ${thrown.message}`);
+    }
   }
 
   /** One row, however many the members are. */

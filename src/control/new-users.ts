@@ -3,7 +3,7 @@ import type { LoginLimits, Role } from "../store/types.ts";
 import { NoGroupError, UserExistsError } from "../store/users.ts";
 import { ControlError } from "./errors.ts";
 import { describeLimits } from "./login-limits.ts";
-import { quoted } from "./quotas.ts";
+import { unknownGroup } from "./names.ts";
 
 /** What users have who were given no quota of their own. */
 export type DefaultQuota = Pick<Config["quota"], "default" | "files">;
@@ -34,12 +34,8 @@ export function describeNew(
 
 /** What a person can put right of what the store says, as such. */
 export function addingError(thrown: unknown): unknown {
-  if (thrown instanceof NoGroupError) return noGroup(thrown.groupName);
+  if (thrown instanceof NoGroupError) return unknownGroup(thrown.groupName);
   return thrown instanceof UserExistsError ? exists(thrown.userName) : thrown;
-}
-
-export function noGroup(name: string): ControlError {
-  return new ControlError(`no group ${quoted(name)}: \`moorage group list\` shows all`);
 }
 
 export function exists(name: string): ControlError {

@@ -2,8 +2,7 @@ import { PathError } from "../access/paths.ts";
 import type { Store } from "../store/store.ts";
 import type { Subject } from "../store/types.ts";
 import { ControlError, EXIT } from "./errors.ts";
-import { noGroup } from "./new-users.ts";
-import { quoted } from "./quotas.ts";
+import { noGroup, noUserOr } from "./names.ts";
 
 /** Whom a share or rule is for, with all users that it concerns. */
 export interface KnownSubject {
@@ -20,20 +19,19 @@ export interface KnownSubject {
 export async function subjectNamed(store: Store, given: string): Promise<KnownSubject> {
   if (!given.startsWith("@")) {
     const user = await store.users.byName(given);
-    if (user === undefined) {
-      throw new ControlError(
-        `no user ${quoted(given)}: \`moorage user list\` shows all; a group is @NAME`,
-      );
-    }
+    if (user === undefined) throw await noSubject(store, given);
     const { id, name } = user;
     return { subject: { userId: id, groupId: null }, name, users: [{ id, name }] };
   }
   const group = await store.access.groupByName(given.slice(1));
-  if (group === undefined) {
-    throw noGroup(given);
-  }
+  if (group === undefined) throw await noGroup(store, given);
   const users = await store.access.members(group.id);
   return { subject: { userId: null, groupId: group.id }, name: given, users };
+}
+
+async function noSubject(store: Store, given: string): Promise<ControlError> {
+  const groups = (await store.groups.list()).map(({ name }) => `@${name}`);
+  return noUserOr(store, given, { others: groups, hint: "a group is @NAME" });
 }
 
 /** @param read of access/paths.ts. @throws ControlError for what is no such path */

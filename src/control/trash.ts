@@ -5,15 +5,8 @@ import { type ByteString, fromText, normalize } from "../vfs/path.ts";
 import { emptyTrash, findTrashed } from "../vfs/trash-search.ts";
 import type { TrashedFile, UserFileSystem, UserTrash } from "../vfs/types.ts";
 import { ControlError } from "./errors.ts";
-import { folderName } from "./folders.ts";
+import { type HomeNamed, homeNamed } from "./names.ts";
 import { quoted } from "./quotas.ts";
-
-/** A home or folder by its row and its directory. */
-export interface HomeNamed {
-  readonly id: number;
-  /** a folder's with the "@" */
-  readonly name: string;
-}
 
 export interface TrashControlOptions {
   readonly store: Store;
@@ -84,7 +77,7 @@ export class TrashControl {
   }
 
   async #in<T>(name: string, act: (trash: UserTrash, home: HomeNamed) => Promise<T>): Promise<T> {
-    const home = await this.#home(name);
+    const home = await homeNamed(this.#options.store, name);
     const files = await this.#options.open(home);
     try {
       if (files.trash === undefined) throw new ControlError("nothing is kept here");
@@ -94,19 +87,6 @@ export class TrashControl {
     } finally {
       await files.close();
     }
-  }
-
-  async #home(name: string): Promise<HomeNamed> {
-    const { users, folders } = this.#options.store;
-    const found = name.startsWith("@")
-      ? await folders.byName(folderName(name))
-      : await users.byName(name);
-    if (found !== undefined) return { id: found.id, name: found.name };
-    throw new ControlError(
-      name.startsWith("@")
-        ? `no folder ${quoted(name)}: \`moorage folder list\` shows all`
-        : `no user ${quoted(name)}: \`moorage user list\` shows all; a folder is @NAME`,
-    );
   }
 
   #record(kind: "restore" | "remove", { name }: HomeNamed, path?: string, detail?: string): void {

@@ -11,14 +11,8 @@ import { ControlError, EXIT } from "./errors.ts";
 import { MAX_GROUPS_OF_A_USER } from "./groups.ts";
 import { deleteHome, dropEmptyHome, makeHome } from "./homes.ts";
 import { checkedLimits, describeLimits } from "./login-limits.ts";
-import {
-  addingError,
-  type DefaultQuota,
-  describeNew,
-  exists,
-  newQuotas,
-  noGroup,
-} from "./new-users.ts";
+import { noGroup, userNamed } from "./names.ts";
+import { addingError, type DefaultQuota, describeNew, exists, newQuotas } from "./new-users.ts";
 import { quoted } from "./quotas.ts";
 import { UserKeys } from "./user-keys.ts";
 
@@ -116,11 +110,11 @@ export class UserControl {
   }
 
   async account(name: string): Promise<Account> {
-    const found = await this.#store.users.byName(name);
-    if (found !== undefined) await this.#store.leases.exact(found.id);
-    const account = found && (await this.#store.users.byId(found.id));
-    if (account !== undefined) return account;
-    throw new ControlError(`no user ${quoted(name)}: \`moorage user list\` shows all`);
+    const { id } = await userNamed(this.#store, name);
+    await this.#store.leases.exact(id);
+    const account = await this.#store.users.byId(id);
+    if (account === undefined) throw gone(name);
+    return account;
   }
 
   /** Rejects when no new user can have the name. */
@@ -153,7 +147,8 @@ export class UserControl {
       throw new ControlError(`a user is in ${MAX_GROUPS_OF_A_USER} groups at most`, EXIT.usage);
     }
     for (const name of names) {
-      if ((await this.#store.groups.byName(name)) === undefined) throw noGroup(name);
+      if ((await this.#store.groups.byName(name)) === undefined)
+        throw await noGroup(this.#store, name);
     }
   }
 

@@ -102,6 +102,9 @@ export function checkQuota(value: number | null | undefined): void {
   }
 }
 
+/** One who looks through them all must not keep others waiting. */
+const MAX_NAMES = 10_000;
+
 /** The accounts. Names are checked by the caller; quotas are at most 2^53-1. */
 export class UserStore {
   readonly #writes: Writes;
@@ -121,6 +124,7 @@ export class UserStore {
   readonly #remove: Statement;
   readonly #loggedIn: Statement;
   readonly #count: Statement<[], number>;
+  readonly #names: Statement<[number, number, number], string>;
 
   constructor(connection: Connection, writes: Writes, leases: Pick<LeaseStore, "whileShared">) {
     this.#writes = writes;
@@ -164,6 +168,12 @@ export class UserStore {
     this.#loggedIn = connection.prepare("UPDATE homes SET last_login_at = ? WHERE id = ?");
     this.#count = connection
       .prepare<[], number>("SELECT count(*) FROM homes WHERE kind = 'user'")
+      .pluck();
+    this.#names = connection
+      .prepare<[number, number, number], string>(
+        `SELECT name FROM homes WHERE kind = 'user' AND length(name) BETWEEN ? AND ?
+         ORDER BY name LIMIT ?`,
+      )
       .pluck();
   }
 
@@ -237,6 +247,11 @@ export class UserStore {
   /** All accounts, by name. */
   async list(): Promise<Account[]> {
     return this.#all.all().map(toAccount);
+  }
+
+  /** The names that are so long, in order, as many of them as may be looked through at once. */
+  async names({ least, most }: { readonly least: number; readonly most: number }) {
+    return this.#names.all(least, most, MAX_NAMES);
   }
 
   async count(): Promise<number> {

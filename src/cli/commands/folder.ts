@@ -3,7 +3,8 @@ import { ACCESS_MODES, ACCESS_TEXTS, type AccessMode } from "../../access/modes.
 import { pathText } from "../../access/paths.ts";
 import { limitTexts } from "../../auth/login-limits-text.ts";
 import { ControlError, EXIT } from "../../control/errors.ts";
-import { type FolderWithShares, folderName } from "../../control/folders.ts";
+import type { FolderWithShares } from "../../control/folders.ts";
+import { folderName } from "../../control/names.ts";
 import { folderJson } from "../../control/views.ts";
 import { NO_LIMITS } from "../../store/login-limits.ts";
 import type { Share } from "../../store/types.ts";

@@ -1,6 +1,7 @@
 import type { Command } from "commander";
 import { EXIT } from "../../control/errors.ts";
 import type { FolderControl } from "../../control/folders.ts";
+import { homeNamed } from "../../control/names.ts";
 import type { UserControl } from "../../control/users.ts";
 import { type Counted, usageJson } from "../../control/views.ts";
 import { errorName, FsError } from "../../errors.ts";
@@ -33,11 +34,13 @@ async function usage(
   const { io } = context;
   const accounts = await administer(
     context,
-    async ({ users, folders }) => {
+    async ({ store, users, folders }) => {
       // All at once: each question makes every server tell what it has in memory.
       const asked = async (): Promise<Counted[]> => {
-        if (name?.startsWith("@")) return [await folders.folder(name)];
-        if (name !== undefined) return [await users.account(name)];
+        if (name !== undefined) {
+          const home = await homeNamed(store, name);
+          return [await (home.name.startsWith("@") ? folders.folder(name) : users.account(name))];
+        }
         const homes = (await users.list()).map(({ account }) => account);
         return [...homes, ...(await folders.list({ exact: false })).map(({ folder }) => folder)];
       };

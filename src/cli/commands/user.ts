@@ -3,7 +3,7 @@ import { generatePassword } from "../../auth/generate.ts";
 import { loadConfig } from "../../config/load.ts";
 import { ControlError, EXIT } from "../../control/errors.ts";
 import { instanceExists } from "../../control/instance.ts";
-import { noGroup } from "../../control/new-users.ts";
+import { unknownGroup } from "../../control/names.ts";
 import { checkName, checkPassword, type UserChangeRequest } from "../../control/users.ts";
 import { userJson, userPageJson } from "../../control/views.ts";
 import type { Role } from "../../store/types.ts";
@@ -216,7 +216,7 @@ function quotaGiven(quota: Limit | undefined): { readonly quotaBytes?: number | 
 function checkNewInstance(name: string, { group = [] }: AddOptions): void {
   checkName(name);
   const [first] = group;
-  if (first !== undefined) throw noGroup(first);
+  if (first !== undefined) throw unknownGroup(first);
 }
 
 async function passwordToAdd(

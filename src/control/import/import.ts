@@ -7,8 +7,8 @@ import type { NewUser } from "../../store/users.ts";
 import { checkNewMember } from "../covering.ts";
 import { ControlError } from "../errors.ts";
 import { dropEmptyHome, makeHome } from "../homes.ts";
+import { unknownGroup } from "../names.ts";
 import { addingError, type DefaultQuota, describeNew, newQuotas } from "../new-users.ts";
-import { quoted } from "../quotas.ts";
 import { checkPassword } from "../users.ts";
 import type { Fault } from "./csv.ts";
 import { type ImportFile, type ImportRow, readRows } from "./rows.ts";
@@ -69,7 +69,7 @@ export class UserImport {
         faults.push({ line, text: `user ${name} exists already` });
       }
       for (const group of wanted) {
-        if (!groups.has(group)) faults.push({ line, text: `no group ${quoted(group)}` });
+        if (!groups.has(group)) faults.push({ line, text: unknownGroup(group, groups).message });
       }
       for (const { fingerprint } of keys) {
         const isRevoked = await this.#store.authorities.isRevoked(fingerprint);

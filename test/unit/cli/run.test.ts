@@ -470,7 +470,19 @@ describe("usage", () => {
       files: 1,
     });
     expect((await moorage("usage")).out).toMatch(/^alice +125 B +1 KB +12\.5 +1$/m);
-    expectComplaint(await moorage("usage nobody"), 1, /no user/);
+    expectComplaint(await moorage("usage nobody"), 1, /no user "nobody": .*a folder is @NAME/);
+  });
+
+  test("a folder without its sign is told apart from a user", async () => {
+    await moorage("folder add projects");
+    const plain = await moorage("usage projects");
+    expectComplaint(plain, 1, /^moorage: no user "projects"; did you mean @projects\?$/m);
+    expect((await moorage("usage @projects")).out).toMatch(/^@projects +0 B/m);
+    expectComplaint(
+      await moorage("usage @project"),
+      1,
+      /no folder "@project"; did you mean @projects\?/,
+    );
   });
 });
 

@@ -88,11 +88,13 @@ test("users are added with groups, quotas, keys and passwords of their own", asy
 
 test("users who are there and groups that are not are told with all other faults, in order", async () => {
   await desk.addUser("bob");
-  const { faults } = await users.check("name,groups,quota\nann,none,\nbob,,\ncid,,x\n");
-  expect(faults.map(({ line, text }) => `${line} ${text.slice(0, 25)}`)).toEqual([
-    '2 no group "none"',
+  const text = "name,groups,quota\nann,none,\nbob,,\ncid,,x\ndan,staf,\n";
+  const { faults } = await users.check(text);
+  expect(faults.map(({ line, text }) => `${line} ${text.slice(0, 42)}`)).toEqual([
+    '2 no group "none": `moorage group list` show',
     "3 user bob exists already",
-    '4 quota "x": give a size su',
+    '4 quota "x": give a size such as 10GB or 512',
+    '5 no group "staf"; did you mean staff?',
   ]);
 });
 
