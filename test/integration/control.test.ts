@@ -133,7 +133,8 @@ describe("sessions and kick", () => {
     }, PATIENCE);
     expect((await moorage("sessions")).out).toMatch(/ann .*127\.0\.0\.1.*\n[\s\S]*upload .*\/big/);
     const kicked = await moorage("kick", `${first.id}`, "--reason", "tea time");
-    expect(kicked).toEqual({ code: 0, out: `Ended session ${first.id}.\n`, err: "" });
+    const cut = "Cut 1 upload: what had arrived is kept.\n";
+    expect(kicked).toEqual({ code: 0, out: `Ended session ${first.id}.\n${cut}`, err: "" });
     expect(await sessions()).toEqual([]);
     const { code, stderr } = await upload.result;
     expect(code).not.toBe(0);
@@ -190,7 +191,11 @@ describe("sessions and kick", () => {
     await serve();
     const upload = slowUpload("big");
     const { id } = await uploading();
-    expect((await moorage("kick", `${id}`, "--disable")).code).toBe(0);
+    expect(await moorage("kick", `${id}`, "--disable")).toEqual({
+      code: 0,
+      out: `Ended session ${id} and disabled the account.\nCut 1 upload: what had arrived is kept.\n`,
+      err: "",
+    });
     await upload.result;
     expect((await desk.sftp(["pwd"])).code).not.toBe(0);
   });

@@ -1,8 +1,8 @@
 import type { Command } from "commander";
 import { connectControl } from "../../control/client.ts";
-import type { Control, SessionInfo, TransferView } from "../../control/protocol.ts";
+import type { Control, Params, SessionInfo, TransferView } from "../../control/protocol.ts";
 import { sessionJson } from "../../control/views.ts";
-import { dateText } from "../../text/figures.ts";
+import { count, dateText } from "../../text/figures.ts";
 import { roundSize } from "../../text/units.ts";
 import { withAnyServer } from "../any-server.ts";
 import type { CommandContext } from "../context.ts";
@@ -61,10 +61,11 @@ async function kick(context: CommandContext, whom: string, options: KickOptions)
   const { disable = false, force = false, user = false, reason } = options;
   const how = { disable, force, ...(reason !== undefined && { reason }) };
   const id = user || !/^\d{1,15}$/.test(whom) ? undefined : Number(whom);
-  const ended = await withAnyServer(context, async (control) => {
-    if (id === undefined) return (await control.call("users.kick", { name: whom, ...how })).ended;
-    await control.call("sessions.kick", { id, ...how });
-    return [id];
+  const { ended, cut } = await withAnyServer(context, async (control) => {
+    // Asked before: the sessions that are ended have no transfers any more.
+    const before = await control.call("sessions.list", {});
+    const ended = await end(control, id ?? whom, how);
+    return { ended, cut: uploadsOf(before, ended) };
   });
   if (options.json) io.out(json({ ended, disabled: disable }));
   else if (ended.length === 0) io.out(`Disabled ${whom}, who had no session.\n`);
@@ -72,7 +73,26 @@ async function kick(context: CommandContext, whom: string, options: KickOptions)
     const what = `session${ended.length > 1 ? "s" : ""} ${ended.join(", ")}`;
     const whose = id === undefined ? ` of ${whom}` : "";
     io.out(`Ended ${what}${whose}${disable ? " and disabled the account" : ""}.\n`);
+    if (cut > 0) io.out(`Cut ${count(cut, "upload")}: what had arrived is kept.\n`);
   }
+}
+
+/** @param whom a session, or a user's name. @returns the sessions that have ended */
+async function end(
+  control: Control,
+  whom: number | string,
+  how: Omit<Params<"users.kick">, "name">,
+): Promise<readonly number[]> {
+  if (typeof whom === "string") {
+    return (await control.call("users.kick", { name: whom, ...how })).ended;
+  }
+  await control.call("sessions.kick", { id: whom, ...how });
+  return [whom];
+}
+
+function uploadsOf(sessions: readonly SessionInfo[], ids: readonly number[]): number {
+  const transfers = sessions.filter(({ id }) => ids.includes(id)).flatMap((one) => one.transfers);
+  return transfers.filter(({ direction }) => direction === "upload").length;
 }
 
 function sessionTable(io: Io, all: readonly SessionInfo[]): string {
