@@ -1,3 +1,4 @@
+import { count } from "../text/figures.ts";
 import { isSafe } from "../text/safe.ts";
 import { impossiblePassword } from "./passwords.ts";
 import { strength } from "./strength.ts";
@@ -8,6 +9,12 @@ export interface PasswordRule {
   readonly passwordMinLength: number;
   /** 0 to 4 on zxcvbn's scale: how many guesses it takes; 0 takes every password */
   readonly passwordStrength: number;
+}
+
+/** "at least 8 characters, and not one that is soon guessed": for who is asked for one. */
+export function passwordRuleText({ passwordMinLength, passwordStrength }: PasswordRule): string {
+  const least = `at least ${count(passwordMinLength, "character")}`;
+  return passwordStrength === 0 ? least : `${least}, and not one that is soon guessed`;
 }
 
 /**
@@ -28,7 +35,7 @@ export async function refusePassword(
   }
   const characters = [...password].length;
   if (characters < least) {
-    return `the password has ${characters} characters: take ${least} or more`;
+    return `the password has ${count(characters, "character")}: take ${least} or more`;
   }
   if (passwordStrength === 0 || (await strength(password, [user, "moorage"])) >= passwordStrength)
     return;

@@ -1,5 +1,6 @@
 import { type Command, Option } from "commander";
 import { generatePassword } from "../../auth/generate.ts";
+import { type PasswordRule, passwordRuleText, refusePassword } from "../../auth/password-rule.ts";
 import { loadConfig } from "../../config/load.ts";
 import { ControlError, EXIT } from "../../control/errors.ts";
 import { instanceExists } from "../../control/instance.ts";
@@ -184,11 +185,8 @@ async function add(context: CommandContext, name: string, options: AddOptions): 
   if (isNew) checkNewInstance(name, options);
   else await administer(context, ({ users }) => users.checkNew(name));
   const keys = options.key === undefined ? [] : readKeyFile(options.key);
-  const { password, generated } = await passwordToAdd(context, options);
-  if (password !== undefined) {
-    const { auth } = loadConfig({ root: context.root(), env: io.env });
-    await checkPassword(name, password, auth);
-  }
+  const { password, generated } = await passwordToAdd(context, name, options);
+  if (password !== undefined) await checkPassword(name, password, passwordRule(context));
   const account = await administerNew(context, ({ users, config }) =>
     users.add({
       name,
@@ -219,14 +217,29 @@ function checkNewInstance(name: string, { group = [] }: AddOptions): void {
   if (first !== undefined) throw unknownGroup(first);
 }
 
+function passwordRule({ root, io: { env } }: CommandContext): PasswordRule {
+  return loadConfig({ root: root(), env }).auth;
+}
+
+/** On the terminal. */
+function typedPassword(context: CommandContext, name: string): Promise<string> {
+  const rule = passwordRule(context);
+  return askNewPassword(context.io, {
+    rule: passwordRuleText(rule),
+    refusal: (password) => refusePassword(password, name, rule),
+  });
+}
+
 async function passwordToAdd(
-  { io }: CommandContext,
+  context: CommandContext,
+  name: string,
   options: AddOptions,
 ): Promise<{ password: string | undefined; generated: boolean }> {
+  const { io } = context;
   if (options.generate) return { password: generatePassword(), generated: true };
   if (options.passwordStdin) return { password: await readPassword(io), generated: false };
   if (options.key !== undefined) return { password: undefined, generated: false };
-  if (io.stdin.isTTY) return { password: await askNewPassword(io), generated: false };
+  if (io.stdin.isTTY) return { password: await typedPassword(context, name), generated: false };
   return { password: generatePassword(), generated: true };
 }
 
@@ -288,7 +301,7 @@ async function passwd(
   }
   // An unknown name is told before anybody types a password.
   await administer(context, ({ users }) => users.account(name));
-  const password = await newPassword(context, options);
+  const password = await newPassword(context, name, options);
   await administer(context, ({ users }) =>
     users.setPassword(name, password, options.change ? { change: true } : {}),
   );
@@ -296,9 +309,13 @@ async function passwd(
   if (options.generate) showPassword(context, password);
 }
 
-async function newPassword({ io }: CommandContext, options: PasswdOptions): Promise<string> {
+async function newPassword(
+  context: CommandContext,
+  name: string,
+  options: PasswdOptions,
+): Promise<string> {
   if (options.generate) return generatePassword();
-  return options.passwordStdin ? readPassword(io) : askNewPassword(io);
+  return options.passwordStdin ? readPassword(context.io) : typedPassword(context, name);
 }
 
 async function remove(

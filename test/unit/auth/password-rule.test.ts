@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
-import { refusePassword } from "../../../src/auth/password-rule.ts";
+import { passwordRuleText, refusePassword } from "../../../src/auth/password-rule.ts";
 import { loadConfig } from "../../../src/config/load.ts";
+import { count } from "../../../src/text/figures.ts";
 
 const RULE = loadConfig({ root: "/nonexistent", env: {} }).auth;
 const LAX = { passwordMinLength: 1, passwordStrength: 0 };
@@ -8,7 +9,7 @@ const LAX = { passwordMinLength: 1, passwordStrength: 0 };
 describe("a new password", () => {
   it.each(["x", "1234567", "k7#Qz!p"])("%j is too short", async (password) => {
     expect(await refusePassword(password, "alice", RULE)).toBe(
-      `the password has ${password.length} characters: take 8 or more`,
+      `the password has ${count(password.length, "character")}: take 8 or more`,
     );
   });
 
@@ -35,6 +36,12 @@ describe("a new password", () => {
       expect(await refusePassword(password, "alice", RULE)).toBeUndefined();
     },
   );
+
+  it("is told as a rule before anybody types", () => {
+    const rule = { passwordMinLength: 1, passwordStrength: 0 };
+    expect(passwordRuleText(rule)).toBe("at least 1 character");
+    expect(passwordRuleText({ ...rule, passwordStrength: 1 })).toMatch(/soon guessed$/);
+  });
 
   it("counts characters, not bytes", async () => {
     expect(await refusePassword("🦭🦭🦭", "alice", { ...LAX, passwordMinLength: 4 })).toMatch(

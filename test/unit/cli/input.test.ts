@@ -69,11 +69,29 @@ describe("readPassword", () => {
 });
 
 describe("askNewPassword", () => {
+  const passwords = {
+    rule: "at least 3 characters",
+    refusal: async (typed: string) => (typed.length < 3 ? "it is too short" : undefined),
+  };
+
+  test("what is refused is asked for again, and lines that were pasted ahead are not lost", async () => {
+    const io = world();
+    io.stdin.write("no\rsecret\rother\rsecret\rsecret\r");
+    expect(await askNewPassword(io, passwords)).toBe("secret");
+    expect(io.printed.join("").match(/Not taken: .*/g)).toEqual([
+      "Not taken: it is too short",
+      "Not taken: the two passwords are not the same",
+    ]);
+  });
+
   test("both lines pasted at once are taken, and nothing of them is shown", async () => {
     const io = world();
     io.stdin.write("secret\rsecret\r");
-    expect(await askNewPassword(io)).toBe("secret");
-    expect(io.printed).toEqual(["New password: ", "\n", "The same again: ", "\n"]);
+    expect(await askNewPassword(io, passwords)).toBe("secret");
+    expect(io.printed).toEqual([
+      "The password has at least 3 characters.\n",
+      ...["New password: ", "\n", "The same again: ", "\n"],
+    ]);
   });
 
   test.each(["\u0003", "sec\u0003", "secret\r\u0003", "\u0004", ""])(
@@ -81,7 +99,7 @@ describe("askNewPassword", () => {
     async (typed) => {
       const io = world();
       io.stdin.end(typed);
-      await expect(askNewPassword(io)).rejects.toThrow("cancelled: nothing was changed");
+      await expect(askNewPassword(io, passwords)).rejects.toThrow("cancelled: nothing was changed");
     },
   );
 });

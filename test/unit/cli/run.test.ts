@@ -323,12 +323,41 @@ describe("users", () => {
       terminal: true,
       stdin: "tern-gull-41\ntern-gull-41",
     });
-    expect(good).toMatchObject({ code: 0, err: "New password: \nThe same again: \n" });
+    const rule = "The password has at least 8 characters, and not one that is soon guessed.\n";
+    expect(good).toMatchObject({ code: 0, err: `${rule}New password: \nThe same again: \n` });
     expect(good.out).not.toContain("tern");
-    const bad = await moorage("user add bob", { terminal: true, stdin: "secret\nother" });
-    expect(bad.code).toBe(1);
-    expect(bad.err).toMatch(/moorage: the two passwords are not the same/);
     expect((await users()).map((user) => user.name)).toEqual(["alice"]);
+  });
+
+  test("a terminal is told the rule of the settings, and asked again for what is refused", async () => {
+    const env = { MOORAGE_AUTH_PASSWORD_MIN_LENGTH: "9", MOORAGE_AUTH_PASSWORD_STRENGTH: "0" };
+    const typed = ["short", "tern-gull-41", "tern-gull-42", "tern-gull-43", "tern-gull-43"];
+    const added = await moorage("user add alice", { terminal: true, stdin: typed.join("\n"), env });
+    expect(added).toMatchObject({ code: 0, out: expect.stringMatching(/^Added alice /m) });
+    expect(added.err.split("\n")).toEqual([
+      "The password has at least 9 characters.",
+      "New password: ",
+      "Not taken: the password has 5 characters: take 9 or more",
+      "New password: ",
+      "The same again: ",
+      "Not taken: the two passwords are not the same",
+      "New password: ",
+      "The same again: ",
+      "",
+    ]);
+    const set = { terminal: true, stdin: "tern-gull-44\ntern-gull-44" };
+    const changed = await moorage("user passwd alice", set);
+    expect(changed).toMatchObject({ code: 0, out: "Set the password of alice.\n" });
+    expect(changed.err).toMatch(/^The password has at least 8 characters/);
+  });
+
+  test("three passwords that are refused are enough: nothing is made", async () => {
+    const bad = { terminal: true, stdin: "x\npassword1\nsecret\nanother" };
+    const { code, out, err } = await moorage("user add alice", bad);
+    expect({ code, out }).toEqual({ code: 2, out: "" });
+    expect(err).toMatch(/^moorage: the password has 6 characters: .*: nothing was changed$/m);
+    expect(err.match(/New password/g)).toHaveLength(3);
+    expect(existsSync(join(root, "db"))).toBe(false);
   });
 
   test("what is wrong with a new user's name is told before a password is asked for", async () => {
@@ -346,7 +375,7 @@ describe("users", () => {
       expectComplaint(
         bad,
         2,
-        /^moorage: the password (has 1 characters|is one that is soon guessed)/,
+        /^moorage: the password (has 1 character:|is one that is soon guessed)/,
       );
     }
     expect(existsSync(join(root, "db"))).toBe(false);
