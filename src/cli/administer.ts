@@ -14,7 +14,7 @@ import { UserControl } from "../control/users.ts";
 import { recover, recoverHome } from "../quota/recover.ts";
 import type { Store } from "../store/store.ts";
 import { Evidence } from "../vfs/evidence.ts";
-import { type CommandContext, cliActor, withStore } from "./context.ts";
+import { type CommandContext, cliActor, requirePlace, withStore } from "./context.ts";
 
 /** What commands for users and folders work with. */
 export interface Administration {
@@ -75,6 +75,7 @@ export async function administerNew<T>(
   context: CommandContext,
   use: (administration: Administration) => Promise<T>,
 ): Promise<T> {
+  requirePlace(context);
   const isNew = !instanceExists(context.root());
   const made = await administer(context, use, { create: true });
   if (isNew) context.io.out(`Made a new instance in ${context.root()}.\n`);

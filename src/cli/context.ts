@@ -1,5 +1,6 @@
 import { userInfo } from "node:os";
-import { requireInstance } from "../control/instance.ts";
+import { ControlError } from "../control/errors.ts";
+import { instanceExists, isSetOut, requireInstance } from "../control/instance.ts";
 import type { OpenOptions, Store } from "../store/store.ts";
 import { openInstance } from "./database.ts";
 import type { Io } from "./io.ts";
@@ -9,6 +10,8 @@ export interface CommandContext {
   readonly io: Io;
   /** the instance's directory, absolute; asked for when a command runs */
   root(): string;
+  /** true: --root or MOORAGE_ROOT says where that is; else it is just the current directory */
+  isRootNamed(): boolean;
   exitCode: number;
 }
 
@@ -29,6 +32,19 @@ export async function withStore<T>(
   } finally {
     await store.close();
   }
+}
+
+/**
+ * What makes an instance where there is none, does so only where somebody wants one: the wrong current
+ * directory is soon taken.
+ * @throws ControlError that says how to go on
+ */
+export function requirePlace({ root: rootOf, isRootNamed }: CommandContext): void {
+  const root = rootOf();
+  if (isRootNamed() || instanceExists(root) || isSetOut(root)) return;
+  throw new ControlError(
+    `no instance in ${root}: give --root DIR with the directory of one; for a new one here, give --root .`,
+  );
 }
 
 /** Who runs this command, for the audit trail. */

@@ -17,9 +17,9 @@ Examples:
 Exit codes: 0 done, 1 failed, 2 wrong usage or settings, 3 the server is not running.
 `;
 
-/** --root, else MOORAGE_ROOT, else the current directory. */
-function instanceRoot(option: string | undefined, io: Io): string {
-  return resolve(option || io.env.MOORAGE_ROOT || ".");
+/** --root, else MOORAGE_ROOT; undefined: neither says anything. */
+function namedRoot(program: Command, io: Io): string | undefined {
+  return program.opts<{ root?: string }>().root || io.env.MOORAGE_ROOT || undefined;
 }
 
 /**
@@ -31,7 +31,8 @@ export async function run(args: readonly string[], io: Io): Promise<number> {
   const program = new Command("moorage");
   const context: CommandContext = {
     io,
-    root: () => instanceRoot(program.opts<{ root?: string }>().root, io),
+    root: () => resolve(namedRoot(program, io) ?? "."),
+    isRootNamed: () => namedRoot(program, io) !== undefined,
     exitCode: EXIT.ok,
   };
   describe(program, io);

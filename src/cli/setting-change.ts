@@ -14,7 +14,7 @@ import {
   shownValue,
 } from "../control/setting-changes.ts";
 import { visible } from "../text/safe.ts";
-import { type CommandContext, cliActor, withStore } from "./context.ts";
+import { type CommandContext, cliActor, requirePlace, withStore } from "./context.ts";
 import { json, paint } from "./format.ts";
 
 /**
@@ -28,6 +28,7 @@ export async function changeByCommand(
   value: string | null,
   options: { readonly json?: boolean },
 ): Promise<void> {
+  if (value !== null) requirePlace(context);
   const server = await serverOf(context.root());
   try {
     if (server !== undefined) await refuseGiven(server, name);

@@ -28,12 +28,18 @@ export function instanceExists(root: string): boolean {
   }
 }
 
+/** True for what was made to be an instance, though it has no database yet: a checkout, or one with settings. */
+export function isSetOut(root: string): boolean {
+  const has = (name: string) => statSync(join(root, name), { throwIfNoEntry: false }) !== undefined;
+  return has("moorage.toml") || ["keys", "homes", "db"].every(has);
+}
+
 /** @throws ControlError that says how to make one; InstanceError when one is half restored */
 export function requireInstance(root: string): void {
   if (instanceExists(root)) return;
   refuseUnfinished(root);
   throw new ControlError(
-    `no instance in ${root}: give --root DIR, or make one with \`moorage serve\` or \`moorage user add\``,
+    `no instance in ${root}: give --root DIR with the directory of one, or make one with \`moorage serve\``,
   );
 }
 

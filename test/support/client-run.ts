@@ -66,7 +66,7 @@ export class ClientRun {
       err: (text: string) => written.err(text),
       colour: false,
     };
-    this.context = { io, root: () => "/", exitCode: 0 };
+    this.context = { io, root: () => "/", isRootNamed: () => true, exitCode: 0 };
     const person = new Person(
       this.interrupts,
       (line) => written.err(`${line}\n`),

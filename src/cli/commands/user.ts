@@ -9,7 +9,7 @@ import { checkName, checkPassword, type UserChangeRequest } from "../../control/
 import { userJson, userPageJson } from "../../control/views.ts";
 import type { Role } from "../../store/types.ts";
 import { type Administration, administer, administerNew } from "../administer.ts";
-import type { CommandContext } from "../context.ts";
+import { type CommandContext, requirePlace } from "../context.ts";
 import { json, paint, quotaText } from "../format.ts";
 import { askNewPassword, confirmDeleting, readPassword } from "../input.ts";
 import { addLimitOptions, givenLimits, type LimitOptions } from "../login-limits.ts";
@@ -180,6 +180,7 @@ async function act(
 
 async function add(context: CommandContext, name: string, options: AddOptions): Promise<void> {
   const { io } = context;
+  requirePlace(context);
   const isNew = !instanceExists(context.root());
   // What is wrong with the name is told before anybody types a password.
   if (isNew) checkNewInstance(name, options);
@@ -239,7 +240,11 @@ async function passwordToAdd(
   if (options.generate) return { password: generatePassword(), generated: true };
   if (options.passwordStdin) return { password: await readPassword(io), generated: false };
   if (options.key !== undefined) return { password: undefined, generated: false };
-  if (io.stdin.isTTY) return { password: await typedPassword(context, name), generated: false };
+  if (io.stdin.isTTY) {
+    const root = context.root();
+    if (!instanceExists(root)) io.err(`A new instance is made in ${root}.\n`);
+    return { password: await typedPassword(context, name), generated: false };
+  }
   return { password: generatePassword(), generated: true };
 }
 

@@ -7,6 +7,7 @@ import type { CommandContext } from "../../../src/cli/context.ts";
 const context: CommandContext = {
   io: { env: {}, stdin: new PassThrough(), out: () => {}, err: () => {}, colour: false },
   root: () => "/nowhere",
+  isRootNamed: () => true,
   exitCode: 0,
 };
 

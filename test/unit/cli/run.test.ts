@@ -1,8 +1,8 @@
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { PassThrough } from "node:stream";
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { afterEach, beforeEach, describe, expect, onTestFinished, test, vi } from "vitest";
 import type { Io } from "../../../src/cli/io.ts";
 import { run } from "../../../src/cli/run.ts";
 import { openStore } from "../../../src/store/store.ts";
@@ -162,6 +162,47 @@ describe("an instance that isn't there", () => {
     expect(existsSync(join(root, "db"))).toBe(false);
   });
 
+  test("is not made in a directory that nobody named, nor are settings written there", async () => {
+    const env = { MOORAGE_ROOT: "" };
+    const here = vi.spyOn(process, "cwd").mockReturnValue(root);
+    onTestFinished(() => here.mockRestore());
+    const makes = [
+      "user add alice",
+      "group add staff",
+      "folder add x",
+      "config set server.port 22",
+    ];
+    for (const args of makes) {
+      expectComplaint(
+        await moorage(args, { env }),
+        1,
+        /no instance in .*for a new one here, .*--root \./,
+      );
+      expect(readdirSync(root)).toEqual([]);
+    }
+    const world = { env, terminal: true, stdin: "tern-gull-41\ntern-gull-41" };
+    expectComplaint(await moorage("user add alice", world), 1, /no instance in/);
+    const asked = await moorage("user add alice --root .", world);
+    expect(asked).toMatchObject({ code: 0, out: expect.stringContaining("Made a new instance") });
+    expect(asked.err).toMatch(/^A new instance is made in [^\n]+\.\nThe password has/);
+    expect(await moorage("group add staff", { env })).toMatchObject({ code: 0 });
+  });
+
+  test.each([
+    ["settings", ["moorage.toml"]],
+    ["the directories of a checkout", ["keys", "homes", "db"]],
+  ])("is made where there are %s already", async (_, names) => {
+    const env = { MOORAGE_ROOT: "" };
+    const here = vi.spyOn(process, "cwd").mockReturnValue(root);
+    onTestFinished(() => here.mockRestore());
+    for (const name of names) {
+      if (name.endsWith(".toml")) writeFileSync(join(root, name), "");
+      else mkdirSync(join(root, name));
+    }
+    expect(await moorage("user add alice", { env })).toMatchObject({ code: 0 });
+    expect(existsSync(join(root, "homes/alice"))).toBe(true);
+  });
+
   test("is made by user add", async () => {
     const { code, out } = await moorage("user add alice", {
       env: { MOORAGE_ROOT: join(root, "a/b") },
@@ -319,6 +360,7 @@ describe("users", () => {
   });
 
   test("a terminal is asked twice, and what is typed is not shown", async () => {
+    await moorage("user add carol");
     const good = await moorage("user add alice", {
       terminal: true,
       stdin: "tern-gull-41\ntern-gull-41",
@@ -326,11 +368,12 @@ describe("users", () => {
     const rule = "The password has at least 8 characters, and not one that is soon guessed.\n";
     expect(good).toMatchObject({ code: 0, err: `${rule}New password: \nThe same again: \n` });
     expect(good.out).not.toContain("tern");
-    expect((await users()).map((user) => user.name)).toEqual(["alice"]);
+    expect((await users()).map((user) => user.name)).toEqual(["alice", "carol"]);
   });
 
   test("a terminal is told the rule of the settings, and asked again for what is refused", async () => {
     const env = { MOORAGE_AUTH_PASSWORD_MIN_LENGTH: "9", MOORAGE_AUTH_PASSWORD_STRENGTH: "0" };
+    await moorage("user add carol");
     const typed = ["short", "tern-gull-41", "tern-gull-42", "tern-gull-43", "tern-gull-43"];
     const added = await moorage("user add alice", { terminal: true, stdin: typed.join("\n"), env });
     expect(added).toMatchObject({ code: 0, out: expect.stringMatching(/^Added alice /m) });
