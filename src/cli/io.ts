@@ -12,6 +12,8 @@ export interface Io {
   readonly stdout?: Writable & { readonly isTTY?: boolean };
   /** True when standard error is a terminal where a line can be written over. */
   readonly errTerminal?: boolean;
+  /** columns of the terminal that standard output is; undefined where it is none */
+  readonly columns?: number | undefined;
   /** colours on standard output */
   readonly colour: boolean;
   /** True when nobody reads standard output any more. */
@@ -36,6 +38,7 @@ export function processIo(): Io {
     out: (text) => void process.stdout.write(text),
     err: (text) => void process.stderr.write(text),
     unread: () => unread,
+    columns: process.stdout.isTTY ? process.stdout.columns || undefined : undefined,
     colour: process.stdout.isTTY === true && !process.env.NO_COLOR,
   };
 }

@@ -5,6 +5,7 @@ import { VERSION } from "../version.ts";
 import { addCommands } from "./commands/all.ts";
 import type { CommandContext } from "./context.ts";
 import type { Io } from "./io.ts";
+import { laidOut } from "./layout.ts";
 import { report } from "./report.ts";
 
 const EXAMPLES = `
@@ -51,10 +52,11 @@ function describe(program: Command, io: Io): void {
     .option("--root <dir>", "the instance's directory (default: MOORAGE_ROOT, or this directory)")
     .version(`moorage ${VERSION}`, "--version", "print the version")
     .helpOption("-h, --help", "print help")
-    .configureHelp({ showGlobalOptions: true })
+    // What is too long for the terminal is laid out below, and not by Commander.
+    .configureHelp({ showGlobalOptions: true, helpWidth: Number.POSITIVE_INFINITY })
     .configureOutput({
-      writeOut: (text) => io.out(text),
-      writeErr: (text) => io.err(text),
+      writeOut: (text) => io.out(laidOut(text, io.columns)),
+      writeErr: (text) => io.err(laidOut(text, io.columns)),
       // Errors are printed by report(), in one line.
       outputError: () => {},
       getOutHasColors: () => io.colour,

@@ -1,0 +1,46 @@
+import { Command } from "commander";
+import { expect, test } from "vitest";
+import { addCommands } from "../../../src/cli/commands/all.ts";
+import { run } from "../../../src/cli/run.ts";
+import { width } from "../../../src/text/width.ts";
+
+const streams = { env: {}, stdin: process.stdin, colour: false } as const;
+
+/** The words that lead to each command there is. */
+async function commands(): Promise<string[][]> {
+  const program = new Command("moorage");
+  const io = { ...streams, out: () => {}, err: () => {} };
+  const context = { io, root: () => "/", isRootNamed: () => true, exitCode: 0 };
+  await addCommands(program, context, []);
+  const below = (command: Command, words: string[]): string[][] => [
+    words,
+    ...command.commands.flatMap((child) => below(child, [...words, child.name()])),
+  ];
+  return below(program, []);
+}
+
+async function help(words: readonly string[], columns?: number): Promise<string> {
+  let text = "";
+  const out = (more: string): void => {
+    text += more;
+  };
+  await run([...words, "--help"], { ...streams, out, err: out, columns });
+  return text;
+}
+
+const plain = (text: string) => text.replace(/ \\$/gm, "").replace(/\s+/g, " ");
+
+test.each([[60], [80], [120]])("no help has a line of more than %i columns", async (columns) => {
+  const all = await commands();
+  expect(all.length).toBeGreaterThan(60);
+  for (const words of all) {
+    const text = await help(words, columns);
+    const long = text.split("\n").filter((line) => width(line) > columns);
+    expect({ words, long }).toEqual({ words, long: [] });
+    expect(plain(text)).toBe(plain(await help(words, 10_000)));
+  }
+});
+
+test("where there is no terminal it has 80 columns", async () => {
+  expect(await help(["serve"])).toBe(await help(["serve"], 80));
+});
