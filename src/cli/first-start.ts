@@ -2,19 +2,19 @@ import { generatePassword } from "../auth/generate.ts";
 import { Passwords } from "../auth/passwords.ts";
 import type { Config } from "../config/types.ts";
 import { ControlError } from "../control/errors.ts";
+import { shellWord } from "../control/secrets.ts";
 import { UserControl } from "../control/users.ts";
 import type { Store } from "../store/store.ts";
 import { paint } from "./format.ts";
 import type { Io } from "./io.ts";
+import { flowed } from "./layout.ts";
 import { ownFiles } from "./own-files.ts";
+import { ownCall } from "./own-name.ts";
 
 const FIRST_ADMIN = "admin";
 
-const OUT_OF_VIEW = [
-  "",
-  "The log of this first run goes to a file, so that the password stays in view. Ctrl-C stops the",
-  "server.",
-];
+const OUT_OF_VIEW =
+  "The log of this first run goes to a file, so that the password stays in view. Ctrl-C stops the server.";
 
 /**
  * Flags that send the log of this run to a file, where it would otherwise push a password that is
@@ -42,18 +42,36 @@ export async function firstLines(
   if (password === undefined) return [];
   return [
     "",
-    `This is the first start: there is now an account ${FIRST_ADMIN} (role admin).`,
+    ...flowed(
+      `This is the first start: there is now an account ${FIRST_ADMIN} (role admin).`,
+      io.columns,
+    ),
     `Its password, shown only this once: ${paint(io, "bold", password)}`,
     "Try it:",
     `  sftp -P ${at.port} ${FIRST_ADMIN}@${reachable(at.host)}`,
     "",
-    "Users, files, keys and settings are all in the instance. Give the other commands its",
-    `directory: moorage --root ${root} user add alice`,
-    ...(isOnTerminal(io) && config.log.file === ownFiles(root).log ? OUT_OF_VIEW : []),
+    ...nextLines(io, root),
+    ...(isOutOfView(io, root, config) ? ["", ...flowed(OUT_OF_VIEW, io.columns)] : []),
   ];
 }
 
-function isOnTerminal({ errTerminal, stdout }: Io): boolean {
+/** The next command, as it works there where somebody reads this. */
+function nextLines(io: Io, root: string): string[] {
+  const program = process.argv[1] ?? "";
+  const call = ownCall({ path: io.env.PATH, program, directory: root });
+  const isBelow = call !== "moorage" && !call.includes(program);
+  const where = isBelow ? "in its directory, in a second terminal" : "in a second terminal";
+  const text = `Users, files, keys and settings are all in the instance. Other commands run ${where}:`;
+  const named = isBelow ? "" : ` --root ${shellWord(root)}`;
+  return [...flowed(text, io.columns), `  ${call}${named} user add alice`];
+}
+
+/** True where the log of this run goes to a file, so that a password that is shown once stays in view. */
+function isOutOfView(io: Io, root: string, { log }: Config): boolean {
+  return isOnTerminal(io) && log.file === ownFiles(root).log;
+}
+
+export function isOnTerminal({ errTerminal, stdout }: Io): boolean {
   return errTerminal === true && stdout?.isTTY === true;
 }
 

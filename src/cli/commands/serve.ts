@@ -7,6 +7,7 @@ import { ALL_SETTINGS, type NamedSetting } from "../../config/settings.ts";
 import type { Config } from "../../config/types.ts";
 import { emptyTrash } from "../../control/homes.ts";
 import { prepareInstance } from "../../control/instance.ts";
+import { STOP_GRACE_MS } from "../../control/stop-order.ts";
 import { closeLog } from "../../log.ts";
 import type { Serving } from "../../server/serving.ts";
 import type { ServerOptions } from "../../server.ts";
@@ -18,8 +19,9 @@ import { BACKGROUND_FLAG } from "../background.ts";
 import type { CommandContext } from "../context.ts";
 import { openInstance } from "../database.ts";
 import { startDetached } from "../detached.ts";
-import { firstLines, flagsOfFirstLog } from "../first-start.ts";
+import { firstLines, flagsOfFirstLog, isOnTerminal } from "../first-start.ts";
 import { paint } from "../format.ts";
+import { flowed, laidOut } from "../layout.ts";
 import { listenFirst } from "../listen-first.ts";
 import { PidFile } from "../pid-file.ts";
 import { startError } from "../report.ts";
@@ -29,6 +31,9 @@ import { serveAsWorker, WORKER_FLAG, workerProgram } from "../worker.ts";
 
 const NO_NATIVE_CIPHERS =
   "No native ciphers: transfers take more of the processor. Install python3, make and g++, then npm ci.";
+
+const STOPPING = `Stopping: transfers that are under way get ${STOP_GRACE_MS / 1000} seconds. Ctrl-C again ends it at once.`;
+const STOPPED = "Stopped.";
 
 const EXAMPLES = `
 Examples:
@@ -139,17 +144,29 @@ async function serveWithLog(
   try {
     if (background) pidFile = await claimPidFile(root, store);
     const server = await unlessStopped(running.stop, start({ ...options, log }, program));
-    if (server === undefined) return;
+    const say = sayOutOfLog(context.io, config);
+    if (server === undefined) return say(STOPPED);
     running.server = server;
     await announce(context, server, options);
     context.io.listening?.();
     const signal = await Promise.race([running.stop, server.stopped]);
-    if (signal !== undefined) log.info({ signal }, "stopping");
+    if (signal !== undefined) {
+      log.info({ signal }, "stopping");
+      // Behind the "^C" that the terminal shows.
+      say(signal === "SIGINT" ? `\n${STOPPING}` : STOPPING);
+    }
     if (!(await server.stop())) await endByForce(log, store, pidFile);
+    say(STOPPED);
   } finally {
     pidFile?.remove();
     await closeLog(log);
   }
+}
+
+/** Says on the terminal what only a log in a file would say. */
+function sayOutOfLog(io: CommandContext["io"], { log }: Config): (text: string) => void {
+  if (log.file === "" || !isOnTerminal(io)) return () => {};
+  return (text) => io.out(`${laidOut(text, io.columns)}\n`);
 }
 
 /** A signal that comes as it starts ends the workers, too: that is a stop, and no failure. */
@@ -237,6 +254,6 @@ async function announce(
     ...server.fingerprints.map(({ algorithm, sha256 }) => `  ${algorithm.padEnd(19)} ${sha256}`),
     `Users: ${await store.users.count()}`,
   ];
-  if (!server.nativeCiphers) lines.push(NO_NATIVE_CIPHERS);
+  if (!server.nativeCiphers) lines.push(...flowed(NO_NATIVE_CIPHERS, io.columns));
   io.out(`${[...lines, ...first].join("\n")}\n`);
 }
