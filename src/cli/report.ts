@@ -26,9 +26,22 @@ const LISTEN: Readonly<Record<string, string>> = {
   EAI_AGAIN: "the host name can't be looked up now: give an address as --host",
 };
 
+/** The command that a wrong command line names. */
+export interface Meant {
+  /** "moorage kick" */
+  readonly name: string;
+  /** "moorage kick [options] <session>" */
+  readonly usage: string;
+}
+
+const WHOLE: Meant = { name: "moorage", usage: "moorage [options] [command]" };
+
+/** Of wrong arguments, and not options: the usage says what they are. */
+const OF_ARGUMENTS = ["commander.missingArgument", "commander.excessArguments"];
+
 /** Writes what went wrong, one line (settings: one a problem), and tells the exit code. */
-export function report(thrown: unknown, io: Io): number {
-  if (thrown instanceof CommanderError) return reportUsage(thrown, io);
+export function report(thrown: unknown, io: Io, meant: Meant = WHOLE): number {
+  if (thrown instanceof CommanderError) return reportUsage(thrown, io, meant);
   if (thrown instanceof ConfigError) {
     for (const problem of thrown.problems) complain(io, problem);
     return EXIT.usage;
@@ -65,13 +78,14 @@ export function startError(
   return thrown;
 }
 
-function reportUsage(error: CommanderError, io: Io): number {
+function reportUsage(error: CommanderError, io: Io, { name, usage }: Meant): number {
   // Help or the version was asked for and is printed already.
   if (error.exitCode === 0) return EXIT.ok;
   // A command without its subcommand: its help is printed already.
   if (error.code === "commander.help") return EXIT.usage;
   const text = error.message.replace(/^error: /, "");
-  complain(io, `${text.replace(/\.?$/, "")}; see \`moorage --help\``);
+  const how = OF_ARGUMENTS.includes(error.code) ? `; usage: ${usage}` : "";
+  complain(io, `${text.replace(/\.?$/, "")}${how}; see \`${name} --help\``);
   return EXIT.usage;
 }
 

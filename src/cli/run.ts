@@ -6,7 +6,7 @@ import { addCommands } from "./commands/all.ts";
 import type { CommandContext } from "./context.ts";
 import type { Io } from "./io.ts";
 import { laidOut } from "./layout.ts";
-import { report } from "./report.ts";
+import { type Meant, report } from "./report.ts";
 
 const EXAMPLES = `
 Examples:
@@ -42,8 +42,28 @@ export async function run(args: readonly string[], io: Io): Promise<number> {
     await program.parseAsync(args, { from: "user" });
     return context.exitCode;
   } catch (thrown) {
-    return report(thrown, io);
+    return report(thrown, io, meantBy(program, args));
   }
+}
+
+/** The command that the words name, as far as there are such commands. */
+function meantBy(program: Command, args: readonly string[]): Meant {
+  let command = program;
+  let last = "";
+  for (const arg of args) {
+    const isOfRoot = last === "--root";
+    last = arg;
+    if (isOfRoot || arg.startsWith("-")) continue;
+    const below = command.commands.find((child) => child.name() === arg);
+    if (below === undefined) break;
+    command = below;
+  }
+  return { name: fullName(command), usage: command.createHelp().commandUsage(command) };
+}
+
+function fullName(command: Command): string {
+  const name = command.name();
+  return command.parent === null ? name : `${fullName(command.parent)} ${name}`;
 }
 
 function describe(program: Command, io: Io): void {

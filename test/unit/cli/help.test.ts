@@ -41,6 +41,23 @@ test.each([[60], [80], [120]])("no help has a line of more than %i columns", asy
   }
 });
 
+test("without what it needs, each command tells its own usage", async () => {
+  let told = 0;
+  for (const words of await commands()) {
+    const [, usage = ""] = /^Usage: (.*)$/m.exec(await help(words, 10_000)) ?? [];
+    if (words.length === 0 || !/<|[A-Z]{3}/.test(usage)) continue;
+    let err = "";
+    const say = (text: string): void => {
+      err += text;
+    };
+    const code = await run(words, { ...streams, out: say, err: say });
+    const see = `; usage: ${usage}; see \`moorage ${words.join(" ")} --help\`\n`;
+    expect({ words, code, err }).toEqual({ words, code: 2, err: expect.stringContaining(see) });
+    told += 1;
+  }
+  expect(told).toBeGreaterThan(30);
+});
+
 test("where there is no terminal it has 80 columns", async () => {
   expect(await help(["serve"])).toBe(await help(["serve"], 80));
 });

@@ -76,10 +76,13 @@ async function users(): Promise<User[]> {
 describe("usage errors", () => {
   test.each([
     ["frobnicate", /unknown command 'frobnicate'; see `moorage --help`/],
-    ["user ad x", /Did you mean add/],
+    ["user ad x", /Did you mean add\?\); see `moorage user --help`$/m],
     ["user add", /missing required argument 'name'/],
-    ["user add alice bob", /too many arguments/],
-    ["user add alice --qota 1GB", /unknown option '--qota' \(Did you mean --quota\?\)/],
+    ["user add alice bob", /too many arguments.*; usage: moorage user add \[options\] <name>;/],
+    [
+      "user add alice --qota 1GB",
+      /unknown option '--qota' \(Did you mean --quota\?\); see `moorage user add --help`$/m,
+    ],
     ["user add alice --quota 1.5", /Give a size such as 10GB/],
     ["user add alice --quota -1", /Give a size such as 10GB|argument missing/],
     ["user add alice --max-files x", /Give a whole number/],
@@ -97,6 +100,10 @@ describe("usage errors", () => {
     ["serve --port x", /^moorage: --port: must be a whole number/],
     ["completion csh", /Allowed choices/],
     ["kick", /missing required argument 'session'/],
+    [
+      "--root user kick",
+      /; usage: moorage kick \[options\] <session>; see `moorage kick --help`$/m,
+    ],
     ["stop --grace soon", /Give a time such as 30s/],
     ["logs --since soon", /Give a time such as 1h/],
     ["logs --kind nonsense", /Allowed choices are login/],
