@@ -4,6 +4,7 @@ import { NOT_UTF8 } from "../auth/passwords.ts";
 import { ControlError, EXIT } from "../control/errors.ts";
 import { decodeUtf8 } from "../text/utf8.ts";
 import type { Io } from "./io.ts";
+import { fitted } from "./layout.ts";
 
 const MAX_LINE_BYTES = 64 * 1024;
 
@@ -44,14 +45,19 @@ const TRIES = 3;
  */
 export function askNewPassword(io: Io, passwords: NewPasswords): Promise<string> {
   return asking(io, async (ask) => {
-    io.err(`The password has ${passwords.rule}.\n`);
+    say(io, `The password has ${passwords.rule}.\n`);
     for (let tries = 1; ; tries += 1) {
       const { password, problem } = await askTwice(ask, passwords);
       if (problem === undefined) return password;
-      if (tries === TRIES) throw new ControlError(`${problem}: nothing was changed`, EXIT.usage);
-      io.err(`Not taken: ${problem}\n`);
+      if (tries === TRIES) throw new ControlError(`${problem}; nothing was changed`, EXIT.usage);
+      say(io, `Not taken: ${problem}\n`);
     }
   });
+}
+
+/** To the person at the terminal, beside the prompts. */
+function say({ err, errColumns }: Io, text: string): void {
+  err(fitted(text, errColumns));
 }
 
 /** One that can't be taken is not asked for again. */

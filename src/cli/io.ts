@@ -14,6 +14,8 @@ export interface Io {
   readonly errTerminal?: boolean;
   /** columns of the terminal that standard output is; undefined where it is none */
   readonly columns?: number | undefined;
+  /** the same of standard error */
+  readonly errColumns?: number | undefined;
   /** colours on standard output */
   readonly colour: boolean;
   /** True when nobody reads standard output any more. */
@@ -38,7 +40,13 @@ export function processIo(): Io {
     out: (text) => void process.stdout.write(text),
     err: (text) => void process.stderr.write(text),
     unread: () => unread,
-    columns: process.stdout.isTTY ? process.stdout.columns || undefined : undefined,
+    columns: columnsOf(process.stdout),
+    errColumns: columnsOf(process.stderr),
     colour: process.stdout.isTTY === true && !process.env.NO_COLOR,
   };
+}
+
+/** A terminal that does not know how wide it is says 0. */
+function columnsOf({ isTTY, columns }: NodeJS.WriteStream): number | undefined {
+  return isTTY ? columns || undefined : undefined;
 }

@@ -18,6 +18,9 @@ const HANG = 4;
 /** Behind what goes on, where somebody may copy a command from. */
 const GOES_ON = " \\";
 
+/** A command between backticks is one: somebody may copy it. */
+const WORD = /(?:`[^`]*`|[^ `]|`)+/g;
+
 interface Row {
   readonly indent: number;
   readonly term: string;
@@ -27,6 +30,12 @@ interface Row {
 /** Lines of one paragraph. */
 export function flowed(text: string, columns: number = USUAL_COLUMNS): string[] {
   return wrapped(text, Math.min(columns, MOST_COLUMNS));
+}
+
+/** A line as it is, and on a terminal that is too narrow in several. @param columns absent: no terminal */
+export function fitted(line: string, columns: number | undefined): string {
+  if (columns === undefined || width(line.trimEnd()) <= columns) return line;
+  return `${wrapped(line.trimEnd(), columns).join("\n")}\n`;
 }
 
 /**
@@ -119,14 +128,14 @@ function indented(margin: string, text: string, columns: number): string[] {
 }
 
 function longestWord(text: string): number {
-  return Math.max(...text.split(" ").map(width));
+  return Math.max(0, ...Array.from(text.matchAll(WORD), ([word]) => width(word)));
 }
 
 /** By words. One that is longer than a line has a line of its own. */
 function wrapped(text: string, columns: number): string[] {
   const lines: string[] = [];
   let line = "";
-  for (const word of text.split(/ +/).filter((part) => part !== "")) {
+  for (const [word] of text.matchAll(WORD)) {
     const longer = line === "" ? word : `${line} ${word}`;
     if (line !== "" && width(longer) > columns) {
       lines.push(line);

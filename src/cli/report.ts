@@ -4,6 +4,7 @@ import { ControlError, EXIT } from "../control/errors.ts";
 import { FsError, InstanceError } from "../errors.ts";
 import { visible, visibleLines } from "../text/safe.ts";
 import type { Io } from "./io.ts";
+import { fitted } from "./layout.ts";
 
 const SQLITE: readonly [RegExp, string][] = [
   [/^SQLITE_(BUSY|LOCKED)/, "the database is busy: try again"],
@@ -112,5 +113,6 @@ function reportUnexpected(thrown: unknown, io: Io): void {
 }
 
 function complain(io: Io, text: string): void {
-  io.err(`moorage: ${visible(text.replace(/\s*\n\s*/g, " ").trim())}\n`);
+  const line = `moorage: ${visible(text.replace(/\s*\n\s*/g, " ").trim())}\n`;
+  io.err(fitted(line, io.errColumns));
 }

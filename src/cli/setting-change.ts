@@ -16,6 +16,7 @@ import {
 import { visible } from "../text/safe.ts";
 import { type CommandContext, cliActor, requirePlace, withStore } from "./context.ts";
 import { json, paint } from "./format.ts";
+import { fitted } from "./layout.ts";
 
 /**
  * `config set` and `config unset`: writes the file as whoever runs the command, and has the server read
@@ -36,7 +37,10 @@ export async function changeByCommand(
     const inForce = server && (await putInForce(change, () => server.call("reload", {})));
     await record(context, change);
     const state = { running: server !== undefined, inForce: inForce === true };
-    context.io.out(options.json ? jsonOf(change, state) : textOf(context, change, state));
+    const { io } = context;
+    io.out(
+      options.json ? jsonOf(change, state) : fitted(textOf(context, change, state), io.columns),
+    );
   } finally {
     server?.close();
   }

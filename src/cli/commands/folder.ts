@@ -16,6 +16,7 @@ import type { CommandContext } from "../context.ts";
 import { fields, json, quotaText, table } from "../format.ts";
 import { confirmDeleting } from "../input.ts";
 import type { Io } from "../io.ts";
+import { fitted } from "../layout.ts";
 import { givenLimits, type LimitOptions, trashKeepOption } from "../login-limits.ts";
 import { type Limit, limitOf, maxFilesOption, quotaOption } from "../options.ts";
 
@@ -136,9 +137,8 @@ async function add(context: CommandContext, name: string, options: QuotaOptions)
     return limits.trashKeep === undefined ? added : folders.set(name, limits);
   });
   const plain = bare(folder.name);
-  context.io.out(
-    `Added ${plain} (quota ${quotaText(folder.quotaBytes)}); \`moorage folder share ${plain} NAME\` lets somebody have it.\n`,
-  );
+  const added = `Added ${plain} (quota ${quotaText(folder.quotaBytes)}); \`moorage folder share ${plain} NAME\` lets somebody have it.\n`;
+  context.io.out(fitted(added, context.io.columns));
 }
 
 async function list(context: CommandContext, options: JsonOption): Promise<void> {

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { flowed, laidOut } from "../../../src/cli/layout.ts";
+import { fitted, flowed, laidOut } from "../../../src/cli/layout.ts";
 
 test("a paragraph flows: its lines are joined, and broken between words", () => {
   expect(laidOut("one two three\nfour five\n\nsix\n", 13)).toBe(
@@ -72,6 +72,21 @@ test("a command that is too long goes on as a shell takes it", () => {
   expect(laidOut("  moorage user set bob --expires 30d --auth key\n", 32)).toBe(
     "  moorage user set bob \\\n      --expires 30d --auth key\n",
   );
+});
+
+test("a command between backticks is not broken", () => {
+  expect(flowed("one two `moorage user list` shows", 20)).toEqual([
+    "one two",
+    "`moorage user list`",
+    "shows",
+  ]);
+  expect(flowed("it`s one two", 8)).toEqual(["it`s one", "two"]);
+});
+
+test("a line is broken where a terminal is too narrow for it, and nowhere else", () => {
+  expect(fitted("moorage: one two\n", undefined)).toBe("moorage: one two\n");
+  expect(fitted("moorage: one two\n", 16)).toBe("moorage: one two\n");
+  expect(fitted("moorage: one two\n", 15)).toBe("moorage: one\ntwo\n");
 });
 
 test("a wide character has two columns", () => {

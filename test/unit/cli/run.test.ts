@@ -405,7 +405,7 @@ describe("users", () => {
     const bad = { terminal: true, stdin: "x\npassword1\nsecret\nanother" };
     const { code, out, err } = await moorage("user add alice", bad);
     expect({ code, out }).toEqual({ code: 2, out: "" });
-    expect(err).toMatch(/^moorage: the password has 6 characters: .*: nothing was changed$/m);
+    expect(err).toMatch(/^moorage: the password has 6 characters: .*; nothing was changed$/m);
     expect(err.match(/New password/g)).toHaveLength(3);
     expect(existsSync(join(root, "db"))).toBe(false);
   });
