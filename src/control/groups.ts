@@ -35,6 +35,17 @@ export interface GroupRequest extends Partial<LoginLimits> {
   readonly quotaBytes?: number | null | "default";
 }
 
+/** What is done for each of some users. */
+interface Step {
+  /** rejects with ControlError: then nothing is done for anybody */
+  check(account: Account): Promise<void>;
+  /** @returns false when it was so already */
+  act(
+    place: { readonly groupId: number; readonly userId: number },
+    otherwise: number | null,
+  ): Promise<boolean>;
+}
+
 /** A group with all that is known of it. */
 export interface GroupDetails extends Pick<Hanging, "shares" | "rules"> {
   readonly group: Group;
@@ -116,40 +127,42 @@ export class GroupControl {
 
   /** @returns the names of those who were no members before */
   async join(name: string, users: readonly string[]): Promise<readonly string[]> {
-    return this.#each("group-join", name, users, async (place, otherwise) => {
-      const account = await this.#store.users.byId(place.userId);
-      const isFull = (account?.groups.length ?? 0) >= MAX_GROUPS_OF_A_USER;
-      if (isFull && !account?.groups.includes(name)) {
-        throw new ControlError(`${account?.name} is in ${MAX_GROUPS_OF_A_USER} groups already`);
-      }
-      if (account !== undefined && !account.groups.includes(name)) {
-        for (const share of await this.#store.access.sharesWithGroup(place.groupId)) {
-          await checkFree(this.#store, account, share);
-        }
-      }
-      return this.#store.groups.join(place, otherwise);
+    const { id: groupId } = await this.group(name);
+    return this.#each("group-join", name, users, {
+      check: (account) => this.#checkJoining(account, { id: groupId, name }),
+      act: (place, otherwise) => this.#store.groups.join(place, otherwise),
     });
+  }
+
+  /** Rejects when a user who is no member can't be one. */
+  async #checkJoining(account: Account, group: { id: number; name: string }): Promise<void> {
+    if (account.groups.includes(group.name)) return;
+    if (account.groups.length >= MAX_GROUPS_OF_A_USER) {
+      throw new ControlError(`${account.name} is in ${MAX_GROUPS_OF_A_USER} groups already`);
+    }
+    for (const share of await this.#store.access.sharesWithGroup(group.id)) {
+      await checkFree(this.#store, account, share);
+    }
+    await turn();
   }
 
   /** @returns the names of those who were members before */
   async leave(name: string, users: readonly string[]): Promise<readonly string[]> {
-    return this.#each("group-leave", name, users, (place, otherwise) =>
-      this.#store.groups.leave(place, otherwise),
-    );
+    return this.#each("group-leave", name, users, {
+      check: async () => {},
+      act: (place, otherwise) => this.#store.groups.leave(place, otherwise),
+    });
   }
 
-  /** Nothing is done where one of the names is wrong. */
+  /** Nothing is done where one of the names is wrong, or one of the users refused. */
   async #each(
     audit: keyof typeof NOBODY,
     name: string,
     users: readonly string[],
-    act: (
-      place: { readonly groupId: number; readonly userId: number },
-      otherwise: number | null,
-    ) => Promise<boolean>,
+    { check, act }: Step,
   ): Promise<readonly string[]> {
     const { id: groupId } = await this.group(name);
-    const accounts = await this.#accounts(name, [...new Set(users)], audit);
+    const accounts = await this.#accounts(name, [...new Set(users)], audit, check);
     const done: string[] = [];
     for (const { id: userId, name: user } of accounts) {
       if (!(await act({ groupId, userId }, this.#options.quota.default))) continue;
@@ -166,9 +179,12 @@ export class GroupControl {
     group: string,
     names: readonly string[],
     audit: keyof typeof NOBODY,
+    check: Step["check"],
   ): Promise<readonly Account[]> {
     try {
-      return await Promise.all(names.map((name) => userNamed(this.#store, name)));
+      const accounts = await Promise.all(names.map((name) => userNamed(this.#store, name)));
+      for (const account of accounts) await check(account);
+      return accounts;
     } catch (thrown) {
       // Of one name that is wrong it is plain that nothing was done.
       if (!(thrown instanceof ControlError) || names.length === 1) throw thrown;

@@ -1,4 +1,4 @@
-import { statSync, writeFileSync } from "node:fs";
+import { existsSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { PassThrough } from "node:stream";
 import { pino } from "pino";
@@ -198,6 +198,19 @@ describe("sessions and kick", () => {
     });
     await upload.result;
     expect((await desk.sftp(["pwd"])).code).not.toBe(0);
+  });
+
+  test("user disable says what becomes of an upload", async () => {
+    await serve();
+    const upload = slowUpload("big");
+    await uploading();
+    expect(await moorage("user", "disable", "ann")).toEqual({
+      code: 0,
+      out: "Disabled ann: 1 session ends; what has arrived of an upload is kept.\n",
+      err: "",
+    });
+    expect((await upload.result).stderr).toContain("This account has been disabled");
+    expect(existsSync(join(instance.root, "homes/ann/big"))).toBe(true);
   });
 
   test("one of two transfers is ended: it fails, the other and its session go on", async () => {

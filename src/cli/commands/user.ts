@@ -8,6 +8,7 @@ import { unknownGroup } from "../../control/names.ts";
 import { checkName, checkPassword, type UserChangeRequest } from "../../control/users.ts";
 import { userJson, userPageJson } from "../../control/views.ts";
 import type { Role } from "../../store/types.ts";
+import { count } from "../../text/figures.ts";
 import { type Administration, administer, administerNew } from "../administer.ts";
 import { type CommandContext, requirePlace } from "../context.ts";
 import { json, paint, quotaText } from "../format.ts";
@@ -152,9 +153,7 @@ function addChangingCommands(user: Command, context: CommandContext): void {
     .argument("<name>")
     .description("end a user's sessions and let no new ones in")
     .addOption(force())
-    .action((name: string, options: { force?: boolean }) =>
-      act(context, `Disabled ${name}.`, ({ users }) => users.disable(name, options)),
-    );
+    .action((name: string, options: { force?: boolean }) => disable(context, name, options));
   user
     .command("remove")
     .argument("<name>")
@@ -176,6 +175,21 @@ async function act(
 ): Promise<void> {
   await administer(context, use);
   context.io.out(`${done}\n`);
+}
+
+async function disable(
+  context: CommandContext,
+  name: string,
+  options: { force?: boolean },
+): Promise<void> {
+  const ended = await administer(context, async ({ store, users }) => {
+    // Asked before: they are gone soon.
+    const open = (await store.sessions.list()).filter(({ user }) => user === name);
+    await users.disable(name, options);
+    return open.length;
+  });
+  const kept = `${count(ended, "session")} ${ended === 1 ? "ends" : "end"}; what has arrived of an upload is kept`;
+  context.io.out(ended === 0 ? `Disabled ${name}.\n` : `Disabled ${name}: ${kept}.\n`);
 }
 
 async function add(context: CommandContext, name: string, options: AddOptions): Promise<void> {

@@ -118,5 +118,8 @@ describe("what can't be is refused, and nothing changes", () => {
     await groups.add("more");
     await expect(groups.join("more", ["alice"])).rejects.toThrow(/32 groups already/);
     expect(await groups.join("g0", ["alice"])).toEqual([]);
+    const both = groups.join("more", ["bob", "alice"]);
+    await expect(both).rejects.toThrow("nobody joined group more: alice is in 32 groups already");
+    expect((await groups.show("more")).members).toEqual([]);
   });
 });
