@@ -73,7 +73,7 @@ export interface Space {
   readonly files?: { readonly total: number; readonly free: number };
 }
 
-export type HashName = "sha256" | "md5";
+export type HashName = "blake3" | "sha256" | "md5";
 
 export interface HashOptions {
   /** the file's size, where it is known: the server gets time for so much */

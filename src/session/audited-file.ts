@@ -184,6 +184,10 @@ export class AuditedFile implements OpenFile {
     this.#expected = size;
   }
 
+  checkAlong(algorithm: string): void {
+    this.inner.checkAlong?.(algorithm);
+  }
+
   /** Something was written up to there. */
   reaches(end: number): void {
     if (end > this.#reached) this.#reached = end;

@@ -16,6 +16,11 @@ export function denied(): FsError {
   return new FsError("EACCES", DENIED);
 }
 
+/** It is closed, or not open for that. */
+export function badHandle(): FsError {
+  return new FsError("EBADF");
+}
+
 /** What is not seen is not there; but where something may be put, nobody is told that it isn't. */
 function missing(place: Place): FsError {
   return rightsAt(place).create ? denied() : new FsError("ENOENT");

@@ -110,6 +110,8 @@ export interface OpenFile {
   duplicate?(): number;
   /** The client said how many bytes the file will have when it is complete. */
   expect?(size: number): void;
+  /** It will ask for this checksum when the file is complete: it is computed along with the writes. */
+  checkAlong?(algorithm: string): void;
   /** It will be closed by somebody else than the client: its transfer broke off. */
   abandon?(): void;
   /** Resolves when everything is settled. Calling it again does nothing. */

@@ -1,4 +1,10 @@
-import { AttrFlag, MAX_DATA, PacketType, StatusCode } from "../../sftp/wire/constants.ts";
+import {
+  AttrFlag,
+  CHECK_ALONG,
+  MAX_DATA,
+  PacketType,
+  StatusCode,
+} from "../../sftp/wire/constants.ts";
 import type { Reader } from "../../sftp/wire/reader.ts";
 import { Writer } from "../../sftp/wire/writer.ts";
 import { decodeName, encodeName } from "../../text/names.ts";
@@ -68,14 +74,33 @@ export class Operations {
     this.maxWrite = bounded(write);
   }
 
-  /** @param size bytes that the file will have, for a server that wants to know */
-  open(path: string, flags: number, mode?: number, size = 0): Promise<RemoteHandle> {
+  /** Which checksums this server computes while a file arrives, when it is told so with OPEN. */
+  get checksAlong(): readonly string[] {
+    return this.channel.extensions.get(CHECK_ALONG)?.split(",") ?? [];
+  }
+
+  /**
+   * @param size bytes that the file will have, for a server that wants to know
+   * @param along the checksum that will be asked for, one of {@link checksAlong}
+   */
+  open(
+    path: string,
+    flags: number,
+    mode?: number,
+    size = 0,
+    along?: string,
+  ): Promise<RemoteHandle> {
     return this.#handle(PacketType.OPEN, path, (writer) => {
       const told = this.tellsSize && size > 0;
       writer.u32(flags);
-      writer.u32((told ? AttrFlag.SIZE : 0) | (mode === undefined ? 0 : AttrFlag.PERMISSIONS));
+      const present =
+        (told ? AttrFlag.SIZE : 0) |
+        (mode === undefined ? 0 : AttrFlag.PERMISSIONS) |
+        (along === undefined ? 0 : AttrFlag.EXTENDED);
+      writer.u32(present >>> 0);
       if (told) writer.u64(size);
       if (mode !== undefined) writer.u32(mode);
+      if (along !== undefined) writer.u32(1).text(CHECK_ALONG).text(along);
     });
   }
 
