@@ -73,6 +73,14 @@ export interface Space {
   readonly files?: { readonly total: number; readonly free: number };
 }
 
+/** How a connection ended that nobody here closed. */
+export interface Ending {
+  /** in words, the server's own where it gave any */
+  readonly reason: string;
+  /** the server wants this session to be over: the connection is not made anew */
+  readonly final: boolean;
+}
+
 export type HashName = "sha256" | "md5";
 
 export interface HashOptions {
@@ -127,6 +135,8 @@ export interface Remote {
     readonly stdout: string;
     readonly stderr: string;
   }>;
+  /** is told at once of a connection that ends */
+  onEnd?: (ending: Ending) => void;
   /** which hashes the server can give, best first; empty: none */
   hashes(): Promise<readonly HashName[]>;
   close(): Promise<void>;

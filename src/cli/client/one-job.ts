@@ -3,7 +3,7 @@ import type { Direction, Target, TransferJob } from "../../client/types.ts";
 import { UsageError } from "../../shell/errors.ts";
 import type { CommandContext } from "../context.ts";
 import type { Engine } from "./engine.ts";
-import { CLIENT_EXIT } from "./exit.ts";
+import { CLIENT_EXIT, ENDED_EXIT } from "./exit.ts";
 import { runReported, type Workplace } from "./job.ts";
 import type { CommonFlags, SyncFlags, TransferFlags } from "./options.ts";
 import { exactNames } from "./place/exact-names.ts";
@@ -169,6 +169,7 @@ async function finish(place: Workplace, job: TransferJob, flags: CommonFlags): P
   const style = flags.json ? "json" : flags.quiet ? "quiet" : "auto";
   const outcome = await runReported(place, job, style);
   if (outcome === "cancelled") return CLIENT_EXIT.cancelled;
+  if (outcome === "ended") return ENDED_EXIT;
   return outcome === "failed" ? CLIENT_EXIT.failed : CLIENT_EXIT.ok;
 }
 
