@@ -217,10 +217,19 @@ export type TransferEvent =
   | {
       readonly type: "planned";
       readonly file: number;
-      readonly action: "send" | "compare" | "delete";
+      readonly action: "send" | "compare" | "delete" | "make";
       readonly source?: string;
       readonly target: string;
       readonly size?: number;
+      /** as in `made` */
+      readonly like?: string;
+    }
+  /** the target's directory was missing */
+  | {
+      readonly type: "made";
+      readonly target: string;
+      /** a directory beside it, or beside the first one made above it, with a similar name */
+      readonly like?: string;
     }
   | { readonly type: "deleted"; readonly target: string }
   | {

@@ -80,6 +80,7 @@ describe("a session that the server ends on purpose", () => {
     const again = new ClientRun(realEngine());
     await put(again.context, [join(local, "big.bin"), "ann@127.0.0.1:"], flags(), again.around);
     expect(again.code).toBe(0);
+    expect(again.written.text).toMatch(/^big\.bin: goes on at [2-5]\.\d\d MB of 6\.00 MB$/m);
     const there = readFileSync(join(server.home("ann"), "big.bin"));
     expect(there.equals(readFileSync(join(local, "big.bin")))).toBe(true);
   }, 60_000);

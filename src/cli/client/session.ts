@@ -1,4 +1,4 @@
-import { EndedError } from "../../client/errors.ts";
+import { EndedError, FileError, failureCode } from "../../client/errors.ts";
 import type { LoginOptions, Target } from "../../client/types.ts";
 import { UsageError } from "../../shell/errors.ts";
 import { safeJson, visible } from "../../text/safe.ts";
@@ -68,11 +68,12 @@ export async function runSession<T extends { readonly target: Target }>(
   }
 }
 
-/** The target on the command line is the person's: what is wrong with it is wrong usage. */
+/** What is wrong with the command line is wrong usage; a local file that is missing is not. */
 function read<T>(engine: Engine, prepare: (engine: Engine) => T): T {
   try {
     return prepare(engine);
   } catch (thrown) {
+    if (thrown instanceof FileError) throw thrown;
     throw new UsageError(messageOf(thrown));
   }
 }
@@ -112,7 +113,7 @@ function tell(output: Output, thrown: unknown, { json }: SessionOptions): number
   const code = failure === undefined ? exitCode(thrown) : LOGIN_EXIT[failure];
   const message = messageOf(thrown);
   if (message === "") return code;
-  const kind = failure ?? KINDS.find(([number]) => number === code)?.[1] ?? "failed";
+  const kind = failure ?? KINDS.find(([number]) => number === code)?.[1] ?? failureCode(thrown);
   const event = { type: "error", code: kind, failure: failure ?? null, message };
   if (json) output.out(`${safeJson(event)}\n`);
   output.err(`moorage: ${visible(message)}\n`);
