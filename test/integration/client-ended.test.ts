@@ -62,6 +62,8 @@ async function kickedPut(user: string, kick: string[], more: Partial<TransferFla
   const part = join(server.home(user), "big.bin.part");
   const size = () => (existsSync(part) ? statSync(part).size : 0);
   await vi.waitFor(() => expect(size()).toBeGreaterThan(1_500_000), { timeout: 30_000 });
+  const [session] = JSON.parse((await moorage(server.root, "sessions", "--json")).stdout);
+  expect(session.transfers).toMatchObject([{ direction: "upload", size: SIZE }]);
   expect((await moorage(server.root, "kick", user, ...kick)).code).toBe(0);
   await whole;
   return run;
