@@ -73,6 +73,13 @@ export interface Space {
   readonly files?: { readonly total: number; readonly free: number };
 }
 
+/** The space of the home or of a shared folder, to the byte. */
+export interface FolderSpace extends Space {
+  /** where it is in the tree; "/" for the home */
+  readonly path: string;
+  readonly usedBytes: number;
+}
+
 /** How a connection ended that nobody here closed. */
 export interface Ending {
   /** in words, the server's own where it gave any */
@@ -115,6 +122,8 @@ export interface Remote {
   chmod(path: string, mode: number): Promise<void>;
   utimes(path: string, atime: number, mtime: number): Promise<void>;
   space(path: string): Promise<Space | undefined>;
+  /** The home's and those of shared folders; undefined where the server doesn't tell them. */
+  spaces?(): Promise<readonly FolderSpace[] | undefined>;
   /**
    * The file's hash in hex, or of its first `length` bytes; undefined where the server can't
    * (check-file, else the md5sum and sha256sum commands). Rejects with LateError when it takes

@@ -4,6 +4,7 @@ import { OpenFlag, StatusCode } from "../../sftp/wire/constants.ts";
 import { LoginError, RemoteError } from "../errors.ts";
 import type {
   Ending,
+  FolderSpace,
   HashName,
   HashOptions,
   Remote,
@@ -201,6 +202,10 @@ export class ClientConnection implements Remote {
 
   async space(path: string): Promise<Space | undefined> {
     return (await this.live()).space(path);
+  }
+
+  async spaces(): Promise<readonly FolderSpace[] | undefined> {
+    return (await this.live()).spaces();
   }
 
   async hash(
