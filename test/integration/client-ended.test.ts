@@ -118,6 +118,25 @@ describe("a session that the server ends on purpose", () => {
   }, 60_000);
 });
 
+it("who did nothing for too long is told at once, and may connect again", async () => {
+  const users = [{ name: "ann", keys: [home.key.public] }];
+  const strict = await startTestServer({ users, config: { limits: { idleTimeout: 200 } } });
+  try {
+    const connection = await connectClient(home, strict.port);
+    const ended = new Promise<Ending>((resolve) => {
+      connection.onEnd = resolve;
+    });
+    expect(await ended).toEqual({
+      reason: "the server says: The session was idle for too long",
+      final: false,
+    });
+    expect((await connection.stat("/")).type).toBe("directory");
+    await connection.close();
+  } finally {
+    await strict.stop();
+  }
+}, 60_000);
+
 describe("a server that stops", () => {
   it("says so at once to a client that does nothing, which may connect again", async () => {
     const instance = await openInstance([{ name: "ann", keys: [home.key.public] }]);
