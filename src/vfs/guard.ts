@@ -146,9 +146,13 @@ export function shownStat(spot: Spot, stat: Stats): FileStat {
 }
 
 /** How full a folder is tells of others' files: the user sees it where those may be seen. */
-export function checkSpace(mount: Mount): void {
+export function showsSpace(mount: Mount): boolean {
   const { tree, at } = mount;
-  if (mount !== tree.home && !tree.access.rights(at).read) throw denied();
+  return mount === tree.home || tree.access.rights(at).read;
+}
+
+export function checkSpace(mount: Mount): void {
+  if (!showsSpace(mount)) throw denied();
 }
 
 /** What the user may know of a refusal. */

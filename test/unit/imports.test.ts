@@ -132,7 +132,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     "store/login-limits",
     "store/types",
   ],
-  client: ["memory", "sftp/wire", "ssh"],
+  client: ["config/nearest", "memory", "sftp/wire", "ssh"],
   server: [
     "access",
     "auth",

@@ -6,11 +6,13 @@ import {
   StatusCode,
 } from "../../sftp/wire/constants.ts";
 import type { Reader } from "../../sftp/wire/reader.ts";
+import { SPACES } from "../../sftp/wire/spaces.ts";
 import { Writer } from "../../sftp/wire/writer.ts";
 import { decodeName, encodeName } from "../../text/names.ts";
 import { RemoteError } from "../errors.ts";
-import type { RemoteAttrs, RemoteEntry, Space } from "../types.ts";
+import type { FolderSpace, RemoteAttrs, RemoteEntry, Space } from "../types.ts";
 import { type Reply, type SftpClientChannel, statusError } from "./sftp.ts";
+import { readSpaces } from "./spaces.ts";
 
 /** What every server takes: the draft's section 3 lets packets have 34000 bytes. */
 const PLAIN_DATA = 32 * 1024;
@@ -222,6 +224,13 @@ export class Operations {
     if (blocks === 0) return undefined;
     const space = { totalBytes: blocks * unit, freeBytes: free * unit };
     return files === 0 ? space : { ...space, files: { total: files, free: freeFiles } };
+  }
+
+  /** spaces@moorage (sftp/extensions/spaces.ts); undefined where the server doesn't have it. */
+  async spaces(): Promise<FolderSpace[] | undefined> {
+    if (!this.has(SPACES)) return undefined;
+    const body = await this.#extended(SPACES, undefined, (writer) => writer);
+    return body === undefined ? undefined : readSpaces(body);
   }
 
   /**
