@@ -15,6 +15,7 @@ const ENTRY = join(SOURCES, "main.js");
  * a later build must not take that away from one that runs.
  */
 const EXTERNAL = [
+  "@napi-rs/blake-hash",
   "@zxcvbn-ts/*",
   "argon2",
   "better-sqlite3",

@@ -35,6 +35,14 @@ export class RemoteError extends Error {
   }
 }
 
+/** The server ended the session on purpose. The connection is not made anew. */
+export class EndedError extends RemoteError {
+  constructor(reason: string) {
+    super(undefined, reason, { lost: true });
+    this.name = "EndedError";
+  }
+}
+
 /** What kind of failure it was, for scripts. */
 export type FailureCode =
   | "no-such-file"
@@ -49,6 +57,7 @@ export type FailureCode =
   | "changed"
   | "differs"
   | "connection-lost"
+  | "session-ended"
   | "unsupported"
   | "cancelled"
   | "failed";
@@ -128,6 +137,7 @@ const REMOTE_CODES: Readonly<Record<number, FailureCode>> = {
 export function failureCode(thrown: unknown): FailureCode {
   if (thrown instanceof FileError) return thrown.code;
   if (!(thrown instanceof RemoteError)) return "failed";
+  if (thrown instanceof EndedError) return "session-ended";
   if (thrown.lost) return "connection-lost";
   if (/quota/i.test(thrown.reason)) return "quota-exceeded";
   if (/no space|is full/i.test(thrown.reason)) return "no-space";

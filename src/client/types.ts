@@ -73,7 +73,22 @@ export interface Space {
   readonly files?: { readonly total: number; readonly free: number };
 }
 
-export type HashName = "sha256" | "md5";
+/** The space of the home or of a shared folder, to the byte. */
+export interface FolderSpace extends Space {
+  /** where it is in the tree; "/" for the home */
+  readonly path: string;
+  readonly usedBytes: number;
+}
+
+/** How a connection ended that nobody here closed. */
+export interface Ending {
+  /** in words, the server's own where it gave any */
+  readonly reason: string;
+  /** the server wants this session to be over: the connection is not made anew */
+  readonly final: boolean;
+}
+
+export type HashName = "blake3" | "sha256" | "md5";
 
 export interface HashOptions {
   /** the file's size, where it is known: the server gets time for so much */
@@ -107,6 +122,8 @@ export interface Remote {
   chmod(path: string, mode: number): Promise<void>;
   utimes(path: string, atime: number, mtime: number): Promise<void>;
   space(path: string): Promise<Space | undefined>;
+  /** The home's and those of shared folders; undefined where the server doesn't tell them. */
+  spaces?(): Promise<readonly FolderSpace[] | undefined>;
   /**
    * The file's hash in hex, or of its first `length` bytes; undefined where the server can't
    * (check-file, else the md5sum and sha256sum commands). Rejects with LateError when it takes
@@ -127,6 +144,8 @@ export interface Remote {
     readonly stdout: string;
     readonly stderr: string;
   }>;
+  /** is told at once of a connection that ends */
+  onEnd?: (ending: Ending) => void;
   /** which hashes the server can give, best first; empty: none */
   hashes(): Promise<readonly HashName[]>;
   close(): Promise<void>;
@@ -207,10 +226,19 @@ export type TransferEvent =
   | {
       readonly type: "planned";
       readonly file: number;
-      readonly action: "send" | "compare" | "delete";
+      readonly action: "send" | "compare" | "delete" | "make";
       readonly source?: string;
       readonly target: string;
       readonly size?: number;
+      /** as in `made` */
+      readonly like?: string;
+    }
+  /** the target's directory was missing */
+  | {
+      readonly type: "made";
+      readonly target: string;
+      /** a directory beside it, or beside the first one made above it, with a similar name */
+      readonly like?: string;
     }
   | { readonly type: "deleted"; readonly target: string }
   | {

@@ -1,5 +1,5 @@
 import type { z } from "zod";
-import { DIGEST_ALGORITHMS } from "../digests/types.ts";
+import { ALONG_BY_DEFAULT } from "../digests/types.ts";
 import { databaseUrl } from "./database-url.ts";
 import {
   choice,
@@ -252,7 +252,7 @@ export const SETTINGS: Settings = {
     ),
     onUpload: list(
       ["md5", "sha256"],
-      DIGEST_ALGORITHMS,
+      ALONG_BY_DEFAULT,
       "Checksums computed along with an upload, so that they are known at its end; after it, where the upload is faster than the hashing. Empty for none.",
     ),
   },

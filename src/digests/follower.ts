@@ -68,6 +68,8 @@ export class Follower implements WriteWatch, Task {
   readonly #digests = new Map<DigestAlgorithm, Buffer>();
   readonly #waiting = new Map<DigestAlgorithm, ((digest: Buffer | undefined) => void)[]>();
   #piece: Piece | undefined;
+  /** will be asked for at the end: comes before what nobody waits for */
+  #asked: DigestAlgorithm | undefined;
 
   /** @param writerFd open until {@link closing} was called */
   constructor(context: FollowerContext, user: number, inode: string, writerFd: number) {
@@ -81,6 +83,10 @@ export class Follower implements WriteWatch, Task {
   get token(): string {
     this.#token ??= randomUUID();
     return this.#token;
+  }
+
+  along(algorithm: DigestAlgorithm): void {
+    this.#asked = algorithm;
   }
 
   wrote(position: number, length: number): void {
@@ -132,7 +138,7 @@ export class Follower implements WriteWatch, Task {
 
   next(): Piece | undefined {
     if (!this.#hasWork()) return undefined;
-    const wanted = [...this.#hashed].filter(([name]) => this.#waiting.has(name));
+    const wanted = [...this.#hashed].filter(([name, hashed]) => this.#isWanted(name, hashed));
     const grant = wanted.length > 0 ? "much" : this.#grant();
     if (grant === "none") return undefined;
     const candidates = wanted.length > 0 ? wanted : [...this.#hashed];
@@ -166,6 +172,12 @@ export class Follower implements WriteWatch, Task {
 
   failed(): void {
     this.lost();
+  }
+
+  /** Does somebody wait for it, or will, and is there something to do? */
+  #isWanted(algorithm: DigestAlgorithm, hashed: number): boolean {
+    if (!this.#waiting.has(algorithm) && algorithm !== this.#asked) return false;
+    return this.#closed || this.#written - hashed >= STEP;
   }
 
   #advance(end: number): void {
@@ -203,9 +215,13 @@ export class Follower implements WriteWatch, Task {
   }
 
   #begin(): void {
-    const { algorithms, began, mayBegin, store } = this.#context;
+    const { began, mayBegin, store } = this.#context;
+    const algorithms = new Set([
+      ...(this.#asked ? [this.#asked] : []),
+      ...this.#context.algorithms,
+    ]);
     this.#phase = "over";
-    if (!mayBegin(this.inode)) return;
+    if (algorithms.size === 0 || !mayBegin(this.inode)) return;
     try {
       this.#fd = openSync(`/proc/self/fd/${this.#writerFd}`, constants.O_RDONLY);
     } catch {

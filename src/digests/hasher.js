@@ -1,5 +1,5 @@
 // @ts-check
-import { createHash } from "node:crypto";
+import { createHash } from "../hash.js";
 import { PosixCrc, ZipCrc } from "./crc.js";
 
 /** @import { DigestAlgorithm } from "./types.ts" */

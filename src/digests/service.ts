@@ -178,8 +178,8 @@ export class DigestService implements ContentWatch {
   }
 
   #mayFollow(inode: string): boolean {
-    const { maxRecords, onUpload, uploads } = this.#config;
-    if (onUpload.length === 0 || maxRecords === 0) return false;
+    const { maxRecords, uploads } = this.#config;
+    if (maxRecords === 0) return false;
     return this.#followers.size < uploads && this.#writers.get(inode) === 1;
   }
 

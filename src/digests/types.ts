@@ -1,7 +1,8 @@
+import { hasBlake3 } from "../hash.js";
 import type { OpenFile } from "../vfs/types.ts";
 
 /**
- * What can be computed, by OpenSSL's names; "crc32" is that of zip (RFC 1952 section 8) and
+ * What can be computed, by OpenSSL's names; "blake3" only where {@link hasBlake3}; "crc32" is that of zip (RFC 1952 section 8) and
  * "posix-crc" that of cksum(1), over the bytes and then their number. Both are big-endian.
  */
 export const DIGEST_ALGORITHMS = [
@@ -12,11 +13,20 @@ export const DIGEST_ALGORITHMS = [
   "sha384",
   "sha512",
   "blake2b512",
+  "blake3",
   "crc32",
   "posix-crc",
 ] as const;
 
 export type DigestAlgorithm = (typeof DIGEST_ALGORITHMS)[number];
+
+/** What may be computed along with every upload: what any machine can compute. */
+export const ALONG_BY_DEFAULT = DIGEST_ALGORITHMS.filter((name) => name !== "blake3");
+
+/** Those of this machine. */
+export function availableDigests(): readonly DigestAlgorithm[] {
+  return DIGEST_ALGORITHMS.filter((name) => name !== "blake3" || hasBlake3());
+}
 
 /** Bytes of one digest. */
 export const DIGEST_BYTES: Readonly<Record<DigestAlgorithm, number>> = {
@@ -27,6 +37,7 @@ export const DIGEST_BYTES: Readonly<Record<DigestAlgorithm, number>> = {
   sha384: 48,
   sha512: 64,
   blake2b512: 64,
+  blake3: 32,
   crc32: 4,
   "posix-crc": 4,
 };

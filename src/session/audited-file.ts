@@ -15,7 +15,7 @@ export interface TransferView {
   readonly path: string;
   readonly direction: "upload" | "download";
   readonly bytes: number;
-  /** bytes in all; null when only the client knows */
+  /** bytes in all, as the client told them of an upload; null when it did not */
   readonly size: number | null;
   readonly bytesPerSecond: number;
 }
@@ -184,6 +184,10 @@ export class AuditedFile implements OpenFile {
     this.#expected = size;
   }
 
+  checkAlong(algorithm: string): void {
+    this.inner.checkAlong?.(algorithm);
+  }
+
   /** Something was written up to there. */
   reaches(end: number): void {
     if (end > this.#reached) this.#reached = end;
@@ -259,20 +263,26 @@ export class AuditedFile implements OpenFile {
 
   async view(): Promise<TransferView> {
     const uploading = this.flags.write && (this.bytesWritten > 0 || !this.flags.read);
-    const size = uploading
-      ? null
-      : await this.inner.stat().then(
-          (s) => s.size,
-          () => null,
-        );
     return {
       id: this.id,
       path: display(this.path),
       direction: uploading ? "upload" : "download",
-      bytes: uploading ? this.bytesWritten : this.bytesRead,
-      size,
+      ...(uploading ? this.#sent() : await this.#fetched()),
       bytesPerSecond: Math.round(this.#rate),
     };
+  }
+
+  /** Where the end is known, how far it is: an upload that goes on did not begin at 0. */
+  #sent(): Pick<TransferView, "bytes" | "size"> {
+    const expected = this.#expected;
+    if (expected === undefined) return { bytes: this.bytesWritten, size: null };
+    const end = this.flags.append ? this.#extent().size : this.#reached;
+    return { bytes: Math.min(end, expected), size: expected };
+  }
+
+  async #fetched(): Promise<Pick<TransferView, "bytes" | "size">> {
+    const stat = await this.inner.stat().catch(() => undefined);
+    return { bytes: this.bytesRead, size: stat?.size ?? null };
   }
 }
 

@@ -238,6 +238,10 @@ export class AuditedFileSystem implements UserFileSystem {
     return this.#inner.fileSystemStat(path);
   }
 
+  mounts(): readonly VirtualPath[] {
+    return this.#inner.mounts();
+  }
+
   reload(): Promise<void> {
     return this.#inner.reload?.() ?? Promise.resolve();
   }

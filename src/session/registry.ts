@@ -3,6 +3,7 @@ import { errorName } from "../errors.ts";
 import type { MemoryBudget, UserMemory } from "../memory/budget.ts";
 import type { Account, AuditEvent, Change } from "../store/types.ts";
 import { tally } from "../tally.ts";
+import { IDLE, STOPPING } from "../text/endings.ts";
 import { Turn } from "../turn.ts";
 import { Refusal } from "./admission.ts";
 import { AuditedFileSystem } from "./audited.ts";
@@ -20,8 +21,7 @@ const DRAIN_POLL_MS = 50;
 /** How long files may take to close once nobody uses them any more. */
 const CLOSING_MS = 10_000;
 
-/** What clients are told while the server stops. */
-export const STOPPING = "The server is stopping: try again later";
+export { STOPPING };
 
 /** What an administrator's word ends a session or a transfer with, for its user. */
 const TRANSFER_ENDED = "The transfer was ended by an administrator";
@@ -228,7 +228,7 @@ export class Sessions {
     const { idleTimeout } = this.#options.limits;
     for (const session of this.#open()) {
       const idle = session.idleFor(elapsed);
-      if (idleTimeout > 0 && idle >= idleTimeout) session.end("The session was idle for too long");
+      if (idleTimeout > 0 && idle >= idleTimeout) session.end(IDLE);
     }
   }
 

@@ -1,7 +1,8 @@
 import { fromText } from "../vfs/path.ts";
 import type { OperationContext } from "./context.ts";
+import { ALONG } from "./extensions/check-file.ts";
 import { advertised } from "./extensions/table.ts";
-import { PacketType, VERSION } from "./wire/constants.ts";
+import { CHECK_ALONG, PacketType, VERSION } from "./wire/constants.ts";
 import { Writer } from "./wire/writer.ts";
 
 /**
@@ -15,5 +16,8 @@ export function greet(frame: Buffer, context: OperationContext): Buffer | undefi
   const writer = new Writer(PacketType.VERSION, 512).u32(VERSION);
   for (const { name, version } of advertised(context))
     writer.bytes(fromText(name)).bytes(fromText(version));
+  if (context.digests !== undefined) {
+    writer.bytes(fromText(CHECK_ALONG)).bytes(fromText(ALONG.join(",")));
+  }
   return writer.finish();
 }

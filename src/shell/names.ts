@@ -1,4 +1,4 @@
-/** GNU's commands that print checksums, by the name of their algorithm. */
+/** GNU's commands that print checksums, and BLAKE3's own, which prints the same: with their algorithms. */
 export const GNU_SUMS = {
   md5sum: "md5",
   sha1sum: "sha1",
@@ -7,6 +7,7 @@ export const GNU_SUMS = {
   sha384sum: "sha384",
   sha512sum: "sha512",
   b2sum: "blake2b512",
+  b3sum: "blake3",
 } as const;
 
 /** Every command that prints checksums of its standard input. */

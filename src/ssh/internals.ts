@@ -56,8 +56,9 @@ export interface KeyExchange {
   finish(): void;
 }
 
-/** What ssh2's server does with messages that it has parsed. */
+/** What ssh2 does with messages that it has parsed. */
 interface MessageHandlers {
+  DISCONNECT(self: Protocol, reason: number, text: string): void;
   SERVICE_REQUEST(self: Protocol, service: string): void;
   USERAUTH_REQUEST(
     self: Protocol,

@@ -43,6 +43,7 @@ const PROTOCOL = {
   "_cipher.encrypt": "function",
   _decipher: "undefined",
   _destruct: "function",
+  "_handlers.DISCONNECT": "function",
   "_handlers.SERVICE_REQUEST": "function",
   "_handlers.USERAUTH_REQUEST": "function",
   _kex: "undefined",

@@ -148,22 +148,32 @@ export function formatDuration(ms: number): string {
   return `${ms}ms`;
 }
 
-/** Of powers of 1024. */
+/** Of powers of 1024, and of 1000. */
 const LETTERS = ["", "K", "M", "G", "T", "P", "E"];
+const SI_LETTERS = ["", "k", ...LETTERS.slice(2)];
 
 /** "512", "1.5K", "20M": powers of 1024, rounded up, as `ls -h` prints them. */
 export function humanSize(bytes: number): string {
+  return powersOf(1024, LETTERS, bytes);
+}
+
+/** The same with powers of 1000: "1.5k", "20M", as `df -H` prints them. */
+export function siSize(bytes: number): string {
+  return powersOf(1000, SI_LETTERS, bytes);
+}
+
+function powersOf(base: number, letters: readonly string[], bytes: number): string {
   let unit = 0;
   let value = bytes;
-  while (value >= 1024 && unit < LETTERS.length - 1) {
-    value /= 1024;
+  while (value >= base && unit < letters.length - 1) {
+    value /= base;
     unit += 1;
   }
   if (unit === 0) return String(bytes);
   const tenths = Math.ceil(value * 10) / 10;
-  if (tenths < 10) return `${tenths.toFixed(1)}${LETTERS[unit]}`;
+  if (tenths < 10) return `${tenths.toFixed(1)}${letters[unit]}`;
   const whole = Math.ceil(value);
-  return whole === 1024 && unit < LETTERS.length - 1
-    ? `1.0${LETTERS[unit + 1]}`
-    : whole + (LETTERS[unit] ?? "");
+  return whole === base && unit < letters.length - 1
+    ? `1.0${letters[unit + 1]}`
+    : whole + (letters[unit] ?? "");
 }

@@ -13,11 +13,11 @@ import {
   writevSync,
 } from "node:fs";
 import { promisify } from "node:util";
-import { FsError, toFsError } from "../errors.ts";
+import { toFsError } from "../errors.ts";
 import { inOrder } from "./appends.ts";
 import type { FileCharge } from "./books.ts";
 import { stateOf } from "./evidence.ts";
-import { denied, type Guard, told } from "./guard.ts";
+import { badHandle, denied, type Guard, told } from "./guard.ts";
 import { INLINE_BYTES, inlineCalls } from "./inline.ts";
 import { letGo, letGoSlowly } from "./let-go.ts";
 import type { VirtualPath } from "./path.ts";
@@ -86,6 +86,10 @@ export class HomeFile implements OpenFile {
 
   get isGone(): boolean {
     return this.#guard.isGone;
+  }
+
+  checkAlong(algorithm: string): void {
+    this.#watch?.along(algorithm);
   }
 
   relocate(): void {
@@ -392,8 +396,4 @@ export class HomeFile implements OpenFile {
     this.#busy -= 1;
     if (this.#busy === 0) this.#idle?.();
   }
-}
-
-function badHandle(): FsError {
-  return new FsError("EBADF");
 }

@@ -16,6 +16,11 @@ export function denied(): FsError {
   return new FsError("EACCES", DENIED);
 }
 
+/** It is closed, or not open for that. */
+export function badHandle(): FsError {
+  return new FsError("EBADF");
+}
+
 /** What is not seen is not there; but where something may be put, nobody is told that it isn't. */
 function missing(place: Place): FsError {
   return rightsAt(place).create ? denied() : new FsError("ENOENT");
@@ -141,9 +146,13 @@ export function shownStat(spot: Spot, stat: Stats): FileStat {
 }
 
 /** How full a folder is tells of others' files: the user sees it where those may be seen. */
-export function checkSpace(mount: Mount): void {
+export function showsSpace(mount: Mount): boolean {
   const { tree, at } = mount;
-  if (mount !== tree.home && !tree.access.rights(at).read) throw denied();
+  return mount === tree.home || tree.access.rights(at).read;
+}
+
+export function checkSpace(mount: Mount): void {
+  if (!showsSpace(mount)) throw denied();
 }
 
 /** What the user may know of a refusal. */

@@ -7,7 +7,7 @@ import { CURSOR_DESCRIPTORS, HomeCursor } from "./cursor.ts";
 import { descriptors } from "./descriptors.ts";
 import { HomeDirectory } from "./directory.ts";
 import * as entries from "./entries.ts";
-import { checkAttributes, checkSpace, Guard, shownStat } from "./guard.ts";
+import { checkAttributes, checkSpace, Guard, shownStat, showsSpace } from "./guard.ts";
 import { ownerOf } from "./homes.ts";
 import { diskOf, Jail, type Places, readLinkAt } from "./jail.ts";
 import { letGo } from "./let-go.ts";
@@ -209,6 +209,12 @@ class HomeFileSystem implements UserFileSystem, Opener {
       const disk = diskOf(mount);
       return quotaStat(await this.books.exactUsage(mount.ground.id), disk, mount.at);
     });
+  }
+
+  mounts(): readonly VirtualPath[] {
+    const { mounts } = this.#parts.jail.tree;
+    const folders = mounts.filter(showsSpace).map(({ at }) => at);
+    return [ROOT, ...folders.sort()];
   }
 
   recorded(path: ByteString): VirtualPath | undefined {

@@ -41,5 +41,7 @@ export function quotaStat(
     mountedOn,
     usedBytes: usage.usedBytes,
     quotaBytes: usage.quotaBytes,
+    usedFiles: usage.usedFiles,
+    quotaFiles: usage.quotaFiles,
   };
 }

@@ -60,6 +60,10 @@ export interface FileSystemStat {
   readonly usedBytes: number;
   /** null: no limit */
   readonly quotaBytes: number | null;
+  /** directory entries that count to its quota */
+  readonly usedFiles: number;
+  /** null: no limit */
+  readonly quotaFiles: number | null;
 }
 
 /** Who the client sees as the owner of everything: the virtual user, never the host's. */
@@ -110,6 +114,8 @@ export interface OpenFile {
   duplicate?(): number;
   /** The client said how many bytes the file will have when it is complete. */
   expect?(size: number): void;
+  /** It will ask for this checksum when the file is complete: it is computed along with the writes. */
+  checkAlong?(algorithm: string): void;
   /** It will be closed by somebody else than the client: its transfer broke off. */
   abandon?(): void;
   /** Resolves when everything is settled. Calling it again does nothing. */
@@ -205,6 +211,8 @@ export interface UserFileSystem {
   realPath(path: ByteString): Promise<VirtualPath>;
   /** @param path canonical; the figures are those of the home or folder it is in. Without it the home's */
   fileSystemStat(path?: VirtualPath): Promise<FileSystemStat>;
+  /** Tops of the home and of the folders of which the user may see how full they are, the home's first. */
+  mounts(): readonly VirtualPath[];
   /** What the audit trail calls a path that leads into a shared folder; else undefined. */
   recorded?(path: ByteString): VirtualPath | undefined;
   /** Takes up what an admin changed about folders and rules, also for what is open. */

@@ -2,6 +2,8 @@ import type { BigIntStats } from "node:fs";
 
 /** Follows the contents of one file while it is open for writing. Nothing here throws. */
 export interface WriteWatch {
+  /** Somebody will ask for this checksum. Called before anything is written. */
+  along(algorithm: string): void;
   /** These bytes are in the file now. */
   wrote(position: number, length: number): void;
   /** The file has this size now. */

@@ -4,7 +4,9 @@ import { join } from "node:path";
 import { crc32 } from "node:zlib";
 import type { Client } from "ssh2";
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
-import { DIGEST_ALGORITHMS } from "../../src/digests/types.ts";
+import { Follower } from "../../src/digests/follower.ts";
+import { availableDigests } from "../../src/digests/types.ts";
+import { createHash as hashOf } from "../../src/hash.js";
 import { PacketType, StatusCode } from "../../src/sftp/wire/constants.ts";
 import { openPaths } from "../support/descriptors.ts";
 import { startTestServer, type TestServer } from "../support/server.ts";
@@ -14,6 +16,8 @@ import { login, openSubsystem } from "../support/ssh-client.ts";
 
 const MIB = 1024 * 1024;
 const DATA = randomBytes(3 * MIB + 1000);
+
+const PUT = 0x1a;
 
 /** For a busy machine. */
 const PATIENCE = { timeout: 10_000 };
@@ -72,6 +76,29 @@ describe("check-file", () => {
     }
   });
 
+  it("is computed along with an upload whose client says at OPEN what it will ask for", async () => {
+    const other = new SftpClient(duplexWire(await openSubsystem(connection)));
+    expect((await other.init()).extensions.get("check-along@moorage")).toBe("blake3,sha256");
+    const along = vi.spyOn(Follower.prototype, "along");
+    const say = (name: string) => ({ extended: [["check-along@moorage", name]] as const });
+    const handle = await client.open("along", PUT, { size: DATA.length, ...say("BLAKE3") });
+    await client.call(client.requests.write(handle, 0, DATA.subarray(0, 100_000)));
+    await client.call(client.requests.close(handle));
+    expect(parse(await byName("blake3,md5", [], "along"))).toEqual({
+      algorithm: "blake3",
+      digest: hashOf("blake3").update(DATA.subarray(0, 100_000)).digest(),
+    });
+    // Of no use where nothing is written, and unknown ones are what they are to other servers.
+    const unknown = { extended: [["x@example", "1"], ...say("tiger192").extended] as const };
+    for (const [flags, attrs] of [
+      [PUT, unknown],
+      [0x01, say("blake3")],
+    ] as const) {
+      await client.call(client.requests.close(await client.open("along", flags, attrs)));
+    }
+    expect(along.mock.calls).toEqual([["blake3"]]);
+  });
+
   it("answers WinSCP: by name, the whole file, five in flight", async () => {
     const names = ["a", "b", "c", "d", "e"];
     for (const name of names) await client.put(name, name.repeat(100_000));
@@ -109,7 +136,7 @@ describe("check-file", () => {
     for (const list of ["", "tiger192", "md4,,x"]) {
       const reply = await byName(list);
       expect(reply.code).toBe(StatusCode.FAILURE);
-      for (const name of DIGEST_ALGORITHMS) expect(reply.text).toContain(name);
+      for (const name of availableDigests()) expect(reply.text).toContain(name);
     }
   });
 

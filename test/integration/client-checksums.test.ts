@@ -5,6 +5,8 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } 
 import { Operations } from "../../src/client/remote/operations.ts";
 import type { ClientConnection } from "../../src/client/remote/remote.ts";
 import type { Direction, TransferEvent } from "../../src/client/types.ts";
+import { Follower } from "../../src/digests/follower.ts";
+import { createHash } from "../../src/hash.js";
 import {
   breakOff,
   type ClientHome,
@@ -19,6 +21,8 @@ import { startTestServer, type TestServer } from "../support/server.ts";
 
 const MIB = 1024 * 1024;
 const data = randomBytes(10 * MIB + 4_321);
+
+const blake3 = (bytes: Buffer) => createHash("blake3").update(bytes).digest().toString("hex");
 
 let server: TestServer;
 let proxy: LineProxy;
@@ -59,6 +63,46 @@ function sides(direction: Direction, name: string) {
 function silent() {
   return vi.spyOn(Operations.prototype, "checkFile").mockReturnValue(new Promise(() => {}));
 }
+
+describe("the checksum of a file that is sent", () => {
+  it("is computed by the server while it arrives, and by the fastest hash that both have", async () => {
+    const along = vi.spyOn(Follower.prototype, "along");
+    const { source, run } = sides("up", "along");
+    writeFileSync(source, data);
+    const { events } = await run();
+    expect(only(events, "done")[0]?.hash).toEqual({ name: "blake3", hex: blake3(data) });
+    expect(along.mock.calls).toEqual([["blake3"]]);
+  });
+
+  it("is not computed along where nobody compares it, or the file goes on", async () => {
+    const along = vi.spyOn(Follower.prototype, "along");
+    const { source } = sides("up", "unasked");
+    writeFileSync(source, data);
+    const job = { direction: "up", sources: [source], target: "unasked", verify: false } as const;
+    await transfer(home, connection, job);
+    expect(along).not.toHaveBeenCalled();
+    const broken = sides("up", "broken");
+    writeFileSync(broken.source, data);
+    await breakOff(home, connection, proxy, broken.run);
+    along.mockClear();
+    const { events } = await broken.run();
+    expect(only(events, "start")[0]?.offset).toBeGreaterThan(0);
+    expect(only(events, "done")[0]?.hash?.name).toBe("blake3");
+    expect(along).not.toHaveBeenCalled();
+  });
+
+  it("is SHA-256 with a server that has no faster one", async () => {
+    vi.spyOn(Operations.prototype, "checksAlong", "get").mockReturnValue([]);
+    const along = vi.spyOn(Follower.prototype, "along");
+    for (const direction of ["up", "down"] as const) {
+      const { source, run } = sides(direction, `plain-${direction}`);
+      writeFileSync(source, data);
+      const { events } = await run();
+      expect(only(events, "done")[0]?.hash?.name).toBe("sha256");
+    }
+    expect(along).not.toHaveBeenCalled();
+  });
+});
 
 describe.each<Direction>(["up", "down"])(
   "a server that does not answer for its checksums: a file on its way %s",

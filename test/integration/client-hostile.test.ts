@@ -1,5 +1,6 @@
 import { mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import type { Ending } from "../../src/client/types.ts";
 import { tree } from "../support/desk.ts";
 import {
   type ClientHome,
@@ -219,4 +220,22 @@ describe("a server that lets nobody make new files", () => {
     expect([...written]).toEqual([["/old", "new!"]]);
     await connection.close();
   });
+});
+
+it("a server that isn't ours ends a connection: its words are shown, made safe, and the client comes again", async () => {
+  server = await startHostileServer(loot([]));
+  const connection = await connectClient(home, server.port);
+  try {
+    const ended = new Promise<Ending>((resolve) => {
+      connection.onEnd = resolve;
+    });
+    server.dismiss(`Bye\u001b[2J\n${"!".repeat(1000)}`);
+    const { reason, final } = await ended;
+    expect(final).toBe(false);
+    expect(reason).toMatch(/^the server says: Bye\\x1b\[2J !+$/);
+    expect(reason.length).toBeLessThan(330);
+    expect((await connection.stat("/loot")).type).toBe("directory");
+  } finally {
+    await connection.close();
+  }
 });

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import { startTestServer, type TestServer } from "../support/server.ts";
+import { moorage, startTestServer, type TestServer } from "../support/server.ts";
 import { SlowProxy } from "../support/slow-proxy.ts";
 import { PROMPT, Tmux } from "../support/tmux.ts";
 
@@ -75,6 +75,19 @@ function percents(screen: string): number[] {
 }
 
 describe("the client in a terminal", { timeout: PATIENCE }, () => {
+  it("ends at once, with the server's reason, when its session is ended at the prompt", async () => {
+    await login();
+    await tmux.type("ls hal");
+    await tmux.waitFor(/> ls hal *$/m);
+    await moorage(server.root, "kick", "alice", "--reason", "maintenance");
+    const screen = await tmux.waitFor("maintenance");
+    expect(screen).toMatch(
+      /^the server ended the session: The session was ended by an administrator: maintenance/m,
+    );
+    await tmux.enter("echo code $?");
+    expect(await tmux.waitFor(/^code \d/m)).toMatch(/^code 9$/m);
+  });
+
   it("shows the bar moving, keeps the partial at Ctrl-C, resumes from the list", async () => {
     const bytes = randomBytes(6_000_000);
     writeFileSync(join(server.home("alice"), "big.bin"), bytes);

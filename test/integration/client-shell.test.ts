@@ -114,6 +114,59 @@ describe("put and get", () => {
     expect(readFileSync(join(local, "tree/deep/x.txt"), "utf8")).toBe("x");
   });
 
+  it("say when they make the target, and which folder may have been meant", async () => {
+    mkdirSync(join(server.home("alice"), "projects"));
+    writeFileSync(join(local, "plan.txt"), "plan");
+    const plan = join(local, "plan.txt");
+    const line = "made /project; there is a folder /projects\n";
+    const would = await putAs([plan, `${ALICE}:project/`], { dryRun: true });
+    expect(would.written.text).toContain("would make /project; there is a folder /projects\n");
+    expect(existsSync(join(server.home("alice"), "project"))).toBe(false);
+    const run = await putAs([plan, `${ALICE}:project/`]);
+    expect([run.code, run.written.text.includes(line)]).toEqual([0, true]);
+    const again = await putAs([plan, `${ALICE}:project/`]);
+    expect(again.written.text).not.toContain("made");
+    rmSync(join(server.home("alice"), "project"), { recursive: true });
+    mkdirSync(join(local, "tree"));
+    writeFileSync(join(local, "tree/x.txt"), "x");
+    for (const [source, target, path] of [
+      ["tree", "project", "/project"],
+      ["tree/", "project/of/mine", "/project/of/mine"],
+    ] as const) {
+      rmSync(join(server.home("alice"), "project"), { recursive: true, force: true });
+      const names = [
+        `${join(local, source)}${source.endsWith("/") ? "/" : ""}`,
+        `${ALICE}:${target}`,
+      ];
+      const json = await putAs(names, { json: true, recursive: true });
+      const events = json.written.text
+        .trimEnd()
+        .split("\n")
+        .map((text) => JSON.parse(text));
+      const made = { type: "made", target: path, like: "/projects" };
+      expect(events.filter(({ type }) => type === "made")).toEqual([made]);
+    }
+    expect(readFileSync(join(server.home("alice"), "project/of/mine/x.txt"), "utf8")).toBe("x");
+  });
+
+  it("look at the local names before anybody is asked for a password", async () => {
+    const engine = realEngine();
+    const open = () => Promise.reject(new Error("asked"));
+    for (const [names, error] of [
+      [["missing"], /missing: no such file or directory/],
+      [[local], /is a directory \(-r sends it/],
+    ] as const) {
+      const run = new ClientRun({ ...engine, open });
+      await put(run.context, [...names, `${ALICE}:`], flags({ json: true }), run.around);
+      expect(run.code).toBe(1);
+      expect(run.written.errors).toMatch(error);
+      expect(JSON.parse(run.written.text)).toMatchObject({
+        type: "error",
+        code: expect.stringMatching(/^(no-such-file|is-a-directory)$/),
+      });
+    }
+  });
+
   it("go on with the other files when one fails, name it, and exit 1", async () => {
     const many = join(local, "many");
     mkdirSync(many);

@@ -146,7 +146,7 @@ describe.each<Direction>(["up", "down"])("a file on its way %s", (direction) => 
     const { summary, events } = await run();
     expect(readFileSync(target).equals(data)).toBe(true);
     expect(summary).toMatchObject({ files: 1, failed: 0, skipped: 0, bytes: data.length });
-    expect(only(events, "done")[0]?.hash?.name).toBe("sha256");
+    expect(only(events, "done")[0]?.hash?.name).toBe("blake3");
     const positions = only(events, "progress").map(({ bytes }) => bytes);
     expect(positions).toEqual([...positions].sort((a, b) => a - b));
     expect(positions.at(-1)).toBe(data.length);

@@ -2,6 +2,7 @@ import { createHash, randomBytes } from "node:crypto";
 import { readFileSync, statSync, truncateSync, writeFileSync } from "node:fs";
 import { describe, expect, it, vi } from "vitest";
 import type { DigestAlgorithm } from "../../src/digests/types.ts";
+import { createHash as hashOf } from "../../src/hash.js";
 import { fromText } from "../../src/vfs/path.ts";
 import type { OpenFile, OpenFlags } from "../../src/vfs/types.ts";
 import { openPaths } from "../support/descriptors.ts";
@@ -16,6 +17,7 @@ const PART = 64 * KIB;
 /** Takes so long that it is never done when the upload is. */
 const SLOW = { onUpload: ["md5", "sha1", "sha224", "sha256", "sha384", "sha512"] } as const;
 
+const blake3 = (data: Buffer) => hashOf("blake3").update(data).digest().toString("hex");
 const never = new AbortController().signal;
 const hash = (data: Buffer, algorithm = "md5") => createHash(algorithm).update(data).digest("hex");
 
@@ -82,6 +84,35 @@ describe("an upload from start to end", () => {
     for (const name of SLOW.onUpload) expect(await digest(on, "f", name)).toBe(hash(data, name));
     expect(on.service.bytesRead).toBeLessThanOrEqual(SLOW.onUpload.length * data.length);
     expect(on.service.following).toBe(0);
+  });
+
+  it("has what its client said it will ask for, read once, and before what nobody asked for", async () => {
+    const on = await digestInstance({ config: SLOW });
+    const data = randomBytes(20 * MIB + 5);
+    const file = await on.home.open(fromText("f"), PUT);
+    file.checkAlong?.("blake3");
+    await write(file, data);
+    await file.close();
+    expect(await digest(on, "f", "blake3")).toBe(blake3(data));
+    // All the others are still to come.
+    expect(on.service.following).toBe(1);
+    await followed(on);
+    for (const name of SLOW.onUpload) expect(await digest(on, "f", name)).toBe(hash(data, name));
+    expect(await digest(on, "f", "blake3")).toBe(blake3(data));
+    expect(on.service.bytesRead).toBeLessThanOrEqual((1 + SLOW.onUpload.length) * data.length);
+  });
+
+  it("has what its client asked for where nothing else is computed", async () => {
+    const on = await digestInstance({ config: { onUpload: [] } });
+    const data = randomBytes(3 * MIB);
+    const file = await on.home.open(fromText("f"), PUT);
+    file.checkAlong?.("sha256");
+    await write(file, data);
+    await file.close();
+    await followed(on);
+    expect(on.service.bytesRead).toBe(data.length);
+    expect(await digest(on, "f", "sha256")).toBe(hash(data, "sha256"));
+    expect(on.service.bytesRead).toBe(data.length);
   });
 
   it("keeps them through other names and attributes, as clients give them after an upload", async () => {

@@ -1,6 +1,8 @@
 import { once } from "node:events";
 import type { AddressInfo } from "node:net";
 import ssh2, { type Attributes, type Connection, type SFTPWrapper } from "ssh2";
+import { protocolOf } from "../../src/ssh/internals.ts";
+import { DisconnectReason, sendDisconnect } from "../../src/ssh/send.ts";
 
 const { Server, utils } = ssh2;
 const { STATUS_CODE } = utils.sftp;
@@ -37,6 +39,8 @@ export interface HostileAnswers {
 
 export interface HostileServer {
   readonly port: number;
+  /** Ends all connections, with a text that it has for its user. */
+  dismiss(text: string): void;
   close(): Promise<void>;
 }
 
@@ -130,6 +134,13 @@ export async function startHostileServer(answers: HostileAnswers): Promise<Hosti
   await once(server, "listening");
   return {
     port: (server.address() as AddressInfo).port,
+    dismiss(text) {
+      for (const connection of connections) {
+        sendDisconnect(protocolOf(connection), DisconnectReason.byApplication, text);
+        connection.end();
+      }
+      connections.clear();
+    },
     async close() {
       for (const connection of connections) connection.end();
       server.close();

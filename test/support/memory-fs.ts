@@ -215,8 +215,14 @@ export class MemoryFs implements UserFileSystem, MemoryDisk {
         mountedOn: ROOT,
         usedBytes: this.used,
         quotaBytes: this.quota,
+        usedFiles: 100,
+        quotaFiles: 1000,
       };
     });
+  }
+
+  mounts(): readonly VirtualPath[] {
+    return [ROOT];
   }
 
   copy(

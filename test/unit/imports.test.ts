@@ -9,6 +9,7 @@ import { describe, expect, it } from "vitest";
 const GROUND = new Set([
   "channel",
   "errors",
+  "hash",
   "processes",
   "processors",
   "tally",
@@ -131,7 +132,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     "store/login-limits",
     "store/types",
   ],
-  client: ["memory", "sftp/wire", "ssh"],
+  client: ["config/nearest", "memory", "sftp/wire", "ssh"],
   server: [
     "access",
     "auth",
@@ -187,6 +188,7 @@ const KEPT_TO: Readonly<Record<string, readonly string[]>> = {
   "moorage-sqlite-node20": ["src/store/database-driver.ts"],
   "@noble/post-quantum": ["src/ssh/ml-kem-noble.ts"],
   pg: ["src/store/postgres/link.js"],
+  "@napi-rs/blake-hash": ["src/hash.js"],
   argon2: ["src/auth/passwords.ts"],
   otpauth: ["src/auth/totp.ts"],
   uqr: ["src/auth/totp.ts"],
@@ -209,6 +211,7 @@ const FREE_TYPES = new Set(["pino"]);
 
 /** The files that need what only require() reaches: parts of ssh2, or what a program requires. */
 const MAY_REQUIRE = new Set([
+  "src/hash.js",
   "src/kept-program.cts",
   "src/ssh/native-ciphers.ts",
   "src/ssh/offer.ts",

@@ -1,4 +1,4 @@
-import { type FailureCode, failureCode } from "../../client/errors.ts";
+import { EndedError, type FailureCode, failureCode } from "../../client/errors.ts";
 import type { Space, TransferEvent, TransferJob } from "../../client/types.ts";
 import { visible } from "../../text/safe.ts";
 import type { Connection, Engine } from "./engine.ts";
@@ -28,7 +28,11 @@ export interface Workplace {
   readonly interrupts: Interrupts;
 }
 
-export type JobEnd = "done" | "failed" | "cancelled";
+/** `ended`: by the server, with its session. */
+export type JobEnd = "done" | "failed" | "cancelled" | "ended";
+
+/** What may be done after a job that ended with its session. */
+const KEPT = "what arrived is kept: the same command again goes on";
 
 export function reporter(style: ReportStyle, output: Output): Reporter {
   if (style === "json") return new JsonReporter(output);
@@ -73,8 +77,8 @@ async function run(
       if (fit?.told) report.space?.("before", fit.space);
     }
     if (event.type === "failed") {
-      // Each file that was still to come says that it was cancelled.
-      if (signal.aborted) return;
+      // Each file that was still to come says that it was cancelled, or ended with the session.
+      if (signal.aborted || event.code === "session-ended") return;
       if (failures.length < MAX_KEPT) failures.push(event.message);
     }
     report.event(event);
@@ -99,8 +103,16 @@ async function run(
   } catch (thrown) {
     const stopped = signal.aborted || thrown instanceof Cancelled;
     if (stopped) return cancelled(place, job, report, sent);
+    if (thrown instanceof EndedError) return ended(report, thrown);
     return fail(messageOf(thrown), failureCode(thrown));
   }
+}
+
+function ended(report: Reporter, { message }: EndedError): JobEnd {
+  const code = "session-ended";
+  report.event({ type: "failed", file: 0, source: "", code, message, resumable: true });
+  report.notice(KEPT);
+  return "ended";
 }
 
 /** @param sent something was stored, which takes space */

@@ -1,9 +1,10 @@
 import { resolve } from "node:path";
+import { checkSources } from "../../client/transfer/source.ts";
 import type { Direction, Target, TransferJob } from "../../client/types.ts";
 import { UsageError } from "../../shell/errors.ts";
 import type { CommandContext } from "../context.ts";
 import type { Engine } from "./engine.ts";
-import { CLIENT_EXIT } from "./exit.ts";
+import { CLIENT_EXIT, ENDED_EXIT } from "./exit.ts";
 import { runReported, type Workplace } from "./job.ts";
 import type { CommonFlags, SyncFlags, TransferFlags } from "./options.ts";
 import { exactNames } from "./place/exact-names.ts";
@@ -41,6 +42,7 @@ export async function put(
     if (sources.length === 0) throw new UsageError("name a local file, and [user@]host:[path]");
     const target = engine.parseTarget(last);
     const exact = exactNames(sources).map((name) => asTyped(resolve(name), name));
+    checkSources(exact, flags.recursive === true);
     return { target, sources: exact, to: target.path ?? "" };
   };
   await runSession(
@@ -158,6 +160,7 @@ function planSync(engine: Engine, source: string, target: string): Plan & { dire
   if (up) {
     const [name = ""] = exactNames([source]);
     const sources = [asTyped(resolve(name), name)];
+    checkSources(sources, true);
     return { direction: "up", target: remote, sources, to: remote.path ?? "" };
   }
   if (remote.path === undefined) throw new UsageError(`${source}: which directory? host:path`);
@@ -169,6 +172,7 @@ async function finish(place: Workplace, job: TransferJob, flags: CommonFlags): P
   const style = flags.json ? "json" : flags.quiet ? "quiet" : "auto";
   const outcome = await runReported(place, job, style);
   if (outcome === "cancelled") return CLIENT_EXIT.cancelled;
+  if (outcome === "ended") return ENDED_EXIT;
   return outcome === "failed" ? CLIENT_EXIT.failed : CLIENT_EXIT.ok;
 }
 

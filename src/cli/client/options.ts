@@ -46,7 +46,7 @@ const SLOWEST_RATE = 1000;
 export const EXIT_CODES = `
 Exit codes: 0 done, 1 a file or command failed, 2 wrong usage, 4 the login was refused,
 5 the server can't be reached, 6 its host key is unknown, 7 its host key has changed, 8 it speaks
-no SFTP, 130 cancelled.
+no SFTP, 9 it ended the session on purpose, 130 cancelled.
 `;
 
 export function addLoginOptions(command: Command): Command {

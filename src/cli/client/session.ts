@@ -1,9 +1,17 @@
+import { EndedError, FileError, failureCode } from "../../client/errors.ts";
 import type { LoginOptions, Target } from "../../client/types.ts";
 import { UsageError } from "../../shell/errors.ts";
 import { safeJson, visible } from "../../text/safe.ts";
 import type { CommandContext } from "../context.ts";
 import type { Connection, Engine } from "./engine.ts";
-import { CLIENT_EXIT, ClientExit, LOGIN_EXIT, loginFailure, messageOf } from "./exit.ts";
+import {
+  CLIENT_EXIT,
+  ClientExit,
+  ENDED_EXIT,
+  LOGIN_EXIT,
+  loginFailure,
+  messageOf,
+} from "./exit.ts";
 import type { Workplace } from "./job.ts";
 import type { LoginFlags } from "./options.ts";
 import { Person } from "./person.ts";
@@ -60,11 +68,12 @@ export async function runSession<T extends { readonly target: Target }>(
   }
 }
 
-/** The target on the command line is the person's: what is wrong with it is wrong usage. */
+/** What is wrong with the command line is wrong usage; a local file that is missing is not. */
 function read<T>(engine: Engine, prepare: (engine: Engine) => T): T {
   try {
     return prepare(engine);
   } catch (thrown) {
+    if (thrown instanceof FileError) throw thrown;
     throw new UsageError(messageOf(thrown));
   }
 }
@@ -89,23 +98,22 @@ function logIn(around: Surroundings, options: LoginOptions): Promise<Connection>
 const KINDS: readonly (readonly [number, string])[] = [
   [CLIENT_EXIT.usage, "usage"],
   [CLIENT_EXIT.cancelled, "cancelled"],
+  [ENDED_EXIT, "session-ended"],
 ];
+
+function exitCode(thrown: unknown): number {
+  if (thrown instanceof ClientExit) return thrown.code;
+  if (thrown instanceof UsageError) return CLIENT_EXIT.usage;
+  if (thrown instanceof Cancelled) return CLIENT_EXIT.cancelled;
+  return thrown instanceof EndedError ? ENDED_EXIT : CLIENT_EXIT.failed;
+}
 
 function tell(output: Output, thrown: unknown, { json }: SessionOptions): number {
   const failure = loginFailure(thrown);
-  const code =
-    failure !== undefined
-      ? LOGIN_EXIT[failure]
-      : thrown instanceof UsageError
-        ? CLIENT_EXIT.usage
-        : thrown instanceof Cancelled
-          ? CLIENT_EXIT.cancelled
-          : thrown instanceof ClientExit
-            ? thrown.code
-            : CLIENT_EXIT.failed;
+  const code = failure === undefined ? exitCode(thrown) : LOGIN_EXIT[failure];
   const message = messageOf(thrown);
   if (message === "") return code;
-  const kind = failure ?? KINDS.find(([number]) => number === code)?.[1] ?? "failed";
+  const kind = failure ?? KINDS.find(([number]) => number === code)?.[1] ?? failureCode(thrown);
   const event = { type: "error", code: kind, failure: failure ?? null, message };
   if (json) output.out(`${safeJson(event)}\n`);
   output.err(`moorage: ${visible(message)}\n`);

@@ -15,6 +15,7 @@ import { Line } from "../remote/line.ts";
 import { ClientConnection } from "../remote/remote.ts";
 import type { LoginOptions, Prompts } from "../types.ts";
 import { offer } from "./algorithms.ts";
+import { closedEarly, refusedBy } from "./failures.ts";
 import { type Identity, identities, Keyring } from "./keyring.ts";
 import { fingerprint, hostName, KnownHosts, keyType } from "./known-hosts.ts";
 import { type LoginSettings, loginSettings } from "./settings.ts";
@@ -79,6 +80,7 @@ class Login {
   #fail: (error: LoginError) => void = () => {};
   #methods: AsyncGenerator<Parameters<NextAuthHandler>[0], void, AuthenticationType[]> | undefined;
   #typed: string | undefined;
+  #lastWords: () => string | undefined = () => undefined;
   /** the person did not answer a question */
   #gaveUp = false;
 
@@ -122,6 +124,7 @@ class Login {
         socket = openSocket(host, port, () => line.readsWide);
         client.connect({ ...this.#config(), sock: socket });
         const line = new Line(client);
+        this.#lastWords = () => line.lastWords;
         client.on("ready", () => {
           clearTimeout(this.#timer);
           if (this.#typed !== undefined) this.#proven.password = this.#typed;
@@ -369,11 +372,9 @@ class Login {
   }
 
   #closedEarly(): LoginError {
+    const asLogin = this.#step === "the login";
     const { alias } = this.#settings;
-    if (this.#step === "the login") {
-      return new LoginError("refused", `${this.#name}: the server ended the connection`);
-    }
-    return new LoginError("unreachable", `${alias}: the server closed the connection`);
+    return closedEarly({ name: this.#name, alias, asLogin }, this.#lastWords());
   }
 
   #error(error: ConnectionError): void {
@@ -390,8 +391,7 @@ class Login {
     } else if (error.level === "client-authentication") {
       this.#fail(this.#refused([]));
     } else if (this.#step === "the login" && typeof error.code === "number") {
-      const text = `${this.#name}: the server says: ${visible(error.message).slice(0, 200)}`;
-      this.#fail(new LoginError("refused", text));
+      this.#fail(refusedBy(this.#name, error.message));
     } else if (isBeforeHandshake(error)) {
       this.#fail(this.#closedEarly());
     } else this.#fail(this.#protocol(error.message));

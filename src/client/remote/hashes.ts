@@ -1,4 +1,4 @@
-import { createHash } from "node:crypto";
+import { createHash, hasBlake3 } from "../../hash.js";
 import { encodeName } from "../../text/names.ts";
 import { LateError, RemoteError } from "../errors.ts";
 import type { HashName, HashOptions } from "../types.ts";
@@ -6,8 +6,12 @@ import type { Line } from "./line.ts";
 import type { Operations } from "./operations.ts";
 
 const NAMES: readonly HashName[] = ["sha256", "md5"];
-const COMMANDS: Readonly<Record<HashName, string>> = { sha256: "sha256sum", md5: "md5sum" };
-const HEX_LENGTH: Readonly<Record<HashName, number>> = { sha256: 64, md5: 32 };
+const COMMANDS: Readonly<Record<HashName, string>> = {
+  blake3: "b3sum",
+  sha256: "sha256sum",
+  md5: "md5sum",
+};
+const HEX_LENGTH: Readonly<Record<HashName, number>> = { blake3: 64, sha256: 64, md5: 32 };
 
 /** How long a checksum is waited for: so long in any case, and longer at the rate of a slow disk. */
 export interface Patience {
@@ -59,11 +63,17 @@ export class RemoteHashes {
 
   /** Which the server can give, best first. Rejects when the connection is lost. */
   names(): Promise<readonly HashName[]> {
-    this.#names ??= this.#byCommand ? this.#probe() : Promise.resolve(NAMES);
+    this.#names ??= this.#byCommand ? this.#probe() : Promise.resolve(this.#offered());
     this.#names.catch(() => {
       this.#names = undefined;
     });
     return this.#names;
+  }
+
+  /** By check-file: all servers have these two, and ours says whether it has a faster one. */
+  #offered(): readonly HashName[] {
+    const fast = this.#operations.checksAlong.includes("blake3") && hasBlake3();
+    return fast ? ["blake3", ...NAMES] : NAMES;
   }
 
   /**
@@ -77,7 +87,7 @@ export class RemoteHashes {
     { size, signal, patience = PATIENCE }: HashOptions & { readonly patience?: Patience } = {},
   ): Promise<string | undefined> {
     // To check-file a length of 0 means all.
-    if (length === 0) return createHash(name).digest("hex");
+    if (length === 0) return createHash(name).digest().toString("hex");
     if (!(await this.names()).includes(name)) return undefined;
     // Else each file of a job would wait as long again.
     if (this.#late > 0) throw new LateError(path);
@@ -157,7 +167,7 @@ export class RemoteHashes {
   async #probe(): Promise<readonly HashName[]> {
     const found: HashName[] = [];
     for (const name of NAMES) {
-      const empty = createHash(name).digest("hex");
+      const empty = createHash(name).digest().toString("hex");
       try {
         const { code, stdout } = await this.#line.exec(COMMANDS[name], PROBE_MS);
         if (code === 0 && parseSum(stdout, name) === empty) found.push(name);

@@ -12,12 +12,16 @@ import {
   remoteIdentOf,
   socketOf,
 } from "../../ssh/internals.ts";
+import { hearLastWords, type LastWords } from "../../ssh/last-words.ts";
 import { offerHybrid } from "../../ssh/offer.ts";
 import { Outbox } from "../../ssh/outbox.ts";
 import { INITIAL_WINDOW } from "../../ssh/receive-window.ts";
-import { sendBehindSubsystem } from "../../ssh/send.ts";
+import { DisconnectReason, sendBehindSubsystem } from "../../ssh/send.ts";
 import { readsWide } from "../../ssh/wide-packets.ts";
-import { RemoteError } from "../errors.ts";
+import { mayReturn } from "../../text/endings.ts";
+import { visible } from "../../text/safe.ts";
+import { EndedError, RemoteError } from "../errors.ts";
+import type { Ending } from "../types.ts";
 
 /** What the channels of one connection may hold, in bytes; a single user has half of it. */
 const MEMORY = 512 * 1024 * 1024;
@@ -33,6 +37,9 @@ const MAX_OUTPUT = 64 * 1024;
 
 /** What a command says on standard error is kept up to so many bytes. */
 const MAX_COMPLAINT = 4 * 1024;
+
+/** Of what the server says last, so many characters are shown. */
+const MAX_WORDS = 300;
 
 /** How long the server may be silent, in milliseconds, and how many times that is asked for. */
 export interface Liveness {
@@ -55,15 +62,18 @@ export interface CommandOutput {
  * a watch that ends a connection on which nothing comes any more.
  */
 export class Line {
-  /** Resolves with the reason, in words, once the connection is gone. */
-  readonly closed: Promise<string>;
+  /** Resolves once the connection is gone. */
+  readonly closed: Promise<void>;
+  /** is told before the calls that were under way */
+  onGone: (ending: Ending) => void = () => {};
   readonly #client: Client;
   readonly #outbox: Outbox;
   readonly #memory = new MemoryBudget(MEMORY).user().session();
   readonly #channels = new Set<SshChannel>();
   /** numbers of the channels whose readers copy what they get */
   readonly #adopted = new Set<number>();
-  #reason = "the connection was closed by the server";
+  #ending: Ending = { reason: "the connection was closed by the server", final: false };
+  #lastWords: string | undefined;
   #gone = false;
   #watch: NodeJS.Timeout | undefined;
 
@@ -77,18 +87,35 @@ export class Line {
     this.#outbox = new Outbox(this.#socket);
     client.on("handshake", () => this.#outbox.wake());
     client.on("error", (error) => {
-      if (!this.#gone) this.#reason = reasonOf(error);
+      this.#endsFor(reasonOf(error));
     });
+    hearLastWords(protocol, (words) => this.#told(words));
     this.closed = new Promise((resolve) => {
       client.once("close", () => {
         this.#closed();
-        resolve(this.#reason);
+        resolve();
       });
     });
   }
 
   get gone(): boolean {
     return this.#gone;
+  }
+
+  /** How it ended, or would if it did now. */
+  get ending(): Ending {
+    return this.#ending;
+  }
+
+  /** What the server said when it ended the connection; safe for a terminal. */
+  get lastWords(): string | undefined {
+    return this.#lastWords;
+  }
+
+  /** Why nothing is answered any more. */
+  lostError(): RemoteError {
+    const { reason, final } = this.#ending;
+    return final ? new EndedError(reason) : new RemoteError(undefined, reason, { lost: true });
   }
 
   /** True while what the socket brings may lie in memory that is used again. */
@@ -138,7 +165,7 @@ export class Line {
           const raw = rawChannel(channel);
           if (raw.outgoing.packetSize < SMALLEST_PACKET) {
             this.destroy("the server takes too small packets");
-            return reject(new RemoteError(undefined, this.#reason, { lost: true }));
+            return reject(this.lostError());
           }
           if (isSent) raw.outgoing.window -= first.length;
           const adopted = this.#adopt(channel, raw, (performance.now() - begin) / 2);
@@ -179,7 +206,7 @@ export class Line {
 
   /** Says goodbye. */
   end(): void {
-    this.#reason = "the connection was closed";
+    this.#endsFor("the connection was closed");
     this.#client.end();
     // A peer that never closes its side does not keep us.
     setTimeout(() => this.#client.destroy(), 1_000).unref();
@@ -187,24 +214,42 @@ export class Line {
 
   destroy(reason: string): void {
     if (this.#gone) return;
-    this.#reason = reason;
+    this.#endsFor(reason);
     this.#client.destroy();
+  }
+
+  #endsFor(reason: string): void {
+    // What the server has said tells more than what comes of it.
+    if (this.#gone || this.#lastWords !== undefined) return;
+    this.#ending = { reason, final: false };
+  }
+
+  #told({ reason, text }: LastWords): void {
+    const said = visible(text.replace(/\s+/g, " ").trim()).slice(0, MAX_WORDS);
+    if (this.#gone || said === "") return;
+    this.#lastWords = said;
+    // Other servers say no more than this when they restart.
+    const chosen = this.isMoorage && reason === DisconnectReason.byApplication;
+    const final = chosen && !mayReturn(said);
+    const says = final ? "the server ended the session" : "the server says";
+    this.#ending = { reason: `${says}: ${said}`, final };
   }
 
   #orLost(reject: (error: RemoteError) => void, run: () => void): void {
     if (this.#gone) {
-      reject(new RemoteError(undefined, this.#reason, { lost: true }));
+      reject(this.lostError());
       return;
     }
     try {
       run();
     } catch {
-      reject(new RemoteError(undefined, this.#reason, { lost: true }));
+      reject(this.lostError());
     }
   }
 
   #refused(what: string, error: Error): RemoteError {
     const lost = this.#gone || isWithoutAnswer(error);
+    if (lost && this.#ending.final) return this.lostError();
     return new RemoteError(undefined, `the server refuses ${what} (${error.message})`, { lost });
   }
 
@@ -235,6 +280,7 @@ export class Line {
   #closed(): void {
     this.#gone = true;
     clearInterval(this.#watch);
+    this.onGone(this.#ending);
     for (const channel of this.#channels) channel.closedByPeer();
     this.#channels.clear();
   }

@@ -1,10 +1,18 @@
-import { AttrFlag, MAX_DATA, PacketType, StatusCode } from "../../sftp/wire/constants.ts";
+import {
+  AttrFlag,
+  CHECK_ALONG,
+  MAX_DATA,
+  PacketType,
+  StatusCode,
+} from "../../sftp/wire/constants.ts";
 import type { Reader } from "../../sftp/wire/reader.ts";
+import { SPACES } from "../../sftp/wire/spaces.ts";
 import { Writer } from "../../sftp/wire/writer.ts";
 import { decodeName, encodeName } from "../../text/names.ts";
 import { RemoteError } from "../errors.ts";
-import type { RemoteAttrs, RemoteEntry, Space } from "../types.ts";
+import type { FolderSpace, RemoteAttrs, RemoteEntry, Space } from "../types.ts";
 import { type Reply, type SftpClientChannel, statusError } from "./sftp.ts";
+import { readSpaces } from "./spaces.ts";
 
 /** What every server takes: the draft's section 3 lets packets have 34000 bytes. */
 const PLAIN_DATA = 32 * 1024;
@@ -68,14 +76,33 @@ export class Operations {
     this.maxWrite = bounded(write);
   }
 
-  /** @param size bytes that the file will have, for a server that wants to know */
-  open(path: string, flags: number, mode?: number, size = 0): Promise<RemoteHandle> {
+  /** Which checksums this server computes while a file arrives, when it is told so with OPEN. */
+  get checksAlong(): readonly string[] {
+    return this.channel.extensions.get(CHECK_ALONG)?.split(",") ?? [];
+  }
+
+  /**
+   * @param size bytes that the file will have, for a server that wants to know
+   * @param along the checksum that will be asked for, one of {@link checksAlong}
+   */
+  open(
+    path: string,
+    flags: number,
+    mode?: number,
+    size = 0,
+    along?: string,
+  ): Promise<RemoteHandle> {
     return this.#handle(PacketType.OPEN, path, (writer) => {
       const told = this.tellsSize && size > 0;
       writer.u32(flags);
-      writer.u32((told ? AttrFlag.SIZE : 0) | (mode === undefined ? 0 : AttrFlag.PERMISSIONS));
+      const present =
+        (told ? AttrFlag.SIZE : 0) |
+        (mode === undefined ? 0 : AttrFlag.PERMISSIONS) |
+        (along === undefined ? 0 : AttrFlag.EXTENDED);
+      writer.u32(present >>> 0);
       if (told) writer.u64(size);
       if (mode !== undefined) writer.u32(mode);
+      if (along !== undefined) writer.u32(1).text(CHECK_ALONG).text(along);
     });
   }
 
@@ -197,6 +224,13 @@ export class Operations {
     if (blocks === 0) return undefined;
     const space = { totalBytes: blocks * unit, freeBytes: free * unit };
     return files === 0 ? space : { ...space, files: { total: files, free: freeFiles } };
+  }
+
+  /** spaces@moorage (sftp/extensions/spaces.ts); undefined where the server doesn't have it. */
+  async spaces(): Promise<FolderSpace[] | undefined> {
+    if (!this.has(SPACES)) return undefined;
+    const body = await this.#extended(SPACES, undefined, (writer) => writer);
+    return body === undefined ? undefined : readSpaces(body);
   }
 
   /**

@@ -3,6 +3,8 @@ import type { ByteChannel } from "../../channel.ts";
 import { OpenFlag, StatusCode } from "../../sftp/wire/constants.ts";
 import { LoginError, RemoteError } from "../errors.ts";
 import type {
+  Ending,
+  FolderSpace,
   HashName,
   HashOptions,
   Remote,
@@ -42,11 +44,14 @@ export type ReconnectEvent = Extract<
 /** Failures that trying again doesn't cure. */
 const FINAL: ReadonlySet<string> = new Set(["changed-host-key", "unknown-host-key", "refused"]);
 
-/** A server, logged in. A connection that was lost is made anew by the next call. */
 /** A command that a person gave may take so long, in milliseconds, and say so many bytes. */
 const COMMAND_MS = 10 * 60_000;
 const LONG_OUTPUT = 16 * 1024 * 1024;
 
+/**
+ * A server, logged in. A connection that was lost is made anew by the next call, unless the server
+ * ended it on purpose.
+ */
 export class ClientConnection implements Remote {
   readonly name: string;
   /** user@host:port, for the journal */
@@ -54,6 +59,7 @@ export class ClientConnection implements Remote {
   home = "/";
   /** is told of lost connections and new ones */
   onReconnect: (event: ReconnectEvent) => void = () => {};
+  onEnd: (ending: Ending) => void = () => {};
   retry: Retry = RETRY;
   /** how long checksums are waited for */
   patience: Patience = PATIENCE;
@@ -198,6 +204,10 @@ export class ClientConnection implements Remote {
     return (await this.live()).space(path);
   }
 
+  async spaces(): Promise<readonly FolderSpace[] | undefined> {
+    return (await this.live()).spaces();
+  }
+
   async hash(
     path: string,
     name: HashName,
@@ -227,14 +237,18 @@ export class ClientConnection implements Remote {
 
   async #start(line: Line): Promise<Operations> {
     line.keepAlive(this.#liveness);
-    void line.closed.then((reason) => {
-      if (this.#line === line) this.#reason = reason;
-    });
+    line.onGone = (ending) => {
+      if (this.#line !== line) return;
+      this.#reason = ending.reason;
+      if (!this.#stop.signal.aborted) this.onEnd(ending);
+    };
+    const why = (): RemoteError | undefined =>
+      line.gone || line.ending.final ? line.lostError() : undefined;
     const lost = (reason: string): void => {
       if (this.#line === line && !line.gone) this.#reason = reason;
     };
     const attach = (channel: ByteChannel): Operations =>
-      new Operations(new SftpClientChannel(channel, lost), line.isMoorage);
+      new Operations(new SftpClientChannel(channel, lost, why), line.isMoorage);
     const operations = await line.subsystem("sftp", GREETING, attach);
     this.home = await operations.start();
     this.#operations = operations;
@@ -246,6 +260,7 @@ export class ClientConnection implements Remote {
   async #restore(): Promise<Operations> {
     this.#line.destroy(this.#reason);
     await this.#line.closed;
+    if (this.#line.ending.final) throw this.#line.lostError();
     let reason = this.#reason;
     for (let attempt = 1; attempt <= this.retry.tries; attempt++) {
       // Several clients that one restart cut off don't come back in step.

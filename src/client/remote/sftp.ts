@@ -62,6 +62,7 @@ export class SftpClientChannel {
   readonly #waiting = new Map<number, Waiting>();
   readonly #patient = new Set<number>();
   readonly #onLost: (reason: string) => void;
+  readonly #why: () => RemoteError | undefined;
   #drained: (() => void)[] = [];
   #nextId = 1;
   readonly #first: Promise<Reply>;
@@ -77,8 +78,14 @@ export class SftpClientChannel {
   /**
    * @param channel on which GREETING was sent
    * @param onLost it can't be used any more
+   * @param why what is known of it when the connection is gone
    */
-  constructor(channel: ByteChannel, onLost: (reason: string) => void) {
+  constructor(
+    channel: ByteChannel,
+    onLost: (reason: string) => void,
+    why: () => RemoteError | undefined = () => undefined,
+  ) {
+    this.#why = why;
     this.#channel = channel;
     this.#onLost = onLost;
     channel.onData = (chunk) => this.#receive(chunk);
@@ -168,7 +175,7 @@ export class SftpClientChannel {
   /** Ends the channel and rejects everything that waits. */
   fail(reason: string): void {
     if (this.#lost !== undefined) return;
-    this.#lost = new RemoteError(undefined, reason, { lost: true });
+    this.#lost = this.#why() ?? new RemoteError(undefined, reason, { lost: true });
     clearInterval(this.#watch);
     for (const { reject } of this.#waiting.values()) reject(this.#lost);
     this.#waiting.clear();

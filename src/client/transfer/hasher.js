@@ -1,15 +1,15 @@
 // @ts-check
 // A thread that hashes files from the page cache, behind those who read or write them. JavaScript,
 // for Node 20 starts no thread from TypeScript and the tests run from the sources.
-import { createHash } from "node:crypto";
 import { readSync } from "node:fs";
 import { parentPort } from "node:worker_threads";
+import { createHash, digestSoFar } from "../../hash.js";
 
 /**
  * @typedef {{ id: number, fd: number, algorithm: string }} Open
  * @typedef {{ id: number, upTo: number, answer?: number }} Advance
  * @typedef {{ id: number, close: true }} Close
- * @typedef {{ fd: number, hash: import("node:crypto").Hash, position: number }} Task
+ * @typedef {{ fd: number, hash: ReturnType<typeof createHash>, position: number }} Task
  */
 
 const SLICE = 1024 * 1024;
@@ -48,7 +48,7 @@ function handle(message) {
   try {
     if (task !== undefined && task.position <= upTo) {
       advance(task, upTo);
-      if (answer !== undefined) hex = task.hash.copy().digest("hex");
+      if (answer !== undefined) hex = digestSoFar(task.hash).toString("hex");
     }
   } catch {
     tasks.delete(id);

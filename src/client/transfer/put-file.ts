@@ -159,22 +159,28 @@ async function startAt(
 }
 
 /** Where nothing new may be made, but the old file may be written, that is done instead. */
-async function open(operations: Operations, source: Source, place: PutPlace): Promise<Open> {
+async function open(
+  operations: Operations,
+  source: Source,
+  place: PutPlace,
+  along: string | undefined,
+): Promise<Open> {
   try {
-    return { handle: await openAt(operations, source, place), place };
+    return { handle: await openAt(operations, source, place, along), place };
   } catch (error) {
     const { path, instead, target, existing } = place;
     const status = error instanceof RemoteError ? error.status : undefined;
     if (instead !== undefined && (status === StatusCode.FAILURE || status === FILE_EXISTS)) {
-      return open(operations, source, { target, existing, start: place.start, path: instead });
+      const plain = { target, existing, start: place.start, path: instead };
+      return open(operations, source, plain, along);
     }
     if (status !== StatusCode.PERMISSION_DENIED || path === target) throw error;
     if (existing === undefined) {
       if (place.start.restarted === NOT_LET_ON) throw error;
-      return open(operations, source, beginningAgain(place));
+      return open(operations, source, beginningAgain(place), along);
     }
     const inPlace = { path: target, target, existing, start: { offset: 0 } };
-    return { handle: await openAt(operations, source, inPlace), place: inPlace };
+    return { handle: await openAt(operations, source, inPlace, along), place: inPlace };
   }
 }
 
@@ -190,6 +196,7 @@ async function openAt(
   operations: Operations,
   { state, progress }: Source,
   { path, instead, target, existing, start }: PutPlace,
+  along: string | undefined,
 ): Promise<RemoteHandle> {
   const mode = (existing?.mode ?? state.mode) & 0o777;
   const { WRITE, CREAT, TRUNC, EXCL } = OpenFlag;
@@ -198,7 +205,14 @@ async function openAt(
   // Written down before the file is made: if the answer is lost, the journal still knows its name.
   if (instead !== undefined) progress.save(0);
   const flags = WRITE | CREAT | (start.offset === 0 ? fresh : 0);
-  const handle = await operations.open(path, flags, mode, state.size).catch((error: unknown) => {
+  const opened = operations.open(
+    path,
+    flags,
+    mode,
+    state.size,
+    start.offset > 0 ? undefined : along,
+  );
+  const handle = await opened.catch((error: unknown) => {
     if (instead !== undefined && !isLost(error)) progress.drop();
     throw error;
   });
@@ -228,7 +242,10 @@ async function transfer(
   const { file, target } = item;
   const { size } = state;
   const operations = await connection.live();
-  const { handle, place } = await open(operations, source, wanted);
+  const { name } = check;
+  const follows = job.verify && name !== undefined && operations.checksAlong.includes(name);
+  const along = follows && size >= JOURNAL_FROM ? name : undefined;
+  const { handle, place } = await open(operations, source, wanted, along);
   const { start } = place;
   const event = { type: "start", file, source: item.source, target, size } as const;
   context.emit({ ...event, direction: "up", ...start });

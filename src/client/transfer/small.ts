@@ -1,4 +1,3 @@
-import { createHash } from "node:crypto";
 import {
   closeSync,
   fchmodSync,
@@ -8,6 +7,7 @@ import {
   readSync,
   writeSync,
 } from "node:fs";
+import { createHash } from "../../hash.js";
 import { OpenFlag, StatusCode } from "../../sftp/wire/constants.ts";
 import { encodeName } from "../../text/names.ts";
 import { errnoOf, LateError, localError, RemoteError } from "../errors.ts";
@@ -247,7 +247,7 @@ async function compare(
 }
 
 function hexOf(name: HashName, bytes: Buffer): string {
-  return createHash(name).update(bytes).digest("hex");
+  return createHash(name).update(bytes).digest().toString("hex");
 }
 
 /** Fetches a file. Rejects with RemoteError or FileError. */

@@ -4,10 +4,11 @@ import { setImmediate as turn } from "node:timers/promises";
 import { decodeName, encodeName } from "../../text/names.ts";
 import { errnoOf, FileError, RemoteError } from "../errors.ts";
 import { DEEPEST, directoryOf, joinRemote, remoteName } from "../names.ts";
-import type { ClientConnection } from "../remote/remote.ts";
 import type { RemoteAttrs } from "../types.ts";
 import type { TransferContext } from "./job.ts";
+import { makeAll, makeTarget } from "./make.ts";
 import type { PutItem } from "./put-place.ts";
+import { sourceStat } from "./source.ts";
 import { removeRemote } from "./surplus.ts";
 import {
   failed,
@@ -33,6 +34,8 @@ interface Place {
   readonly depth: number;
   /** it is there, and is what the person named: it is not made */
   readonly given: boolean;
+  /** it was made just now, with the mode it gets */
+  readonly isNew: boolean;
 }
 
 /** Everything that a job sends. */
@@ -52,25 +55,21 @@ export async function* walkLocal(context: TransferContext): Walk {
   for (const given of job.sources) {
     const source = resolve(given);
     try {
-      const stat = statSync(encodeName(source));
+      const stat = sourceStat(given, job.recursive);
       const name = nameInTarget(given);
       if (stat.isDirectory()) {
-        if (!job.recursive)
-          throw new FileError(
-            `${given}: is a directory (-r sends it with all in it)`,
-            "is-a-directory",
-          );
         if (there !== undefined && there.type !== "directory")
           throw new FileError(`${job.target}: is not a directory`, "not-a-directory");
-        const own = name === undefined ? target : joinRemote(target, name);
-        const place = { source, target: own, path: "", depth: 0 };
-        yield* directory(context, { ...place, given: name === undefined && there !== undefined });
-      } else if (!stat.isFile() || given.endsWith("/")) {
-        throw new FileError(`${given}: is not a ${stat.isFile() ? "directory" : "file"}`);
+        const whole = name === undefined;
+        const mode = whole ? (stat.mode & 0o777) | OWNER : undefined;
+        const isNew = there === undefined && (await makeTarget(context, target, mode));
+        const own = whole ? target : joinRemote(target, name);
+        const place = { source, target: own, path: "", depth: 0, isNew: whole && isNew };
+        yield* directory(context, { ...place, given: whole && there !== undefined });
       } else if (!context.exclusion.has(remoteName(source), false)) {
         const path = into ? joinRemote(target, name ?? remoteName(source)) : target;
         const missing = there === undefined && (into || above?.type !== "directory");
-        if (missing && !job.dryRun) await makeAll(connection, directoryOf(path));
+        if (missing) await makeTarget(context, directoryOf(path));
         const existing = into ? (missing ? null : undefined) : (itself ?? null);
         yield await oneFile(context, source, stat, path, existing);
       }
@@ -126,7 +125,8 @@ async function* directory(context: TransferContext, place: Place): Walk {
   }
   try {
     const { mode } = statSync(encodeName(source));
-    const fresh = place.given ? false : await made(context, target, (mode & 0o777) | OWNER);
+    const fresh =
+      place.isNew || (!place.given && (await made(context, target, (mode & 0o777) | OWNER)));
     const there = fresh ? new Map<string, RemoteAttrs>() : await listed(context, target);
     const below: string[] = [];
     const kept = new Set<string>();
@@ -146,7 +146,7 @@ async function* directory(context: TransferContext, place: Place): Walk {
     for (const name of below) {
       const inside = path === "" ? name : `${path}/${name}`;
       const next = { source: `${source}/${name}`, target: joinRemote(target, name), path: inside };
-      yield* directory(context, { ...next, depth: depth + 1, given: false });
+      yield* directory(context, { ...next, depth: depth + 1, given: false, isNew: false });
     }
     if (job.dryRun) return;
     if (job.preserve) yield { type: "later", run: () => sendTimes(context, source, target) };
@@ -245,16 +245,6 @@ async function made(
     await connection.mkdir(path, mode);
     return true;
   }
-}
-
-/** A directory with those above it, where they are missing. Rejects with RemoteError or FileError. */
-async function makeAll(connection: ClientConnection, path: string, depth = 0): Promise<void> {
-  const there = await connection.exists(path);
-  if (there?.type === "directory") return;
-  if (there !== undefined) throw new FileError(`${path}: is not a directory`, "not-a-directory");
-  const above = directoryOf(path);
-  if (above !== path && depth < DEEPEST) await makeAll(connection, above, depth + 1);
-  await connection.mkdir(path);
 }
 
 async function closeUp(

@@ -1,4 +1,4 @@
-import { DIGEST_ALGORITHMS, DIGEST_BYTES, type DigestAlgorithm } from "../../digests/types.ts";
+import { availableDigests, DIGEST_BYTES, type DigestAlgorithm } from "../../digests/types.ts";
 import { FsError } from "../../errors.ts";
 import { fromText } from "../../vfs/path.ts";
 import type { OpenFile, OpenFlags } from "../../vfs/types.ts";
@@ -22,6 +22,8 @@ const READ: OpenFlags = {
   exclusive: false,
 };
 
+const AVAILABLE = availableDigests();
+
 /** Names that clients use for one of ours. */
 const ALIASES: ReadonlyMap<string, DigestAlgorithm> = new Map([
   ["sha-1", "sha1"],
@@ -29,8 +31,16 @@ const ALIASES: ReadonlyMap<string, DigestAlgorithm> = new Map([
   ["sha-256", "sha256"],
   ["sha-384", "sha384"],
   ["sha-512", "sha512"],
-  ...DIGEST_ALGORITHMS.map((name) => [name, name] as const),
+  ...AVAILABLE.map((name) => [name, name] as const),
 ]);
+
+/** Worth to be computed along with an upload, for who wants to know that it arrived whole. */
+export const ALONG = (["blake3", "sha256"] as const).filter((name) => AVAILABLE.includes(name));
+
+/** The checksum that a client calls so; undefined where there is none. */
+export function digestNamed(name: Buffer): DigestAlgorithm | undefined {
+  return ALIASES.get(name.subarray(0, MAX_LIST).toString("latin1").trim().toLowerCase());
+}
 
 /**
  * check-file-handle (draft-ietf-secsh-filexfer-extensions-00, section 3): string handle, string
@@ -58,7 +68,7 @@ export const checkFileName: Operation = async (context, id, request) => {
   }
 };
 
-const UNKNOWN = `None of these checksums is known: there are ${DIGEST_ALGORITHMS.join(", ")}`;
+const UNKNOWN = `None of these checksums is known: there are ${AVAILABLE.join(", ")}`;
 
 interface Wanted {
   readonly algorithm: DigestAlgorithm;

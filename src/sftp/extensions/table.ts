@@ -3,10 +3,12 @@ import { unsupportedReply } from "../replies.ts";
 import { observe, type Request, serial } from "../request.ts";
 import { MAX_PACKET } from "../wire/constants.ts";
 import type { FrameQueue } from "../wire/frames.ts";
+import { SPACES } from "../wire/spaces.ts";
 import { checkFile, checkFileHandle, checkFileName } from "./check-file.ts";
 import { copyData, fsync } from "./files.ts";
 import { fstatvfs, limits, statvfs, usersGroupsById } from "./info.ts";
 import { expandPath, hardlink, homeDirectory, lsetstat, posixRename } from "./paths.ts";
+import { spaces } from "./spaces.ts";
 
 export interface Extension {
   readonly name: string;
@@ -45,6 +47,7 @@ const EXTENSIONS: readonly Extension[] = [
   plain("expand-path@openssh.com", "1", expandPath),
   plain("home-directory", "1", homeDirectory),
   plain("users-groups-by-id@openssh.com", "1", usersGroupsById),
+  plain(SPACES, "1", spaces),
   checking("check-file", checkFile),
   checking("check-file-handle", checkFileHandle),
   checking("check-file-name", checkFileName),

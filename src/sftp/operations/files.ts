@@ -1,10 +1,12 @@
+import type { DigestAlgorithm } from "../../digests/types.ts";
 import { FsError } from "../../errors.ts";
 import type { OpenFlags } from "../../vfs/types.ts";
 import type { Operation } from "../context.ts";
+import { digestNamed } from "../extensions/check-file.ts";
 import { UNKNOWN_END } from "../handles.ts";
 import { attrsReply, handleReply, okReply } from "../replies.ts";
 import { readAttrs, toChange } from "../wire/attrs.ts";
-import { OpenFlag } from "../wire/constants.ts";
+import { CHECK_ALONG, OpenFlag } from "../wire/constants.ts";
 
 /** Flags bit by bit; one that asks for neither reading nor writing reads, as O_RDONLY is 0. */
 export function toOpenFlags(bits: number): OpenFlags {
@@ -22,16 +24,21 @@ export function toOpenFlags(bits: number): OpenFlags {
 /**
  * OPEN (section 6.3). Of the attributes only the permissions of a file that gets created count:
  * WinSCP sends the whole size, sshfs a type and permissions of 0 with every plain open. The size is
- * what is told of an upload that breaks off.
+ * what is told of an upload that breaks off. An extended attribute says which checksum will be asked
+ * for ({@link CHECK_ALONG}).
  */
 export const open: Operation = async ({ fs, handles }, id, request) => {
   const path = request.path();
   const flags = toOpenFlags(request.u32());
-  const { permissions, size } = readAttrs(request);
+  let along: DigestAlgorithm | undefined;
+  const { permissions, size } = readAttrs(request, (type, data) => {
+    if (type.toString("latin1") === CHECK_ALONG) along = digestNamed(data);
+  });
   handles.reserve();
   const mode = permissions === undefined ? undefined : permissions & 0o777;
   const file = await fs.open(path, flags, mode);
   if (size !== undefined && size > 0 && flags.write) file.expect?.(size);
+  if (along !== undefined && flags.write) file.checkAlong?.(along);
   return handleReply(
     id,
     handles.add({ kind: "file", file, expectedEnd: file.sizeAtFirst ?? UNKNOWN_END }),

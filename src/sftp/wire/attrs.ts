@@ -19,7 +19,11 @@ const MAX_U32 = 0xffffffff;
 /** As uid or gid: leave it as it is. OpenSSH's server hands it to chown(2), where it is -1. */
 const UNCHANGED = MAX_U32;
 
-export function readAttrs(reader: Reader): Attrs {
+/** @param onExtended is given the type and the data of each extended attribute */
+export function readAttrs(
+  reader: Reader,
+  onExtended?: (type: Buffer, data: Buffer) => void,
+): Attrs {
   const flags = reader.u32();
   const size = flags & AttrFlag.SIZE ? { size: reader.u64() } : undefined;
   const owner =
@@ -29,15 +33,16 @@ export function readAttrs(reader: Reader): Attrs {
     flags & AttrFlag.ACMODTIME
       ? { times: { atime: reader.u32(), mtime: reader.u32() } }
       : undefined;
-  if (flags & AttrFlag.EXTENDED) skipExtended(reader);
+  if (flags & AttrFlag.EXTENDED) readExtended(reader, onExtended);
   return { ...size, ...owner, ...permissions, ...times };
 }
 
-function skipExtended(reader: Reader): void {
+function readExtended(reader: Reader, onExtended?: (type: Buffer, data: Buffer) => void): void {
   // Each pair takes 8 bytes at least, so a count that lies ends in MalformedError soon.
   for (let count = reader.u32(); count > 0; count--) {
-    reader.string();
-    reader.string();
+    const type = reader.string();
+    const data = reader.string();
+    onExtended?.(type, data);
   }
 }
 

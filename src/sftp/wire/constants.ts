@@ -82,3 +82,9 @@ export const MAX_DATA = MAX_PACKET - 1024;
 
 /** Bytes of a DATA reply before its data: length, type, request id, length of the data. */
 export const DATA_HEADER = 13;
+
+/**
+ * Of this server. In VERSION: which checksums can be computed along with an upload, the fastest first.
+ * As an extended attribute of OPEN: which of them the client will ask for when it is complete.
+ */
+export const CHECK_ALONG = "check-along@moorage";

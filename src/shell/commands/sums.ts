@@ -1,4 +1,4 @@
-import type { DigestAlgorithm } from "../../digests/types.ts";
+import { availableDigests, type DigestAlgorithm } from "../../digests/types.ts";
 import type { ByteString } from "../../vfs/path.ts";
 import type { Call, Command } from "../call.ts";
 import { reason, UsageError } from "../errors.ts";
@@ -17,6 +17,7 @@ const TAGS: Readonly<Record<keyof typeof GNU_SUMS, string>> = {
   sha384sum: "SHA384",
   sha512sum: "SHA512",
   b2sum: "BLAKE2b",
+  b3sum: "BLAKE3",
 };
 
 const USAGE = `[OPTION]... [FILE]...
@@ -152,6 +153,6 @@ function gnuSum(name: keyof typeof GNU_SUMS): Command {
   };
 }
 
-export const gnuSums: readonly Command[] = (Object.keys(GNU_SUMS) as (keyof typeof GNU_SUMS)[]).map(
-  gnuSum,
-);
+export const gnuSums: readonly Command[] = (Object.keys(GNU_SUMS) as (keyof typeof GNU_SUMS)[])
+  .filter((name) => availableDigests().includes(GNU_SUMS[name]))
+  .map(gnuSum);

@@ -1,9 +1,9 @@
 import { type ByteString, display, fromText } from "../../vfs/path.ts";
 import type { Call, Command } from "../call.ts";
+import { table } from "../columns.ts";
 import { CommandError, UsageError } from "../errors.ts";
 import { fullTime, zone } from "../listing.ts";
 import { parseOptions } from "../options.ts";
-import { table } from "./space.ts";
 import { parseDate } from "./touch.ts";
 
 function ownerOnly(call: Call, operands: readonly ByteString[]): void {

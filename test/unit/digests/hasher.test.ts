@@ -4,7 +4,7 @@ import { crc32 } from "node:zlib";
 import { describe, expect, it } from "vitest";
 import { PosixCrc, tableCrc, ZipCrc } from "../../../src/digests/crc.js";
 import { Hasher } from "../../../src/digests/hasher.js";
-import { DIGEST_ALGORITHMS, DIGEST_BYTES } from "../../../src/digests/types.ts";
+import { availableDigests, DIGEST_BYTES } from "../../../src/digests/types.ts";
 
 /** Cut at places that no block size divides. */
 function pieces(data: Buffer): Buffer[] {
@@ -46,7 +46,7 @@ describe("the CRC of cksum", () => {
 });
 
 describe("Hasher", () => {
-  it.each(DIGEST_ALGORITHMS)("%s has its length, in any pieces", (algorithm) => {
+  it.each(availableDigests())("%s has its length, in any pieces", (algorithm) => {
     const whole = new Hasher(algorithm);
     whole.update(DATA);
     const digest = whole.digest();

@@ -124,6 +124,23 @@ describe("AuditedFileSystem", () => {
     expect(await fs.transfers()).toEqual([]);
   });
 
+  test("an upload whose end the client told is listed with it, and where it is when it goes on", async () => {
+    const file = await fs.open(fromText("/b"), PUT, 0o644);
+    file.expect?.(500);
+    await file.write([Buffer.alloc(100)], 100, 0);
+    expect(await fs.transfers()).toMatchObject([{ bytes: 100, size: 500 }]);
+    await file.close();
+    const again = await fs.open(fromText("/b"), { ...PUT, truncate: false }, 0o644);
+    again.expect?.(500);
+    expect(await fs.transfers()).toMatchObject([{ bytes: 0, size: 500 }]);
+    await again.write([Buffer.alloc(150)], 150, 100);
+    expect(await fs.transfers()).toMatchObject([{ bytes: 250, size: 500 }]);
+    // A client that said too little is not beyond its end.
+    await again.write([Buffer.alloc(300)], 300, 300);
+    expect(await fs.transfers()).toMatchObject([{ bytes: 500, size: 500 }]);
+    await again.close();
+  });
+
   test("a copy between two of its files counts as written", async () => {
     await put("/a", 300);
     const from = await fs.open(fromText("/a"), READ);

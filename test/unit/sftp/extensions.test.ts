@@ -1,6 +1,11 @@
 import { describe, expect, it } from "vitest";
+import { readSpaces } from "../../../src/client/remote/spaces.ts";
+import { FsError } from "../../../src/errors.ts";
 import { PacketType } from "../../../src/sftp/wire/constants.ts";
-import { startMemory } from "../../support/sftp-client-memory.ts";
+import { Reader } from "../../../src/sftp/wire/reader.ts";
+import { ROOT, type VirtualPath } from "../../../src/vfs/path.ts";
+import { MemoryFs } from "../../support/memory-fs.ts";
+import { serveMemory, startMemory } from "../../support/sftp-client-memory.ts";
 import { attrs, type Reply, str, u32, u64 } from "../../support/sftp-client-packets.ts";
 
 const codes = (replies: Reply[]) => replies.map((reply) => reply.code);
@@ -36,6 +41,56 @@ describe("statvfs@openssh.com and fstatvfs@openssh.com", () => {
       r.extended("fstatvfs@openssh.com", str("missing!")),
     );
     expect(codes(refused)).toEqual([2, 4]);
+  });
+});
+
+describe("spaces@moorage", () => {
+  const asked = async (fs: MemoryFs) => {
+    const { client } = serveMemory(fs);
+    await client.init();
+    const reply = await client.call(client.requests.extended("spaces@moorage"));
+    expect(reply.type).toBe(PacketType.EXTENDED_REPLY);
+    return reply.body;
+  };
+
+  it("tells what is used and free to the byte, and in files", async () => {
+    const fs = new MemoryFs({ quota: 1_000_001 });
+    fs.used = 7;
+    const body = await asked(fs);
+    expect(readSpaces(new Reader(body))).toEqual([
+      {
+        path: "/",
+        usedBytes: 7,
+        totalBytes: 1_000_001,
+        freeBytes: 999_994,
+        files: { total: 1000, free: 900 },
+      },
+    ]);
+  });
+
+  it("leaves out a folder that is gone or may not be seen by now, and has a most", async () => {
+    const fs = new MemoryFs({ quota: 1000 });
+    const many = Array.from({ length: 1000 }, (_, index) => `/f${index}` as VirtualPath);
+    fs.mounts = () => [ROOT, "/gone" as VirtualPath, "/hidden" as VirtualPath, ...many];
+    const stat = await fs.fileSystemStat();
+    const fileSystemStat = async (path: VirtualPath) => {
+      if (path === "/hidden") throw new FsError("EACCES");
+      const mountedOn = path === "/gone" ? ROOT : path;
+      return { ...stat, mountedOn, quotaBytes: null, quotaFiles: null };
+    };
+    Object.assign(fs, { fileSystemStat });
+    const told = readSpaces(new Reader(await asked(fs)));
+    // Without a quota there is as much as the disk has.
+    expect(told[0]).toEqual({ path: "/", usedBytes: 0, totalBytes: 512, freeBytes: 512 });
+    const paths = told.map(({ path }) => path);
+    expect(paths.slice(0, 3)).toEqual(["/", "/f0", "/f1"]);
+    expect(paths.length).toBe(498);
+  });
+
+  it("is not read by a client beyond what came", () => {
+    const lie = Buffer.alloc(48);
+    lie.writeUInt32BE(2);
+    expect(() => readSpaces(new Reader(lie))).toThrow("the server's list is damaged");
   });
 });
 

@@ -24,6 +24,7 @@ describe("INIT", () => {
         "expand-path@openssh.com": "1",
         "home-directory": "1",
         "users-groups-by-id@openssh.com": "1",
+        "spaces@moorage": "1",
       });
     }
   });

@@ -187,7 +187,7 @@ describe("space", () => {
 
   it("quota and du agree", async () => {
     expect(await output("quota")).toBe(
-      "        used   limit   free used%\nbytes 200000 1000000 800000 20%\nfiles      5    none      - -\n",
+      "        used   limit   free used% on\nbytes 200000 1000000 800000   20% /\nfiles      5    none      -     - /\n",
     );
     expect(await output("quota -h")).toContain("196K  977K 782K");
     expect(await output("du -sb")).toBe("200000\t.\n");

@@ -52,6 +52,23 @@ describe("the sum commands", () => {
     await same(`mkdir -p dir; ${name} dir; ${name} plain/x`);
   });
 
+  it("b3sum prints BLAKE3, and checks it", async () => {
+    const empty = "af1349b9f5f9a1a6a0404dea36dcc9499bcb25c9adc112b7cc9a93cae41f3262";
+    expect(await bench.run("b3sum", { stdin: sourceOf() })).toEqual({
+      status: 0,
+      stdout: `${empty}  -\n`,
+      stderr: "",
+    });
+    const tagged = await bench.run("b3sum --tag plain");
+    expect(tagged.stdout).toBe(`BLAKE3 (plain) = ${empty}\n`);
+    const { stdout: list } = await bench.run("b3sum plain 'a b'");
+    expect(await bench.run("b3sum -c", { stdin: sourceOf(list) })).toEqual({
+      status: 0,
+      stdout: "plain: OK\na b: OK\n",
+      stderr: "",
+    });
+  });
+
   it("answer rclone as it expects", async () => {
     const empty = { stdin: sourceOf() };
     expect(await bench.run("md5sum", empty)).toEqual({

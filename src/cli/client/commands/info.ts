@@ -1,4 +1,4 @@
-import type { HashName } from "../../../client/types.ts";
+import type { FolderSpace, HashName, Space } from "../../../client/types.ts";
 import { UsageError } from "../../../shell/errors.ts";
 import { percent } from "../../../text/figures.ts";
 import { visible } from "../../../text/safe.ts";
@@ -7,37 +7,73 @@ import { table } from "../../format.ts";
 import { messageOf } from "../exit.ts";
 import { spaceText } from "../report/summary.ts";
 import { MANY, type ShellCommand } from "../shell/command.ts";
+import type { RemoteShell } from "../shell/remote-shell.ts";
 
 const UNKNOWN = "the server doesn't tell its free space";
 
 const df: ShellCommand = {
   name: "df",
   usage: "[DIRECTORY]",
-  summary: "show the space there is, used and free",
+  summary: "show the space there is, used and free, also of each shared folder",
   operands: [0, 1],
   side: () => "remote",
   async run(shell, { operands }) {
-    const [path = shell.directory] = await shell.expandRemote(operands);
-    const space = await shell.remote.space(path);
-    if (space === undefined) throw new Error(UNKNOWN);
-    const { totalBytes, freeBytes } = space;
-    const used = totalBytes - freeBytes;
-    const row = [totalBytes, used, freeBytes].map(roundSize);
+    const [path] = await shell.expandRemote(operands);
+    const all = path === undefined ? await everySpace(shell) : [await spaceAt(shell, path)];
     const titles = ["Size", "Used", "Free", "Use%"].map((title) => ({ title, right: true }));
-    const cells = [...row, `${percent(used, totalBytes)}%`, visible(path)];
-    shell.output.out(table(shell.output, [...titles, { title: "Path" }], [cells]));
+    shell.output.out(table(shell.output, [...titles, { title: "Path" }], all.map(dfCells)));
   },
 };
+
+function dfCells({ totalBytes, usedBytes, freeBytes, path }: FolderSpace): string[] {
+  const sizes = [totalBytes, usedBytes, freeBytes].map(roundSize);
+  return [...sizes, `${percent(usedBytes, totalBytes)}%`, visible(path)];
+}
+
+/** The home's and those of shared folders, or where the server doesn't tell them, of where one is. */
+async function everySpace(shell: RemoteShell): Promise<readonly FolderSpace[]> {
+  const all = await shell.remote.spaces?.();
+  return all !== undefined && all.length > 0 ? all : [await spaceAt(shell, shell.directory)];
+}
+
+/** To the byte where the server tells it, else by its blocks. */
+async function spaceAt({ remote }: RemoteShell, path: string): Promise<FolderSpace> {
+  const asked = [remote.space(path), remote.realpath(path), remote.spaces?.()] as const;
+  const [space, real, all = []] = await Promise.all(asked);
+  // Of a folder where one may only hand in nothing is told: what it is in is not meant.
+  if (space === undefined) throw new Error(UNKNOWN);
+  const exact = folderOf(all, real);
+  const usedBytes = space.totalBytes - space.freeBytes;
+  const shown = exact !== undefined && agrees(exact, space) ? exact : { usedBytes, ...space };
+  return { ...shown, path };
+}
+
+function folderOf(all: readonly FolderSpace[], path: string): FolderSpace | undefined {
+  const above = all.filter((one) => one.path === "/" || `${path}/`.startsWith(`${one.path}/`));
+  return above.sort((one, other) => other.path.length - one.path.length)[0];
+}
+
+/** Two figures of one thing, of which one counts in blocks. */
+const STEP = 2048;
+
+/** A folder may be missing in the list, which ends somewhere. */
+function agrees(exact: Space, space: Space): boolean {
+  const total = Math.abs(exact.totalBytes - space.totalBytes);
+  return total < STEP && Math.abs(exact.freeBytes - space.freeBytes) < STEP;
+}
 
 const quota: ShellCommand = {
   name: "quota",
   usage: "",
-  summary: "show how much of the quota is used",
+  summary: "show how much of the quotas is used, your own first",
   operands: [0, 0],
   async run(shell) {
-    const space = await shell.remote.space(shell.remote.home);
+    const { remote } = shell;
+    const [space, all = []] = await Promise.all([remote.space(remote.home), remote.spaces?.()]);
     if (space === undefined) throw new Error(UNKNOWN);
-    shell.print(spaceText(space));
+    shell.print(spaceText(all.find(({ path }) => path === "/") ?? space));
+    const folders = all.filter(({ path }) => path !== "/");
+    for (const folder of folders) shell.print(`${visible(folder.path)}: ${spaceText(folder)}`);
   },
 };
 

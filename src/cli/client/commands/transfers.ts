@@ -3,7 +3,7 @@ import { UsageError } from "../../../shell/errors.ts";
 import { count, percent } from "../../../text/figures.ts";
 import { visible } from "../../../text/safe.ts";
 import { roundSize } from "../../../text/units.ts";
-import { CLIENT_EXIT, ClientExit } from "../exit.ts";
+import { CLIENT_EXIT, ClientExit, ENDED_EXIT } from "../exit.ts";
 import { runReported } from "../job.ts";
 import { MAX_PARALLEL, PARALLEL } from "../options.ts";
 import { asTyped } from "../place/paths.ts";
@@ -94,6 +94,7 @@ async function runJob(shell: RemoteShell, job: TransferJob): Promise<void> {
   const outcome = await runReported(shell.place, job, shell.style);
   if (outcome === "failed") throw new ClientExit(CLIENT_EXIT.failed);
   if (outcome === "cancelled") throw new ClientExit(CLIENT_EXIT.cancelled);
+  if (outcome === "ended") throw new ClientExit(ENDED_EXIT);
 }
 
 const resume: ShellCommand = {

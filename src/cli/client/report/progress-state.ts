@@ -104,6 +104,9 @@ export class ProgressState {
       case "planned":
         this.#say(plannedText(event));
         break;
+      case "made":
+        this.#say(`made ${event.target}${likeText(event)}`);
+        break;
       case "deleted":
         this.#say(`${event.target}: deleted`);
         break;
@@ -135,6 +138,7 @@ export class ProgressState {
     const { file, size, offset } = event;
     const name = baseName(event.source);
     if (event.restarted !== undefined) this.#say(`${name}: starts over: ${event.restarted}`);
+    if (offset > 0) this.#say(`${name}: goes on at ${roundSize(offset)} of ${roundSize(size)}`);
     const rate = new Rate(now, offset);
     // After a lost connection it starts once more: what came before that was transferred, too.
     const first = Math.min(offset, this.active.get(file)?.offset ?? offset);
@@ -183,9 +187,14 @@ export class ProgressState {
 function plannedText(event: Extract<TransferEvent, { type: "planned" }>): string {
   const { action, source, target, size } = event;
   if (action === "delete") return `would delete ${target}`;
+  if (action === "make") return `would make ${target}${likeText(event)}`;
   const amount = size === undefined ? "" : ` (${roundSize(size)})`;
   if (action === "send") return `would copy ${source} to ${target}${amount}`;
   return `would compare ${source} with ${target}, which has the same size${amount}`;
+}
+
+function likeText({ like }: { readonly like?: string }): string {
+  return like === undefined ? "" : `; there is a folder ${like}`;
 }
 
 export function baseName(path: string): string {

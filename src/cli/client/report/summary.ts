@@ -48,7 +48,11 @@ export function verifiedText({ files, verified, hash }: TransferSummary): string
   return verified === files ? by : `${verified} of them ${by}`;
 }
 
-const HASHES: Readonly<Record<HashName, string>> = { sha256: "SHA-256", md5: "MD5" };
+const HASHES: Readonly<Record<HashName, string>> = {
+  blake3: "BLAKE3",
+  sha256: "SHA-256",
+  md5: "MD5",
+};
 
 function skippedText(skipped: number, skips: ReadonlyMap<string, number>): string {
   const reasons = [...skips].sort(([, a], [, b]) => b - a).slice(0, MOST_REASONS);

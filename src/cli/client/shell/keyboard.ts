@@ -1,4 +1,10 @@
-import { createInterface, type Interface } from "node:readline";
+import {
+  clearScreenDown,
+  createInterface,
+  cursorTo,
+  type Interface,
+  moveCursor,
+} from "node:readline";
 import { PassThrough, Writable } from "node:stream";
 import type { ReadStream } from "node:tty";
 
@@ -94,6 +100,25 @@ export class Keyboard {
       reader.close();
       if (!echo) this.#output.write("\n");
     }
+  }
+
+  /** A safe line above what is being typed. @param last it ends what is being typed, too */
+  tell(text: string, last: boolean): void {
+    const reader = this.#line?.reader;
+    if (reader === undefined) return;
+    const { rows } = reader.getCursorPos();
+    // What was shown of the prompt and what is typed is drawn anew below.
+    moveCursor(this.#output, 0, -rows);
+    cursorTo(this.#output, 0);
+    clearScreenDown(this.#output);
+    // The end of a line that was not typed to its end has a new line already.
+    this.#output.write(last ? text : `${text}\n`);
+    if (last) {
+      reader.close();
+      return;
+    }
+    Object.assign(reader, { prevRows: 0 });
+    reader.prompt(true);
   }
 
   /** Gives the terminal back. */

@@ -1,13 +1,15 @@
 import { createInterface } from "node:readline";
+import { EndedError } from "../../../client/errors.ts";
 import { UsageError } from "../../../shell/errors.ts";
 import { visible } from "../../../text/safe.ts";
 import { findCommand, Leave } from "../commands/all.ts";
 import { runHere } from "../commands/more.ts";
 import { listUnfinished, loadUnfinished } from "../commands/transfers.ts";
-import { CLIENT_EXIT, ClientExit, messageOf } from "../exit.ts";
+import { CLIENT_EXIT, ClientExit, ENDED_EXIT, messageOf } from "../exit.ts";
 import { fullLines } from "../report/fullness.ts";
 import { helpText, parseArguments } from "./command.ts";
 import { Completion } from "./complete.ts";
+import { AGAIN, EndWatch } from "./end-watch.ts";
 import type { History } from "./history.ts";
 import { Cancelled } from "./interrupts.ts";
 import type { Keyboard } from "./keyboard.ts";
@@ -15,7 +17,7 @@ import type { RemoteShell } from "./remote-shell.ts";
 import { splitWords } from "./words.ts";
 
 /** How a line ended; undefined: the session is to end. */
-export type LineOutcome = "done" | "failed" | "cancelled" | undefined;
+export type LineOutcome = "done" | "failed" | "cancelled" | "ended" | undefined;
 
 /** Runs one line and tells what went wrong with it. */
 export async function runLine(shell: RemoteShell, line: string): Promise<LineOutcome> {
@@ -31,11 +33,13 @@ export async function runLine(shell: RemoteShell, line: string): Promise<LineOut
     }
     if (thrown instanceof ClientExit) {
       if (thrown.message !== "") shell.complain(thrown.message);
+      if (thrown.code === ENDED_EXIT) return "ended";
       return thrown.code === CLIENT_EXIT.cancelled ? "cancelled" : "failed";
     }
-    const lost = (thrown as { lost?: boolean }).lost ? "; try again" : "";
+    const isOver = thrown instanceof EndedError;
+    const lost = !isOver && (thrown as { lost?: boolean }).lost ? `; ${AGAIN}` : "";
     shell.complain(messageOf(thrown) + lost);
-    return "failed";
+    return isOver ? "ended" : "failed";
   }
 }
 
@@ -68,18 +72,29 @@ export async function interact(
   const completion = new Completion(shell);
   await Promise.all([warnIfFull(shell), loadUnfinished(shell)]);
   if (shell.unfinished.length > 0) listUnfinished(shell);
-  while (interrupts.ending === undefined) {
-    const line = await keyboard.line(promptText(shell), {
+  const end = new EndWatch(shell.remote, (text, last) => keyboard.tell(text, last));
+  const next = () =>
+    keyboard.line(promptText(shell), {
       complete: (text) => completion.complete(text),
       history: history.lines,
       clearing: true,
     });
-    if (line === undefined) break;
+  while (interrupts.ending === undefined) {
+    if (end.isFinal) return ended(shell, end);
+    const line = await end.idle(next());
+    if (line === undefined) return end.isFinal ? ended(shell, end) : CLIENT_EXIT.ok;
     history.add(line);
-    if ((await runLine(shell, line)) === undefined) break;
+    const outcome = await runLine(shell, line);
+    if (outcome === "ended") return ENDED_EXIT;
+    if (outcome === undefined) break;
     completion.clear();
   }
   return CLIENT_EXIT.ok;
+}
+
+function ended(shell: RemoteShell, { untold }: EndWatch): number {
+  if (untold !== undefined) shell.complain(untold);
+  return ENDED_EXIT;
 }
 
 /** Who can't be told how full it is, is not: a server that doesn't answer is noticed soon enough. */
@@ -102,16 +117,25 @@ function promptText(shell: RemoteShell): string {
  */
 export async function runScript(shell: RemoteShell, input: NodeJS.ReadableStream): Promise<number> {
   const lines = createInterface({ input, crlfDelay: Number.POSITIVE_INFINITY });
+  const end = new EndWatch(shell.remote, (text, last) => {
+    if (!last) return;
+    shell.complain(text);
+    lines.close();
+  });
+  const source = lines[Symbol.asyncIterator]();
   try {
-    for await (const text of lines) {
+    for (;;) {
+      const { value: text, done } = await end.idle(source.next());
+      if (end.isFinal) return ended(shell, end);
+      if (done) return CLIENT_EXIT.ok;
       const line = text.trimStart();
       const mayFail = line.startsWith("-");
       const outcome = await runLine(shell, mayFail ? line.slice(1) : line);
-      if (outcome === undefined) break;
+      if (outcome === undefined) return CLIENT_EXIT.ok;
+      if (outcome === "ended") return ENDED_EXIT;
       if (outcome === "cancelled") return CLIENT_EXIT.cancelled;
       if (outcome === "failed" && !mayFail) return CLIENT_EXIT.failed;
     }
-    return CLIENT_EXIT.ok;
   } finally {
     lines.close();
   }

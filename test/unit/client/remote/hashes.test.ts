@@ -56,6 +56,7 @@ class SlowServer {
     const later = (): Promise<Buffer> => new Promise((resolve) => this.asked.push(resolve));
     const operations = {
       has: () => !byCommand,
+      checksAlong: [],
       checkFile: later,
       realpath: async (path: string) => path,
       stat: async () => ({ size: 50_000_000 }),

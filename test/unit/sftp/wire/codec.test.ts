@@ -95,6 +95,19 @@ describe("attributes", () => {
     }
   });
 
+  it("hands on each extended pair, in order", () => {
+    const seen: string[] = [];
+    const extended = [
+      ["a@example", "1"],
+      ["b@example", ""],
+      ["a@example", "2"],
+    ] as const;
+    const reader = new Reader(Buffer.concat([attrs({ size: 7, extended }), u32(9)]));
+    expect(readAttrs(reader, (type, data) => seen.push(`${type}=${data}`))).toEqual({ size: 7 });
+    expect(seen).toEqual(["a@example=1", "b@example=", "a@example=2"]);
+    expect(reader.u32()).toBe(9);
+  });
+
   it("refuses a count of extended pairs that lies", () => {
     const lie = Buffer.concat([u32(0x80000000), u32(0xffffffff), str("a"), str("b")]);
     expect(() => readAttrs(new Reader(lie))).toThrow(MalformedError);

@@ -119,6 +119,8 @@ it("counts only what came over the line for the rate of a summary", () => {
   report.summary({ files: 1, failed: 0, skipped: 0, bytes: SIZE, durationMs: 2000 });
   report.stop();
   expect(written.text).toContain("1 file, 1.00 MB in 2.00 s (50.0 KB/s)\n");
+  // Where it goes on is said first.
+  expect(written.text).toMatch(/^one\.bin: goes on at 900 KB of 1\.00 MB\n/);
 });
 
 it("writes whole milliseconds into JSON", () => {

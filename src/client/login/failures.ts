@@ -1,0 +1,22 @@
+import { mayReturn } from "../../text/endings.ts";
+import { visible } from "../../text/safe.ts";
+import { LoginError } from "../errors.ts";
+
+/** The server ended the connection during the login, and said so. @param name "user@host" */
+export function refusedBy(name: string, said: string): LoginError {
+  const text = `${name}: the server says: ${visible(said).slice(0, 200)}`;
+  return new LoginError(mayReturn(said) ? "unreachable" : "refused", text);
+}
+
+/** The connection ended before its time. @param said what the server gave as its reason */
+export function closedEarly(
+  { name, alias, asLogin }: { readonly name: string; readonly alias: string; asLogin: boolean },
+  said: string | undefined,
+): LoginError {
+  if (asLogin) {
+    if (said !== undefined) return refusedBy(name, said);
+    return new LoginError("refused", `${name}: the server ended the connection`);
+  }
+  const text = said === undefined ? "the server closed the connection" : `the server says: ${said}`;
+  return new LoginError("unreachable", `${alias}: ${text}`);
+}

@@ -1,0 +1,29 @@
+import type { Reader } from "../../sftp/wire/reader.ts";
+import { decodeName } from "../../text/names.ts";
+import { RemoteError } from "../errors.ts";
+import type { FolderSpace, Space } from "../types.ts";
+
+/** An entry of a reply has so many bytes at least. */
+const SHORTEST = 44;
+
+/** A reply of spaces@moorage; sftp/extensions/spaces.ts says what is in it. */
+export function readSpaces(body: Reader): FolderSpace[] {
+  const count = body.u32();
+  if (count * SHORTEST > body.remaining) {
+    throw new RemoteError(undefined, "the server's list is damaged");
+  }
+  return Array.from({ length: count }, () => readSpace(body));
+}
+
+/** Where there is no quota the number is beyond all others. */
+function readSpace(body: Reader): FolderSpace {
+  const path = decodeName(body.string());
+  const [usedBytes, quota, freeBytes] = [body.u64(), body.u64(), body.u64()];
+  const totalBytes = Number.isFinite(quota) ? quota : usedBytes + freeBytes;
+  const files = filesOf(body.u64(), body.u64());
+  return { path, totalBytes, usedBytes, freeBytes, ...(files !== undefined && { files }) };
+}
+
+function filesOf(used: number, total: number): Space["files"] {
+  return Number.isFinite(total) ? { total, free: Math.max(0, total - used) } : undefined;
+}

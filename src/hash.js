@@ -1,0 +1,65 @@
+// @ts-check
+// Hashes by name: those of Node.js, and BLAKE3 by a native library where there is one for the machine.
+// JavaScript, for Node 20 starts no thread from TypeScript and the tests run from the sources.
+import * as crypto from "node:crypto";
+import { createRequire } from "node:module";
+
+const require = createRequire(import.meta.url);
+
+/** @typedef {{ update(data: Uint8Array): unknown, digestBuffer(): Buffer }} Native */
+
+/** @type {(new () => Native) | null | undefined} null: there is none */
+let native;
+
+function load() {
+  if (native !== undefined) return native;
+  try {
+    native = require("@napi-rs/blake-hash").Blake3Hasher;
+  } catch {
+    // An optional dependency: npm installs nothing for a machine that it isn't built for.
+    native = null;
+  }
+  return native;
+}
+
+/** Can this machine compute BLAKE3? */
+export function hasBlake3() {
+  return load() !== null;
+}
+
+/** BLAKE3 with 32 bytes, to be used as a Hash of node:crypto. The digest takes nothing away. */
+export class Blake3 {
+  #native;
+
+  constructor() {
+    const Hasher = load();
+    if (!Hasher) throw new Error("no BLAKE3 on this machine");
+    this.#native = new Hasher();
+  }
+
+  /** @param {Uint8Array} data */
+  update(data) {
+    this.#native.update(data);
+    return this;
+  }
+
+  digest() {
+    return this.#native.digestBuffer();
+  }
+}
+
+/**
+ * @param {string} algorithm by OpenSSL's name, or "blake3"
+ * @throws Error where there is none of that name
+ */
+export function createHash(algorithm) {
+  return algorithm === "blake3" ? new Blake3() : crypto.createHash(algorithm);
+}
+
+/**
+ * The digest of what a hash was given so far; it may be given more afterwards.
+ * @param {Blake3 | crypto.Hash} hash
+ */
+export function digestSoFar(hash) {
+  return hash instanceof Blake3 ? hash.digest() : hash.copy().digest();
+}

@@ -1,0 +1,66 @@
+import { FsError } from "../../errors.ts";
+import type { VirtualPath } from "../../vfs/path.ts";
+import type { FileSystemStat } from "../../vfs/types.ts";
+import type { Operation } from "../context.ts";
+import { MAX_DATA, PacketType } from "../wire/constants.ts";
+import { NO_LIMIT } from "../wire/spaces.ts";
+import { Writer } from "../wire/writer.ts";
+
+/** Homes and folders of one reply. Each has a book that is asked. */
+const MOST = 500;
+
+/** An entry's figures, and the length of its path. */
+const FIGURES = 5 * 8 + 4;
+
+/**
+ * spaces@moorage, version 1: what is used and free in the home and in each shared folder whose space
+ * the user may see, to the byte. statvfs counts in blocks, and clients can't tell folders from other
+ * directories.
+ *
+ *     uint32 count, then for each: string path, uint64 used bytes, uint64 quota in bytes,
+ *     uint64 free bytes, uint64 used files, uint64 quota in files; 2^64-1: no quota
+ */
+export const spaces: Operation = async ({ fs }, id) => {
+  const all: FileSystemStat[] = [];
+  let room = MAX_DATA;
+  for (const path of fs.mounts().slice(0, MOST)) {
+    const stat = await statOf(fs, path);
+    room -= FIGURES + path.length;
+    if (room < 0) break;
+    // A folder that was taken away meanwhile is not there, and its path is the home's.
+    if (stat?.mountedOn === path) all.push(stat);
+  }
+  const writer = new Writer(PacketType.EXTENDED_REPLY).u32(id).u32(all.length);
+  for (const stat of all) write(writer, stat);
+  return writer.finish();
+};
+
+/** undefined: it may not be seen any more */
+async function statOf(
+  fs: { fileSystemStat(path: VirtualPath): Promise<FileSystemStat> },
+  path: VirtualPath,
+): Promise<FileSystemStat | undefined> {
+  try {
+    return await fs.fileSystemStat(path);
+  } catch (error) {
+    if (error instanceof FsError) return undefined;
+    throw error;
+  }
+}
+
+function write(writer: Writer, stat: FileSystemStat): void {
+  const { mountedOn, usedBytes, quotaBytes, usedFiles, quotaFiles } = stat;
+  writer
+    .bytes(mountedOn)
+    .u64(usedBytes)
+    .u64(quotaBytes ?? NO_LIMIT)
+    .u64(freeBytes(stat))
+    .u64(usedFiles)
+    .u64(quotaFiles ?? NO_LIMIT);
+}
+
+/** The disk's free space in blocks where it is less than the quota's. */
+function freeBytes({ bavail, bfree, frsize, usedBytes, quotaBytes }: FileSystemStat): number {
+  if (quotaBytes === null || bavail < bfree) return Number(bavail) * frsize;
+  return Math.max(0, quotaBytes - usedBytes);
+}
