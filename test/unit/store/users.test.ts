@@ -188,3 +188,11 @@ test("a removed account's id is not given again", async () => {
   await store.users.remove(id);
   expect((await store.users.add(newUser("ann"))).id).toBeGreaterThan(id);
 });
+
+test("names are those of some lengths, in their order, without what is not a user's", async () => {
+  const { store } = await temporaryStore();
+  for (const name of ["carol", "al", "bob", "ann"]) await store.users.add(newUser(name));
+  await store.folders.add({ name: "@bib", quotaBytes: null, quotaFiles: null });
+  expect(await store.users.names({ least: 3, most: 4 })).toEqual(["ann", "bob"]);
+  expect(await store.users.names({ least: 0, most: 99 })).toEqual(["al", "ann", "bob", "carol"]);
+});
