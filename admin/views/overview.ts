@@ -92,7 +92,7 @@ function delayText({ p99Ms }: LoopDelay): string {
   return `${Math.round(p99Ms)} ms`;
 }
 
-/** Users with most on the left, what happened last on the right. */
+/** Users and folders with most on the left, what happened last on the right. */
 function drawLists(frame: Frame, overview: Overview, top: number, end: number): void {
   const left = Math.min(48, Math.floor(frame.columns * 0.45));
   const right = frame.columns - left - 3;
@@ -100,15 +100,17 @@ function drawLists(frame: Frame, overview: Overview, top: number, end: number): 
   frame.put(1, top, [span(sized("Most used", left), title)]);
   frame.put(left + 2, top, [span(sized("Last events", right), title)]);
   const rows = Math.max(0, end - top - 1);
-  overview.topUsers.slice(0, rows).forEach((user, at) => {
+  // A server of an older version doesn't tell.
+  const { mostUsed = [] }: Partial<Overview> = overview;
+  mostUsed.slice(0, rows).forEach((one, at) => {
     const name = left - 8 - 14 - 2;
     frame.put(
       1,
       top + 1 + at,
       [
-        span(`${sized(user.name, name)} `, { bold: true }),
-        span(`${sized(sizeText(user.usedBytes), 8, "right")} `),
-        ...quotaBar(share(user.usedBytes, user.quotaBytes), 14),
+        span(`${sized(one.name, name)} `, { bold: true }),
+        span(`${sized(sizeText(one.usedBytes), 8, "right")} `),
+        ...quotaBar(share(one.usedBytes, one.quotaBytes), 14),
       ],
       left,
     );
