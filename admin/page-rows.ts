@@ -28,7 +28,7 @@ import type {
   TotalsDialog,
   UserDialog,
 } from "./model.ts";
-import { type Fact, fact, type PageRow, section } from "./page-parts.ts";
+import { type Fact, fact, type PageRow, pageRoom, section, wrapped } from "./page-parts.ts";
 import { roundQuota } from "./quota.ts";
 import { recordText } from "./records.ts";
 import { authoritiesRows, receiversRows, recordsRows, trashRows } from "./service-rows.ts";
@@ -38,6 +38,14 @@ import { plural } from "./text.ts";
 /** What a page shows, row by row: derived from the model, for keys and for drawing. */
 
 export function pageRows(model: Model, page: PageDialog): readonly PageRow[] {
+  const room = pageRoom(model);
+  return wholeRows(model, page).flatMap((row): readonly PageRow[] =>
+    row.kind === "fact" ? wrapped(row, room) : [row],
+  );
+}
+
+/** However long. */
+function wholeRows(model: Model, page: PageDialog): readonly PageRow[] {
   switch (page.kind) {
     case "user":
       return userRows(model, page);
@@ -129,7 +137,7 @@ function sessionRow(session: SessionInfo, now: number) {
 }
 
 function sessionRows({ now }: Model, { session, ended }: SessionDialog): readonly PageRow[] {
-  const { user, role, remote, client, state, since, idle, node, transfers } = session;
+  const { user, role, remote, client, state, since, idle, transfers } = session;
   return [
     fact("User", user, `(${role})`),
     fact("Address", remote),
@@ -142,7 +150,6 @@ function sessionRows({ now }: Model, { session, ended }: SessionDialog): readonl
       idle === null ? "in another process" : "",
     ),
     ...(session.machine === undefined ? [] : [fact("Machine", session.machine)]),
-    fact("Process", node),
     { kind: "blank" },
     ...section("Transfers", "none", ended ? [] : transfers, transferRow),
   ];

@@ -11,6 +11,7 @@ import type {
   PageDialog,
   RescanDialog,
 } from "../model.ts";
+import { pageRoom } from "../page-parts.ts";
 import { isPage } from "../pages.ts";
 import { bold, clip, type Line, padLine, safe, sized, span, wrap } from "../text.ts";
 import { batchRows, checklistLines } from "./batch.ts";
@@ -19,8 +20,6 @@ import type { Row } from "./rows.ts";
 import { editorLine } from "./summary.ts";
 
 const WIDTH = 72;
-/** Pages have tables. */
-const PAGE_WIDTH = 140;
 const LABEL = 14;
 
 /** A button: its key, and what it does. */
@@ -28,7 +27,7 @@ type Button = readonly [key: string, label: string];
 
 /** Draws a dialog in the middle, above all else. */
 export function drawDialog(frame: Frame, model: Model, dialog: Dialog): void {
-  const inside = Math.min(isPage(dialog) ? PAGE_WIDTH : WIDTH, frame.columns - 6);
+  const inside = isPage(dialog) ? pageRoom(frame) : Math.min(WIDTH, frame.columns - 6);
   const body = bodyOf(model, dialog, inside);
   const error = dialog.error === "" ? [] : [...wrap(dialog.error, inside), ""];
   const buttons = buttonLines(buttonsOf(dialog), inside);

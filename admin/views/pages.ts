@@ -1,12 +1,11 @@
 import type { Model, PageDialog } from "../model.ts";
 import { pageHeight } from "../page-cursor.ts";
-import type { PageRow } from "../page-parts.ts";
+import { LABEL, type PageRow } from "../page-parts.ts";
 import { pageRows } from "../page-rows.ts";
 import { bold, type Line, padLine, safe, selected, sized, span, textWidth } from "../text.ts";
 import { quotaBar } from "./parts.ts";
 import type { Row } from "./rows.ts";
 
-const LABEL = 14;
 /** Of a column of items, in characters: no single long one may push the others out. */
 const MOST_WIDE = 30;
 /** Of the last of two columns, at least: a key's fingerprint is told whole. */

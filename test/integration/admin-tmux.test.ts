@@ -68,8 +68,8 @@ function normal(screen: string): string {
     [/up (\d+[smhd] ?)+/g, "up AGES "],
     // The settings may become more.
     [/^ server\.host[\s\S]*(?=\n\n)/m, " SETTINGS"],
-    [/Delay \d+ ms/g, "Delay TIME"],
-    [/Memory .*/g, "Memory SIZE"],
+    [/delay \d+ ms/g, "delay TIME"],
+    [/memory .*/g, "memory SIZE"],
     [/Disk .* refused$/gm, "Disk SPACE, LOGINS"],
     [/last (\d+[smhd] ?)+/g, "last SPAN"],
     [/\S+ [KMG]?B\/s/g, "RATE"],
@@ -132,7 +132,7 @@ describe("the admin screen over ssh", () => {
     await tmux.type("8");
     await showsAs("security", "No address is refused");
     await tmux.type("9");
-    await showsAs("keys", /ed25519[\s\S]*SHA256:/);
+    await showsAs("settings", /ed25519[\s\S]*SHA256:/);
     await tmux.type("?");
     await tmux.waitFor("Everywhere");
     await tmux.press("C-c");
