@@ -11,6 +11,7 @@ import type { AuditRecord } from "../src/store/types.ts";
 import { dateText } from "../src/text/figures.ts";
 import {
   agoText,
+  clientText,
   groupedText,
   percentText,
   rateText,
@@ -117,14 +118,14 @@ function userFacts({ user }: UserDialog, now: number): readonly Fact[] {
   const ago = lastLoginAt === null ? "" : `(${agoText(lastLoginAt, now)})`;
   const limits = limitsInForce(user, now);
   return [
-    fact("Role", user.role, user.enabled ? "enabled" : "disabled"),
-    fact("Password", user.hasPassword ? "set" : "none", user.hasPassword ? "" : "keys only"),
+    fact("Role", user.role, user.enabled ? "(enabled)" : "(disabled)"),
+    fact("Password", user.hasPassword ? "set" : "none", user.hasPassword ? "" : "(keys only)"),
     fact("Second factor", user.hasFactor ? "set up" : "none"),
     stored(user.usedBytes, user.quotaBytes, quotaOrigin(user)),
     filesFact(user.files, user.quotaFiles),
     fact("Last login", dateText(lastLoginAt), ago),
     fact("Created", dateText(createdAt)),
-    ...(limits.length === 0 ? [fact("Limits", "none", "on the logins")] : []),
+    ...(limits.length === 0 ? [fact("Limits", "none", "(on logins)")] : []),
     ...limits.map(({ label, text, from }) => fact(label, text, `(${from})`)),
   ];
 }
@@ -132,7 +133,7 @@ function userFacts({ user }: UserDialog, now: number): readonly Fact[] {
 function sessionRow(session: SessionInfo, now: number) {
   const { remote, client, since, transfers } = session;
   const moving = transfers.length === 0 ? "" : `${transfers.length} moving`;
-  const cells = [remote, agoText(since, now), client, moving];
+  const cells = [remote, agoText(since, now), clientText(client), moving];
   return { item: { kind: "session", session }, cells } as const;
 }
 
@@ -220,9 +221,11 @@ function groupRows({ now }: Model, page: GroupDialog): readonly PageRow[] {
   const { hasQuota, quotaBytes, createdAt } = group;
   const limits = limitTexts(group, now);
   return [
-    fact("Quota", hasQuota ? roundQuota(quotaBytes) : "not said", "of members without an own one"),
+    hasQuota
+      ? fact("Quota", roundQuota(quotaBytes), "(of members without their own)")
+      : fact("Quota", "not said", "(members have their own, or the default)"),
     fact("Created", dateText(createdAt)),
-    ...(limits.length === 0 ? [fact("Limits", "none", "on the logins")] : []),
+    ...(limits.length === 0 ? [fact("Limits", "none", "(on logins)")] : []),
     ...limits.map(([label, text]) => fact(label, text)),
     { kind: "blank" },
     ...section("Members", "none", members, (name) => ({
@@ -240,7 +243,7 @@ function folderRows({ folder }: FolderDialog): readonly PageRow[] {
     stored(usedBytes, quotaBytes, ""),
     filesFact(files, quotaFiles),
     trashKeep === null
-      ? fact("Trash keeps", "not said", "(as the settings say)")
+      ? fact("Trash keeps", "as the settings say")
       : fact("Trash keeps", trashKeepText(trashKeep)),
     fact("Created", dateText(createdAt)),
     { kind: "blank" },

@@ -37,6 +37,7 @@ export function drawDialog(frame: Frame, model: Model, dialog: Dialog): void {
   const x = Math.floor((frame.columns - inside - 4) / 2);
   const y = Math.max(1, Math.floor((frame.rows - height) / 2));
   frame.cover();
+  if (x <= MARGIN) clearRows(frame, y, height);
   drawBox(frame, x, y, inside + 4, height, dialog.title);
   rows.forEach(({ line, field, row }, at) => {
     frame.put(x + 2, y + 1 + at, padLine(line, inside), inside);
@@ -49,6 +50,14 @@ export function drawDialog(frame: Frame, model: Model, dialog: Dialog): void {
     frame.put(x + 2, y + 1 + rows.length + at, [span(text, { fg: "red", bold: true })], inside);
   });
   drawButtons(frame, x + 2, y + height - 1 - buttons.length, buttons, dialog.busy);
+}
+
+/** What would be seen of the view at the sides of a dialog is too little to be read. */
+const MARGIN = 4;
+
+function clearRows(frame: Frame, y: number, height: number): void {
+  const blank = [span(" ".repeat(frame.columns))];
+  for (let at = 0; at < height; at++) frame.put(0, y + at, blank);
 }
 
 function drawBox(

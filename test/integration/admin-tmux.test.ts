@@ -61,7 +61,7 @@ function normal(screen: string): string {
     [/Moorage \d\S*/g, "Moorage VERSION"],
     [/127\.0\.0\.1:\d+/g, "127.0.0.1:PORT"],
     [/SHA256:\S+/g, "SHA256:FINGERPRINT"],
-    [/SSH-2\.0-OpenSSH.*/g, "SSH-2.0-OpenSSH SINCE IDLE"],
+    [/OpenSSH_\d.*/g, "OpenSSH SINCE IDLE"],
     [/\d\d:\d\d:\d\d/g, "TIME"],
     [/pid \d+ {3}node [0-9a-f]+/g, "pid PID   node NODE"],
     [/\b(now|(\d+[smhd] )+ago)\b/g, "AGO"],

@@ -102,3 +102,58 @@ it("a session's page has no process, which says nothing to people", () => {
   expect(bench.text).toContain("Since");
   expect(bench.text).not.toContain("Process");
 });
+
+describe("what is told first", () => {
+  const size = { columns: 80, rows: 24 };
+
+  it("of a login, where it came from: not the fingerprint of its key", async () => {
+    const control = new FakeControl({ users: 3 });
+    const detail = `publickey SHA256:${"x".repeat(43)}, SSH-2.0-OpenSSH_9.2p1`;
+    control.record("login", { user: "user00001", remote: "192.0.2.99:50000", detail });
+    expect(new Bench(size).feed(control).text).toMatch(/login user00001 from 192\.0\.2\.99/);
+    const log = await new Bench(size).feed(control).view("log").feed(control).settle(control);
+    expect(log.text).toMatch(
+      / 01-31 12:00:00 login +user00001 from 192\.0\.2\.99:50000 {2}publickey/,
+    );
+  });
+
+  it("of a client its name: the protocol's version is the same for all", () => {
+    const control = new FakeControl({ users: 3, sessions: 3 });
+    const bench = new Bench(size).feed(control).view("sessions").feed(control);
+    expect(bench.text).toMatch(/192\.0\.2\.12:50002 rclone\/1\.60/);
+    expect(bench.text).not.toContain("SSH-2.0");
+    // Its page has it as it was sent.
+    expect(bench.keys("enter").text).toContain("SSH-2.0-OpenSSH_9.2p1");
+  });
+
+  it("the role of users with long names", () => {
+    const control = new FakeControl({ users: 8 });
+    control.addUser({ ...control.user("user00007"), name: "anna.longer-name" });
+    const bench = new Bench(size).feed(control).view("users").feed(control);
+    expect(bench.text).toMatch(/NAME▲ +ROLE +STATE/);
+    expect(bench.text).toMatch(/anna\.longer-name admin enabled/);
+  });
+
+  it("of an empty list of several kinds, no number that is of nothing", () => {
+    const control = new FakeControl({ users: 1, sessions: 0 });
+    const bench = new Bench(size).feed(control).view("security").feed(control);
+    expect(bench.text).toMatch(/^ 0 bans {3}0 penalties/m);
+    expect(bench.view("sessions").feed(control).text).toMatch(/^ 0 sessions {3}0 transfers$/m);
+    expect(bench.view("groups").feed(control).text).toMatch(/^ 0 groups$/m);
+  });
+});
+
+it.each([
+  [80, /^ {2}│ No new session/m],
+  [90, /^.{7}│ No new session/m],
+])(
+  "at %i columns a dialog hides what would be seen of the view in a few columns",
+  (columns, line) => {
+    const bench = new Bench({ columns, rows: 24 }).feed(new FakeControl()).keys("S");
+    expect(bench.text).toMatch(line);
+    const rows = bench.text.split("\n").filter((row) => row.includes("│") && !row.includes("▕"));
+    const beside = rows.map((row) => row.replace(/│.*│/, "").trim()).join("");
+    if (columns === 80) expect(beside).toBe("");
+    else expect(beside).not.toBe("");
+  },
+);
