@@ -9,9 +9,14 @@ import { plural, span } from "../text.ts";
 import { drawTable } from "./parts.ts";
 import { drawSummary } from "./summary.ts";
 
+/** What happened has the room first. */
+function isNarrow({ columns }: Pick<Frame, "columns">): boolean {
+  return columns < 100;
+}
+
 /** Without the year where room is short: the log reaches back some months. */
-function timeText(at: number, { columns }: Pick<Frame, "columns">): string {
-  return columns < 100 ? secondText(at).slice(5) : secondText(at);
+function timeText(at: number, frame: Frame): string {
+  return isNarrow(frame) ? secondText(at).slice(5) : secondText(at);
 }
 
 export function drawLog(frame: Frame, model: Model): void {
@@ -33,7 +38,11 @@ export function drawLog(frame: Frame, model: Model): void {
     columns: [
       { title: "TIME", width: timeText(0, frame).length },
       { title: "KIND", width: widest(kinds, 8, 15) },
-      { title: "USER", width: widest(users, 8, 12), most: widest(users, 8, 20) },
+      {
+        title: "USER",
+        width: widest(users, 8, 12),
+        most: widest(users, 8, isNarrow(frame) ? 12 : 20),
+      },
       { title: "WHAT", width: 0 },
     ],
     row: (index) => {

@@ -117,6 +117,15 @@ describe("what is told first", () => {
     );
   });
 
+  it("of a record what happened: a long name gives way", async () => {
+    const control = new FakeControl({ users: 3 });
+    control.record("folder-add", { user: "@archive-of-the-old-department", detail: "quota 50000" });
+    const log = (columns: number) =>
+      new Bench({ columns, rows: 24 }).feed(control).view("log").feed(control).settle(control);
+    expect((await log(80)).text).toMatch(/folder-add +@archive-of… quota 50000/);
+    expect((await log(100)).text).toMatch(/folder-add +@archive-of-the-old… quota 50000/);
+  });
+
   it("of a client its name: the protocol's version is the same for all", () => {
     const control = new FakeControl({ users: 3, sessions: 3 });
     const bench = new Bench(size).feed(control).view("sessions").feed(control);
