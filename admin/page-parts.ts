@@ -57,8 +57,8 @@ export function pageRoom({ columns }: { readonly columns: number }): number {
   return Math.min(140, columns - 6);
 }
 
-/** Columns of a fact's label. */
-export const LABEL = 14;
+/** Columns of a fact's label, with a space behind the longest, "Last transfers". */
+export const LABEL = 15;
 
 /** A fact in as many rows as its text takes. */
 export function wrapped(row: Fact, room: number): readonly Fact[] {

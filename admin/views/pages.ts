@@ -8,6 +8,8 @@ import type { Row } from "./rows.ts";
 
 /** Of a column of items, in characters: no single long one may push the others out. */
 const MOST_WIDE = 30;
+/** In a wide terminal it may have this part of a row. */
+const MOST_PART = 3;
 /** Of the last of two columns, at least: a key's fingerprint is told whole. */
 const LAST_WIDE = 22;
 
@@ -44,7 +46,8 @@ function columnWidths(rows: readonly PageRow[], inside: number): readonly (reado
       if (one?.kind !== "item") break;
       section.push(one.cells);
     }
-    const most = row.cells.length === 2 ? inside - LAST_WIDE : MOST_WIDE;
+    const many = Math.max(MOST_WIDE, Math.floor(inside / MOST_PART));
+    const most = row.cells.length === 2 ? inside - LAST_WIDE : many;
     const wide = row.cells.map((_, column) =>
       Math.min(most, Math.max(...section.map((cells) => textWidth(safe(cells[column] ?? ""))))),
     );

@@ -76,7 +76,7 @@ describe("at 80 columns", () => {
     const bench = new Bench(size).feed(control).view("users").feed(control);
     await bench.keys("enter").settle(control);
     expect(bench.text).toMatch(
-      /│ Logs in from {2}192\.0\.2\.0\/24, 198\.51\.100\.0\/24, 2001:db8:1234::\/48, +│\n │ {15}203\.0\.113\.77 \(own\) +│/,
+      /│ Logs in from {3}192\.0\.2\.0\/24, 198\.51\.100\.0\/24, 2001:db8:1234::\/48, +│\n │ {16}203\.0\.113\.77 \(own\) +│/,
     );
     // The last of its things is still reached.
     await bench.keys("end").settle(control);
@@ -101,6 +101,17 @@ it("a session's page has no process, which says nothing to people", () => {
   const bench = new Bench({ columns: 80 }).view("sessions").feed(control).keys("enter");
   expect(bench.text).toContain("Since");
   expect(bench.text).not.toContain("Process");
+});
+
+it("a page keeps its labels apart from what they are of, and shows what it has room for", async () => {
+  const control = new FakeControl({ users: 3, sessions: 1 });
+  const client = "SSH-2.0-OpenSSH_9.2p1 Debian-2+deb12u10";
+  control.sessions = control.sessions.map((session) => ({ ...session, client }));
+  control.records = [];
+  const bench = new Bench({ columns: 120, rows: 40 }).feed(control).view("sessions").feed(control);
+  await bench.view("users").feed(control).keys("enter").settle(control);
+  expect(bench.feed(control).text).toMatch(/│ Last transfers none +│/);
+  expect(bench.text).toContain("OpenSSH_9.2p1 Debian-2+deb12u10");
 });
 
 describe("what is told first", () => {
