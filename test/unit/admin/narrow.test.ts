@@ -146,6 +146,28 @@ describe("what is told first", () => {
     expect(bench.keys("enter").text).toContain("SSH-2.0-OpenSSH_9.2p1");
   });
 
+  it("of a path its end, on pages, too", () => {
+    const control = new FakeControl({ users: 3, sessions: 1 });
+    const path = `/projects/${"long-".repeat(20)}name-uncut.mkv`;
+    const transfer = { id: 1, path, direction: "upload", bytes: 1e6, size: null } as const;
+    const transfers = [{ ...transfer, bytesPerSecond: 1e5 }];
+    control.sessions = control.sessions.map((session) => ({ ...session, transfers }));
+    const bench = new Bench(size).feed(control).view("sessions").feed(control).keys("enter");
+    expect(bench.text).toMatch(/│ {3}↑ {4}1\.00 MB {3}100 KB\/s {2}…\S+name-uncut\.mkv │/);
+  });
+
+  it("of who is refused how many, beside marked rows, too", () => {
+    const control = new FakeControl({ users: 1 });
+    const ban = { network: "", reason: "", actor: "cli:root", since: 0, until: null };
+    const failures = { address: "203.0.113.9", failures: 3, users: ["x"], lastAt: 0 };
+    const bans = ["192.0.2.1", "192.0.2.2"].map((network) => ({ ...ban, network }));
+    control.securityState = { bans, penalties: [], failures: [failures] };
+    const bench = new Bench(size).feed(control).view("security").feed(control).keys(" ", " ");
+    expect(bench.text.split("\n")[2]).toBe(
+      " 3 of 3   marked 2   2 bans   0 penalties   failed logins from 1 address",
+    );
+  });
+
   it("the role of users with long names", () => {
     const control = new FakeControl({ users: 8 });
     control.addUser({ ...control.user("user00007"), name: "anna.longer-name" });
