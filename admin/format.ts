@@ -34,6 +34,11 @@ export function agoText(at: number | null, now: number): string {
   return `${Math.floor(seconds / 86_400)}d ago`;
 }
 
+/** What a client calls itself, without the version of the protocol, which all have: "OpenSSH_9.2p1". */
+export function clientText(client: string): string {
+  return client.replace(/^SSH-2\.0-(?=.)/, "");
+}
+
 /** "1,234,567" */
 export function groupedText(count: number): string {
   return String(count).replace(/\B(?=(\d{3})+$)/g, ",");

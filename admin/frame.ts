@@ -1,5 +1,5 @@
 import { charWidth } from "../src/text/width.ts";
-import type { Line, Style } from "./text.ts";
+import { clipLine, type Line, type Style } from "./text.ts";
 
 /** What a click somewhere means. */
 export type Target =
@@ -39,16 +39,14 @@ export class Frame {
     );
   }
 
-  /** Puts a line at a place; what doesn't fit into `width` columns, or the frame, is cut off. */
+  /** Puts a line at a place; what doesn't fit into `width` columns, or the frame, leaves an ellipsis. */
   put(x: number, y: number, line: Line, width = this.columns - x): void {
     const row = this.cells[y];
     if (row === undefined) return;
-    const end = Math.min(x + width, this.columns);
     let at = x;
-    for (const { text, style } of line) {
+    for (const { text, style } of clipLine(line, Math.min(width, this.columns - x))) {
       for (const ch of text) {
         const columns = charWidth(ch);
-        if (at + columns > end) return;
         this.#set(row, at, ch, style);
         if (columns === 2) this.#set(row, at + 1, "", style);
         at += columns;

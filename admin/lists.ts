@@ -169,9 +169,9 @@ export const LISTS: Readonly<Record<ViewName, ListOf | undefined>> = {
     count: (model) => securityItems(model).length,
     ids: (model) => securityItems(model).map(securityItemId),
   },
-  keys: {
-    cursor: (model) => model.keysCursor,
-    moved: (model, keysCursor) => ({ ...model, keysCursor }),
+  settings: {
+    cursor: (model) => model.settingsCursor,
+    moved: (model, settingsCursor) => ({ ...model, settingsCursor }),
     count: (model) => shownSettings(model).length,
     rows: (model) => Math.max(1, listRows(model) - hostKeyLines(model)),
   },
@@ -183,19 +183,19 @@ export const LISTS: Readonly<Record<ViewName, ListOf | undefined>> = {
   },
 };
 
-/** Above the settings: a title, the host keys and a blank line; see views/keys.ts. */
+/** Above the settings: a title, the host keys and a blank line; see views/settings.ts. */
 export function hostKeyLines({ hostKeys }: Model): number {
   return (hostKeys?.length ?? 1) + 2;
 }
 
 /** Settings whose name or value the filter lets through. */
 export function shownSettings({ settings, filters }: Model): readonly SettingInfo[] {
-  const wanted = (filters.keys ?? "").toLowerCase();
+  const wanted = (filters.settings ?? "").toLowerCase();
   return (settings ?? []).filter(({ name, value }) => contains(wanted, name, value));
 }
 
 export function selectedSetting(model: Model): SettingInfo | undefined {
-  return shownSettings(model)[model.keysCursor.index];
+  return shownSettings(model)[model.settingsCursor.index];
 }
 
 function scrollCount(lines: number, model: Model): number {

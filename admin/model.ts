@@ -35,7 +35,7 @@ export const VIEWS = [
   "transfers",
   "log",
   "security",
-  "keys",
+  "settings",
   "help",
 ] as const;
 
@@ -205,7 +205,7 @@ export interface Model {
   readonly securityCursor: Cursor;
   readonly hostKeys: readonly HostKeyInfo[] | null;
   readonly settings: readonly SettingInfo[] | null;
-  readonly keysCursor: Cursor;
+  readonly settingsCursor: Cursor;
   readonly helpCursor: Cursor;
   /** the filter of the view being typed */
   readonly typing: Editor | null;
@@ -374,7 +374,7 @@ export function initialModel(beginning: Beginning): Model {
     securityCursor: START,
     hostKeys: null,
     settings: null,
-    keysCursor: START,
+    settingsCursor: START,
     helpCursor: START,
     typing: null,
     dialogs: [],

@@ -10,6 +10,7 @@ import type {
   TrashedInfo,
 } from "../src/control/protocol.ts";
 import type { AuditRecord } from "../src/store/types.ts";
+import { safe, textWidth, wrap } from "./text.ts";
 
 /** What pages are made of. */
 
@@ -49,6 +50,26 @@ export type PageRow =
 
 export function pageItems(rows: readonly PageRow[]): readonly PageItem[] {
   return rows.flatMap((row) => (row.kind === "item" ? [row.item] : []));
+}
+
+/** Columns that a page has inside its frame: at most so many, for it has tables. */
+export function pageRoom({ columns }: { readonly columns: number }): number {
+  return Math.min(140, columns - 6);
+}
+
+/** Columns of a fact's label, with a space behind the longest, "Last transfers". */
+export const LABEL = 15;
+
+/** A fact in as many rows as its text takes. */
+export function wrapped(row: Fact, room: number): readonly Fact[] {
+  const { label, value, more, part } = row;
+  const width = room - LABEL;
+  const whole = more === "" ? value : `${value} ${more}`;
+  if (part !== undefined || textWidth(safe(whole)) <= width) return [row];
+  const lines = wrap(value, width).map((line, at) => fact(at === 0 ? label : "", line));
+  const last = lines.at(-1) as Fact;
+  const fits = textWidth(last.value) + 1 + textWidth(safe(more)) <= width;
+  return fits ? [...lines.slice(0, -1), { ...last, more }] : [...lines, fact("", more)];
 }
 
 export type Fact = Extract<PageRow, { kind: "fact" }>;

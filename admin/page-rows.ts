@@ -11,6 +11,7 @@ import type { AuditRecord } from "../src/store/types.ts";
 import { dateText } from "../src/text/figures.ts";
 import {
   agoText,
+  clientText,
   groupedText,
   percentText,
   rateText,
@@ -28,7 +29,7 @@ import type {
   TotalsDialog,
   UserDialog,
 } from "./model.ts";
-import { type Fact, fact, type PageRow, section } from "./page-parts.ts";
+import { type Fact, fact, type PageRow, pageRoom, section, wrapped } from "./page-parts.ts";
 import { roundQuota } from "./quota.ts";
 import { recordText } from "./records.ts";
 import { authoritiesRows, receiversRows, recordsRows, trashRows } from "./service-rows.ts";
@@ -38,6 +39,14 @@ import { plural } from "./text.ts";
 /** What a page shows, row by row: derived from the model, for keys and for drawing. */
 
 export function pageRows(model: Model, page: PageDialog): readonly PageRow[] {
+  const room = pageRoom(model);
+  return wholeRows(model, page).flatMap((row): readonly PageRow[] =>
+    row.kind === "fact" ? wrapped(row, room) : [row],
+  );
+}
+
+/** However long. */
+function wholeRows(model: Model, page: PageDialog): readonly PageRow[] {
   switch (page.kind) {
     case "user":
       return userRows(model, page);
@@ -109,14 +118,14 @@ function userFacts({ user }: UserDialog, now: number): readonly Fact[] {
   const ago = lastLoginAt === null ? "" : `(${agoText(lastLoginAt, now)})`;
   const limits = limitsInForce(user, now);
   return [
-    fact("Role", user.role, user.enabled ? "enabled" : "disabled"),
-    fact("Password", user.hasPassword ? "set" : "none", user.hasPassword ? "" : "keys only"),
+    fact("Role", user.role, user.enabled ? "(enabled)" : "(disabled)"),
+    fact("Password", user.hasPassword ? "set" : "none", user.hasPassword ? "" : "(keys only)"),
     fact("Second factor", user.hasFactor ? "set up" : "none"),
     stored(user.usedBytes, user.quotaBytes, quotaOrigin(user)),
     filesFact(user.files, user.quotaFiles),
     fact("Last login", dateText(lastLoginAt), ago),
     fact("Created", dateText(createdAt)),
-    ...(limits.length === 0 ? [fact("Limits", "none", "on the logins")] : []),
+    ...(limits.length === 0 ? [fact("Limits", "none", "(on logins)")] : []),
     ...limits.map(({ label, text, from }) => fact(label, text, `(${from})`)),
   ];
 }
@@ -124,12 +133,12 @@ function userFacts({ user }: UserDialog, now: number): readonly Fact[] {
 function sessionRow(session: SessionInfo, now: number) {
   const { remote, client, since, transfers } = session;
   const moving = transfers.length === 0 ? "" : `${transfers.length} moving`;
-  const cells = [remote, agoText(since, now), client, moving];
+  const cells = [remote, agoText(since, now), clientText(client), moving];
   return { item: { kind: "session", session }, cells } as const;
 }
 
 function sessionRows({ now }: Model, { session, ended }: SessionDialog): readonly PageRow[] {
-  const { user, role, remote, client, state, since, idle, node, transfers } = session;
+  const { user, role, remote, client, state, since, idle, transfers } = session;
   return [
     fact("User", user, `(${role})`),
     fact("Address", remote),
@@ -142,7 +151,6 @@ function sessionRows({ now }: Model, { session, ended }: SessionDialog): readonl
       idle === null ? "in another process" : "",
     ),
     ...(session.machine === undefined ? [] : [fact("Machine", session.machine)]),
-    fact("Process", node),
     { kind: "blank" },
     ...section("Transfers", "none", ended ? [] : transfers, transferRow),
   ];
@@ -213,9 +221,11 @@ function groupRows({ now }: Model, page: GroupDialog): readonly PageRow[] {
   const { hasQuota, quotaBytes, createdAt } = group;
   const limits = limitTexts(group, now);
   return [
-    fact("Quota", hasQuota ? roundQuota(quotaBytes) : "not said", "of members without an own one"),
+    hasQuota
+      ? fact("Quota", roundQuota(quotaBytes), "(of members without their own)")
+      : fact("Quota", "not said", "(members have their own, or the default)"),
     fact("Created", dateText(createdAt)),
-    ...(limits.length === 0 ? [fact("Limits", "none", "on the logins")] : []),
+    ...(limits.length === 0 ? [fact("Limits", "none", "(on logins)")] : []),
     ...limits.map(([label, text]) => fact(label, text)),
     { kind: "blank" },
     ...section("Members", "none", members, (name) => ({
@@ -233,7 +243,7 @@ function folderRows({ folder }: FolderDialog): readonly PageRow[] {
     stored(usedBytes, quotaBytes, ""),
     filesFact(files, quotaFiles),
     trashKeep === null
-      ? fact("Trash keeps", "not said", "(as the settings say)")
+      ? fact("Trash keeps", "as the settings say")
       : fact("Trash keeps", trashKeepText(trashKeep)),
     fact("Created", dateText(createdAt)),
     { kind: "blank" },

@@ -5,14 +5,18 @@ import type { Colour } from "./text.ts";
 
 /** What a record of the audit trail says beside time, kind and user, in one line. */
 export function recordText(record: AuditRecord): string {
-  const { path, bytes, durationMs, detail, actor, remote } = record;
+  const { kind, path, bytes, durationMs, detail, actor, remote } = record;
+  const from = remote === undefined ? undefined : `from ${remote}`;
+  // Of a login the detail is a fingerprint: long, and less telling than where it came from.
+  const isLogin = kind.startsWith("login");
   const parts = [
+    isLogin ? from : undefined,
     path,
     bytes === undefined ? undefined : sizeText(bytes),
     durationMs === undefined ? undefined : `in ${spanText(durationMs)}`,
     detail,
     actor === undefined ? undefined : `by ${actor}`,
-    remote === undefined ? undefined : `from ${remote}`,
+    isLogin ? undefined : from,
   ];
   return parts.filter((part) => part !== undefined && part !== "").join("  ");
 }

@@ -24,7 +24,11 @@ export function trashRows({ now }: Model, { files, more }: TrashDialog): readonl
   const bytes = files.reduce((sum, { size }) => sum + size, 0);
   const text = more ? "The oldest files" : "Files";
   return [
-    fact("Kept", `${plural(files.length, "file")}${more ? " and more" : ""}`, sizeText(bytes)),
+    fact(
+      "Kept",
+      `${plural(files.length, "file")}${more ? " and more" : ""}`,
+      `(${sizeText(bytes)})`,
+    ),
     { kind: "blank" },
     ...section(text, "none: nothing was removed, or nothing is kept", files, (file) => ({
       item: { kind: "trashed", file } as const,

@@ -141,14 +141,34 @@ export function ends(left: Line, right: Line, columns: number): Line {
   return [...padLine(shown, room), ...right];
 }
 
+/** The first of these parts, and of the others those that fit behind it, in their order. */
+export function fittingParts(parts: readonly Line[], columns: number): Line {
+  const line: Span[] = [];
+  parts.forEach((part, at) => {
+    if (at === 0 || lineWidth(line) + lineWidth(part) <= columns) line.push(...part);
+  });
+  return line;
+}
+
+/** A line in at most so many columns; what is cut off leaves an ellipsis, but for spaces at its end. */
 export function clipLine(line: Line, columns: number): Line {
+  if (columns <= 0) return [];
+  if (lineWidth(line) <= columns) return line;
+  const whole = line.map(({ text }) => text).join("");
+  if (textWidth(whole.trimEnd()) <= columns) return headLine(line, columns);
+  const shown = headLine(line, columns - 1);
+  return [...shown, { text: "…", style: shown.at(-1)?.style ?? PLAIN }];
+}
+
+function headLine(line: Line, columns: number): Span[] {
   const out: Span[] = [];
   let left = columns;
-  for (const one of line) {
+  for (const { text, style } of line) {
     if (left <= 0) break;
-    const text = clip(one.text, left);
-    out.push({ text, style: one.style });
-    left -= textWidth(text);
+    const shown = head(text, left);
+    if (shown !== "") out.push({ text: shown, style });
+    if (shown !== text) break;
+    left -= textWidth(shown);
   }
   return out;
 }

@@ -79,8 +79,8 @@ function filtered(model: Model, filter: string): Model {
       return { ...model, log: filteredLog(model.log, { text: filter }, model.now) };
     case "security":
       return { ...model, filters: { ...model.filters, security: filter }, securityCursor: START };
-    case "keys":
-      return { ...model, filters: { ...model.filters, keys: filter }, keysCursor: START };
+    case "settings":
+      return { ...model, filters: { ...model.filters, settings: filter }, settingsCursor: START };
     case "help":
       return { ...model, filters: { ...model.filters, help: filter }, helpCursor: START };
     case "overview":

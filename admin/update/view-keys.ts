@@ -2,12 +2,12 @@ import { sessionItems, transferItems } from "../lists.ts";
 import type { Model, Step } from "../model.ts";
 import { foldersKey } from "./folders.ts";
 import { groupsKey } from "./groups.ts";
-import { keysKey } from "./keys.ts";
 import { logKey } from "./log.ts";
 import { markKey } from "./marks.ts";
 import { securityKey } from "./security.ts";
 import { overviewKey } from "./server.ts";
 import { sessionKey } from "./sessions.ts";
+import { settingsKey } from "./settings-keys.ts";
 import { usersKey } from "./users.ts";
 
 /** Keys of the view that is shown; undefined: not one of them. */
@@ -37,8 +37,8 @@ function ownKey(model: Model, key: string): Step | undefined {
       return logKey(model, key);
     case "security":
       return securityKey(model, key);
-    case "keys":
-      return keysKey(model, key);
+    case "settings":
+      return settingsKey(model, key);
     default:
       return undefined;
   }

@@ -11,7 +11,7 @@ const ERROR_MS = 15_000;
 export function goTo(model: Model, view: ViewName): Step {
   const back = view === "help" && model.view !== "help" ? model.view : model.back;
   const next = { ...model, view, back, typing: null, trail: [] };
-  if (view !== "keys") return step(next);
+  if (view !== "settings") return step(next);
   return step(next, call("hostKeys", {}), call("settings", {}));
 }
 

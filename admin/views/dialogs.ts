@@ -11,6 +11,7 @@ import type {
   PageDialog,
   RescanDialog,
 } from "../model.ts";
+import { pageRoom } from "../page-parts.ts";
 import { isPage } from "../pages.ts";
 import { bold, clip, type Line, padLine, safe, sized, span, wrap } from "../text.ts";
 import { batchRows, checklistLines } from "./batch.ts";
@@ -19,8 +20,6 @@ import type { Row } from "./rows.ts";
 import { editorLine } from "./summary.ts";
 
 const WIDTH = 72;
-/** Pages have tables. */
-const PAGE_WIDTH = 140;
 const LABEL = 14;
 
 /** A button: its key, and what it does. */
@@ -28,7 +27,7 @@ type Button = readonly [key: string, label: string];
 
 /** Draws a dialog in the middle, above all else. */
 export function drawDialog(frame: Frame, model: Model, dialog: Dialog): void {
-  const inside = Math.min(isPage(dialog) ? PAGE_WIDTH : WIDTH, frame.columns - 6);
+  const inside = isPage(dialog) ? pageRoom(frame) : Math.min(WIDTH, frame.columns - 6);
   const body = bodyOf(model, dialog, inside);
   const error = dialog.error === "" ? [] : [...wrap(dialog.error, inside), ""];
   const buttons = buttonLines(buttonsOf(dialog), inside);
@@ -38,6 +37,7 @@ export function drawDialog(frame: Frame, model: Model, dialog: Dialog): void {
   const x = Math.floor((frame.columns - inside - 4) / 2);
   const y = Math.max(1, Math.floor((frame.rows - height) / 2));
   frame.cover();
+  if (x <= MARGIN) clearRows(frame, y, height);
   drawBox(frame, x, y, inside + 4, height, dialog.title);
   rows.forEach(({ line, field, row }, at) => {
     frame.put(x + 2, y + 1 + at, padLine(line, inside), inside);
@@ -50,6 +50,14 @@ export function drawDialog(frame: Frame, model: Model, dialog: Dialog): void {
     frame.put(x + 2, y + 1 + rows.length + at, [span(text, { fg: "red", bold: true })], inside);
   });
   drawButtons(frame, x + 2, y + height - 1 - buttons.length, buttons, dialog.busy);
+}
+
+/** What would be seen of the view at the sides of a dialog is too little to be read. */
+const MARGIN = 4;
+
+function clearRows(frame: Frame, y: number, height: number): void {
+  const blank = [span(" ".repeat(frame.columns))];
+  for (let at = 0; at < height; at++) frame.put(0, y + at, blank);
 }
 
 function drawBox(

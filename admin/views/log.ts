@@ -9,6 +9,16 @@ import { plural, span } from "../text.ts";
 import { drawTable } from "./parts.ts";
 import { drawSummary } from "./summary.ts";
 
+/** What happened has the room first. */
+function isNarrow({ columns }: Pick<Frame, "columns">): boolean {
+  return columns < 100;
+}
+
+/** Without the year where room is short: the log reaches back some months. */
+function timeText(at: number, frame: Frame): string {
+  return isNarrow(frame) ? secondText(at).slice(5) : secondText(at);
+}
+
 export function drawLog(frame: Frame, model: Model): void {
   const { log } = model;
   drawSummary(frame, model, {
@@ -26,9 +36,13 @@ export function drawLog(frame: Frame, model: Model): void {
   const kinds = shown.map(({ kind }) => kind);
   drawTable(frame, model, {
     columns: [
-      { title: "TIME", width: 19 },
+      { title: "TIME", width: timeText(0, frame).length },
       { title: "KIND", width: widest(kinds, 8, 15) },
-      { title: "USER", width: widest(users, 8, 12), most: widest(users, 8, 20) },
+      {
+        title: "USER",
+        width: widest(users, 8, 12),
+        most: widest(users, 8, isNarrow(frame) ? 12 : 20),
+      },
       { title: "WHAT", width: 0 },
     ],
     row: (index) => {
@@ -37,7 +51,7 @@ export function drawLog(frame: Frame, model: Model): void {
       const { at, kind, user } = line.record;
       const colour = kindColour(kind);
       return [
-        secondText(at),
+        timeText(at, frame),
         [kind, colour === undefined ? {} : { fg: colour }],
         [user ?? "", { bold: true }],
         batchText(line),

@@ -5,7 +5,7 @@ import { bar, countText, groupedText, share, sizeText, spanText } from "../forma
 import type { Frame } from "../frame.ts";
 import type { Model } from "../model.ts";
 import { kindColour, recordText } from "../records.ts";
-import { clipLine, type Line, plural, safe, sized, span } from "../text.ts";
+import { clipLine, fittingParts, type Line, plural, safe, sized, span } from "../text.ts";
 import { type Curve, drawGraph, timeMarks } from "./graph.ts";
 import { BODY, pairs, quotaBar } from "./parts.ts";
 
@@ -33,44 +33,58 @@ export function drawOverview(frame: Frame, model: Model): void {
   drawLists(frame, overview, below + 1, frame.rows - 2);
 }
 
-function stateLines(overview: Overview, { now, link }: Model): Line[] {
-  const { sessions, totals, disk, stopping, loopDelay } = overview;
-  const state = !link.up ? "gone" : stopping ? "stopping" : "running";
-  const used = share(disk.totalBytes - disk.freeBytes, disk.totalBytes) ?? 0;
-  const waiting = sessions.waiting === 0 ? "" : ` (${sessions.waiting} waiting)`;
+/** What matters most is first; what a narrow terminal has no room for is left out whole. */
+function stateLines(overview: Overview, { now, link, columns }: Model): Line[] {
+  const parts = [serverParts(overview, now, link.up), sessionParts(overview), diskParts(overview)];
+  return parts.map((line) => fittingParts(line, columns - 2));
+}
+
+function serverParts(overview: Overview, now: number, isUp: boolean): Line[] {
+  const { stopping, loopDelay } = overview;
+  const state = !isUp ? "gone" : stopping ? "stopping" : "running";
+  const green = state === "running" ? "green" : "red";
   return [
-    [
-      span("Server "),
-      span(state, { bold: true, fg: state === "running" ? "green" : "red" }),
-      ...pairs(["   up", spanText(now - overview.startedAt)], ["on", overview.listen]),
-      ...pairs(
-        ["   pid", `${overview.pid}`],
-        ["node", overview.node.slice(0, 8)],
-        // A server of an older version doesn't tell.
-        ...(loopDelay === undefined ? [] : ([["Delay", delayText(loopDelay)]] as const)),
-      ),
-    ],
+    [span("Server   "), span(state, { bold: true, fg: green })],
+    pair("up", spanText(now - overview.startedAt)),
+    pair("on", overview.listen),
+    // A server of an older version doesn't tell.
+    ...(loopDelay === undefined ? [] : [pair("delay", delayText(loopDelay))]),
+    pair("pid", `${overview.pid}`),
+    pair("node", overview.node.slice(0, 8)),
+  ];
+}
+
+function sessionParts({ sessions, users, memoryBytes }: Overview): Line[] {
+  const waiting = sessions.waiting === 0 ? "" : ` (${sessions.waiting} waiting)`;
+  const text = ` ${groupedText(sessions.active)} of ${groupedText(sessions.max)}${waiting}`;
+  return [
     [
       span("Sessions "),
       span(bar(share(sessions.active, sessions.max) ?? 0, 10), { fg: "cyan" }),
-      span(` ${groupedText(sessions.active)} of ${groupedText(sessions.max)}${waiting}`, {
-        bold: true,
-      }),
-      ...pairs(
-        ["   Users", groupedText(overview.users)],
-        ["Memory", sizeText(overview.memoryBytes)],
-      ),
+      span(text, { bold: true }),
     ],
+    pair("users", groupedText(users)),
+    pair("memory", sizeText(memoryBytes)),
+  ];
+}
+
+function diskParts({ disk, totals }: Overview): Line[] {
+  const used = share(disk.totalBytes - disk.freeBytes, disk.totalBytes) ?? 0;
+  const refused = `, ${countText(totals.failedLogins)} failed, ${countText(totals.refusals)} refused`;
+  return [
     [
       span("Disk     "),
       span(bar(used, 10), { fg: used >= 0.95 ? "red" : used >= 0.8 ? "yellow" : "cyan" }),
       span(` ${sizeText(disk.freeBytes)} free`, { bold: true }),
       span(` of ${sizeText(disk.totalBytes)}`),
-      ...(disk.full ? [span("  FULL: new data refused", { bold: true, fg: "red" })] : []),
-      ...pairs(["   Logins", countText(totals.logins)]),
-      span(`, ${countText(totals.failedLogins)} failed, ${countText(totals.refusals)} refused`),
     ],
+    ...(disk.full ? [[span("  FULL: new data refused", { bold: true, fg: "red" } as const)]] : []),
+    [...pair("logins", countText(totals.logins)), span(refused)],
   ];
+}
+
+function pair(label: string, value: string): Line {
+  return [span("   "), ...pairs([label, value])];
 }
 
 /** The receiver of events that fails, with how many others do. Servers of an older version don't tell. */
@@ -92,7 +106,7 @@ function delayText({ p99Ms }: LoopDelay): string {
   return `${Math.round(p99Ms)} ms`;
 }
 
-/** Users with most on the left, what happened last on the right. */
+/** Users and folders with most on the left, what happened last on the right. */
 function drawLists(frame: Frame, overview: Overview, top: number, end: number): void {
   const left = Math.min(48, Math.floor(frame.columns * 0.45));
   const right = frame.columns - left - 3;
@@ -100,15 +114,17 @@ function drawLists(frame: Frame, overview: Overview, top: number, end: number): 
   frame.put(1, top, [span(sized("Most used", left), title)]);
   frame.put(left + 2, top, [span(sized("Last events", right), title)]);
   const rows = Math.max(0, end - top - 1);
-  overview.topUsers.slice(0, rows).forEach((user, at) => {
+  // A server of an older version doesn't tell.
+  const { mostUsed = [] }: Partial<Overview> = overview;
+  mostUsed.slice(0, rows).forEach((one, at) => {
     const name = left - 8 - 14 - 2;
     frame.put(
       1,
       top + 1 + at,
       [
-        span(`${sized(user.name, name)} `, { bold: true }),
-        span(`${sized(sizeText(user.usedBytes), 8, "right")} `),
-        ...quotaBar(share(user.usedBytes, user.quotaBytes), 14),
+        span(`${sized(one.name, name)} `, { bold: true }),
+        span(`${sized(sizeText(one.usedBytes), 8, "right")} `),
+        ...quotaBar(share(one.usedBytes, one.quotaBytes), 14),
       ],
       left,
     );

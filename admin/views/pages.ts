@@ -1,14 +1,25 @@
 import type { Model, PageDialog } from "../model.ts";
 import { pageHeight } from "../page-cursor.ts";
-import type { PageRow } from "../page-parts.ts";
+import { LABEL, type PageRow } from "../page-parts.ts";
 import { pageRows } from "../page-rows.ts";
-import { bold, type Line, padLine, safe, selected, sized, span, textWidth } from "../text.ts";
+import {
+  bold,
+  clipStart,
+  type Line,
+  padLine,
+  safe,
+  selected,
+  sized,
+  span,
+  textWidth,
+} from "../text.ts";
 import { quotaBar } from "./parts.ts";
 import type { Row } from "./rows.ts";
 
-const LABEL = 14;
 /** Of a column of items, in characters: no single long one may push the others out. */
 const MOST_WIDE = 30;
+/** In a wide terminal it may have this part of a row. */
+const MOST_PART = 3;
 /** Of the last of two columns, at least: a key's fingerprint is told whole. */
 const LAST_WIDE = 22;
 
@@ -20,7 +31,7 @@ export function pageLines(model: Model, page: PageDialog, inside: number): Row[]
   const lines = rows.map((row, at): Row => {
     if (row.kind !== "item") return { line: lineOf(row) };
     item += 1;
-    const line = padLine(itemLine(row.cells, wide[at] ?? []), inside);
+    const line = padLine(itemLine(row, wide[at] ?? [], inside), inside);
     return { line: item === page.cursor.index ? selected(line) : line, row: item };
   });
   const end = page.cursor.top + pageHeight(model);
@@ -45,7 +56,8 @@ function columnWidths(rows: readonly PageRow[], inside: number): readonly (reado
       if (one?.kind !== "item") break;
       section.push(one.cells);
     }
-    const most = row.cells.length === 2 ? inside - LAST_WIDE : MOST_WIDE;
+    const many = Math.max(MOST_WIDE, Math.floor(inside / MOST_PART));
+    const most = row.cells.length === 2 ? inside - LAST_WIDE : many;
     const wide = row.cells.map((_, column) =>
       Math.min(most, Math.max(...section.map((cells) => textWidth(safe(cells[column] ?? ""))))),
     );
@@ -55,12 +67,16 @@ function columnWidths(rows: readonly PageRow[], inside: number): readonly (reado
   return all;
 }
 
-/** The last cell takes what is left. */
-function itemLine(cells: readonly string[], wide: readonly number[]): Line {
-  const last = cells.length - 1;
-  const texts = cells.map((cell, at) => (at === last ? cell : sized(cell, wide[at] ?? 0)));
-  return [span(`  ${texts.join("  ")}`)];
+/** The last cell takes what is left; of a path, the end tells most. */
+function itemLine({ item, cells }: ItemRow, wide: readonly number[], inside: number): Line {
+  const texts = cells.slice(0, -1).map((cell, at) => `${sized(cell, wide[at] ?? 0)}  `);
+  const before = `  ${texts.join("")}`;
+  const last = safe(cells.at(-1) ?? "");
+  const isPath = item.kind === "transfer" || item.kind === "trashed";
+  return [span(before), span(isPath ? clipStart(last, inside - textWidth(before)) : last)];
 }
+
+type ItemRow = Extract<PageRow, { kind: "item" }>;
 
 function lineOf(row: Exclude<PageRow, { kind: "item" }>): Line {
   switch (row.kind) {

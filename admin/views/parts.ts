@@ -47,14 +47,14 @@ export function drawTable(frame: Frame, model: Model, table: Table): void {
     const index = cursor.top + at;
     if (index >= count) break;
     const own = table.line?.(index) ?? joined(table.row(index) ?? ["…"], columns, wide);
-    const line = padLine(
-      [span(isMarked(index) ? "*" : " ", { bold: true }), ...own],
-      frame.columns,
-    );
+    const line = padLine([isMarked(index) ? MARK : span(" "), ...own], frame.columns);
     frame.put(0, top + at, index === cursor.index ? selected(line) : line);
     frame.click(0, top + at, frame.columns, 1, { kind: "row", index });
   }
 }
+
+/** Beside a row that is marked. */
+const MARK = span("*", { bold: true, fg: "yellow" });
 
 function markedRows(model: Model): (index: number) => boolean {
   const marked = new Set(marksOf(model));

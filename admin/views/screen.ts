@@ -5,11 +5,11 @@ import { marksOf } from "../marks.ts";
 import { MIN_COLUMNS, MIN_ROWS, type Model, VIEW_KEYS, VIEWS, type ViewName } from "../model.ts";
 import { bold, clip, ends, type Line, padLine, restyle, safe, span, wrap } from "../text.ts";
 import { drawDialog } from "./dialogs.ts";
-import { drawKeys } from "./keys.ts";
 import { drawLog } from "./log.ts";
 import { drawOverview } from "./overview.ts";
 import { drawSecurity } from "./security.ts";
 import { drawSessions, drawTransfers } from "./sessions.ts";
+import { drawSettings } from "./settings.ts";
 import { drawFolders, drawGroups } from "./team.ts";
 import { drawHelp } from "./text-views.ts";
 import { drawUsers } from "./users.ts";
@@ -23,7 +23,7 @@ const DRAW: Readonly<Record<ViewName, (frame: Frame, model: Model) => void>> = {
   transfers: drawTransfers,
   log: drawLog,
   security: drawSecurity,
-  keys: drawKeys,
+  settings: drawSettings,
   help: drawHelp,
 };
 
@@ -158,7 +158,7 @@ const HINTS: Readonly<Record<ViewName, readonly Hint[]>> = {
     ["x", "lift"],
     ["/", "filter"],
   ],
-  keys: [
+  settings: [
     ["e", "change"],
     ["d", "default"],
     ["/", "filter"],
@@ -208,35 +208,35 @@ function drawTitle(frame: Frame, { overview, who, columns }: Model): void {
   frame.put(0, 0, padLine(restyle(ends(left, right, columns), style), columns, style));
 }
 
-/** As wide as they fit: with room between them, without, and at last by their first letters. */
+/** As wide as they fit: with room between them, without, and then some by their first letters. */
 function tabTexts(columns: number): { readonly texts: readonly string[]; readonly gap: number } {
-  const texts = VIEWS.map(
-    (name, at) => `${VIEW_KEYS[at]} ${name[0]?.toUpperCase()}${name.slice(1)}`,
-  );
-  const width = texts.reduce((sum, text) => sum + text.length, 1);
+  const texts: string[] = VIEWS.map((name) => `${name[0]?.toUpperCase()}${name.slice(1)}`);
+  const width = () => texts.reduce((sum, text) => sum + KEY_WIDTH + text.length, 1);
   const gaps = texts.length - 1;
-  if (width + 2 * gaps <= columns) return { texts, gap: 2 };
-  if (width + gaps <= columns) return { texts, gap: 1 };
-  return { texts: texts.map(shortTab), gap: 1 };
+  if (width() + 2 * gaps <= columns) return { texts, gap: 2 };
+  for (const [long, short] of SHORT_TABS) {
+    if (width() + gaps <= columns) break;
+    texts[texts.indexOf(long)] = short;
+  }
+  return { texts, gap: 1 };
 }
 
-/** Of the long ones, so that all fit into the narrowest terminal. */
-const SHORT_TABS: Readonly<Record<string, string>> = {
-  Overview: "Over",
-  Sessions: "Sess",
-  Transfers: "Transf",
-  Security: "Secur",
-};
+/** Of a view's key and the space behind it. */
+const KEY_WIDTH = 2;
 
-function shortTab(text: string): string {
-  return text.replace(/\w+$/, (name) => SHORT_TABS[name] ?? name);
-}
+/** In this order they give way, so that all fit into the narrowest terminal. */
+const SHORT_TABS = [
+  ["Security", "Sec"],
+  ["Transfers", "Trans"],
+  ["Overview", "Over"],
+  ["Sessions", "Sess"],
+] as const;
 
 function drawTabs(frame: Frame, { view, columns }: Model): void {
   const { texts, gap } = tabTexts(columns);
   let x = 1;
   VIEWS.forEach((name, at) => {
-    const text = texts[at] ?? "";
+    const text = `${VIEW_KEYS[at]} ${texts[at]}`;
     frame.put(x, 1, [span(text, name === view ? { bold: true, reverse: true } : {})]);
     frame.click(x, 1, text.length, 1, { kind: "key", key: VIEW_KEYS[at] ?? "" });
     x += text.length + gap;

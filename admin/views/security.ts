@@ -16,7 +16,7 @@ export function drawSecurity(frame: Frame, model: Model): void {
   drawSummary(frame, model, {
     texts: [
       ["", plural(security?.bans.length ?? 0, "ban", "bans")],
-      ["", plural(security?.penalties.length ?? 0, "penalty in force", "penalties in force")],
+      ["", plural(security?.penalties.length ?? 0, "penalty", "penalties")],
       ["failed logins from", plural(failures, "address", "addresses")],
     ],
   });

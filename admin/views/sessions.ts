@@ -1,6 +1,6 @@
 import type { SessionInfo, TransferView } from "../../src/control/protocol.ts";
 import { widest } from "../columns.ts";
-import { agoText, percentText, rateText, sizeText, spanText } from "../format.ts";
+import { agoText, clientText, percentText, rateText, sizeText, spanText } from "../format.ts";
 import type { Frame } from "../frame.ts";
 import { sessionItems, transferItems } from "../lists.ts";
 import type { Model } from "../model.ts";
@@ -70,7 +70,7 @@ function sessionCells(session: SessionInfo, now: number): CellText[] {
     [user, { bold: true }],
     remote,
     ...(machine === undefined ? [] : [machine]),
-    waiting ? ["waits for a free place", { fg: "yellow" }] : client,
+    waiting ? ["waits for a free place", { fg: "yellow" }] : clientText(client),
     rateOf(transfers, "upload"),
     rateOf(transfers, "download"),
     agoText(since, now),

@@ -19,7 +19,7 @@ interface Summary {
 export function drawSummary(frame: Frame, model: Model, summary: Summary): void {
   const { of, texts = [], right = [] } = summary;
   const one = LISTS[model.view]?.count(model) === 1 ? of?.replace(/s$/, "") : of;
-  const place = [placeText(model), one].filter((text) => text !== undefined).join(" ");
+  const place = [placeText(model, of), one].filter((text) => text !== undefined).join(" ");
   const first = place === "" ? [] : [["", place] as const];
   const marks = marksOf(model).length;
   const marked = marks === 0 ? [] : [["marked", groupedText(marks)] as const];
@@ -34,13 +34,17 @@ function filterLine(model: Model): Line {
   return [span("Filter: "), span(filter, { bold: true }), span("  (Esc shows all) ")];
 }
 
-/** "11 of 36"; of a list that is empty, its number alone; absent: the view has no rows to select. */
-function placeText(model: Model): string | undefined {
+/**
+ * "11 of 36"; of a list that is empty, its number alone, where it is said of what; absent: the view has
+ * no rows to select.
+ */
+function placeText(model: Model, of: string | undefined): string | undefined {
   const list = LISTS[model.view];
   if (list === undefined || list.scrolls) return undefined;
   const count = list.count(model);
   const number = groupedText(count);
-  return count === 0 ? number : `${groupedText(list.cursor(model).index + 1)} of ${number}`;
+  if (count === 0) return of === undefined ? undefined : number;
+  return `${groupedText(list.cursor(model).index + 1)} of ${number}`;
 }
 
 /** Text being typed, with a cursor, in exactly so many columns. */

@@ -1,5 +1,4 @@
 import type { AuditRecord } from "../store/types.ts";
-import type { UserInfo } from "./protocol.ts";
 
 /** A second's counters; the server keeps the last ten minutes. */
 export interface Sample {
@@ -40,6 +39,14 @@ export interface FailingReceiver {
   readonly lastError: string;
 }
 
+/** How full a user's home is, or a shared folder, whose name has an "@". */
+export interface HomeUse {
+  readonly name: string;
+  readonly usedBytes: number;
+  /** null: no limit */
+  readonly quotaBytes: number | null;
+}
+
 /** Of the process that was asked, but for `sessions` and `users`: those of all processes. */
 export interface Overview {
   readonly version: string;
@@ -62,7 +69,8 @@ export interface Overview {
   readonly memoryBytes: number;
   readonly loopDelay: LoopDelay;
   readonly failingReceivers: readonly FailingReceiver[];
-  readonly topUsers: readonly UserInfo[];
+  /** homes and folders with most stored, the first the most */
+  readonly mostUsed: readonly HomeUse[];
   /** oldest first */
   readonly samples: readonly Sample[];
   /** newest last */

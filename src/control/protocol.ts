@@ -10,7 +10,14 @@ import type { AccessMethods, FolderInfo, FolderMethods } from "./folder-protocol
 import type { GroupInfo, GroupMethods } from "./group-protocol.ts";
 import type { MetricsMethods } from "./metrics-protocol.ts";
 import type { NodeMethods, Stopping } from "./node-protocol.ts";
-import type { DiskInfo, FailingReceiver, LoopDelay, Overview, Sample } from "./overview.ts";
+import type {
+  DiskInfo,
+  FailingReceiver,
+  HomeUse,
+  LoopDelay,
+  Overview,
+  Sample,
+} from "./overview.ts";
 import type { SettingMethods } from "./setting-protocol.ts";
 import type { TrafficMethods, TrafficTotal } from "./traffic-protocol.ts";
 import type { TrashMethods } from "./trash-protocol.ts";
@@ -37,6 +44,7 @@ export type {
   DiskInfo,
   FailedLogins,
   FailingReceiver,
+  HomeUse,
   LoopDelay,
   Overview,
   Penalty,

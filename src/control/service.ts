@@ -15,6 +15,7 @@ import type { ControlHost } from "./host.ts";
 import { otherMachines } from "./machines.ts";
 import { Metrics } from "./metrics.ts";
 import { failingReceivers } from "./nodes.ts";
+import type { HomeUse } from "./overview.ts";
 import { Peers } from "./peers.ts";
 import type {
   Overview,
@@ -34,7 +35,7 @@ const SESSIONS_MS = 500;
 const STOPPING_MS = 200;
 const RESCAN_MS = 200;
 const DEFAULT_PAGE = 100;
-const TOP_USERS = 5;
+const MOST_USED = 20;
 const LAST_EVENTS = 20;
 const MOST_RESCANS = 100;
 
@@ -110,7 +111,7 @@ export class ControlService {
     const { host } = this;
     const { store, config } = host;
     const counts = host.counts();
-    const top = await this.users({ sort: "used", descending: true, limit: TOP_USERS });
+    const top = await this.users({ sort: "used", descending: true, limit: MOST_USED });
     const disk = await statfs(join(host.root, "homes"));
     const { failedLogins, logins, refusals, bytesIn, bytesOut } = counts;
     return {
@@ -131,7 +132,7 @@ export class ControlService {
       memoryBytes: host.memory(),
       loopDelay: host.loopDelay(),
       failingReceivers: await failingReceivers(store),
-      topUsers: top.rows,
+      mostUsed: mostUsed(top.rows, await store.folders.fullest(MOST_USED)),
       samples: this.#samples.all,
       events: (await store.audit.query({ limit: LAST_EVENTS })).reverse(),
     };
@@ -243,4 +244,12 @@ export class ControlService {
 
 export function toUserInfo({ id, usedFiles, ...user }: ListedUser): UserInfo {
   return { ...user, files: usedFiles };
+}
+
+function mostUsed(...kinds: readonly (readonly HomeUse[])[]): readonly HomeUse[] {
+  return kinds
+    .flat()
+    .map(({ name, usedBytes, quotaBytes }) => ({ name, usedBytes, quotaBytes }))
+    .sort((a, b) => b.usedBytes - a.usedBytes)
+    .slice(0, MOST_USED);
 }

@@ -32,6 +32,7 @@ export class FolderStore {
   readonly #byName: Statement<[string], Folder>;
   readonly #byId: Statement<[number], Folder>;
   readonly #all: Statement<[], Folder>;
+  readonly #fullest: Statement<[number], Folder>;
   readonly #set: Statement;
   readonly #remove: Statement;
   readonly #open: Statement<[number], number>;
@@ -47,6 +48,7 @@ export class FolderStore {
     this.#byName = connection.prepare(`${select} AND name = ?`);
     this.#byId = connection.prepare(`${select} AND id = ?`);
     this.#all = connection.prepare(`${select} ORDER BY name`);
+    this.#fullest = connection.prepare(`${select} ORDER BY used_bytes DESC, name LIMIT ?`);
     this.#set = connection.prepare(
       "UPDATE homes SET quota_bytes = ?, quota_files = ?, trash_keep = ? WHERE id = ? AND kind = 'folder'",
     );
@@ -70,6 +72,11 @@ export class FolderStore {
   /** By name. */
   async list(): Promise<Folder[]> {
     return this.#all.all();
+  }
+
+  /** Those with most stored, the first the most. */
+  async fullest(limit: number): Promise<Folder[]> {
+    return this.#fullest.all(limit);
   }
 
   /** The folder as changed; undefined when there is none. A quota may be set below the usage. */

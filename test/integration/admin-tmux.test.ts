@@ -61,15 +61,15 @@ function normal(screen: string): string {
     [/Moorage \d\S*/g, "Moorage VERSION"],
     [/127\.0\.0\.1:\d+/g, "127.0.0.1:PORT"],
     [/SHA256:\S+/g, "SHA256:FINGERPRINT"],
-    [/SSH-2\.0-OpenSSH.*/g, "SSH-2.0-OpenSSH SINCE IDLE"],
+    [/OpenSSH_\d.*/g, "OpenSSH SINCE IDLE"],
     [/\d\d:\d\d:\d\d/g, "TIME"],
     [/pid \d+ {3}node [0-9a-f]+/g, "pid PID   node NODE"],
     [/\b(now|(\d+[smhd] )+ago)\b/g, "AGO"],
     [/up (\d+[smhd] ?)+/g, "up AGES "],
     // The settings may become more.
     [/^ server\.host[\s\S]*(?=\n\n)/m, " SETTINGS"],
-    [/Delay \d+ ms/g, "Delay TIME"],
-    [/Memory .*/g, "Memory SIZE"],
+    [/delay \d+ ms/g, "delay TIME"],
+    [/memory .*/g, "memory SIZE"],
     [/Disk .* refused$/gm, "Disk SPACE, LOGINS"],
     [/last (\d+[smhd] ?)+/g, "last SPAN"],
     [/\S+ [KMG]?B\/s/g, "RATE"],
@@ -132,7 +132,7 @@ describe("the admin screen over ssh", () => {
     await tmux.type("8");
     await showsAs("security", "No address is refused");
     await tmux.type("9");
-    await showsAs("keys", /ed25519[\s\S]*SHA256:/);
+    await showsAs("settings", /ed25519[\s\S]*SHA256:/);
     await tmux.type("?");
     await tmux.waitFor("Everywhere");
     await tmux.press("C-c");

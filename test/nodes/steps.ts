@@ -99,7 +99,7 @@ async function adminScreen(place: Place): Promise<void> {
   const tmux = await Tmux.start();
   try {
     await tmux.enter(`clear; ${place.commandLine("admin")}; echo "exit code: $?"`);
-    await tmux.waitFor("Server running");
+    await tmux.waitFor(/Server +running/);
     await tmux.press("2");
     await tmux.waitFor(/^ *ann /m);
     await tmux.press("q");

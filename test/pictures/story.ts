@@ -41,6 +41,7 @@ export async function tell(columns: number, rows: number, seconds: number): Prom
   const users = PEOPLE.map(({ name, quota }) => ({ name, keys, quotaBytes: quota }));
   const instance = await openInstance([{ name: "admin", role: "admin", keys }, ...users]);
   await fill(instance);
+  await share(instance);
   const server = await spawnServer(instance.root, [], { workers: 2 });
   for (const person of PEOPLE) {
     const { name, up, down } = person;
@@ -69,6 +70,16 @@ async function fill(instance: EmptyInstance): Promise<void> {
     truncateSync(path, stored);
     await instance.control.rescan(name);
   }
+}
+
+/** A folder for two of them, with something in it. */
+async function share({ root }: EmptyInstance): Promise<void> {
+  await moorage(root, "folder", "add", "projects", "--quota", "3GB");
+  for (const name of ["alice", "bob"]) await moorage(root, "folder", "share", "projects", name);
+  const path = join(root, "homes/@projects/plans.tar");
+  writeFileSync(path, "");
+  truncateSync(path, 1_650 * MB);
+  await moorage(root, "usage", "@projects", "--rescan");
 }
 
 function transfer(

@@ -258,7 +258,8 @@ export class FakeControl implements Control {
   }
 
   overview(): Overview {
-    const all = [...this.users.values()].sort((a, b) => b.usedBytes - a.usedBytes);
+    const folders = this.team.folderList().map((one) => ({ ...one, name: `@${one.name}` }));
+    const all = [...this.users.values(), ...folders].sort((a, b) => b.usedBytes - a.usedBytes);
     return {
       version: this.version,
       pid: 4711,
@@ -287,7 +288,7 @@ export class FakeControl implements Control {
       memoryBytes: 95_000_000,
       failingReceivers: this.failingReceivers,
       loopDelay: { p50Ms: 0.4, p99Ms: 2.6, maxMs: 31 },
-      topUsers: all.slice(0, 10),
+      mostUsed: all.slice(0, 20),
       samples: this.#samples,
       events: this.records.slice(-20),
     };

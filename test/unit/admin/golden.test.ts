@@ -238,10 +238,10 @@ describe.each(SIZES)("at $columns x $rows", (size) => {
     ["trash", "users", ["down", "down", "T"]],
     ["trash-restore", "users", ["down", "down", "T", "r"]],
     ["trash-empty", "users", ["down", "down", "T", "E"]],
-    ["authorities", "keys", ["a"]],
-    ["revoke", "keys", ["a", "v"]],
-    ["receivers", "keys", ["E"]],
-    ["receiver", "keys", ["E", "enter"]],
+    ["authorities", "settings", ["a"]],
+    ["revoke", "settings", ["a", "v"]],
+    ["receivers", "settings", ["E"]],
+    ["receiver", "settings", ["E", "enter"]],
     ["log", "log", []],
     ["log-records", "log", ["enter"]],
     ["log-filter", "log", ["F"]],
@@ -267,7 +267,7 @@ describe.each(SIZES)("at $columns x $rows", (size) => {
   ];
   it.each(settings)("a setting: %s", async (name, keys) => {
     const fake = control();
-    const bench = await new Bench(size).feed(fake).view("keys").feed(fake).settle(fake);
+    const bench = await new Bench(size).feed(fake).view("settings").feed(fake).settle(fake);
     for (const key of keys) await bench.keys(key).settle(fake);
     await matches(bench, `setting-${name}`, size);
   });
@@ -303,10 +303,10 @@ describe.each([...SIZES, { columns: 100, rows: 30 }, { columns: 160, rows: 45 }]
       ["penalty", "security", ["down", "down"]],
       ["user-page", "users", ["down", "down", "enter", "down"]],
       ["trash", "users", ["down", "down", "T", "down"]],
-      ["receivers", "keys", ["E"]],
-      ["authorities", "keys", ["a"]],
+      ["receivers", "settings", ["E"]],
+      ["authorities", "settings", ["a"]],
       ["log-line", "log", []],
-      ["setting", "keys", ["down"]],
+      ["setting", "settings", ["down"]],
     ];
     it.each(SELECTED)("%s", async (name, view, keys) => {
       const fake = control();

@@ -39,7 +39,7 @@ async function seen(text: string | RegExp, on = terminal): Promise<void> {
 describe("a screen", () => {
   it("shows the overview, and what keys lead to", async () => {
     show();
-    await seen(/Server running/);
+    await seen(/Server +running/);
     terminal.press("2");
     await seen("300 users");
     terminal.press("/29");

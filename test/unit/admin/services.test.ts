@@ -109,7 +109,7 @@ describe("receivers of events", () => {
   });
 
   it("are tested, tried again, and what waits is dropped after a question", async () => {
-    await bench.view("keys").settle(control);
+    await bench.view("settings").settle(control);
     await keys("E", "t");
     expect(dialog()).toMatchObject({ title: "Test of intake", kind: "info" });
     expect(bench.text).toContain("200 OK");
@@ -131,7 +131,7 @@ describe("receivers of events", () => {
 
 describe("certificate authorities", () => {
   beforeEach(async () => {
-    await bench.view("keys").settle(control);
+    await bench.view("settings").settle(control);
     await keys("a");
   });
 

@@ -9,7 +9,7 @@ let bench: Bench;
 beforeEach(async () => {
   control = new FakeControl({ users: 3 });
   bench = new Bench({ columns: 120, rows: 40 }).feed(control);
-  await bench.view("keys").settle(control);
+  await bench.view("settings").settle(control);
 });
 
 function dialog(): Dialog | undefined {
@@ -138,13 +138,13 @@ describe("the list", () => {
     }));
     bench.send({ type: "resize", columns: 80, rows: 24 });
     await keys("9", "pagedown");
-    expect(bench.model.keysCursor.index).toBe(12);
+    expect(bench.model.settingsCursor.index).toBe(12);
     await keys("end");
     const lines = bench.text.split("\n");
     expect(lines[21]).toMatch(/^ limits\.no_59 /);
     expect(lines[8]).toMatch(/^ SETTING /);
     bench.send({ type: "target", target: { kind: "row", index: 50 } });
-    expect(bench.model.keysCursor.index).toBe(50);
+    expect(bench.model.settingsCursor.index).toBe(50);
     bench.send({ type: "target", target: { kind: "row", index: 50 } });
     expect(dialog()?.title).toBe("limits.no_50");
   });

@@ -196,7 +196,7 @@ describe("a user's page", () => {
   it("says everything, and where it comes from", () => {
     bench.send({ type: "resize", columns: 120, rows: 60 });
     for (const text of [
-      /Role +user +enabled/,
+      /Role +user +\(enabled\)/,
       /Stored +2\.22 GB of 20\.0 GB \(of group staff\)/,
       /Max sessions +2 \(own\)/,
       /Logs in by +key \(of group students\)/,

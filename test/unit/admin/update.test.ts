@@ -38,7 +38,7 @@ describe("views", () => {
     expect(bench.keys("shift-tab", "shift-tab").model.view).toBe("transfers");
     expect(bench.keys("1", "shift-tab").model.view).toBe("help");
     expect(bench.keys("tab").model.view).toBe("overview");
-    expect(bench.keys("9").model.view).toBe("keys");
+    expect(bench.keys("9").model.view).toBe("settings");
     expect(bench.keys("0").model.view).toBe("help");
   });
 
@@ -413,7 +413,7 @@ describe("security and keys", () => {
   });
 
   it("shows the host keys, and reloads the settings", async () => {
-    await bench.view("keys").settle(control);
+    await bench.view("settings").settle(control);
     expect(bench.text).toContain("SHA256:dDh3Wr6iCnrSJ5xo7Zzjsn2Y5WwRd1VQjyXaDDZ6JzA");
     await bench.keys("R").settle(control);
     expect(bench.model.notice?.text).toBe(

@@ -243,6 +243,22 @@ describe("the server", () => {
     expect(overview.disk.freeBytes).toBeGreaterThan(0);
   });
 
+  test("the overview has the folders and users with most stored, the first the most", async () => {
+    await control.call("users.add", { name: "ben" });
+    for (const name of ["few", "most"])
+      await control.call("folders.add", { name, quotaBytes: 500 });
+    for (const [home, bytes] of Object.entries({ ben: 200, "@few": 1, "@most": 300 })) {
+      writeFileSync(join(desk.root, "homes", home, "f"), "x".repeat(bytes));
+    }
+    await control.call("users.rescan", { name: "ben" });
+    for (const name of ["few", "most"]) await control.call("folders.rescan", { name });
+    expect((await control.call("overview", {})).mostUsed).toEqual([
+      { name: "@most", usedBytes: 300, quotaBytes: 500 },
+      { name: "ben", usedBytes: 200, quotaBytes: desk.host.config.quota.default },
+      { name: "@few", usedBytes: 1, quotaBytes: 500 },
+    ]);
+  });
+
   test("a penalty is lifted once", async () => {
     const [reason, lastUser] = ["failed logins", "x"];
     const times = { since: 1, until: 2 };

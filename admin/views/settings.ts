@@ -8,7 +8,7 @@ import { BODY, type CellText, drawTable } from "./parts.ts";
 import { drawSummary } from "./summary.ts";
 
 /** The host keys, and below them the settings, which can be changed. */
-export function drawKeys(frame: Frame, model: Model): void {
+export function drawSettings(frame: Frame, model: Model): void {
   const settings = shownSettings(model);
   const names = settings.map(({ name }) => name);
   drawSummary(frame, model, { of: "settings" });
@@ -22,7 +22,7 @@ export function drawKeys(frame: Frame, model: Model): void {
     ],
     row: (index) => settings[index] && cells(settings[index]),
     count: settings.length,
-    cursor: model.keysCursor,
+    cursor: model.settingsCursor,
     above: hostKeyLines(model),
     empty: model.settings === null ? "Loading …" : "No setting is like that.",
   });

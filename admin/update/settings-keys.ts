@@ -4,8 +4,8 @@ import type { Model, Step } from "../model.ts";
 import { authoritiesPage, receiversPage } from "../pages.ts";
 import { changeSetting, takeDefault } from "./settings.ts";
 
-/** Keys of the Keys view; undefined: not one of them. */
-export function keysKey(model: Model, key: string): Step | undefined {
+/** Keys of the Settings view; undefined: not one of them. */
+export function settingsKey(model: Model, key: string): Step | undefined {
   const setting = selectedSetting(model);
   switch (key) {
     case "e":
