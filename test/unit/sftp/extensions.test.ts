@@ -87,6 +87,24 @@ describe("spaces@moorage", () => {
     expect(paths.length).toBe(498);
   });
 
+  it("lets others come first again and again, while there are many folders to ask for", async () => {
+    const fs = new MemoryFs({ quota: 1000 });
+    const folders = Array.from({ length: 400 }, (_, index) => `/f${index}` as VirtualPath);
+    fs.mounts = () => [ROOT, ...folders];
+    const stat = await fs.fileSystemStat();
+    let inThisTurn = 0;
+    let most = 0;
+    const fileSystemStat = async (path: VirtualPath) => {
+      if (inThisTurn === 0) setImmediate(() => (inThisTurn = 0));
+      inThisTurn += 1;
+      most = Math.max(most, inThisTurn);
+      return { ...stat, mountedOn: path };
+    };
+    Object.assign(fs, { fileSystemStat });
+    expect(readSpaces(new Reader(await asked(fs)))).toHaveLength(401);
+    expect(most).toBeLessThan(50);
+  });
+
   it("is not read by a client beyond what came", () => {
     const lie = Buffer.alloc(48);
     lie.writeUInt32BE(2);
