@@ -114,7 +114,8 @@ export class RemoteHashes {
     limitMs: number,
   ): Promise<string | undefined> {
     if (this.#byCommand) return this.#command(path, name, length, limitMs);
-    return (await this.#operations.checkFile(path, name, length))?.toString("hex");
+    const hex = (await this.#operations.checkFile(path, name, length))?.toString("hex");
+    return hex?.length === HEX_LENGTH[name] ? hex : undefined;
   }
 
   /** An answer that comes later is taken in and dropped. */

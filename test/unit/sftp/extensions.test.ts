@@ -110,6 +110,17 @@ describe("spaces@moorage", () => {
     lie.writeUInt32BE(2);
     expect(() => readSpaces(new Reader(lie))).toThrow("the server's list is damaged");
   });
+
+  it("is not believed by a client where figures are no figures, or a path ends elsewhere", () => {
+    const figures = (used: bigint, free: bigint) =>
+      Buffer.concat([u32(1), str("/"), ...[used, 9n, free, 1n, 2n].map(u64)]);
+    expect(readSpaces(new Reader(figures(3n, 6n)))).toMatchObject([{ usedBytes: 3, freeBytes: 6 }]);
+    const long = figures(3n, 6n);
+    long.writeUInt32BE(1000, 4);
+    for (const lie of [figures(2n ** 63n, 6n), figures(3n, 2n ** 64n - 1n), long]) {
+      expect(() => readSpaces(new Reader(lie))).toThrow("the server's list is damaged");
+    }
+  });
 });
 
 describe("posix-rename, hardlink, fsync, lsetstat", () => {

@@ -71,6 +71,18 @@ class SlowServer {
   }
 }
 
+it("an answer to check-file that is too short or too long for its checksum is none", async () => {
+  const server = new SlowServer(false);
+  const told: (string | undefined)[] = [];
+  for (const length of [15, 16, 17, 0]) {
+    const asked = server.hashes.hash("/f", "md5", undefined, { size: 1 });
+    await vi.waitFor(() => expect(server.asked).toHaveLength(1));
+    server.asked.pop()?.(Buffer.alloc(length));
+    told.push(await asked);
+  }
+  expect(told).toEqual([undefined, "00".repeat(16), undefined, undefined]);
+});
+
 /** What became of a promise, told without waiting for it. */
 function outcome(promise: Promise<unknown>): { now: unknown } {
   const state: { now: unknown } = { now: "pending" };
