@@ -58,7 +58,8 @@ export class RemoteHashes {
     this.#operations = operations;
     this.#line = line;
     this.#byCommand = before !== undefined ? before.#byCommand : !operations.has("check-file");
-    this.#names = before === undefined ? undefined : before.#names;
+    // Commands are tried out once; what the extension has, the server says with each connection.
+    this.#names = before !== undefined && this.#byCommand ? before.#names : undefined;
   }
 
   /** Which the server can give, best first. Rejects when the connection is lost. */

@@ -83,6 +83,19 @@ it("an answer to check-file that is too short or too long for its checksum is no
   expect(told).toEqual([undefined, "00".repeat(16), undefined, undefined]);
 });
 
+it("a connection that is made anew asks for the checksums of the machine that it comes to", async () => {
+  const on = (checksAlong: string[], before?: RemoteHashes) => {
+    const operations = { has: () => true, checksAlong } as unknown as Operations;
+    return new RemoteHashes(operations, {} as Line, before);
+  };
+  const first = on(["blake3", "sha256"]);
+  expect(await first.names()).toEqual(["blake3", "sha256", "md5"]);
+  // Machines behind one name need not have the same libraries.
+  const second = on(["sha256"], first);
+  expect(await second.names()).toEqual(["sha256", "md5"]);
+  expect(await on(["blake3"], second).names()).toEqual(["blake3", "sha256", "md5"]);
+});
+
 /** What became of a promise, told without waiting for it. */
 function outcome(promise: Promise<unknown>): { now: unknown } {
   const state: { now: unknown } = { now: "pending" };
