@@ -14,12 +14,30 @@ let native;
 function load() {
   if (native !== undefined) return native;
   try {
-    native = require("@napi-rs/blake-hash").Blake3Hasher;
+    native = withoutNetwork(() => require("@napi-rs/blake-hash").Blake3Hasher) ?? null;
   } catch {
     // An optional dependency: npm installs nothing for a machine that it isn't built for.
     native = null;
   }
   return native;
+}
+
+/**
+ * The library looks into Node's report for its C library. Unless it is told not to, Node asks DNS for the name of each
+ * peer then, and all stands still until somebody answers or nobody did.
+ * @template T
+ * @param {() => T} act
+ */
+function withoutNetwork(act) {
+  // Not in the types of Node 20, which has it since 20.13.
+  const report = /** @type {{ excludeNetwork?: boolean }} */ (process.report);
+  const before = report.excludeNetwork;
+  report.excludeNetwork = true;
+  try {
+    return act();
+  } finally {
+    report.excludeNetwork = before ?? false;
+  }
 }
 
 /** Can this machine compute BLAKE3? */

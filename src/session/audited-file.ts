@@ -181,7 +181,7 @@ export class AuditedFile implements OpenFile {
 
   /** What the client says the file will have when it is complete, in bytes. */
   expect(size: number): void {
-    this.#expected = size;
+    if (Number.isSafeInteger(size)) this.#expected = size;
   }
 
   checkAlong(algorithm: string): void {

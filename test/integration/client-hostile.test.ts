@@ -239,3 +239,18 @@ it("a server that isn't ours ends a connection: its words are shown, made safe, 
     await connection.close();
   }
 });
+
+it("a server that says goodbye and keeps the line has no more than a second to close it", async () => {
+  server = await startHostileServer(loot([]));
+  const connection = await connectClient(home, server.port);
+  try {
+    const ended = new Promise<Ending>((resolve) => {
+      connection.onEnd = resolve;
+    });
+    server.dismiss("Bye", true);
+    expect((await ended).reason).toBe("the server says: Bye");
+    expect((await connection.stat("/loot")).type).toBe("directory");
+  } finally {
+    await connection.close();
+  }
+});

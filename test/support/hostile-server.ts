@@ -1,7 +1,7 @@
 import { once } from "node:events";
 import type { AddressInfo } from "node:net";
 import ssh2, { type Attributes, type Connection, type SFTPWrapper } from "ssh2";
-import { protocolOf } from "../../src/ssh/internals.ts";
+import { protocolOf, socketOf } from "../../src/ssh/internals.ts";
 import { DisconnectReason, sendDisconnect } from "../../src/ssh/send.ts";
 
 const { Server, utils } = ssh2;
@@ -39,8 +39,8 @@ export interface HostileAnswers {
 
 export interface HostileServer {
   readonly port: number;
-  /** Ends all connections, with a text that it has for its user. */
-  dismiss(text: string): void;
+  /** Ends all connections, with a text that it has for its user. @param stays it says so, and keeps the line */
+  dismiss(text: string, stays?: boolean): void;
   close(): Promise<void>;
 }
 
@@ -134,15 +134,16 @@ export async function startHostileServer(answers: HostileAnswers): Promise<Hosti
   await once(server, "listening");
   return {
     port: (server.address() as AddressInfo).port,
-    dismiss(text) {
+    dismiss(text, stays = false) {
       for (const connection of connections) {
         sendDisconnect(protocolOf(connection), DisconnectReason.byApplication, text);
-        connection.end();
+        if (stays) socketOf(connection).allowHalfOpen = true;
+        else connection.end();
       }
-      connections.clear();
+      if (!stays) connections.clear();
     },
     async close() {
-      for (const connection of connections) connection.end();
+      for (const connection of connections) socketOf(connection).destroy();
       server.close();
       await once(server, "close");
     },

@@ -58,7 +58,8 @@ export class RemoteHashes {
     this.#operations = operations;
     this.#line = line;
     this.#byCommand = before !== undefined ? before.#byCommand : !operations.has("check-file");
-    this.#names = before === undefined ? undefined : before.#names;
+    // Commands are tried out once; what the extension has, the server says with each connection.
+    this.#names = before !== undefined && this.#byCommand ? before.#names : undefined;
   }
 
   /** Which the server can give, best first. Rejects when the connection is lost. */
@@ -114,7 +115,8 @@ export class RemoteHashes {
     limitMs: number,
   ): Promise<string | undefined> {
     if (this.#byCommand) return this.#command(path, name, length, limitMs);
-    return (await this.#operations.checkFile(path, name, length))?.toString("hex");
+    const hex = (await this.#operations.checkFile(path, name, length))?.toString("hex");
+    return hex?.length === HEX_LENGTH[name] ? hex : undefined;
   }
 
   /** An answer that comes later is taken in and dropped. */

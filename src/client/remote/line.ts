@@ -89,7 +89,10 @@ export class Line {
     client.on("error", (error) => {
       this.#endsFor(reasonOf(error));
     });
-    hearLastWords(protocol, (words) => this.#told(words));
+    hearLastWords(protocol, (words) => {
+      this.#told(words);
+      this.#letGo();
+    });
     this.closed = new Promise((resolve) => {
       client.once("close", () => {
         this.#closed();
@@ -208,14 +211,18 @@ export class Line {
   end(): void {
     this.#endsFor("the connection was closed");
     this.#client.end();
-    // A peer that never closes its side does not keep us.
-    setTimeout(() => this.#client.destroy(), 1_000).unref();
+    this.#letGo();
+  }
+
+  /** A peer that never closes its side does not keep us. ssh2 destroys nothing once its own side is closed. */
+  #letGo(): void {
+    setTimeout(() => this.#socket.destroy(), 1_000).unref();
   }
 
   destroy(reason: string): void {
     if (this.#gone) return;
     this.#endsFor(reason);
-    this.#client.destroy();
+    this.#socket.destroy();
   }
 
   #endsFor(reason: string): void {

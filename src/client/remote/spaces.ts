@@ -1,4 +1,4 @@
-import type { Reader } from "../../sftp/wire/reader.ts";
+import { MalformedError, type Reader } from "../../sftp/wire/reader.ts";
 import { decodeName } from "../../text/names.ts";
 import { RemoteError } from "../errors.ts";
 import type { FolderSpace, Space } from "../types.ts";
@@ -8,17 +8,21 @@ const SHORTEST = 44;
 
 /** A reply of spaces@moorage; sftp/extensions/spaces.ts says what is in it. */
 export function readSpaces(body: Reader): FolderSpace[] {
-  const count = body.u32();
-  if (count * SHORTEST > body.remaining) {
+  try {
+    const count = body.u32();
+    if (count * SHORTEST > body.remaining) throw new MalformedError();
+    return Array.from({ length: count }, () => readSpace(body));
+  } catch (error) {
+    if (!(error instanceof MalformedError)) throw error;
     throw new RemoteError(undefined, "the server's list is damaged");
   }
-  return Array.from({ length: count }, () => readSpace(body));
 }
 
 /** Where there is no quota the number is beyond all others. */
 function readSpace(body: Reader): FolderSpace {
   const path = decodeName(body.string());
   const [usedBytes, quota, freeBytes] = [body.u64(), body.u64(), body.u64()];
+  if (!Number.isFinite(usedBytes + freeBytes)) throw new MalformedError();
   const totalBytes = Number.isFinite(quota) ? quota : usedBytes + freeBytes;
   const files = filesOf(body.u64(), body.u64());
   return { path, totalBytes, usedBytes, freeBytes, ...(files !== undefined && { files }) };

@@ -2,7 +2,7 @@ import { nearest } from "../../config/nearest.ts";
 import { FileError, RemoteError } from "../errors.ts";
 import { DEEPEST, directoryOf, joinRemote, remoteName } from "../names.ts";
 import type { ClientConnection } from "../remote/remote.ts";
-import type { TransferContext } from "./job.ts";
+import { isLost, type TransferContext } from "./job.ts";
 
 /** Names beside a directory that was made which are looked at, at most. */
 const MOST_BESIDE = 10_000;
@@ -28,16 +28,35 @@ async function missing(connection: Exists, path: string): Promise<string[]> {
 /**
  * Makes a directory with those above it, where they are missing.
  * @param mode of the last one
- * @returns those that were missing, the topmost first
+ * @returns those that were made, the topmost first
  */
 export async function makeAll(
   connection: Exists & Pick<ClientConnection, "mkdir">,
   path: string,
   mode?: number,
 ): Promise<readonly string[]> {
-  const all = await missing(connection, path);
-  for (const one of all) await connection.mkdir(one, one === path ? mode : undefined);
+  const all: string[] = [];
+  for (const one of await missing(connection, path)) {
+    if (await make(connection, one, one === path ? mode : undefined)) all.push(one);
+  }
   return all;
+}
+
+/** False where somebody else has made it meanwhile. */
+async function make(
+  connection: Exists & Pick<ClientConnection, "mkdir">,
+  path: string,
+  mode: number | undefined,
+): Promise<boolean> {
+  try {
+    await connection.mkdir(path, mode);
+    return true;
+  } catch (error) {
+    if (isLost(error)) throw error;
+    const there = await connection.exists(path);
+    if (there?.type !== "directory") throw error;
+    return false;
+  }
 }
 
 /**
@@ -57,7 +76,7 @@ export async function makeTarget(
   const told = { target: path, ...(like !== undefined && { like }) };
   if (job.dryRun) emit({ type: "planned", file: 0, action: "make", ...told });
   else emit({ type: "made", ...told });
-  return true;
+  return all.includes(path);
 }
 
 /** A directory beside a new one, whose name may have been meant. */
@@ -84,10 +103,12 @@ async function directoriesIn(
   path: string,
 ): Promise<string[]> {
   const names: string[] = [];
+  let looked = 0;
   try {
     for await (const batch of connection.list(path)) {
       for (const { name, type } of batch) if (type === "directory") names.push(name);
-      if (names.length > MOST_BESIDE) break;
+      looked += batch.length;
+      if (looked > MOST_BESIDE) break;
     }
   } catch (error) {
     if (!(error instanceof RemoteError)) throw error;

@@ -1,3 +1,4 @@
+import { setImmediate as turn } from "node:timers/promises";
 import { FsError } from "../../errors.ts";
 import type { VirtualPath } from "../../vfs/path.ts";
 import type { FileSystemStat } from "../../vfs/types.ts";
@@ -8,6 +9,9 @@ import { Writer } from "../wire/writer.ts";
 
 /** Homes and folders of one reply. Each has a book that is asked. */
 const MOST = 500;
+
+/** Of these so many in one turn of the event loop. */
+const PER_TURN = 32;
 
 /** An entry's figures, and the length of its path. */
 const FIGURES = 5 * 8 + 4;
@@ -20,10 +24,12 @@ const FIGURES = 5 * 8 + 4;
  *     uint32 count, then for each: string path, uint64 used bytes, uint64 quota in bytes,
  *     uint64 free bytes, uint64 used files, uint64 quota in files; 2^64-1: no quota
  */
-export const spaces: Operation = async ({ fs }, id) => {
+export const spaces: Operation = async ({ fs, signal }, id) => {
   const all: FileSystemStat[] = [];
   let room = MAX_DATA;
-  for (const path of fs.mounts().slice(0, MOST)) {
+  for (const [index, path] of fs.mounts().slice(0, MOST).entries()) {
+    if (index % PER_TURN === PER_TURN - 1) await turn();
+    signal.throwIfAborted();
     const stat = await statOf(fs, path);
     room -= FIGURES + path.length;
     if (room < 0) break;

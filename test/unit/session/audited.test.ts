@@ -124,6 +124,17 @@ describe("AuditedFileSystem", () => {
     expect(await fs.transfers()).toEqual([]);
   });
 
+  test("a size that no file can have is not told of an upload", async () => {
+    const file = await fs.open(fromText("/b"), PUT, 0o644);
+    // What the wire makes of sizes from 2^53 on.
+    file.expect?.(Number.POSITIVE_INFINITY);
+    await file.write([Buffer.alloc(100)], 100, 0);
+    expect(await fs.transfers()).toMatchObject([{ bytes: 100, size: null }]);
+    file.abandon?.();
+    await file.close();
+    expect(events.at(-1)?.detail).not.toContain("Infinity");
+  });
+
   test("an upload whose end the client told is listed with it, and where it is when it goes on", async () => {
     const file = await fs.open(fromText("/b"), PUT, 0o644);
     file.expect?.(500);

@@ -87,10 +87,39 @@ describe("spaces@moorage", () => {
     expect(paths.length).toBe(498);
   });
 
+  it("lets others come first again and again, while there are many folders to ask for", async () => {
+    const fs = new MemoryFs({ quota: 1000 });
+    const folders = Array.from({ length: 400 }, (_, index) => `/f${index}` as VirtualPath);
+    fs.mounts = () => [ROOT, ...folders];
+    const stat = await fs.fileSystemStat();
+    let inThisTurn = 0;
+    let most = 0;
+    const fileSystemStat = async (path: VirtualPath) => {
+      if (inThisTurn === 0) setImmediate(() => (inThisTurn = 0));
+      inThisTurn += 1;
+      most = Math.max(most, inThisTurn);
+      return { ...stat, mountedOn: path };
+    };
+    Object.assign(fs, { fileSystemStat });
+    expect(readSpaces(new Reader(await asked(fs)))).toHaveLength(401);
+    expect(most).toBeLessThan(50);
+  });
+
   it("is not read by a client beyond what came", () => {
     const lie = Buffer.alloc(48);
     lie.writeUInt32BE(2);
     expect(() => readSpaces(new Reader(lie))).toThrow("the server's list is damaged");
+  });
+
+  it("is not believed by a client where figures are no figures, or a path ends elsewhere", () => {
+    const figures = (used: bigint, free: bigint) =>
+      Buffer.concat([u32(1), str("/"), ...[used, 9n, free, 1n, 2n].map(u64)]);
+    expect(readSpaces(new Reader(figures(3n, 6n)))).toMatchObject([{ usedBytes: 3, freeBytes: 6 }]);
+    const long = figures(3n, 6n);
+    long.writeUInt32BE(1000, 4);
+    for (const lie of [figures(2n ** 63n, 6n), figures(3n, 2n ** 64n - 1n), long]) {
+      expect(() => readSpaces(new Reader(lie))).toThrow("the server's list is damaged");
+    }
   });
 });
 

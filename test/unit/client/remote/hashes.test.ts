@@ -71,6 +71,31 @@ class SlowServer {
   }
 }
 
+it("an answer to check-file that is too short or too long for its checksum is none", async () => {
+  const server = new SlowServer(false);
+  const told: (string | undefined)[] = [];
+  for (const length of [15, 16, 17, 0]) {
+    const asked = server.hashes.hash("/f", "md5", undefined, { size: 1 });
+    await vi.waitFor(() => expect(server.asked).toHaveLength(1));
+    server.asked.pop()?.(Buffer.alloc(length));
+    told.push(await asked);
+  }
+  expect(told).toEqual([undefined, "00".repeat(16), undefined, undefined]);
+});
+
+it("a connection that is made anew asks for the checksums of the machine that it comes to", async () => {
+  const on = (checksAlong: string[], before?: RemoteHashes) => {
+    const operations = { has: () => true, checksAlong } as unknown as Operations;
+    return new RemoteHashes(operations, {} as Line, before);
+  };
+  const first = on(["blake3", "sha256"]);
+  expect(await first.names()).toEqual(["blake3", "sha256", "md5"]);
+  // Machines behind one name need not have the same libraries.
+  const second = on(["sha256"], first);
+  expect(await second.names()).toEqual(["sha256", "md5"]);
+  expect(await on(["blake3"], second).names()).toEqual(["blake3", "sha256", "md5"]);
+});
+
 /** What became of a promise, told without waiting for it. */
 function outcome(promise: Promise<unknown>): { now: unknown } {
   const state: { now: unknown } = { now: "pending" };

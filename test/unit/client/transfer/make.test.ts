@@ -59,3 +59,33 @@ it("makes what is missing from the top, and only the last one with its mode", as
   there.set("/file", { ...ATTRS, type: "file" });
   await expect(makeAll(connection, "/file/b")).rejects.toThrow("/file: is not a directory");
 });
+
+it("looks at so many names beside it, and not at a million files", async () => {
+  let listed = 0;
+  const list = async function* (): AsyncGenerator<readonly RemoteEntry[]> {
+    yield [{ ...ATTRS, name: "projects", longname: "" }];
+    for (; listed < 1_000_000; listed += 1000) {
+      yield Array.from({ length: 1000 }, (_, at) => {
+        return { ...ATTRS, type: "file", name: `${listed + at}`, longname: "" };
+      });
+    }
+  };
+  expect(await similar({ list }, "/project")).toBe("/projects");
+  expect(listed).toBeLessThan(20_000);
+});
+
+it("goes on where somebody else makes the same directory at the same time", async () => {
+  const there = new Map<string, RemoteAttrs>([["/", ATTRS]]);
+  const refused = new RemoteError("/a", "it exists", { status: 4 });
+  const connection = {
+    exists: async (path: string) => there.get(path),
+    mkdir: async (path: string) => {
+      const first = path === "/a";
+      there.set(path, ATTRS);
+      if (first) throw refused;
+    },
+  };
+  expect(await makeAll(connection, "/a/b")).toEqual(["/a/b"]);
+  const denied = { ...connection, mkdir: () => Promise.reject(refused) };
+  await expect(makeAll(denied, "/c")).rejects.toBe(refused);
+});
