@@ -26,8 +26,8 @@ const help: ShellCommand = {
         const also = aliases.length > 0 ? ` (${aliases.join(", ")})` : "";
         shell.print(`${name.padEnd(11)} ${summary}${also}`);
       }
-      shell.print("!COMMAND     run a command of this machine");
-      shell.print("N            go on with number N of the unfinished transfers");
+      shell.print("!COMMAND    run a command of this machine");
+      shell.print("N           go on with number N of the unfinished transfers");
       shell.print("COMMAND --help tells more; names with blanks go in quotes; * ? [ ] match names");
       return;
     }
