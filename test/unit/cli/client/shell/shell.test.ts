@@ -68,7 +68,9 @@ describe("commands", () => {
   });
 
   it.each([
-    ["nonsense", "no command nonsense"],
+    ["nonsense", "no command nonsense; `help` lists what there is"],
+    ["gett a.txt", "no command gett; did you mean get?"],
+    ["help shaa256", "no command shaa256; did you mean sha256?"],
     ["chmod 9 a.txt", "a mode is octal"],
     ["7", "nothing is unfinished"],
     ["!", "!COMMAND runs a command"],
