@@ -1,4 +1,5 @@
 import type { Admission as Decision, SessionRequest, SessionStore } from "../store/sessions.ts";
+import { ALREADY } from "../text/endings.ts";
 
 /** A correct login that is not let in; `message` is for the client's user. */
 export class Refusal extends Error {
@@ -162,7 +163,7 @@ export class Admission {
 
 function userLimitText(limit: number, most: number): string {
   const whose = limit === most ? "one user" : "you";
-  return `You already have ${count(limit, "session")}, the most ${whose} may have at once`;
+  return `${ALREADY} ${count(limit, "session")}, the most ${whose} may have at once`;
 }
 
 function count(n: number, thing: string): string {

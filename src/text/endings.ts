@@ -4,13 +4,25 @@ export const STOPPING = "The server is stopping: try again later";
 /** What ends a session that nobody used. */
 export const IDLE = "The session was idle for too long";
 
+/** Begins what a user is told who has as many sessions as are allowed. */
+export const ALREADY = "You already have";
+
+/** Ends what is told of a state that will not last. */
+const LATER = ": try again later";
+
 /**
  * DISCONNECT has one code for all ends that a server chooses, so their texts tell our own client after
  * which of them it may connect again.
+ * @param text as the server gave it
  */
-const MAY_RETURN: ReadonlySet<string> = new Set([STOPPING, IDLE]);
-
-/** @param text as the server gave it */
 export function mayReturn(text: string): boolean {
-  return MAY_RETURN.has(text);
+  return text === IDLE || text.endsWith(LATER);
+}
+
+/**
+ * Is a login refused only for now? A session that lost its line counts until the server notices that it did.
+ * @param text as the server gave it
+ */
+export function willPass(text: string): boolean {
+  return mayReturn(text) || text.startsWith(`${ALREADY} `);
 }

@@ -8,6 +8,7 @@ import { connect } from "../../src/cli/client/connect.ts";
 import { put } from "../../src/cli/client/one-job.ts";
 import type { TransferFlags } from "../../src/cli/client/options.ts";
 import { realEngine } from "../../src/cli/client/real-engine.ts";
+import type { ClientConnection } from "../../src/client/remote/remote.ts";
 import type { Ending } from "../../src/client/types.ts";
 import { ClientRun } from "../support/client-run.ts";
 import { type ClientHome, connectClient, makeClientHome } from "../support/engine.ts";
@@ -134,6 +135,38 @@ it("who did nothing for too long is told at once, and may connect again", async 
     await connection.close();
   } finally {
     await strict.stop();
+  }
+}, 60_000);
+
+it("a lost connection is made anew when the sessions that stood in its way have ended", async () => {
+  const users = [{ name: "ann", keys: [home.key.public] }];
+  const one = await startTestServer({ users, config: { limits: { maxSessionsPerUser: 1 } } });
+  const proxy: LineProxy = await startProxy({ target: () => one.port });
+  try {
+    const connection = await connectClient(home, proxy.port);
+    connection.retry = { tries: 100, firstMs: 20, longestMs: 100 };
+    const lost = new Promise<Ending>((resolve) => {
+      connection.onEnd = resolve;
+    });
+    proxy.cut();
+    await lost;
+    const open = async () => (await moorage(one.root, "sessions", "--json")).stdout;
+    await vi.waitFor(async () => expect(JSON.parse(await open())).toEqual([]), { timeout: 20_000 });
+    let other: ClientConnection | undefined = await connectClient(home, one.port);
+    const reasons: string[] = [];
+    connection.onReconnect = (event) => {
+      if (event.type !== "reconnecting") return;
+      reasons.push(event.reason);
+      if (!event.reason.includes("You already have 1 session")) return;
+      void other?.close();
+      other = undefined;
+    };
+    expect((await connection.stat("/")).type).toBe("directory");
+    expect(reasons.some((reason) => reason.includes("You already have 1 session"))).toBe(true);
+    await connection.close();
+  } finally {
+    await proxy.close();
+    await one.stop();
   }
 }, 60_000);
 

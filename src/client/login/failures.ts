@@ -1,11 +1,11 @@
-import { mayReturn } from "../../text/endings.ts";
+import { STOPPING, willPass } from "../../text/endings.ts";
 import { visible } from "../../text/safe.ts";
 import { LoginError } from "../errors.ts";
 
 /** The server ended the connection during the login, and said so. @param name "user@host" */
 export function refusedBy(name: string, said: string): LoginError {
   const text = `${name}: the server says: ${visible(said).slice(0, 200)}`;
-  return new LoginError(mayReturn(said) ? "unreachable" : "refused", text);
+  return new LoginError(said === STOPPING ? "unreachable" : "refused", text, willPass(said));
 }
 
 /** The connection ended before its time. @param said what the server gave as its reason */

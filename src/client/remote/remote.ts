@@ -282,7 +282,7 @@ export class ClientConnection implements Remote {
       } catch (error) {
         line?.destroy("the login failed");
         reason = (error as Error).message;
-        if (error instanceof LoginError && FINAL.has(error.failure)) break;
+        if (error instanceof LoginError && FINAL.has(error.failure) && !error.willPass) break;
       }
     }
     throw new RemoteError(undefined, `no connection any more: ${reason}`, { lost: true });

@@ -21,3 +21,20 @@ it("takes a server that stops for one that can't be reached now, not for a refus
   expect(closedEarly({ ...AT, asLogin: true }, stopping).failure).toBe("unreachable");
   expect(refusedBy("ann@h", "Too many sessions").failure).toBe("refused");
 });
+
+it("knows a refusal that will pass from one that stays", () => {
+  for (const said of [
+    "The server is stopping: try again later",
+    "The server is full (2 sessions) and so is its queue: try again later",
+    "You already have 1 session, the most you may have at once",
+  ]) {
+    expect([said, refusedBy("ann@h", said).willPass]).toEqual([said, true]);
+  }
+  for (const said of [
+    "This account has been disabled",
+    "You alreadyhave",
+    "later: try again later.",
+  ]) {
+    expect([said, refusedBy("ann@h", said).willPass]).toEqual([said, false]);
+  }
+});
