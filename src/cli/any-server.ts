@@ -1,5 +1,6 @@
 import { connectControl, systemActor } from "../control/client.ts";
 import { ControlError, EXIT } from "../control/errors.ts";
+import { noServer } from "../control/instance.ts";
 import { calleeOf } from "../control/machines.ts";
 import type { Control } from "../control/protocol.ts";
 import { RemoteControl } from "../control/remote.ts";
@@ -38,7 +39,7 @@ async function closing<T>(control: Control, use: (control: Control) => Promise<T
 
 async function remote(store: Store, root: string): Promise<Control> {
   const [server] = await chosenServers(store, "all");
-  if (server === undefined) throw new ControlError(`no server runs on ${root}`, EXIT.notRunning);
+  if (server === undefined) throw new ControlError(noServer(root), EXIT.notRunning);
   return new RemoteControl(store, calleeOf(server), { actor: systemActor() });
 }
 

@@ -40,8 +40,13 @@ export function processIo(): Io {
     out: (text) => void process.stdout.write(text),
     err: (text) => void process.stderr.write(text),
     unread: () => unread,
-    columns: columnsOf(process.stdout),
-    errColumns: columnsOf(process.stderr),
+    // Asked anew each time: a terminal is made wider and narrower while a command runs.
+    get columns() {
+      return columnsOf(process.stdout);
+    },
+    get errColumns() {
+      return columnsOf(process.stderr);
+    },
     colour: process.stdout.isTTY === true && !process.env.NO_COLOR,
   };
 }

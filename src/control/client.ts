@@ -3,6 +3,7 @@ import { connect, type Socket } from "node:net";
 import { userInfo } from "node:os";
 import { ControlCalls } from "./calls.ts";
 import { ControlError, EXIT } from "./errors.ts";
+import { noServer } from "./instance.ts";
 import { LineReader } from "./lines.ts";
 import { SocketDirectory, socketName } from "./place.ts";
 import {
@@ -56,7 +57,7 @@ export async function connectNode(
 }
 
 function notRunning(root: string): ControlError {
-  return new ControlError(`no server runs on ${root}`, EXIT.notRunning);
+  return new ControlError(noServer(root), EXIT.notRunning);
 }
 
 function openDirectory(root: string): SocketDirectory {

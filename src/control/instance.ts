@@ -34,6 +34,13 @@ export function isSetOut(root: string): boolean {
   return has("moorage.toml") || ["keys", "homes", "db"].every(has);
 }
 
+/** What to say where no server runs: in the wrong directory, that it is the wrong one. */
+export function noServer(root: string): string {
+  const none = `no server runs on ${root}`;
+  if (instanceExists(root)) return none;
+  return `${none}: there is no instance in it; give --root DIR with the directory of one`;
+}
+
 /** @throws ControlError that says how to make one; InstanceError when one is half restored */
 export function requireInstance(root: string): void {
   if (instanceExists(root)) return;

@@ -236,7 +236,7 @@ describe("restart", () => {
     expect(await moorage(["restart"])).toMatchObject({
       code: 3,
       out: "",
-      err: expect.stringMatching(/^moorage: no server runs on .*serve --detach.*\n$/),
+      err: expect.stringMatching(/^moorage: no server runs on .*there is no instance in it.*\n$/),
     });
   });
 

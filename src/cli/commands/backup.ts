@@ -18,6 +18,7 @@ import { VERSION } from "../../version.ts";
 import { Evidence } from "../../vfs/evidence.ts";
 import { type CommandContext, withStore } from "../context.ts";
 import { json } from "../format.ts";
+import { fitted } from "../layout.ts";
 import { ProgressLine } from "../progress-line.ts";
 import { stopSignal } from "../signals.ts";
 
@@ -195,7 +196,9 @@ function tell(
     ? `database, keys, settings and ${count(files, "file")} with ${roundSize(trailer.bytes)}`
     : "database, keys and settings (--homes: the files, too)";
   const where = file === "-" ? "" : ` in ${visible(basename(file))}`;
-  out(`Backed up ${visible(root())}${where}: ${what}; ${roundSize(bytes)}, ${spanText(ms)}.\n`);
+  const columns = file === "-" ? io.errColumns : io.columns;
+  const told = `Backed up ${visible(root())}${where}: ${what}; ${roundSize(bytes)}, ${spanText(ms)}.`;
+  out(fitted(`${told}\n`, columns));
   const losses: [number, string][] = [
     [unread, "could not be read and not in the backup"],
     [vanished, "gone before they were read"],

@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import type { Command } from "commander";
 import { loadConfig } from "../../config/load.ts";
 import { ControlError, EXIT } from "../../control/errors.ts";
-import { instanceExists } from "../../control/instance.ts";
+import { instanceExists, noServer } from "../../control/instance.ts";
 import { reach } from "../../control/machines.ts";
 import { chosenServers, stopServers } from "../../control/stop-servers.ts";
 import type { StoreNode } from "../../store/nodes.ts";
@@ -47,7 +47,7 @@ interface RestartOptions extends WhichOptions {
 /** New workers of each server, with the program as it is now; the servers themselves go on. */
 async function renew(context: CommandContext, drainMs: number, which: WhichOptions): Promise<void> {
   const root = context.root();
-  const none = new ControlError(`no server runs on ${root}`, EXIT.notRunning);
+  const none = new ControlError(noServer(root), EXIT.notRunning);
   if (!instanceExists(root)) throw none;
   const work = async (store: Store): Promise<void> => {
     const servers = await chosenServers(store, whichOf(which));
@@ -69,7 +69,7 @@ async function renew(context: CommandContext, drainMs: number, which: WhichOptio
 async function restart(context: CommandContext): Promise<void> {
   const root = context.root();
   const none = `no server runs on ${root}: start one with \`moorage serve --detach\``;
-  if (!instanceExists(root)) throw new ControlError(none, EXIT.notRunning);
+  if (!instanceExists(root)) throw new ControlError(noServer(root), EXIT.notRunning);
   const start = await withStore(context, async (store) => {
     const servers = await chosenServers(store, "here");
     if (servers.length === 0) throw new ControlError(none, EXIT.notRunning);

@@ -9,6 +9,7 @@ import { visible } from "../../text/safe.ts";
 import { roundSize } from "../../text/units.ts";
 import type { CommandContext } from "../context.ts";
 import { json } from "../format.ts";
+import { fitted } from "../layout.ts";
 import { ProgressLine } from "../progress-line.ts";
 
 /** Read at once. */
@@ -84,12 +85,13 @@ function tell(
     ? `database, keys, settings and ${count(files, "file")} with ${roundSize(bytes)}`
     : "database, keys and settings";
   const of = `the backup of ${dateText(manifest.createdAt)} (moorage ${visible(manifest.program)})`;
-  io.out(`Restored ${of} in ${visible(root())}: ${what}; ${spanText(ms)}.\n`);
+  const told = `Restored ${of} in ${visible(root())}: ${what}; ${spanText(ms)}.\n`;
+  io.out(fitted(told, io.columns));
   if (unread > 0) io.out(`${unread} could not be read when it was made, and are not in it.\n`);
   if (manifest.homes) return;
-  io.out(
-    "The files are not in it: put homes/ there, with homes/.moorage, then run `moorage usage --rescan`.\n",
-  );
+  const missing =
+    "The files are not in it: put homes/ there, with homes/.moorage, then run `moorage usage --rescan`.\n";
+  io.out(fitted(missing, io.columns));
 }
 
 function known(thrown: unknown, root: string): unknown {

@@ -1,6 +1,6 @@
 import { type Command, InvalidArgumentError, Option } from "commander";
 import { ControlError, EXIT } from "../../control/errors.ts";
-import { instanceExists } from "../../control/instance.ts";
+import { instanceExists, noServer } from "../../control/instance.ts";
 import { machineName } from "../../control/node-list.ts";
 import { type InstanceStatus, instanceStatus, notRunning } from "../../control/nodes.ts";
 import { stopServers } from "../../control/stop-servers.ts";
@@ -12,6 +12,7 @@ import { VERSION } from "../../version.ts";
 import { type CommandContext, withStore } from "../context.ts";
 import { json, paint, table } from "../format.ts";
 import type { Io } from "../io.ts";
+import { fitted } from "../layout.ts";
 import { type WhichOptions, whichOf, whichOptions } from "./nodes.ts";
 
 const PROGRESS_MS = 2_000;
@@ -67,7 +68,10 @@ async function status(context: CommandContext, options: { json?: boolean }): Pro
 }
 
 function statusText({ io, root }: CommandContext, found: InstanceStatus): string {
-  if (found.nodes.length === 0) return `No server runs on ${root()}.\n`;
+  if (found.nodes.length === 0) {
+    const none = noServer(root()).replace(/^n/, "N");
+    return fitted(`${none}.\n`, io.columns);
+  }
   const several = found.nodes.some(({ machine }) => machine !== undefined);
   const columns = [
     ...(several ? [{ title: "MACHINE" }] : []),
@@ -145,7 +149,7 @@ async function stop(context: CommandContext, options: StopCommandOptions): Promi
   const stopped = instanceExists(root)
     ? await withStore(context, (store) => stopServers(store, how), { withoutHomes: true })
     : [];
-  if (stopped.length === 0) throw new ControlError(`no server runs on ${root}`, EXIT.notRunning);
+  if (stopped.length === 0) throw new ControlError(noServer(root), EXIT.notRunning);
   context.io.out(`Stopped (pid ${stopped.map(pidText).join(", ")}).\n`);
 }
 

@@ -1,4 +1,4 @@
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import ssh2, { type ParsedKey } from "ssh2";
 import type { Prompts } from "../types.ts";
 import type { LoginSettings } from "./settings.ts";
@@ -9,6 +9,8 @@ const PASSPHRASE_TRIES = 3;
 
 /** The longest file that is taken for a key, in bytes. */
 const MAX_KEY_FILE = 64 * 1024;
+
+const PUBLIC = "this is a public key: give the private one, whose name does not end in .pub";
 
 type Sign = (data: Buffer, hash: "sha1" | "sha256" | "sha512" | undefined) => Promise<Buffer>;
 
@@ -92,12 +94,17 @@ async function fromFile(
 ): Promise<Identity | undefined> {
   const content = read(file);
   if (content === undefined) {
-    if (named) prompts.notice(`${file}: the key can't be read`);
+    const why = existsSync(file) ? "the key can't be read" : "no such file";
+    if (named) prompts.notice(`${file}: ${why}`);
     return undefined;
   }
   let opened = parse(content);
   if (opened instanceof Error && !isEncrypted(opened)) {
     if (named) prompts.notice(`${file}: not a private key`);
+    return undefined;
+  }
+  if (!(opened instanceof Error) && !opened.isPrivateKey()) {
+    if (named) prompts.notice(`${file}: ${PUBLIC}`);
     return undefined;
   }
   const beside = read(`${file}.pub`);

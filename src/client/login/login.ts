@@ -19,7 +19,7 @@ import { closedEarly, refusedBy } from "./failures.ts";
 import { type Identity, identities, Keyring } from "./keyring.ts";
 import { fingerprint, hostName, KnownHosts, keyType } from "./known-hosts.ts";
 import { type LoginSettings, loginSettings } from "./settings.ts";
-import { openSocket, SOCKET_ERRORS } from "./socket.ts";
+import { openSocket, socketError } from "./socket.ts";
 import { hostQuestion, nobodyText, wrongText } from "./texts.ts";
 
 /** How long the server may take for each step of a login, in milliseconds. */
@@ -386,7 +386,7 @@ class Login {
     }
     const code = typeof error.code === "string" ? error.code : undefined;
     if (error.level === "client-socket" || code !== undefined) {
-      const why = SOCKET_ERRORS[code ?? ""] ?? `the connection failed (${code ?? error.message})`;
+      const why = socketError(code, port) ?? `the connection failed (${code ?? error.message})`;
       this.#fail(new LoginError("unreachable", `${hostName(alias, port)}: ${why}`));
     } else if (error.level === "client-authentication") {
       this.#fail(this.#refused([]));

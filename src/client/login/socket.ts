@@ -21,7 +21,7 @@ export function openSocket(host: string, port: number, mayReuse: () => boolean):
 }
 
 /** What errors of a socket mean to people. */
-export const SOCKET_ERRORS: Readonly<Record<string, string>> = {
+const SOCKET_ERRORS: Readonly<Record<string, string>> = {
   ECONNREFUSED: "nothing listens there (connection refused)",
   ENOTFOUND: "no such host",
   EAI_AGAIN: "the host's name can't be looked up now",
@@ -31,3 +31,14 @@ export const SOCKET_ERRORS: Readonly<Record<string, string>> = {
   ECONNRESET: "the connection was cut",
   EACCES: "not permitted",
 };
+
+/** The usual port: most who try it gave none, and don't know that it is the one that was tried. */
+const USUAL_PORT = 22;
+
+/** What an error of a socket to that port means to people; undefined: nothing we know. */
+export function socketError(code: string | undefined, port: number): string | undefined {
+  if (code === "ECONNREFUSED" && port === USUAL_PORT) {
+    return "nothing listens on port 22 (connection refused): give the server's port with -P";
+  }
+  return SOCKET_ERRORS[code ?? ""];
+}

@@ -98,6 +98,6 @@ describe("moorage admin", () => {
   });
 
   it("without a server says so, as every command does", async () => {
-    expect(await admin()).toEqual([3, `moorage: no server runs on ${root}\n`]);
+    expect(await admin()).toEqual([3, expect.stringMatching(/^moorage: no server runs on .*\n$/)]);
   });
 });

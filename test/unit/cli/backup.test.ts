@@ -103,6 +103,30 @@ test("check: exit code 1 with errors only, as text and as JSON", async () => {
   expect(warned.out).toMatch(/^warning {2}homes +nobody's: homes\/ghost$/m);
 });
 
+test("on a terminal what was done is broken between words", async () => {
+  const { root } = await withAnn();
+  const directory = join(temporary(), "a-directory-of-a-name-that-is-rather-long");
+  mkdirSync(directory);
+  let out = "";
+  const io: Io = {
+    env: { MOORAGE_ROOT: root },
+    stdin: new PassThrough(),
+    out: (text) => {
+      out += text;
+    },
+    err: () => {},
+    columns: 60,
+    colour: false,
+  };
+  const file = join(directory, "b.tgz");
+  expect(await run(["backup", file], io)).toBe(0);
+  expect(await run(["--root", join(directory, "r"), "restore", file], io)).toBe(0);
+  expect(out).toMatch(/^Backed up .*database, keys and settings.*The files are not in it/s);
+  const lines = out.split("\n");
+  const broken = lines.filter((line) => line.length > 60 && line.includes(" "));
+  expect(broken).toEqual([]);
+});
+
 test("a terminal gets no backup", async () => {
   const { root } = await withAnn();
   let err = "";

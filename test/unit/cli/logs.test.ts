@@ -79,6 +79,13 @@ test.each([
   expect([code, err]).toEqual([2, expect.stringMatching(reason)]);
 });
 
+test("what nothing fits is said, and standard output stays empty; programs get an empty answer", async () => {
+  const { moorage } = await trail();
+  const none = { code: 0, out: "", err: "Nothing in the audit trail fits.\n" };
+  expect(await moorage("logs --user annn")).toEqual(none);
+  expect(await moorage("logs --user annn --json")).toEqual({ code: 0, out: "[]\n", err: "" });
+});
+
 test("CSV for programs: the note of how many there are is elsewhere", async () => {
   const { moorage } = await trail();
   const { out, err } = await moorage("logs --csv -n 2");

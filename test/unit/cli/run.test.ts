@@ -162,7 +162,18 @@ describe("an instance that isn't there", () => {
     for (const args of ["user list", "user show alice", "usage", "user disable alice"]) {
       expectComplaint(await moorage(args), 1, /no instance in .*--root/);
     }
-    expectComplaint(await moorage("stop"), 3, /no server runs/);
+    const wrongPlace = /o server runs on .*: there is no instance in it; give --root DIR/;
+    for (const args of [
+      "stop",
+      "sessions",
+      "kick alice",
+      "reload",
+      "restart",
+      "restart --drain 1m",
+    ]) {
+      expectComplaint(await moorage(args), 3, wrongPlace);
+    }
+    expect((await moorage("status")).out).toMatch(wrongPlace);
     const status = await moorage("status --json");
     expect(status.code).toBe(3);
     expect(JSON.parse(status.out)).toMatchObject({ running: false, pid: null, sessions: 0 });

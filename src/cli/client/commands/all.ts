@@ -1,3 +1,4 @@
+import { nearest } from "../../../config/nearest.ts";
 import { UsageError } from "../../../shell/errors.ts";
 import { helpText, type ShellCommand } from "../shell/command.ts";
 import { FILE_COMMANDS } from "./files.ts";
@@ -26,13 +27,13 @@ const help: ShellCommand = {
         const also = aliases.length > 0 ? ` (${aliases.join(", ")})` : "";
         shell.print(`${name.padEnd(11)} ${summary}${also}`);
       }
-      shell.print("!COMMAND     run a command of this machine");
-      shell.print("N            go on with number N of the unfinished transfers");
+      shell.print("!COMMAND    run a command of this machine");
+      shell.print("N           go on with number N of the unfinished transfers");
       shell.print("COMMAND --help tells more; names with blanks go in quotes; * ? [ ] match names");
       return;
     }
     const command = findCommand(word.text);
-    if (command === undefined) throw new UsageError(`no command ${word.text}; \`help\` lists them`);
+    if (command === undefined) throw noCommand(word.text);
     shell.output.out(helpText(command));
   },
 };
@@ -68,6 +69,13 @@ const BY_NAME = new Map(
 
 export function findCommand(name: string): ShellCommand | undefined {
   return BY_NAME.get(name);
+}
+
+/** What to say of a name that no command has: the one that was meant, if that can be told. */
+export function noCommand(name: string): UsageError {
+  const meant = nearest(name, commandNames());
+  const how = meant === undefined ? "`help` lists what there is" : `did you mean ${meant}?`;
+  return new UsageError(`no command ${name}; ${how}`);
 }
 
 export function commandNames(): string[] {

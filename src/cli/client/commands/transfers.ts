@@ -100,7 +100,7 @@ async function runJob(shell: RemoteShell, job: TransferJob): Promise<void> {
 const resume: ShellCommand = {
   name: "resume",
   usage: "[N... | all]",
-  summary: "go on with unfinished transfers, by their numbers; without one with the only one",
+  summary: "go on with unfinished transfers, by number; no number: the only one",
   operands: [0, MANY],
   stopsItself: true,
   async run(shell, { operands }) {
@@ -137,7 +137,7 @@ function resumeJob({ direction, source, target, preserve }: JournalEntry): Trans
 const forget: ShellCommand = {
   name: "forget",
   usage: "N... | all",
-  summary: "drop unfinished transfers from the list; their files stay as they are",
+  summary: "drop unfinished transfers from the list; their files stay",
   operands: [1, MANY],
   async run(shell, { operands }) {
     await loadUnfinished(shell);

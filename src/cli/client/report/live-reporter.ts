@@ -1,4 +1,5 @@
 import type { Space, TransferEvent, TransferSummary } from "../../../client/types.ts";
+import { fitted } from "../../layout.ts";
 import type { Output } from "./output.ts";
 import { liveLines, noteText, screenRows } from "./progress-lines.ts";
 import { ProgressState } from "./progress-state.ts";
@@ -17,6 +18,11 @@ const SEEN = 10;
 interface Line {
   readonly text: string;
   readonly error: boolean;
+}
+
+/** Nothing of what stood there is left behind the end of a line. */
+function cleared(lines: string): string {
+  return lines.replaceAll("\n", "\u001b[K\n");
 }
 
 /** Bars on a terminal, drawn anew in their place ten times a second at most. */
@@ -110,7 +116,7 @@ export class LiveReporter implements Reporter {
     // They go to another stream, so the place for them has to be free before.
     if (errors) text += "\u001b[J";
     for (const { text: line, error } of stay) {
-      if (!error) text += `${line}\u001b[K\n`;
+      if (!error) text += cleared(fitted(`${line}\n`, this.#output.columns()));
       else {
         this.#output.out(text);
         this.#output.err(`${line}\n`);

@@ -1,8 +1,10 @@
 import type { Io } from "../../io.ts";
+import { fitted } from "../../layout.ts";
 
 /** Where the client writes: text that is safe for a terminal already, lines that end in "\n". */
 export interface Output {
   out(text: string): void;
+  /** one line, which a terminal that is too narrow shows in several */
   err(text: string): void;
   /** of standard output; undefined: it is no terminal, or one that can't move its cursor */
   columns(): number | undefined;
@@ -18,7 +20,7 @@ export function processOutput(io: Io): Output {
   const terminal = stdout.isTTY === true && io.env.TERM !== "dumb";
   return {
     out: (text) => io.out(text),
-    err: (text) => io.err(text),
+    err: (text) => io.err(fitted(text, io.errColumns)),
     // A terminal that doesn't tell its size (a serial line) says 0.
     columns: () => (terminal ? stdout.columns || 80 : undefined),
     rows: () => stdout.rows || 24,

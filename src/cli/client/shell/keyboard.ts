@@ -6,7 +6,8 @@ import {
   moveCursor,
 } from "node:readline";
 import { PassThrough, Writable } from "node:stream";
-import type { ReadStream } from "node:tty";
+import type { ReadStream, WriteStream } from "node:tty";
+import { fitted } from "../../layout.ts";
 
 const CTRL_C = 0x03;
 const CTRL_Z = 0x1a;
@@ -70,6 +71,10 @@ export class Keyboard {
     process.on("SIGCONT", this.#onContinue);
   }
 
+  get #columns(): number | undefined {
+    return (this.#output as Partial<WriteStream>).columns || undefined;
+  }
+
   /** A line above the next question. */
   show(line: string): void {
     this.#output.write(`${line}\n`);
@@ -112,7 +117,8 @@ export class Keyboard {
     cursorTo(this.#output, 0);
     clearScreenDown(this.#output);
     // The end of a line that was not typed to its end has a new line already.
-    this.#output.write(last ? text : `${text}\n`);
+    const shown = fitted(`${text}\n`, this.#columns);
+    this.#output.write(last ? shown.trimEnd() : shown);
     if (last) {
       reader.close();
       return;

@@ -1,8 +1,7 @@
 import { createInterface } from "node:readline";
 import { EndedError } from "../../../client/errors.ts";
-import { UsageError } from "../../../shell/errors.ts";
 import { visible } from "../../../text/safe.ts";
-import { findCommand, Leave } from "../commands/all.ts";
+import { findCommand, Leave, noCommand } from "../commands/all.ts";
 import { runHere } from "../commands/more.ts";
 import { listUnfinished, loadUnfinished } from "../commands/transfers.ts";
 import { CLIENT_EXIT, ClientExit, ENDED_EXIT, messageOf } from "../exit.ts";
@@ -52,9 +51,7 @@ async function execute(shell: RemoteShell, line: string): Promise<void> {
   const [first, ...words] = splitWords(said);
   if (first === undefined) return;
   const command = findCommand(first.text);
-  if (command === undefined) {
-    throw new UsageError(`no command ${first.text}; \`help\` lists what there is`);
-  }
+  if (command === undefined) throw noCommand(first.text);
   const isHelp = words.length === 1 && words[0]?.text === "/?";
   const args = isHelp ? undefined : parseArguments(command, words);
   if (args === undefined) return shell.output.out(helpText(command));

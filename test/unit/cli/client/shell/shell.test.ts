@@ -42,6 +42,15 @@ async function open(engine: FakeEngine): Promise<Desk> {
 }
 
 describe("commands", () => {
+  it("have a line each that fits on a terminal, their meanings below each other", async () => {
+    const { shell, run } = await open(new FakeEngine());
+    await runLine(shell, "help");
+    const lines = run.written.text.trimEnd().split("\n");
+    expect(lines.filter((line) => line.length > 80)).toEqual([]);
+    const rows = lines.slice(0, -1);
+    expect(rows.filter((line) => !/^.{11} \S/.test(line))).toEqual([]);
+  });
+
   it("all have a short help that is true to their name and aliases", async () => {
     const { shell, run } = await open(new FakeEngine());
     for (const name of commandNames()) {
@@ -59,7 +68,9 @@ describe("commands", () => {
   });
 
   it.each([
-    ["nonsense", "no command nonsense"],
+    ["nonsense", "no command nonsense; `help` lists what there is"],
+    ["gett a.txt", "no command gett; did you mean get?"],
+    ["help shaa256", "no command shaa256; did you mean sha256?"],
     ["chmod 9 a.txt", "a mode is octal"],
     ["7", "nothing is unfinished"],
     ["!", "!COMMAND runs a command"],
