@@ -1,6 +1,8 @@
+import { readdirSync } from "node:fs";
 import { userInfo } from "node:os";
 import { ControlError } from "../control/errors.ts";
 import { instanceExists, isSetOut, requireInstance } from "../control/instance.ts";
+import { refuseUnfinished } from "../store/belongings.ts";
 import type { OpenOptions, Store } from "../store/store.ts";
 import { openInstance } from "./database.ts";
 import type { Io } from "./io.ts";
@@ -45,6 +47,32 @@ export function requirePlace({ root: rootOf, isRootNamed }: CommandContext): voi
   throw new ControlError(
     `no instance in ${root}: give --root DIR with the directory of one; for a new one here, give --root .`,
   );
+}
+
+/** The directories of an instance, and what a file system that was just made has. */
+const NOTHING = ["keys", "homes", "db", "lost+found"];
+
+/**
+ * The same for a first start of a server. It takes an empty directory as well: nobody made that for
+ * anything else.
+ * @throws ControlError that says how to go on
+ */
+export function requireServingPlace(context: CommandContext): void {
+  const root = context.root();
+  if (context.isRootNamed() || instanceExists(root) || isSetOut(root) || isEmpty(root)) return;
+  refuseUnfinished(root);
+  throw new ControlError(
+    `no instance in ${root}, and it is not empty: give --root DIR with the directory of one; for a new one here, give --root .`,
+  );
+}
+
+/** One with a part of an instance is: a start that was cut short left that. */
+function isEmpty(root: string): boolean {
+  try {
+    return readdirSync(root).every((name) => NOTHING.includes(name));
+  } catch {
+    return false;
+  }
 }
 
 /** Who runs this command, for the audit trail. */

@@ -16,7 +16,7 @@ import { VERSION } from "../../version.ts";
 import { workersOf } from "../../workers/share.ts";
 import type { WorkerProgram } from "../../workers/worker-process.ts";
 import { BACKGROUND_FLAG } from "../background.ts";
-import type { CommandContext } from "../context.ts";
+import { type CommandContext, requireServingPlace } from "../context.ts";
 import { openInstance } from "../database.ts";
 import { startDetached } from "../detached.ts";
 import { firstLines, flagsOfFirstLog, isOnTerminal } from "../first-start.ts";
@@ -41,6 +41,9 @@ Examples:
   moorage --root /srv/moorage serve --port 22
   moorage serve --limits-max-sessions 500 --log-level debug
   moorage serve --detach                          in the background, log in db/moorage.log
+
+Where there is no instance the start makes one: in a directory that --root or MOORAGE_ROOT names, that
+has a moorage.toml, or that is empty.
 
 Every setting can also stand in moorage.toml or in a variable MOORAGE_…: --limits-max-sessions is
 max_sessions in the table [limits], and MOORAGE_LIMITS_MAX_SESSIONS. Flags win over variables, and
@@ -76,6 +79,7 @@ type ServeOptions = { detach?: true; background?: true; worker?: true } & Record
 
 /** Starts the server into the background; settings that are wrong are told before. */
 async function detached(context: CommandContext, flags: Record<string, string>): Promise<void> {
+  requireServingPlace(context);
   const root = context.root();
   const args = Object.entries(flags).map(([flag, value]) => `${flag}=${value}`);
   context.exitCode = await startDetached(context.io, root, context.io.env, args);
@@ -94,6 +98,7 @@ async function serve(
   given: Record<string, string>,
   background: boolean,
 ): Promise<void> {
+  requireServingPlace(context);
   const root = context.root();
   const env = context.io.env;
   const before = toConfig(readSettings({ root, env, flags: given }));

@@ -206,6 +206,38 @@ describe("an instance that isn't there", () => {
     expect(await moorage("group add staff", { env })).toMatchObject({ code: 0 });
   });
 
+  test("a first start refuses a directory with other things in it that nobody named", async () => {
+    const env = { MOORAGE_ROOT: "" };
+    const here = vi.spyOn(process, "cwd").mockReturnValue(root);
+    onTestFinished(() => here.mockRestore());
+    writeFileSync(join(root, "letter.txt"), "");
+    for (const args of ["serve --port 3", "serve --detach", "serve"]) {
+      const refused = await moorage(args, { env });
+      expectComplaint(refused, 1, /no instance in .*, and it is not empty: .*--root \.$/m);
+      expect(readdirSync(root)).toEqual(["letter.txt"]);
+    }
+  });
+
+  test.each([
+    ["an empty directory", [], ""],
+    ["what an earlier start left", ["keys", "lost+found"], ""],
+    ["settings beside other things", ["moorage.toml", "letter"], ""],
+    ["a checkout", ["keys", "homes", "db", "src"], ""],
+    ["a directory that is named", ["letter"], " --root ."],
+  ])("a first start takes %s", async (_, names, named) => {
+    const here = vi.spyOn(process, "cwd").mockReturnValue(root);
+    onTestFinished(() => here.mockRestore());
+    for (const name of names) {
+      if (name.endsWith(".toml")) writeFileSync(join(root, name), "");
+      else mkdirSync(join(root, name));
+    }
+    // The place was taken where the next thing is what is wrong.
+    for (const args of ["serve --port x", "serve --detach --port x"]) {
+      const next = await moorage(args + named, { env: { MOORAGE_ROOT: "" } });
+      expectComplaint(next, 2, /^moorage: --port: must be/);
+    }
+  });
+
   test.each([
     ["settings", ["moorage.toml"]],
     ["the directories of a checkout", ["keys", "homes", "db"]],
