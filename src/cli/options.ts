@@ -1,21 +1,36 @@
 import { InvalidArgumentError, Option } from "commander";
+import { count } from "../text/figures.ts";
 import { parseSize, UnitError } from "../text/units.ts";
+import type { Io } from "./io.ts";
+import { fitted } from "./layout.ts";
 
 /** A limit as given on the command line: a number, none, or what the settings say. */
 export type Limit = number | "none" | "default";
 
-export function quotaOption(): Option {
-  return new Option("--quota <size>", "10GB, 512MiB, bytes, `none` or `default`").argParser(
-    (text): Limit => {
-      if (text === "none" || text === "default") return text;
-      try {
-        return parseSize(text);
-      } catch (thrown) {
-        if (!(thrown instanceof UnitError)) throw thrown;
-        throw new InvalidArgumentError("Give a size such as 10GB or 512MiB, none or default.");
-      }
-    },
-  );
+export function quotaOption(io: Io): Option {
+  const description = "10GB, 512MiB or 512M, bytes, `none` or `default`";
+  return new Option("--quota <size>", description).argParser((text): Limit => {
+    if (text === "none" || text === "default") return text;
+    try {
+      const bytes = parseSize(text);
+      noteBareSize(io, text, bytes);
+      return bytes;
+    } catch (thrown) {
+      if (!(thrown instanceof UnitError)) throw thrown;
+      throw new InvalidArgumentError("Give a size such as 10GB or 512MiB, none or default.");
+    }
+  });
+}
+
+/** Nobody means less than that by a bare number. */
+const LEAST_BARE = 1_000_000;
+
+/** Says that a quota is bytes, where that was hardly meant. Scripts give bytes, so it is no error. */
+export function noteBareSize({ err, errColumns }: Io, text: string, bytes: number): void {
+  if (!/^\s*\d+\s*$/.test(text) || bytes === 0 || bytes >= LEAST_BARE) return;
+  const example = bytes < 1000 ? `${bytes}GB` : `${bytes / 1000}KB`;
+  const note = `the quota is ${count(bytes, "byte")}: a size has a unit, such as ${example}`;
+  err(fitted(`moorage: ${note}\n`, errColumns));
 }
 
 export function maxFilesOption(): Option {

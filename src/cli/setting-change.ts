@@ -17,6 +17,7 @@ import { visible } from "../text/safe.ts";
 import { type CommandContext, cliActor, requirePlace, withStore } from "./context.ts";
 import { json, paint } from "./format.ts";
 import { fitted } from "./layout.ts";
+import { noteBareSize } from "./options.ts";
 
 /**
  * `config set` and `config unset`: writes the file as whoever runs the command, and has the server read
@@ -34,6 +35,7 @@ export async function changeByCommand(
   try {
     if (server !== undefined) await refuseGiven(server, name);
     const change = await changed(context, name, value);
+    noteQuota(context.io, change, value);
     const inForce = server && (await putInForce(change, () => server.call("reload", {})));
     await record(context, change);
     const state = { running: server !== undefined, inForce: inForce === true };
@@ -84,6 +86,12 @@ async function record({ io, root: rootOf }: CommandContext, change: Change): Pro
 function placeBefore({ named, before }: Change): CommandContext["io"]["env"] {
   if (named.section !== "store" || before === undefined) return {};
   return { [named.variable]: named.setting.format(before.value) };
+}
+
+/** As for the quota of a user. */
+function noteQuota(io: CommandContext["io"], { named, after }: Change, text: string | null): void {
+  if (named.name !== "quota.default" || text === null || typeof after.value !== "number") return;
+  noteBareSize(io, text, after.value);
 }
 
 interface State {

@@ -1,9 +1,15 @@
 /** Largest size or duration that a JavaScript number holds exactly. */
 const MAX = BigInt(Number.MAX_SAFE_INTEGER);
 
+/** A letter alone means what `ls -h` means by it, and so do rsync, curl and dd: powers of 1024. */
 const SIZE_UNITS: ReadonlyMap<string, bigint> = new Map([
   ["", 1n],
   ["b", 1n],
+  ["k", 2n ** 10n],
+  ["m", 2n ** 20n],
+  ["g", 2n ** 30n],
+  ["t", 2n ** 40n],
+  ["p", 2n ** 50n],
   ["kb", 10n ** 3n],
   ["mb", 10n ** 6n],
   ["gb", 10n ** 9n],
@@ -56,7 +62,7 @@ export class UnitError extends Error {
 }
 
 /**
- * Bytes: `10GB` is 10·10^9, `10GiB` 10·2^30, a bare number bytes. Fractions are allowed when whole
+ * Bytes: `10GB` is 10·10^9, `10GiB` and `10G` 10·2^30, a bare number bytes. Fractions are allowed when whole
  * bytes come out. Units are read without regard to case.
  * @throws UnitError for anything else, and above 2^53−1
  */
@@ -65,7 +71,7 @@ export function parseSize(value: string | number): number {
     value,
     SIZE_UNITS,
     "a whole number of bytes",
-    "B, KB, KiB, MB, MiB, GB, GiB, TB, TiB",
+    "B, K, KB, KiB, M, MB, MiB, G, GB, GiB, T, TB, TiB",
   );
 }
 

@@ -87,9 +87,10 @@ function addCommonOptions(command: Command): Command {
       ),
     )
     .addOption(
-      new Option("--limit-rate <rate>", "bytes a second at most, such as 500K or 2MB").argParser(
-        parseLimit,
-      ),
+      new Option(
+        "--limit-rate <rate>",
+        "bytes a second at most, such as 500K (of 1024) or 2MB",
+      ).argParser(parseLimit),
     )
     .addOption(
       new Option("-j, --jobs <n>", `large files at once, 1 to ${MAX_PARALLEL}`)
@@ -111,7 +112,7 @@ function parseLimit(text: string): number {
     const rate = parseRate(text);
     if (rate >= SLOWEST_RATE) return rate;
   } catch {}
-  throw new InvalidArgumentError("Give bytes a second, 1K or more, such as 500K or 2MB.");
+  throw new InvalidArgumentError("Give bytes a second, 1KB or more, such as 500K or 2MB.");
 }
 
 function parsePort(text: string): number {

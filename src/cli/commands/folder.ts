@@ -63,7 +63,7 @@ function addMakingCommands(folder: Command, context: CommandContext): void {
     .command("add")
     .argument("<name>")
     .description("add a folder; nobody has it before it is shared")
-    .addOption(quotaOption())
+    .addOption(quotaOption(context.io))
     .addOption(maxFilesOption())
     .addOption(trashKeepOption())
     .action((name: string, options: QuotaOptions) => add(context, name, options));
@@ -82,7 +82,7 @@ function addMakingCommands(folder: Command, context: CommandContext): void {
     .command("set")
     .argument("<name>")
     .description("change a folder's quota, or how long removed files stay")
-    .addOption(quotaOption())
+    .addOption(quotaOption(context.io))
     .addOption(maxFilesOption())
     .addOption(trashKeepOption())
     .action((name: string, options: QuotaOptions) => set(context, name, options));

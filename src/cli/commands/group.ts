@@ -57,13 +57,13 @@ function addMakingCommands(group: Command, context: CommandContext): void {
   addLimitOptions(group.command("add"))
     .argument("<name>", "the group's name", groupName)
     .description("add a group")
-    .addOption(quotaOption())
+    .addOption(quotaOption(context.io))
     .addHelpText("after", HOW)
     .action((name: string, options: SetOptions) => add(context, name, options));
   addLimitOptions(group.command("set"))
     .argument("<name>", "the group's name", groupName)
     .description("change what the members of a group may do")
-    .addOption(quotaOption())
+    .addOption(quotaOption(context.io))
     .addHelpText("after", HOW)
     .action((name: string, options: SetOptions) => set(context, name, options));
   group

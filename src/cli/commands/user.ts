@@ -84,7 +84,7 @@ function addMakingCommands(user: Command, context: CommandContext): void {
   addLimitOptions(user.command("add"))
     .argument("<name>")
     .description("add a user")
-    .addOption(quotaOption())
+    .addOption(quotaOption(context.io))
     .addOption(maxFilesOption())
     .addOption(roleOption().default("user"))
     .addOption(
@@ -122,7 +122,7 @@ function addChangingCommands(user: Command, context: CommandContext): void {
   addLimitOptions(user.command("set"))
     .argument("<name>")
     .description("change a user's limits or role")
-    .addOption(quotaOption())
+    .addOption(quotaOption(context.io))
     .addOption(maxFilesOption())
     .addOption(roleOption())
     .addOption(

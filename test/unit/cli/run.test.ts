@@ -337,6 +337,31 @@ describe("users", () => {
     expect((await moorage("user show alice")).out).toMatch(/Max files +5/);
   });
 
+  test("a quota of some bytes without a unit is taken, and said to be one of bytes", async () => {
+    const note = (size: string, example: string) =>
+      `moorage: the quota is ${size}: a size has a unit, such as ${example}\n`;
+    const dave = await moorage("user add dave --quota 5");
+    expect(dave).toMatchObject({ code: 0, err: note("5 bytes", "5GB") });
+    expect((await moorage("group add staff --quota 1")).err).toBe(note("1 byte", "1GB"));
+    expect((await moorage("folder add x --quota 512000")).err).toBe(note("512000 bytes", "512KB"));
+    expect((await moorage("user set dave --quota 5001")).err).toBe(note("5001 bytes", "5.001KB"));
+    expect((await users())[0]).toMatchObject({ quotaBytes: 5001 });
+    const setting = await moorage("config set quota.default 20");
+    expect(setting).toMatchObject({ code: 0, err: note("20 bytes", "20GB") });
+    for (const size of ["0", "5B", "1000000", "none", "default"]) {
+      const said = await moorage(`user set dave --quota ${size}`);
+      expect({ size, ...said }).toMatchObject({ size, code: 0, err: "" });
+    }
+  });
+
+  test("a letter alone is a unit of 1024, as `ls -h` has it", async () => {
+    const added = await moorage("user add alice --quota 5G");
+    expect(added).toMatchObject({ code: 0, err: "" });
+    expect(added.out).toMatch(/^Added alice \(user, quota 5 GiB\)\.$/m);
+    expect((await users())[0]).toMatchObject({ quotaBytes: 5 * 2 ** 30 });
+    expectComplaint(await moorage("user set alice --quota 5Gi"), 2, /Give a size such as 10GB/);
+  });
+
   test("limits of logins: set, shown only where they are set, and taken away", async () => {
     const limits =
       "--expires 2099-12-31 --from 192.0.2.9/24,2001:DB8::/32 --auth key --max-sessions 1";

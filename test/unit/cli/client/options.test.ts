@@ -17,3 +17,14 @@ it.each([
   await get(context, command.args, command.opts<TransferFlags>(), around);
   expect(engine.jobs).toEqual([expect.objectContaining({ resume, verify: true, parallel: 4 })]);
 });
+
+it.each([
+  ["500K", 512_000],
+  ["1KB", 1000],
+  ["2MB", 2_000_000],
+  ["2MB/s", 2_000_000],
+])("--limit-rate %s, as its help writes rates, is %d bytes a second", (text, limitRate) => {
+  const command = addTransferOptions(new Command()).argument("<names...>");
+  command.parse(["--limit-rate", text, "ann@h:a.txt"], { from: "user" });
+  expect(command.opts<TransferFlags>()).toMatchObject({ limitRate });
+});
