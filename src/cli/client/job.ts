@@ -4,6 +4,7 @@ import { visible } from "../../text/safe.ts";
 import type { Connection, Engine } from "./engine.ts";
 import { messageOf } from "./exit.ts";
 import { checkFit, type Fit } from "./place/fit.ts";
+import { nestedLine } from "./place/nested.ts";
 import { remoteParent } from "./place/paths.ts";
 import { crossedLines } from "./report/fullness.ts";
 import { JsonReporter } from "./report/json-reporter.ts";
@@ -84,6 +85,8 @@ async function run(
     report.event(event);
   };
   try {
+    const nested = await unlessAborted(nestedLine(place.connection.remote, job), signal);
+    if (nested !== undefined) report.notice(nested);
     if (job.direction === "up" && job.dryRun !== true) {
       const begun = await place.engine.journal().list(place.connection.server);
       const asked = checkFit(place.connection.remote, job, begun, signal);

@@ -144,7 +144,9 @@ export async function sync(
         path === "" ? home : remotePath(wordOf(path), home, home);
       const [from = ""] = sources;
       const paths =
-        direction === "up" ? { sources, target: far(to) } : { sources: [far(from)], target: to };
+        direction === "up"
+          ? { sources, target: far(to) }
+          : { sources: [asTyped(far(from), from)], target: to };
       return finish(place, { ...common(flags), ...kept, direction, ...paths }, flags);
     },
     given,
@@ -190,7 +192,7 @@ async function expandAll(place: Workplace, texts: readonly string[]): Promise<st
     const word = wordOf(text);
     const path = placed(word);
     const literal = !/[*?[]/.test(text) || (await tree.exists(path));
-    if (literal) paths.push(path);
+    if (literal) paths.push(asTyped(path, text));
     else {
       const found = await expand({ ...word, pattern: text }, tree, placed);
       paths.push(...found.map((path) => asTyped(path, text)));

@@ -22,9 +22,12 @@ export function localPath(word: Word, directory: string): string {
   return resolve(directory, word.home ? `${homedir()}${word.text.slice(1)}` : word.text);
 }
 
-/** A path that is where to, as it was typed: a "/" at its end says that it is a directory. */
+/**
+ * A path as it was typed: a "/" at its end says that it is a directory, and of a source that its contents
+ * are meant. So do "." and "..", of which nothing is to be seen in the path.
+ */
 export function asTyped(path: string, typed: string): string {
-  return typed.endsWith("/") && !path.endsWith("/") ? `${path}/` : path;
+  return /(\/|(^|\/)\.\.?)$/.test(typed) && !path.endsWith("/") ? `${path}/` : path;
 }
 
 /** The directory that a remote path is in. */
