@@ -1,4 +1,5 @@
 import { InvalidArgumentError, Option } from "commander";
+import { nearest } from "../config/nearest.ts";
 import { count } from "../text/figures.ts";
 import { parseSize, UnitError } from "../text/units.ts";
 import type { Io } from "./io.ts";
@@ -47,6 +48,16 @@ export function maxFilesOption(): Option {
 
 export function roleOption(): Option {
   return new Option("--role <role>", "what the account may do").choices(["user", "admin"]);
+}
+
+/** An option that takes one of many words, for which there is no room in an error: it names the nearest. */
+export function oneOfMany(option: Option, words: readonly string[]): Option {
+  const parse = option.choices(words).parseArg;
+  return option.argParser((text: string, before: unknown) => {
+    const near = words.includes(text) ? undefined : nearest(text, words);
+    if (near !== undefined) throw new InvalidArgumentError(`(Did you mean ${near}?)`);
+    return parse?.(text, before);
+  });
 }
 
 /** @param otherwise what `default` and leaving the option out mean */

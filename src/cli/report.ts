@@ -33,6 +33,8 @@ export interface Meant {
   readonly name: string;
   /** "moorage kick [options] <session>" */
   readonly usage: string;
+  /** the commands below it that were meant by a word that is none of them, where that is known */
+  other?(word: string): string | undefined;
 }
 
 const WHOLE: Meant = { name: "moorage", usage: "moorage [options] [command]" };
@@ -79,15 +81,24 @@ export function startError(
   return thrown;
 }
 
-function reportUsage(error: CommanderError, io: Io, { name, usage }: Meant): number {
+function reportUsage(error: CommanderError, io: Io, meant: Meant): number {
+  const { name, usage } = meant;
   // Help or the version was asked for and is printed already.
   if (error.exitCode === 0) return EXIT.ok;
   // A command without its subcommand: its help is printed already.
   if (error.code === "commander.help") return EXIT.usage;
-  const text = error.message.replace(/^error: /, "");
+  const text = withOther(error, meant).replace(/^error: /, "");
   const how = OF_ARGUMENTS.includes(error.code) ? `; usage: ${usage}` : "";
   complain(io, `${text.replace(/\.?$/, "")}${how}; see \`${name} --help\``);
   return EXIT.usage;
+}
+
+/** A word that people have for a command is told apart from one that is misspelt. */
+function withOther({ code, message }: CommanderError, { other }: Meant): string {
+  const [told, word = ""] = /^.*?unknown command '(.*?)'/s.exec(message) ?? [];
+  if (code !== "commander.unknownCommand" || told === undefined) return message;
+  const name = other?.(word);
+  return name === undefined ? message : `${told} (Did you mean ${name}?)`;
 }
 
 function known(thrown: unknown): string | undefined {

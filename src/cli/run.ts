@@ -6,6 +6,7 @@ import { addCommands } from "./commands/all.ts";
 import type { CommandContext } from "./context.ts";
 import type { Io } from "./io.ts";
 import { laidOut } from "./layout.ts";
+import { otherWord } from "./other-words.ts";
 import { type Meant, report } from "./report.ts";
 
 const EXAMPLES = `
@@ -58,7 +59,12 @@ function meantBy(program: Command, args: readonly string[]): Meant {
     if (below === undefined) break;
     command = below;
   }
-  return { name: fullName(command), usage: command.createHelp().commandUsage(command) };
+  const below = command === program ? undefined : command.commands.map((child) => child.name());
+  return {
+    name: fullName(command),
+    usage: command.createHelp().commandUsage(command),
+    other: (word) => otherWord(word, below),
+  };
 }
 
 function fullName(command: Command): string {

@@ -4,6 +4,7 @@ import type { AuditFilter, AuditNetwork } from "../../store/audit-filter.ts";
 import { AUDIT_GROUPS, type AuditGroup, kindsOf } from "../../store/audit-groups.ts";
 import { AUDIT_KINDS, type AuditKind } from "../../store/types.ts";
 import { parseDuration, UnitError } from "../../text/units.ts";
+import { oneOfMany } from "../options.ts";
 
 const MAX_TEXT = 1_000;
 
@@ -26,8 +27,10 @@ export function addFilterOptions(command: Command): Command {
   return command
     .option("--user <name>", "only what concerns this user")
     .option("--actor <who>", "only what this one did, such as cli:root or an admin")
-    .addOption(new Option("--kind <kind...>", "only these kinds").choices(AUDIT_KINDS))
-    .addOption(new Option("--group <group...>", "only these groups of kinds").choices(AUDIT_GROUPS))
+    .addOption(oneOfMany(new Option("--kind <kind...>", "only these kinds"), AUDIT_KINDS))
+    .addOption(
+      oneOfMany(new Option("--group <group...>", "only these groups of kinds"), AUDIT_GROUPS),
+    )
     .addOption(textOption("--path <pattern>", "only paths that match, such as '/photos/*'"))
     .addOption(addressOption())
     .addOption(numberOption("--session <n>", "only what this session did"))

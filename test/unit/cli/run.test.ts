@@ -107,6 +107,21 @@ describe("usage errors", () => {
     ["stop --grace soon", /Give a time such as 30s/],
     ["logs --since soon", /Give a time such as 1h/],
     ["logs --kind nonsense", /Allowed choices are login/],
+    [
+      "logs --kind login uplod",
+      /argument 'uplod' is invalid\. \(Did you mean upload\?\); see `moorage logs --help`$/m,
+    ],
+    ["logs --group login", /argument 'login' is invalid\. \(Did you mean logins\?\)/],
+    ["quota alice", /unknown command 'quota' \(Did you mean usage\?\); see `moorage --help`$/m],
+    ["users", /unknown command 'users' \(Did you mean user list\?\);/],
+    ["ls", /unknown command 'ls' \(Did you mean user list or connect\?\);/],
+    ["--root x passwd dave", /unknown command 'passwd' \(Did you mean user passwd\?\);/],
+    ["serv", /unknown command 'serv' \(Did you mean serve\?\);/],
+    [
+      "user del dave",
+      /unknown command 'del' \(Did you mean remove\?\); see `moorage user --help`$/m,
+    ],
+    ["config show", /unknown command 'show' \(Did you mean check\?\);/],
     ["logs -n many", /Give a whole number/],
   ])("moorage %s", async (args, text) => {
     expectComplaint(await moorage(args, { stdin: "password\n" }), 2, text);
