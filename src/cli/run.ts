@@ -4,6 +4,7 @@ import { EXIT } from "../control/errors.ts";
 import { VERSION } from "../version.ts";
 import { addCommands } from "./commands/all.ts";
 import type { CommandContext } from "./context.ts";
+import { groupCommands, helpStyle } from "./first-screen.ts";
 import type { Io } from "./io.ts";
 import { laidOut } from "./layout.ts";
 import { otherWord } from "./other-words.ts";
@@ -37,8 +38,9 @@ export async function run(args: readonly string[], io: Io): Promise<number> {
     isRootNamed: () => namedRoot(program, io) !== undefined,
     exitCode: EXIT.ok,
   };
-  describe(program, io);
+  describe(program, io, args.includes("--all"));
   await addCommands(program, context, args);
+  groupCommands(program);
   try {
     await program.parseAsync(args, { from: "user" });
     return context.exitCode;
@@ -72,14 +74,14 @@ function fullName(command: Command): string {
   return command.parent === null ? name : `${fullName(command.parent)} ${name}`;
 }
 
-function describe(program: Command, io: Io): void {
+/** @param isWhole help is about all commands */
+function describe(program: Command, io: Io, isWhole: boolean): void {
   program
     .description("An SSH/SFTP file server: every user a login, a home and a quota that is exact.")
     .option("--root <dir>", "the instance's directory (default: MOORAGE_ROOT, or this directory)")
     .version(`moorage ${VERSION}`, "--version", "print the version")
     .helpOption("-h, --help", "print help")
-    // What is too long for the terminal is laid out below, and not by Commander.
-    .configureHelp({ showGlobalOptions: true, helpWidth: Number.POSITIVE_INFINITY })
+    .configureHelp(helpStyle(isWhole))
     .configureOutput({
       writeOut: (text) => io.out(laidOut(text, io.columns)),
       writeErr: (text) => io.err(laidOut(text, io.columns)),
@@ -88,6 +90,6 @@ function describe(program: Command, io: Io): void {
       getOutHasColors: () => io.colour,
       getErrHasColors: () => false,
     })
-    .addHelpText("after", EXAMPLES)
+    .addHelpText("after", () => (isWhole ? EXAMPLES : ""))
     .exitOverride();
 }

@@ -1,6 +1,7 @@
 import { Command } from "commander";
 import { expect, test } from "vitest";
 import { addCommands } from "../../../src/cli/commands/all.ts";
+import { GROUPS } from "../../../src/cli/first-screen.ts";
 import { run } from "../../../src/cli/run.ts";
 import { width } from "../../../src/text/width.ts";
 
@@ -56,6 +57,44 @@ test("without what it needs, each command tells its own usage", async () => {
     told += 1;
   }
   expect(told).toBeGreaterThan(30);
+});
+
+async function said(...args: string[]): Promise<string> {
+  let text = "";
+  const say = (more: string): void => {
+    text += more;
+  };
+  await run(args, { ...streams, out: say, err: say, columns: 80 });
+  return text;
+}
+
+test("the first screen fits 24 rows of 80 columns with the prompt, and tells where the rest is", async () => {
+  const first = await said();
+  expect(first).toMatch(/^Usage: moorage /);
+  expect(first.trimEnd().split("\n").length).toBeLessThan(24);
+  for (const args of [["--help"], ["-h"], ["help"], ["--root", "/x", "help"]]) {
+    expect(await said(...args)).toBe(first);
+  }
+  // What one begins with, and one of each kind of work.
+  for (const name of ["serve", "user", "folder", "status", "usage", "admin", "put", "sync"]) {
+    expect(first).toMatch(new RegExp(`^  (\\w+, )?${name}\\b.{12}`, "m"));
+  }
+  expect(first).toContain("`moorage help --all`");
+});
+
+test("all commands are in the whole help, each once, and all of the groups' exist", async () => {
+  const whole = await said("help", "--all");
+  expect(await said("--help", "--all")).toBe(whole);
+  const listed = [...whole.matchAll(/^ {2}([a-z]+)(?: \[command\])? {2,}\S/gm)].map(
+    ([, name]) => name,
+  );
+  const names = (await commands()).filter((words) => words.length === 1).flat();
+  expect(listed.sort()).toEqual([...names, "help"].sort());
+  const grouped = GROUPS.flatMap(({ first, more }) => [
+    ...first.flatMap(([text]) => text.split(", ")),
+    ...more,
+  ]);
+  expect([...grouped, "completion"].sort()).toEqual([...names].sort());
 });
 
 test("where there is no terminal it has 80 columns", async () => {

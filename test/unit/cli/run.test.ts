@@ -159,7 +159,7 @@ describe("help", () => {
   );
 
   test("names the commands that there are, with examples and exit codes", async () => {
-    const { out } = await moorage("--help");
+    const { out } = await moorage("help --all");
     for (const name of ["serve", "status", "stop", "config", "user", "usage", "completion"]) {
       expect(out).toMatch(new RegExp(`^  ${name}\\b`, "m"));
     }
