@@ -87,7 +87,8 @@ function reportUsage(error: CommanderError, io: Io, meant: Meant): number {
   if (error.exitCode === 0) return EXIT.ok;
   // A command without its subcommand: its help is printed already.
   if (error.code === "commander.help") return EXIT.usage;
-  const text = withOther(error, meant).replace(/^error: /, "");
+  const whole = withOther(error, meant).replace(/^error: /, "");
+  const text = whole.replace(". (Did you mean", " (Did you mean");
   const how = OF_ARGUMENTS.includes(error.code) ? `; usage: ${usage}` : "";
   complain(io, `${text.replace(/\.?$/, "")}${how}; see \`${name} --help\``);
   return EXIT.usage;

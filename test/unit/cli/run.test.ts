@@ -109,9 +109,9 @@ describe("usage errors", () => {
     ["logs --kind nonsense", /Allowed choices are login/],
     [
       "logs --kind login uplod",
-      /argument 'uplod' is invalid\. \(Did you mean upload\?\); see `moorage logs --help`$/m,
+      /argument 'uplod' is invalid \(Did you mean upload\?\); see `moorage logs --help`$/m,
     ],
-    ["logs --group login", /argument 'login' is invalid\. \(Did you mean logins\?\)/],
+    ["logs --group login", /argument 'login' is invalid \(Did you mean logins\?\)/],
     ["quota alice", /unknown command 'quota' \(Did you mean usage\?\); see `moorage --help`$/m],
     ["users", /unknown command 'users' \(Did you mean user list\?\);/],
     ["ls", /unknown command 'ls' \(Did you mean user list or connect\?\);/],
