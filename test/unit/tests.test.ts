@@ -15,6 +15,7 @@ const LETS_TIME_PASS: Readonly<Record<string, string>> = {
   "integration/server-crash.test.ts": "a kill at any moment: what is asserted holds at each",
   "integration/transport-hostile.test.ts": "a client that sends byte by byte",
   "integration/transport.test.ts": "a client that sends byte by byte",
+  "property/along.test.ts": "load: pauses of writers, so that hashing comes between",
   "support/mixed-load.ts": "load: pauses of clients",
   "support/tmux.ts": "its one poll is bounded, and used without vitest, too",
   "unit/session/admission.test.ts": "load: sessions that last for a while",
