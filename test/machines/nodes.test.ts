@@ -76,7 +76,7 @@ test("a machine shows sessions and transfers of the other, and ends them", async
   const [shown] = await jsonAt<Shown>(pair.one, "sessions");
   expect(shown).toMatchObject({ user: "ann", machine: "other", transfers: [{ path: "/half" }] });
   const { out } = await at(pair.one, "kick", `${shown?.id}`);
-  expect(out).toBe(`Ended session ${shown?.id}.\n`);
+  expect(out).toBe(`Ended session ${shown?.id}.\nCut 1 upload: what had arrived is kept.\n`);
   await there.ended;
   expect(await jsonAt<Shown>(pair.one, "sessions")).toEqual([]);
 }, 60_000);
