@@ -1,19 +1,12 @@
 import { call, opened, step } from "../dialogs.ts";
-import {
-  addressOf,
-  LISTS,
-  type SessionItem,
-  securityItemId,
-  securityItems,
-  sessionItemId,
-  sessionItems,
-  transferItems,
-} from "../lists.ts";
+import { addressOf, LISTS, type SessionItem } from "../lists.ts";
 import { namesText } from "../marked-forms.ts";
-import { chosenOf, marksOf } from "../marks.ts";
+import { marksOf } from "../marks.ts";
 import type { Model, NamedCall, Step } from "../model.ts";
+import { endable, liftable, markedSessions } from "../offered.ts";
 import { plural } from "../text.ts";
 import { calls } from "./batch.ts";
+import { noticed } from "./views.ts";
 
 /** Marking rows, alike in all lists, and what is done with all that are marked. */
 
@@ -50,10 +43,10 @@ function forMarked(model: Model, key: string): Step | undefined {
   switch (model.view) {
     case "sessions":
     case "transfers": {
-      const items = model.view === "sessions" ? sessionItems(model) : transferItems(model);
-      const marked = chosenOf<SessionItem>(model, items, sessionItemId);
-      if (takes || key === "X") return step(askKickAll(model, marked, key === "X"));
-      return key === "e" ? step(askEndAll(model, marked)) : undefined;
+      if (takes || key === "X") {
+        return step(askKickAll(model, markedSessions(model), key === "X"));
+      }
+      return key === "e" ? step(askEndAll(model)) : undefined;
     }
     case "security":
       return takes ? step(askLiftAll(model)) : undefined;
@@ -98,13 +91,12 @@ function askKickAll(model: Model, items: readonly SessionItem[], disable: boolea
   );
 }
 
-function askEndAll(model: Model, items: readonly SessionItem[]): Model {
-  const all = items.flatMap(({ session, transfer }): NamedCall[] => {
-    if (transfer === undefined) return [];
+function askEndAll(model: Model): Model {
+  const all = endable(model).map(({ session, transfer }): NamedCall => {
     const params = { session: session.id, transfer: transfer.id };
-    return [{ what: transfer.path, call: call("transfers.end", params) }];
+    return { what: transfer.path, call: call("transfers.end", params) };
   });
-  if (all.length === 0) return model;
+  if (all.length === 0) return noticed(model, "error", "No transfer is marked.");
   const many = plural(all.length, "transfer");
   const text = "They end; their sessions go on. Files:";
   const said = { going: `Ending ${many}`, done: `${many} ended.` };
@@ -112,13 +104,12 @@ function askEndAll(model: Model, items: readonly SessionItem[]): Model {
 }
 
 function askLiftAll(model: Model): Model {
-  const all = chosenOf(model, securityItems(model), securityItemId).flatMap((item): NamedCall[] => {
+  const all = liftable(model).map((item): NamedCall => {
     const address = addressOf(item);
-    if (item.kind === "failures") return [];
     const lift = item.kind === "ban" ? "bans.lift" : "penalties.lift";
-    return [{ what: address, call: call(lift, { address }) }];
+    return { what: address, call: call(lift, { address }) };
   });
-  if (all.length === 0) return model;
+  if (all.length === 0) return noticed(model, "error", "No ban or penalty is marked.");
   const many = `${all.length} bans and penalties`;
   const text = "Logins from there are answered again at once.";
   const said = { going: `Lifting ${many}`, done: `${many} were lifted.` };
