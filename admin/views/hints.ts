@@ -157,12 +157,12 @@ const HINTS: Readonly<Record<ViewName, (model: Model) => readonly Hint[]>> = {
     const fixed = setting !== undefined && whyFixed(setting) !== "";
     const changed = setting !== undefined && !fixed && !hasDefault(setting);
     return [
-      ...when(setting !== undefined, ["e", fixed ? "why not" : "change"]),
+      ...when(setting !== undefined, ["e", fixed ? "why fixed" : "change"]),
       FILTER,
       ["R", "reload"],
       ["a", "authorities"],
-      ["E", "event receivers"],
       ...when(changed, ["d", "default"]),
+      ["E", "event receivers"],
     ];
   },
   help: (model) => [FILTER, ...when(hasMoreBelow(model), ["pagedown", "more"])],

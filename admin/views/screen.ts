@@ -38,7 +38,8 @@ export function draw(model: Model): Frame {
   drawTabs(frame, model);
   DRAW[model.view](frame, model);
   drawNotice(frame, model);
-  drawHints(frame, model);
+  // Those of a dialog stand in it; the view's do nothing until it is closed.
+  if (model.dialogs.length === 0) drawHints(frame, model);
   for (const dialog of model.dialogs.slice(-1)) drawDialog(frame, model, dialog);
   return frame;
 }

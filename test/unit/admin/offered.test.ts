@@ -136,6 +136,25 @@ function placeOf({ model }: Bench): number {
   return page !== undefined && "cursor" in page ? page.cursor.index : 0;
 }
 
+describe("at 80 columns", () => {
+  const bottom = async (view: ViewName, keys: readonly string[]) => {
+    const bench = await new Bench().feed(control).view(view).feed(control).settle(control);
+    for (const key of keys) await bench.keys(key).settle(control);
+    return bench.text.split("\n").at(-1);
+  };
+
+  it("what is particular to the selected row is told", async () => {
+    expect(await bottom("settings", ["down", "down"])).toContain("d default");
+    expect(await bottom("sessions", ["down", "down"])).toContain("e end transfer");
+    expect(await bottom("security", [])).toContain("x lift");
+  });
+
+  it("the keys of a view are not there while a dialog is open, which has its own", async () => {
+    expect(await bottom("users", [])).toContain("q leave");
+    for (const key of ["a", "d", "enter"]) expect(await bottom("users", [key])).toBe("");
+  });
+});
+
 describe("connect", () => {
   const local = { shell: false, workers: 2 };
   const ssh = { shell: true, workers: 0 };
