@@ -10,5 +10,5 @@ export function canConnect({ shell }: Model, { enabled }: UserInfo): boolean {
 
 /** Who is asked has workers to replace: a worker, which draws the screens over SSH, has none. */
 export function canRenew({ overview }: Model): boolean {
-  return (overview?.workers ?? 0) > 0;
+  return overview?.canRenew === true;
 }

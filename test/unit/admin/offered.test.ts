@@ -48,15 +48,15 @@ function useless(bench: Bench): readonly string[] {
   return found;
 }
 
-type Where = { readonly shell: boolean; readonly workers: number };
+type Where = { readonly shell: boolean; readonly canRenew: boolean };
 
 const WHERE: readonly [string, Where][] = [
-  ["on the server's machine", { shell: false, workers: 2 }],
-  ["over SSH", { shell: true, workers: 0 }],
+  ["on the server's machine", { shell: false, canRenew: true }],
+  ["over SSH", { shell: true, canRenew: false }],
 ];
 
 async function at(view: ViewName, where: Where, keys: readonly string[]): Promise<Bench> {
-  control.workers = where.workers;
+  control.canRenew = where.canRenew;
   const bench = await new Bench({ columns: 120, rows: 40, shell: where.shell })
     .feed(control)
     .view(view)
@@ -156,8 +156,8 @@ describe("at 80 columns", () => {
 });
 
 describe("connect", () => {
-  const local = { shell: false, workers: 2 };
-  const ssh = { shell: true, workers: 0 };
+  const local = { shell: false, canRenew: true };
+  const ssh = { shell: true, canRenew: false };
 
   it("is offered where there is a shell: in the keys, on a user's page and in the help", async () => {
     for (const [where, is] of [
@@ -190,8 +190,10 @@ describe("connect", () => {
 
 describe("new workers", () => {
   it("are offered by who has workers, and else nothing is asked twice first", async () => {
-    expect(keysOf((await at("overview", { shell: false, workers: 2 }, [])).model)).toContain("R");
-    const bench = await at("overview", { shell: true, workers: 0 }, []);
+    expect(keysOf((await at("overview", { shell: false, canRenew: true }, [])).model)).toContain(
+      "R",
+    );
+    const bench = await at("overview", { shell: true, canRenew: false }, []);
     expect(keysOf(bench.model)).not.toContain("R");
     expect(bench.keys("R").model.dialogs).toEqual([]);
     expect(bench.model.notice?.text).toContain("moorage restart");
@@ -200,7 +202,7 @@ describe("new workers", () => {
 
 it("users without a session are not asked about before they are kicked", async () => {
   control.change("user00001", { sessions: 0 });
-  const bench = await at("users", { shell: true, workers: 0 }, ["down"]);
+  const bench = await at("users", { shell: true, canRenew: false }, ["down"]);
   expect(bench.keys("K").model.dialogs).toEqual([]);
   expect(bench.model.notice?.text).toBe("user00001 has no session.");
 });
