@@ -6,6 +6,8 @@ import type { Model, NamedCall, Step } from "../model.ts";
 import { endable, liftable, markedSessions } from "../offered.ts";
 import { plural } from "../text.ts";
 import { calls } from "./batch.ts";
+import { askLift } from "./security.ts";
+import { askEnd, askKick } from "./sessions.ts";
 import { noticed } from "./views.ts";
 
 /** Marking rows, alike in all lists, and what is done with all that are marked. */
@@ -73,6 +75,8 @@ function asks(
 
 function askKickAll(model: Model, items: readonly SessionItem[], disable: boolean): Model {
   const sessions = [...new Map(items.map(({ session }) => [session.id, session])).values()];
+  const [only] = sessions;
+  if (only !== undefined && sessions.length === 1) return askKick(model, only, disable);
   const many = plural(sessions.length, "session");
   const also = disable ? " Their accounts are disabled: no new login works." : "";
   return asks(
@@ -92,7 +96,10 @@ function askKickAll(model: Model, items: readonly SessionItem[], disable: boolea
 }
 
 function askEndAll(model: Model): Model {
-  const all = endable(model).map(({ session, transfer }): NamedCall => {
+  const marked = endable(model);
+  const [only] = marked;
+  if (only !== undefined && marked.length === 1) return askEnd(model, only.session, only.transfer);
+  const all = marked.map(({ session, transfer }): NamedCall => {
     const params = { session: session.id, transfer: transfer.id };
     return { what: transfer.path, call: call("transfers.end", params) };
   });
@@ -104,7 +111,10 @@ function askEndAll(model: Model): Model {
 }
 
 function askLiftAll(model: Model): Model {
-  const all = liftable(model).map((item): NamedCall => {
+  const marked = liftable(model);
+  const [only] = marked;
+  if (only !== undefined && marked.length === 1) return askLift(model, only);
+  const all = marked.map((item): NamedCall => {
     const address = addressOf(item);
     const lift = item.kind === "ban" ? "bans.lift" : "penalties.lift";
     return { what: address, call: call(lift, { address }) };
@@ -119,10 +129,11 @@ function askLiftAll(model: Model): Model {
 function askRemoveAll(model: Model, what: "group" | "folder"): Model {
   const names = marksOf(model);
   const many = plural(names.length, what);
+  const [whose, them] = names.length === 1 ? ["its", "it"] : ["their", "them"];
   const stays =
     what === "group"
-      ? "Their members stay, without their limits, quota, folders and rules."
-      : "Nobody has them any more; the files stay on the disk.";
+      ? `The members stay, without ${whose} limits, quota, folders and rules.`
+      : `Nobody has ${them} any more; the files stay on the disk.`;
   const all = names.map((name): NamedCall => {
     const remove = what === "group" ? call("groups.remove", { name }) : removeFolder(name);
     return { what: name, call: remove };
