@@ -1,5 +1,5 @@
 import type { Method, Params, UserInfo } from "../src/control/protocol.ts";
-import { editorOf } from "./editor.ts";
+import { allSelected, editorOf, unselected } from "./editor.ts";
 import { type LimitField, limitValues } from "./limits.ts";
 import type { CallEffect, Dialog, Effect, Field, FormDialog, Model, Step } from "./model.ts";
 import { quotaText } from "./quota.ts";
@@ -110,7 +110,19 @@ const TYPED_HINT = "only if typed";
 
 /** Opens a form, its first field in focus. */
 export function form(model: Model, dialog: Omit<Without<FormDialog>, "kind" | "focus">): Model {
-  return opened(model, { kind: "form", focus: 0, ...dialog });
+  return opened(model, { kind: "form", ...dialog, ...focused(dialog.fields, 0) });
+}
+
+/** A field in focus, with what it holds selected, and in no other field anything. */
+export function focused(
+  fields: readonly Field[],
+  focus: number,
+): Pick<FormDialog, "fields" | "focus"> {
+  const selecting = (one: Field, at: number): Field => {
+    const isTyped = at === focus && one.kind !== "choice";
+    return { ...one, editor: isTyped ? allSelected(one.editor) : unselected(one.editor) };
+  };
+  return { focus, fields: fields.map(selecting) };
 }
 
 export function addUserForm(model: Model): Model {

@@ -6,8 +6,19 @@ export function editorOf(text: string): Editor {
   return { text, at: text.length };
 }
 
-/** Puts text in; what is longer than `max` UTF-16 units is left out. */
-export function inserted({ text, at }: Editor, added: string, max: number): Editor {
+/** As a field is when it gets the focus: what it holds is replaced by typing, or kept by moving. */
+export function allSelected({ text }: Editor): Editor {
+  return text === "" ? EMPTY_EDITOR : { text, at: text.length, selected: true };
+}
+
+/** What is selected stays, to be changed. */
+export function unselected({ text, at }: Editor): Editor {
+  return { text, at };
+}
+
+/** Puts text in, in the place of what is selected; what is longer than `max` UTF-16 units is left out. */
+export function inserted(editor: Editor, added: string, max: number): Editor {
+  const { text, at } = editor.selected && added !== "" ? EMPTY_EDITOR : editor;
   const room = Math.max(0, max - text.length);
   const part = whole(added.slice(0, room));
   return { text: text.slice(0, at) + part + text.slice(at), at: at + part.length };
@@ -33,7 +44,7 @@ export function edited(editor: Editor, key: string, max: number): Editor | undef
     case "ctrl-h":
       return cut(editor, before(text, at), at);
     case "delete":
-      return cut(editor, at, after(text, at));
+      return editor.selected ? EMPTY_EDITOR : cut(editor, at, after(text, at));
     case "ctrl-u":
       return cut(editor, 0, at);
     case "ctrl-k":

@@ -1,5 +1,11 @@
-/** Every key, as the Help view shows them: [keys, what they do]; a title has no keys. */
-const HELP: readonly (readonly [string, string])[] = [
+import { canRenew } from "./here.ts";
+import type { Model } from "./model.ts";
+
+/** Of a key, and what it does; a title has no keys. */
+type HelpLine = readonly [keys: string, what: string, only?: (model: Model) => boolean];
+
+/** Every key, as the Help view shows them; some are there only where they do something. */
+const HELP: readonly HelpLine[] = [
   ["", "Everywhere"],
   ["1 … 9, 0", "go to a view"],
   ["Tab, Shift-Tab", "next view, view before"],
@@ -18,7 +24,7 @@ const HELP: readonly (readonly [string, string])[] = [
   ["t", "what was moved, by user and by day"],
   ["S", "stop the server; asks twice"],
   ["E", "receivers of events: state, test, retry, drop"],
-  ["R", "new workers, with the present settings; asks twice"],
+  ["R", "new workers, with the present settings; asks twice", canRenew],
   ["", "Users"],
   ["a", "add a user"],
   ["e", "edit quota, role, state and limits"],
@@ -34,7 +40,7 @@ const HELP: readonly (readonly [string, string])[] = [
   ["K", "end all sessions of the user"],
   ["x, Delete", "remove the account; the home stays, unless you ask"],
   ["r", "count the files in the home anew"],
-  ["c", "connect: the file shell of that account (over SSH)"],
+  ["c", "connect: the file shell of that account", ({ shell }) => shell],
   ["Left Right, h l", "sort by the column before or after"],
   ["o", "turn the order round"],
   ["", "Several rows: Users, Groups, Folders, Sessions, Transfers, Security"],
@@ -100,6 +106,7 @@ const HELP: readonly (readonly [string, string])[] = [
   ["", "Forms"],
   ["Tab, Up Down", "next field, field before"],
   ["Left Right, Space, letter", "choose"],
+  ["a key", "replaces what is selected; End keeps it"],
   ["Enter", "do it"],
   ["Ctrl-U, Ctrl-K, Ctrl-W", "cut to the start, to the end, the word before"],
   ["Home End, Ctrl-A Ctrl-E", "start and end of a field"],
@@ -110,9 +117,11 @@ const HELP: readonly (readonly [string, string])[] = [
   ["n, q, Esc", "no"],
 ];
 
-/** @param filter only lines with this text; without one, all */
-export function helpLines(filter = ""): readonly (readonly [string, string])[] {
-  const wanted = filter.toLowerCase();
-  if (wanted === "") return HELP;
-  return HELP.filter(([keys, what]) => `${keys} ${what}`.toLowerCase().includes(wanted));
+/** The lines that the filter lets through. */
+export function helpLines(model: Model): readonly HelpLine[] {
+  const wanted = (model.filters.help ?? "").toLowerCase();
+  return HELP.filter(
+    ([keys, what, only]) =>
+      (only?.(model) ?? true) && `${keys} ${what}`.toLowerCase().includes(wanted),
+  );
 }

@@ -178,7 +178,7 @@ export const LISTS: Readonly<Record<ViewName, ListOf | undefined>> = {
   help: {
     cursor: (model) => model.helpCursor,
     moved: (model, helpCursor) => ({ ...model, helpCursor }),
-    count: (model) => scrollCount(helpLines(model.filters.help).length, model),
+    count: (model) => scrollCount(helpLines(model).length, model),
     scrolls: true,
   },
 };

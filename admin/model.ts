@@ -60,6 +60,8 @@ export interface Editor {
   readonly text: string;
   /** in UTF-16 units, between characters */
   readonly at: number;
+  /** all of it is selected: what is typed takes its place */
+  readonly selected?: true;
 }
 
 export interface UsersModel {

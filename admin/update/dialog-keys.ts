@@ -1,4 +1,4 @@
-import { changed, closedDialog, step } from "../dialogs.ts";
+import { changed, closedDialog, focused, step } from "../dialogs.ts";
 import { edited, editorOf, inserted } from "../editor.ts";
 import type { Target } from "../frame.ts";
 import type { ConfirmDialog, Dialog, Field, FormDialog, Model, Step } from "../model.ts";
@@ -56,10 +56,12 @@ function formKey(model: Model, dialog: FormDialog, key: string): Step {
   switch (key) {
     case "tab":
     case "down":
-      return step(changed(model, dialog, { focus: (focus + 1) % fields.length }));
+      return step(changed(model, dialog, focused(fields, (focus + 1) % fields.length)));
     case "shift-tab":
     case "up":
-      return step(changed(model, dialog, { focus: (focus + fields.length - 1) % fields.length }));
+      return step(
+        changed(model, dialog, focused(fields, (focus + fields.length - 1) % fields.length)),
+      );
     case "enter":
       return dialog.busy ? step(model) : submitted(model, dialog);
     default: {
@@ -129,10 +131,11 @@ export function dialogTarget(model: Model, dialog: Dialog, target: Target): Mode
   if (dialog.kind === "form" && target.kind === "field") {
     const field = dialog.fields[target.index];
     if (field === undefined) return model;
-    const focused = { ...dialog, focus: target.index };
     const again = dialog.focus === target.index && field.kind === "choice";
-    if (!again) return changed(model, dialog, { focus: target.index });
-    return withField(model, focused, target.index, chosen(field, 1));
+    if (again) return withField(model, dialog, target.index, chosen(field, 1));
+    // Who clicks into a text wants to change it, and not to type another one.
+    const { fields } = focused(dialog.fields, -1);
+    return changed(model, dialog, { focus: target.index, fields });
   }
   if (target.kind === "row" && (isPage(dialog) || dialog.kind === "checklist")) {
     return changed(model, dialog, { cursor: { ...dialog.cursor, index: target.index } });

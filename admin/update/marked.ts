@@ -2,7 +2,6 @@ import { call, opened, step } from "../dialogs.ts";
 import { selectedUser } from "../lists.ts";
 import {
   markedGroupForm,
-  markedNames,
   markedQuotaForm,
   markedRemoveForm,
   markedStateForm,
@@ -10,6 +9,7 @@ import {
   usersText,
 } from "../marked-forms.ts";
 import type { Model, ResultMessage, Step } from "../model.ts";
+import { kickable } from "../offered.ts";
 import { calls } from "./batch.ts";
 import { withGroups } from "./offers.ts";
 import { noticed } from "./views.ts";
@@ -82,12 +82,8 @@ export function onNames(
   return result.rows.length > 0 && end < result.total ? markAll(next, end) : step(next);
 }
 
-/** Those of whom it is known that they have no session are left out. */
 function askKickMarked(model: Model): Model {
-  const idle = new Set(
-    model.users.rows.filter(({ sessions }) => sessions === 0).map(({ name }) => name),
-  );
-  const names = markedNames(model).filter((name) => !idle.has(name));
+  const names = kickable(model);
   if (names.length === 0) return noticed(model, "error", "None of the marked users has a session.");
   const many = usersText(names.length);
   const all = names.map((name) => ({ what: name, call: call("users.kick", { name }) }));

@@ -1,19 +1,14 @@
 import { call, opened, step } from "../dialogs.ts";
-import {
-  addressOf,
-  LISTS,
-  type SessionItem,
-  securityItemId,
-  securityItems,
-  sessionItemId,
-  sessionItems,
-  transferItems,
-} from "../lists.ts";
+import { addressOf, LISTS, type SessionItem } from "../lists.ts";
 import { namesText } from "../marked-forms.ts";
-import { chosenOf, marksOf } from "../marks.ts";
+import { marksOf } from "../marks.ts";
 import type { Model, NamedCall, Step } from "../model.ts";
+import { endable, liftable, markedSessions } from "../offered.ts";
 import { plural } from "../text.ts";
 import { calls } from "./batch.ts";
+import { askLift } from "./security.ts";
+import { askEnd, askKick } from "./sessions.ts";
+import { noticed } from "./views.ts";
 
 /** Marking rows, alike in all lists, and what is done with all that are marked. */
 
@@ -50,10 +45,10 @@ function forMarked(model: Model, key: string): Step | undefined {
   switch (model.view) {
     case "sessions":
     case "transfers": {
-      const items = model.view === "sessions" ? sessionItems(model) : transferItems(model);
-      const marked = chosenOf<SessionItem>(model, items, sessionItemId);
-      if (takes || key === "X") return step(askKickAll(model, marked, key === "X"));
-      return key === "e" ? step(askEndAll(model, marked)) : undefined;
+      if (takes || key === "X") {
+        return step(askKickAll(model, markedSessions(model), key === "X"));
+      }
+      return key === "e" ? step(askEndAll(model)) : undefined;
     }
     case "security":
       return takes ? step(askLiftAll(model)) : undefined;
@@ -80,6 +75,8 @@ function asks(
 
 function askKickAll(model: Model, items: readonly SessionItem[], disable: boolean): Model {
   const sessions = [...new Map(items.map(({ session }) => [session.id, session])).values()];
+  const [only] = sessions;
+  if (only !== undefined && sessions.length === 1) return askKick(model, only, disable);
   const many = plural(sessions.length, "session");
   const also = disable ? " Their accounts are disabled: no new login works." : "";
   return asks(
@@ -98,13 +95,15 @@ function askKickAll(model: Model, items: readonly SessionItem[], disable: boolea
   );
 }
 
-function askEndAll(model: Model, items: readonly SessionItem[]): Model {
-  const all = items.flatMap(({ session, transfer }): NamedCall[] => {
-    if (transfer === undefined) return [];
+function askEndAll(model: Model): Model {
+  const marked = endable(model);
+  const [only] = marked;
+  if (only !== undefined && marked.length === 1) return askEnd(model, only.session, only.transfer);
+  const all = marked.map(({ session, transfer }): NamedCall => {
     const params = { session: session.id, transfer: transfer.id };
-    return [{ what: transfer.path, call: call("transfers.end", params) }];
+    return { what: transfer.path, call: call("transfers.end", params) };
   });
-  if (all.length === 0) return model;
+  if (all.length === 0) return noticed(model, "error", "No transfer is marked.");
   const many = plural(all.length, "transfer");
   const text = "They end; their sessions go on. Files:";
   const said = { going: `Ending ${many}`, done: `${many} ended.` };
@@ -112,13 +111,15 @@ function askEndAll(model: Model, items: readonly SessionItem[]): Model {
 }
 
 function askLiftAll(model: Model): Model {
-  const all = chosenOf(model, securityItems(model), securityItemId).flatMap((item): NamedCall[] => {
+  const marked = liftable(model);
+  const [only] = marked;
+  if (only !== undefined && marked.length === 1) return askLift(model, only);
+  const all = marked.map((item): NamedCall => {
     const address = addressOf(item);
-    if (item.kind === "failures") return [];
     const lift = item.kind === "ban" ? "bans.lift" : "penalties.lift";
-    return [{ what: address, call: call(lift, { address }) }];
+    return { what: address, call: call(lift, { address }) };
   });
-  if (all.length === 0) return model;
+  if (all.length === 0) return noticed(model, "error", "No ban or penalty is marked.");
   const many = `${all.length} bans and penalties`;
   const text = "Logins from there are answered again at once.";
   const said = { going: `Lifting ${many}`, done: `${many} were lifted.` };
@@ -128,10 +129,11 @@ function askLiftAll(model: Model): Model {
 function askRemoveAll(model: Model, what: "group" | "folder"): Model {
   const names = marksOf(model);
   const many = plural(names.length, what);
+  const [whose, them] = names.length === 1 ? ["its", "it"] : ["their", "them"];
   const stays =
     what === "group"
-      ? "Their members stay, without their limits, quota, folders and rules."
-      : "Nobody has them any more; the files stay on the disk.";
+      ? `The members stay, without ${whose} limits, quota, folders and rules.`
+      : `Nobody has ${them} any more; the files stay on the disk.`;
   const all = names.map((name): NamedCall => {
     const remove = what === "group" ? call("groups.remove", { name }) : removeFolder(name);
     return { what: name, call: remove };

@@ -2,6 +2,7 @@ import type { CountingRule, KeyInfo } from "../../src/control/protocol.ts";
 import { dateText } from "../../src/text/figures.ts";
 import { call, changed, closedDialog, opened, step } from "../dialogs.ts";
 import type { CallEffect, Model, PageDialog, Step } from "../model.ts";
+import { subjectOf } from "../offered.ts";
 import { pageMoved, selectedItem } from "../page-cursor.ts";
 import type { PageItem } from "../page-parts.ts";
 import { askedMore, folderPage, groupPage, sessionPage, userPage } from "../pages.ts";
@@ -68,11 +69,6 @@ function aboutKey(model: Model, page: PageDialog, key: string): Step | undefined
       return page.ended ? undefined : sessionKey(model, page.session, transfer, key);
     }
   }
-}
-
-/** As shares and rules name it. */
-function subjectOf(page: PageDialog): string {
-  return page.kind === "group" ? `@${page.name}` : page.name;
 }
 
 function openItem(model: Model, page: PageDialog, item: PageItem): Step {

@@ -48,7 +48,7 @@ function showResult(model: Model, message: ResultMessage, dialog: Dialog | undef
       return opened(model, {
         kind: "info",
         title: `Password of ${message.params.name}`,
-        lines: [["", "Shown only now. Give it to them on a safe way."]],
+        lines: [["", "Shown only now. Give it to them in a safe way."]],
         secret: message.result.password,
       });
     case "users.show": {
@@ -210,8 +210,8 @@ function explanation(model: Model, name: string, result: Result<"access.explain"
 }
 
 function ruleText({ path, access, of, folder }: CountingRule): string {
-  const what = folder === null ? "a rule" : `folder ${folder}, shared`;
-  return `${access} at ${path}: ${what} of ${of}`;
+  const what = folder === null ? `a rule of ${of}` : `folder ${folder}, shared with ${of}`;
+  return `${access} at ${path}: ${what}`;
 }
 
 function reloadText({

@@ -19,7 +19,7 @@ export function securityKey(model: Model, key: string): Step | undefined {
   }
 }
 
-function askLift(model: Model, item: SecurityItem): Model {
+export function askLift(model: Model, item: SecurityItem): Model {
   const address = addressOf(item);
   const isBan = item.kind === "ban";
   return opened(model, {

@@ -1,10 +1,12 @@
 import { parseDuration, UnitError } from "../../src/text/units.ts";
 import { call, changed, closedDialog, form, opened, step, text } from "../dialogs.ts";
 import { spanText } from "../format.ts";
+import { canRenew } from "../here.ts";
 import type { CallEffect, FormDialog, Model, Step } from "../model.ts";
 import { receiversPage, totalsPage } from "../pages.ts";
 import { plural } from "../text.ts";
 import { value } from "./form-values.ts";
+import { noticed } from "./views.ts";
 
 /** Stopping the server, and new workers for it: asked for by a form, and once more before it is done. */
 
@@ -12,8 +14,11 @@ export function overviewKey(model: Model, key: string): Step | undefined {
   if (key === "t") return totalsPage(model, "");
   if (key === "E") return receiversPage(model);
   if (key === "S") return step(stopForm(model));
-  return key === "R" ? step(renewForm(model)) : undefined;
+  if (key !== "R") return undefined;
+  return step(canRenew(model) ? renewForm(model) : noticed(model, "error", NO_WORKERS));
 }
+
+const NO_WORKERS = "Nothing to replace from here: use `moorage restart` on the server's machine.";
 
 function stopForm(model: Model): Model {
   return form(model, {

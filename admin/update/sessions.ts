@@ -43,7 +43,11 @@ export function askKick(model: Model, { id, user, remote }: SessionInfo, disable
   });
 }
 
-function askEnd(model: Model, { id: session, user }: SessionInfo, transfer: TransferView): Model {
+export function askEnd(
+  model: Model,
+  { id: session, user }: SessionInfo,
+  transfer: TransferView,
+): Model {
   const what = transfer.direction;
   return opened(model, {
     kind: "confirm",

@@ -1,6 +1,7 @@
 import type { SettingChange, SettingInfo } from "../../src/control/protocol.ts";
 import { call, choice, form, opened, text } from "../dialogs.ts";
 import type { FormDialog, Model } from "../model.ts";
+import { hasDefault, whyFixed } from "../offered.ts";
 import { type FormResult, value } from "./form-values.ts";
 import { noticed } from "./views.ts";
 
@@ -10,7 +11,7 @@ const RESTART = "It is in force after a restart of the server.";
 
 /** A form with the present value; of what can't be changed here, why. */
 export function changeSetting(model: Model, setting: SettingInfo): Model {
-  const why = whyNot(setting);
+  const why = whyFixed(setting);
   if (why !== "") return about(model, setting, why);
   const { name, value: now, waiting, options, kind, description } = setting;
   const present = waiting ?? now;
@@ -26,12 +27,6 @@ export function changeSetting(model: Model, setting: SettingInfo): Model {
         : choice("value", "Value", options, present),
     ],
   });
-}
-
-/** Empty: it can be. A field has one line. */
-function whyNot({ name, fixed, value: now }: SettingInfo): string {
-  if (fixed !== "" || !/[\n\r\t]/.test(now)) return fixed;
-  return `${name} has several lines: change it in moorage.toml`;
 }
 
 function about(model: Model, setting: SettingInfo, why: string): Model {
@@ -69,10 +64,9 @@ export function settingSet(dialog: FormDialog): FormResult {
 
 /** Asks before a setting gets its default again. */
 export function takeDefault(model: Model, setting: SettingInfo): Model {
-  const { name, value: now, waiting, source, fixed } = setting;
+  const { name, value: now, waiting, fixed } = setting;
   if (fixed !== "") return about(model, setting, fixed);
-  const isUsual = source === "default" && waiting === null;
-  if (isUsual) return noticed(model, "done", `${name} has its default already.`);
+  if (hasDefault(setting)) return noticed(model, "done", `${name} has its default already.`);
   return opened(model, {
     kind: "confirm",
     title: `Take the default of ${name}?`,

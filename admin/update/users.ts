@@ -9,6 +9,7 @@ import {
   removeUserForm,
   step,
 } from "../dialogs.ts";
+import { canConnect } from "../here.ts";
 import { selectedUser } from "../lists.ts";
 import { type Model, START, type Step } from "../model.ts";
 import { totalsPage, trashPage, userPage } from "../pages.ts";
@@ -118,7 +119,8 @@ function toggled(model: Model, { name, enabled, sessions }: UserInfo): Step {
   );
 }
 
-function askKickUser(model: Model, { name }: UserInfo): Model {
+function askKickUser(model: Model, { name, sessions }: UserInfo): Model {
+  if (sessions === 0) return noticed(model, "error", `${name} has no session.`);
   return opened(model, {
     kind: "confirm",
     title: `Kick ${name}?`,
@@ -141,8 +143,11 @@ function rescan(model: Model, { name, files }: UserInfo): Step {
   return step(next, call("users.rescan", { name }, { dialog: model.nextDialog }));
 }
 
-function connect(model: Model, { name }: UserInfo): Step {
-  if (model.shell) return step(model, { kind: "shell", user: name });
+function connect(model: Model, user: UserInfo): Step {
+  const { name } = user;
+  if (canConnect(model, user)) return step(model, { kind: "shell", user: name });
+  if (model.shell)
+    return step(noticed(model, "error", `${name} is disabled: d enables the account.`));
   const port = model.overview?.listen.split(":").at(-1) ?? "PORT";
   const text = `It needs this screen over SSH: ssh -t -p ${port} ADMIN@HOST, then c.`;
   return step(noticed(model, "error", text));

@@ -1,5 +1,5 @@
 import { call, step } from "../dialogs.ts";
-import { EMPTY_EDITOR, editorOf } from "../editor.ts";
+import { allSelected, editorOf } from "../editor.ts";
 import { type Model, type Notice, type Step, VIEW_KEYS, VIEWS, type ViewName } from "../model.ts";
 import { clearFilter, filterOf } from "./filter.ts";
 import { wentBack } from "./trail.ts";
@@ -54,7 +54,7 @@ function escaped(model: Model): Step {
 function startFilter(model: Model): Step {
   const filter = filterOf(model);
   if (filter === undefined) return step(model);
-  return step({ ...model, typing: filter === "" ? EMPTY_EDITOR : editorOf(filter) });
+  return step({ ...model, typing: allSelected(editorOf(filter)) });
 }
 
 export function noticed(model: Model, kind: Notice["kind"], text: string): Model {

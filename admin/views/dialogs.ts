@@ -8,13 +8,25 @@ import type {
   FormDialog,
   InfoDialog,
   Model,
-  PageDialog,
   RescanDialog,
 } from "../model.ts";
 import { pageRoom } from "../page-parts.ts";
 import { isPage } from "../pages.ts";
-import { bold, clip, type Line, padLine, safe, sized, span, wrap } from "../text.ts";
+import {
+  bold,
+  clip,
+  type Line,
+  padLine,
+  plural,
+  safe,
+  sized,
+  span,
+  textWidth,
+  wrap,
+} from "../text.ts";
 import { batchRows, checklistLines } from "./batch.ts";
+import { buttonsOf } from "./buttons.ts";
+import { type Hint, keyName } from "./hints.ts";
 import { pageLines } from "./pages.ts";
 import type { Row } from "./rows.ts";
 import { editorLine } from "./summary.ts";
@@ -22,17 +34,14 @@ import { editorLine } from "./summary.ts";
 const WIDTH = 72;
 const LABEL = 14;
 
-/** A button: its key, and what it does. */
-type Button = readonly [key: string, label: string];
-
 /** Draws a dialog in the middle, above all else. */
 export function drawDialog(frame: Frame, model: Model, dialog: Dialog): void {
   const inside = isPage(dialog) ? pageRoom(frame) : Math.min(WIDTH, frame.columns - 6);
   const body = bodyOf(model, dialog, inside);
   const error = dialog.error === "" ? [] : [...wrap(dialog.error, inside), ""];
-  const buttons = buttonLines(buttonsOf(dialog), inside);
+  const buttons = buttonLines(buttonsOf(model, dialog), inside);
   const most = frame.rows - 4 - buttons.length - error.length;
-  const rows = body.slice(0, most);
+  const rows = fitting(body, most);
   const height = rows.length + error.length + 2 + buttons.length;
   const x = Math.floor((frame.columns - inside - 4) / 2);
   const y = Math.max(1, Math.floor((frame.rows - height) / 2));
@@ -50,6 +59,17 @@ export function drawDialog(frame: Frame, model: Model, dialog: Dialog): void {
     frame.put(x + 2, y + 1 + rows.length + at, [span(text, { fg: "red", bold: true })], inside);
   });
   drawButtons(frame, x + 2, y + height - 1 - buttons.length, buttons, dialog.busy);
+}
+
+/** The rows that there is room for: a form's fields stay, and what is left out is told. */
+function fitting(body: readonly Row[], most: number): readonly Row[] {
+  if (body.length <= most) return body;
+  const first = body.findIndex(({ field }) => field !== undefined);
+  // All end in a blank line above the buttons.
+  const end = first < 0 ? body.length - 1 : first;
+  const kept = Math.max(0, end - (body.length - most) - 1);
+  const left: Row = { line: [span(`… ${plural(end - kept, "more line")}`)] };
+  return [...body.slice(0, kept), left, ...body.slice(end)].slice(0, most);
 }
 
 /** What would be seen of the view at the sides of a dialog is too little to be read. */
@@ -70,7 +90,8 @@ function drawBox(
 ): void {
   const name = clip(safe(title), width - 6);
   const head: Line = [span("┌─ "), bold(name), span(" ")];
-  const rest = width - 2 - 3 - [...head].slice(1).reduce((sum, one) => sum + fitWidth(one.text), 0);
+  const rest =
+    width - 2 - 3 - [...head].slice(1).reduce((sum, one) => sum + textWidth(one.text), 0);
   frame.put(x, y, [...head, span(`${"─".repeat(Math.max(0, rest + 1))}┐`)], width);
   for (let at = 1; at < height - 1; at++) {
     frame.put(x, y + at, [span(`│${" ".repeat(width - 2)}│`)], width);
@@ -79,11 +100,11 @@ function drawBox(
 }
 
 /** Buttons that stand in one line, as many as fit; then those of the next. */
-function buttonLines(buttons: readonly Button[], inside: number): readonly (readonly Button[])[] {
-  const lines: Button[][] = [[]];
+function buttonLines(buttons: readonly Hint[], inside: number): readonly (readonly Hint[])[] {
+  const lines: Hint[][] = [[]];
   let used = 0;
   for (const button of buttons) {
-    const width = fitWidth(buttonText(button)) + 2;
+    const width = textWidth(buttonText(button)) + 2;
     if (used > 0 && used + width - 2 > inside) {
       lines.push([]);
       used = 0;
@@ -94,7 +115,7 @@ function buttonLines(buttons: readonly Button[], inside: number): readonly (read
   return lines;
 }
 
-function buttonText([key, label]: Button): string {
+function buttonText([key, label]: Hint): string {
   return ` ${keyName(key)} ${label} `;
 }
 
@@ -102,7 +123,7 @@ function drawButtons(
   frame: Frame,
   x: number,
   y: number,
-  lines: readonly (readonly Button[])[],
+  lines: readonly (readonly Hint[])[],
   busy: boolean,
 ): void {
   if (busy) {
@@ -115,124 +136,10 @@ function drawButtons(
       const text = buttonText(button);
       const [key] = button;
       frame.put(at, y + line, [span(text, { reverse: true })]);
-      frame.click(at, y + line, fitWidth(text), 1, { kind: "key", key });
-      at += fitWidth(text) + 2;
+      frame.click(at, y + line, textWidth(text), 1, { kind: "key", key });
+      at += textWidth(text) + 2;
     }
   });
-}
-
-const KEY_NAMES: Readonly<Record<string, string>> = {
-  enter: "Enter",
-  escape: "Esc",
-  " ": "Space",
-};
-
-function keyName(key: string): string {
-  return KEY_NAMES[key] ?? key;
-}
-
-function fitWidth(text: string): number {
-  return [...text].length;
-}
-
-const PAGE_BUTTONS: Readonly<Record<PageDialog["kind"], readonly Button[]>> = {
-  user: [
-    ["e", "edit"],
-    ["m", "groups"],
-    ["s", "folder"],
-    ["n", "rule"],
-    ["i", "add key"],
-    ["p", "password"],
-    ["x", "take away"],
-    ["w", "what counts"],
-    ["K", "kick"],
-    ["c", "connect"],
-    ["5", "sessions"],
-    ["6", "transfers"],
-    ["7", "log"],
-    ["t", "totals"],
-    ["T", "trash"],
-  ],
-  totals: [],
-  trash: [
-    ["r", "restore"],
-    ["x", "remove for good"],
-    ["E", "empty"],
-    ["enter", "details"],
-  ],
-  records: [["enter", "record"]],
-  authorities: [
-    ["a", "add"],
-    ["v", "revoke"],
-    ["x", "remove or lift"],
-    ["enter", "details"],
-  ],
-  receivers: [
-    ["t", "test"],
-    ["r", "retry now"],
-    ["x", "drop what waits"],
-    ["enter", "details"],
-  ],
-  session: [
-    ["x", "kick"],
-    ["X", "kick and disable"],
-    ["b", "ban"],
-    ["e", "end transfer"],
-    ["u", "user"],
-    ["6", "transfers"],
-    ["7", "log"],
-  ],
-  group: [
-    ["e", "edit"],
-    ["m", "members"],
-    ["s", "folder"],
-    ["n", "rule"],
-    ["x", "take away"],
-  ],
-  folder: [
-    ["e", "edit"],
-    ["s", "share"],
-    ["x", "take away"],
-    ["r", "rescan"],
-    ["T", "trash"],
-  ],
-};
-
-function buttonsOf(dialog: Dialog): readonly Button[] {
-  switch (dialog.kind) {
-    case "form":
-      return [
-        ["enter", dialog.action],
-        ["escape", "cancel"],
-      ];
-    case "confirm":
-      return [
-        ["y", dialog.action],
-        ["n", "cancel"],
-      ];
-    case "user":
-    case "group":
-    case "folder":
-    case "session":
-    case "totals":
-    case "trash":
-    case "records":
-    case "authorities":
-    case "receivers":
-      return [...PAGE_BUTTONS[dialog.kind], ["escape", "close"]];
-    case "checklist":
-      return [
-        [" ", "join or leave"],
-        ["enter", "save"],
-        ["escape", "cancel"],
-      ];
-    case "batch":
-      return dialog.ended ? [["enter", "close"]] : [["escape", "stop"]];
-    case "rescan":
-      return [["escape", dialog.done ? "close" : "go on without watching"]];
-    case "info":
-      return [...(dialog.secret === "" ? [] : [["c", "copy"] as const]), ["enter", "close"]];
-  }
 }
 
 function bodyOf(model: Model, dialog: Dialog, inside: number): Row[] {

@@ -1,10 +1,10 @@
 import { rateText, spanText } from "../format.ts";
 import { Frame } from "../frame.ts";
 import { tooSmall } from "../lists.ts";
-import { marksOf } from "../marks.ts";
 import { MIN_COLUMNS, MIN_ROWS, type Model, VIEW_KEYS, VIEWS, type ViewName } from "../model.ts";
 import { bold, clip, ends, type Line, padLine, restyle, safe, span, wrap } from "../text.ts";
 import { drawDialog } from "./dialogs.ts";
+import { always, type Hint, hintsOf, hintWidth, keyName } from "./hints.ts";
 import { drawLog } from "./log.ts";
 import { drawOverview } from "./overview.ts";
 import { drawSecurity } from "./security.ts";
@@ -27,148 +27,6 @@ const DRAW: Readonly<Record<ViewName, (frame: Frame, model: Model) => void>> = {
   help: drawHelp,
 };
 
-type Hint = readonly [key: string, label: string];
-
-const ALWAYS: readonly Hint[] = [
-  ["?", "help"],
-  ["q", "leave"],
-];
-
-const MARKED: readonly Hint[] = [
-  [" ", "mark"],
-  ["*", "all"],
-  ["e", "quota"],
-  ["d", "disable"],
-  ["x", "remove"],
-  ["m", "group"],
-  ["K", "kick"],
-  ["escape", "none"],
-];
-
-const MARK: readonly Hint[] = [
-  [" ", "mark"],
-  ["*", "all"],
-  ["escape", "none"],
-];
-const KICK_MARKED: readonly Hint[] = [
-  ["x", "kick"],
-  ["X", "kick and disable"],
-  ["e", "end transfers"],
-  ...MARK,
-];
-const REMOVE_MARKED: readonly Hint[] = [["x", "remove"], ...MARK];
-
-/** What can be done with marked rows. */
-const MARKED_ROWS: Readonly<Partial<Record<ViewName, readonly Hint[]>>> = {
-  groups: REMOVE_MARKED,
-  folders: REMOVE_MARKED,
-  sessions: KICK_MARKED,
-  transfers: KICK_MARKED,
-  security: [["x", "lift"], ...MARK],
-};
-
-const TYPING: readonly Hint[] = [
-  ["enter", "keep the filter"],
-  ["escape", "show all"],
-];
-
-const KEY_NAMES: Readonly<Record<string, string>> = {
-  enter: "Enter",
-  escape: "Esc",
-  " ": "Space",
-};
-
-function hintWidth([key, label]: Hint): number {
-  return keyName(key).length + 1 + label.length;
-}
-
-function keyName(key: string): string {
-  return KEY_NAMES[key] ?? key;
-}
-
-/** Keys at the bottom: what they do, most useful first. */
-const HINTS: Readonly<Record<ViewName, readonly Hint[]>> = {
-  overview: [
-    ["t", "totals by user and day"],
-    ["S", "stop the server"],
-    ["R", "restart workers"],
-    ["E", "event receivers"],
-  ],
-  users: [
-    ["a", "add"],
-    ["e", "edit"],
-    ["p", "password"],
-    ["d", "disable"],
-    ["x", "remove"],
-    [" ", "mark"],
-    ["/", "filter"],
-    ["c", "connect"],
-    ["m", "groups"],
-    ["i", "key"],
-    ["s", "folder"],
-    ["n", "rule"],
-    ["r", "rescan"],
-    ["T", "trash"],
-  ],
-  groups: [
-    ["a", "add"],
-    ["e", "edit"],
-    ["m", "members"],
-    ["s", "folder"],
-    ["n", "rule"],
-    ["x", "remove"],
-    ["/", "filter"],
-  ],
-  folders: [
-    ["a", "add"],
-    ["e", "quota"],
-    ["s", "share"],
-    ["x", "remove"],
-    ["/", "filter"],
-    ["T", "trash"],
-    ["r", "rescan"],
-  ],
-  sessions: [
-    ["x", "kick"],
-    ["e", "end transfer"],
-    ["u", "user"],
-    ["/", "filter"],
-    [" ", "mark"],
-    ["b", "ban"],
-    ["X", "kick and disable"],
-  ],
-  transfers: [
-    ["e", "end"],
-    ["x", "kick"],
-    ["u", "user"],
-    ["/", "filter"],
-    [" ", "mark"],
-    ["b", "ban"],
-    ["X", "kick and disable"],
-  ],
-  log: [
-    ["enter", "open"],
-    ["/", "filter"],
-    ["F", "more filters"],
-    ["f", "follow"],
-    ["u", "user"],
-  ],
-  security: [
-    ["b", "ban"],
-    ["x", "lift"],
-    ["/", "filter"],
-  ],
-  settings: [
-    ["e", "change"],
-    ["d", "default"],
-    ["/", "filter"],
-    ["R", "reload"],
-    ["a", "authorities"],
-    ["E", "event receivers"],
-  ],
-  help: [["/", "filter"]],
-};
-
 /** The whole picture. Pure: the same model gives the same frame. */
 export function draw(model: Model): Frame {
   const frame = new Frame(model.columns, model.rows);
@@ -180,7 +38,8 @@ export function draw(model: Model): Frame {
   drawTabs(frame, model);
   DRAW[model.view](frame, model);
   drawNotice(frame, model);
-  drawHints(frame, model);
+  // Those of a dialog stand in it; the view's do nothing until it is closed.
+  if (model.dialogs.length === 0) drawHints(frame, model);
   for (const dialog of model.dialogs.slice(-1)) drawDialog(frame, model, dialog);
   return frame;
 }
@@ -259,17 +118,11 @@ function drawNotice(frame: Frame, { link, notice, now, overview, rows, columns }
   }
 }
 
-function hintsOf(model: Model): readonly Hint[] {
-  const { view, typing, users } = model;
-  if (typing !== null) return TYPING;
-  if (view === "users" && users.marked.size > 0) return MARKED;
-  return marksOf(model).length > 0 ? (MARKED_ROWS[view] ?? []) : HINTS[view];
-}
-
 function drawHints(frame: Frame, model: Model): void {
   const { typing, columns, rows } = model;
+  const fixed = always(model);
   // What doesn't fit is left out, but never how to get help.
-  const room = columns - ALWAYS.reduce((sum, hint) => sum + hintWidth(hint) + 2, 0);
+  const room = columns - fixed.reduce((sum, hint) => sum + hintWidth(hint) + 2, 0);
   let x = 1;
   const put = (hint: Hint): void => {
     const [key, label] = hint;
@@ -280,5 +133,5 @@ function drawHints(frame: Frame, model: Model): void {
   for (const hint of hintsOf(model)) {
     if (x + hintWidth(hint) <= room) put(hint);
   }
-  if (typing === null) ALWAYS.forEach(put);
+  if (typing === null) fixed.forEach(put);
 }

@@ -47,12 +47,16 @@ function placeText(model: Model, of: string | undefined): string | undefined {
   return `${groupedText(list.cursor(model).index + 1)} of ${number}`;
 }
 
+/** By the terminal's own two colours: to be read on every background, and where there are no others. */
+const SELECTED = { reverse: true };
+
 /** Text being typed, with a cursor, in exactly so many columns. */
 export function editorLine(editor: Editor, columns: number, hidden: boolean): Line {
   const text = hidden ? "•".repeat([...editor.text].length) : editor.text;
   const at = hidden ? [...editor.text.slice(0, editor.at)].length : editor.at;
   const under = [...text.slice(at)][0] ?? "";
   const before = clipStart(safe(text.slice(0, at)), columns - 1);
+  if (editor.selected) return padLine([span(before, SELECTED)], columns, { underline: true });
   const cursor = { reverse: true };
   const shown: Line = [
     span(before, { underline: true }),

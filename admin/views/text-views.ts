@@ -9,15 +9,16 @@ import { drawSummary } from "./summary.ts";
 /** A view that is only read: its lines scroll. */
 
 export function drawHelp(frame: Frame, model: Model): void {
-  drawSummary(frame, model, {
-    texts: [
-      ["", "Keys"],
-      ["Esc goes back", ""],
-    ],
-  });
-  const lines = helpLines(model.filters.help).map(([keys, what]): Line => {
+  const lines = helpLines(model).map(([keys, what]): Line => {
     if (keys === "") return [span(` ${what}`, { bold: true, underline: true })];
     return [span(`   ${sized(keys, 26)}`, { bold: true }), span(` ${what}`)];
+  });
+  const top = model.helpCursor.index;
+  const end = Math.min(lines.length, top + listRows(model));
+  drawSummary(frame, model, {
+    texts: [
+      ["", lines.length === 0 ? "No key" : `Keys, lines ${top + 1}–${end} of ${lines.length}`],
+    ],
   });
   drawScrolled(frame, model, model.helpCursor, lines);
 }

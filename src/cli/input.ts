@@ -2,6 +2,7 @@ import { createInterface } from "node:readline";
 import { Writable } from "node:stream";
 import { NOT_UTF8 } from "../auth/passwords.ts";
 import { ControlError, EXIT } from "../control/errors.ts";
+import { type NewPasswords, ruleLine, typedPassword } from "../text/new-password.ts";
 import { decodeUtf8 } from "../text/utf8.ts";
 import type { Io } from "./io.ts";
 import { fitted } from "./layout.ts";
@@ -28,48 +29,23 @@ export async function readPassword(io: Io): Promise<string> {
 /** One question on the terminal; the answer is not shown. */
 export type Ask = (prompt: string) => Promise<string>;
 
-/** What a new password is held against. */
-export interface NewPasswords {
-  /** told before anybody types: "at least 8 characters" */
-  readonly rule: string;
-  /** why it can't be taken; undefined when it can */
-  refusal(password: string): Promise<string | undefined>;
-}
-
-/** New passwords that may be refused, one after the other. */
-const TRIES = 3;
-
 /**
  * Asks for a new password twice on the terminal, without echo, and again when it is refused. The
  * prompts go to standard error, so that standard output stays the command's result.
  */
 export function askNewPassword(io: Io, passwords: NewPasswords): Promise<string> {
   return asking(io, async (ask) => {
-    say(io, `The password has ${passwords.rule}.\n`);
-    for (let tries = 1; ; tries += 1) {
-      const { password, problem } = await askTwice(ask, passwords);
-      if (problem === undefined) return password;
-      if (tries === TRIES) throw new ControlError(`${problem}; nothing was changed`, EXIT.usage);
-      say(io, `Not taken: ${problem}\n`);
-    }
+    const desk = { ask, say: (line: string) => say(io, `${line}\n`) };
+    desk.say(ruleLine(passwords));
+    const typed = await typedPassword(desk, passwords);
+    if ("problem" in typed) throw new ControlError(typed.problem, EXIT.usage);
+    return typed.password;
   });
 }
 
 /** To the person at the terminal, beside the prompts. */
 function say({ err, errColumns }: Io, text: string): void {
   err(fitted(text, errColumns));
-}
-
-/** One that can't be taken is not asked for again. */
-async function askTwice(
-  ask: Ask,
-  { refusal }: NewPasswords,
-): Promise<{ readonly password: string; readonly problem?: string }> {
-  const password = await ask("New password: ");
-  const problem = await refusal(password);
-  if (problem !== undefined) return { password, problem };
-  if ((await ask("The same again: ")) === password) return { password };
-  return { password, problem: "the two passwords are not the same" };
 }
 
 /** Questions on the terminal, without echo. The prompts go to standard error. */

@@ -1,4 +1,5 @@
 import { width } from "../text/width.ts";
+import { WORD, wrapped } from "../text/wrapped.ts";
 
 // How text is laid out for a terminal: nothing is broken within a word, and what is below something stays
 // below it. All help goes through here, and the sentences of a start.
@@ -17,9 +18,6 @@ const HANG = 4;
 
 /** Behind what goes on, where somebody may copy a command from. */
 const GOES_ON = " \\";
-
-/** A command between backticks is one: somebody may copy it. */
-const WORD = /(?:`[^`]*`|[^ `]|`)+/g;
 
 interface Row {
   readonly indent: number;
@@ -129,18 +127,4 @@ function indented(margin: string, text: string, columns: number): string[] {
 
 function longestWord(text: string): number {
   return Math.max(0, ...Array.from(text.matchAll(WORD), ([word]) => width(word)));
-}
-
-/** By words. One that is longer than a line has a line of its own. */
-function wrapped(text: string, columns: number): string[] {
-  const lines: string[] = [];
-  let line = "";
-  for (const [word] of text.matchAll(WORD)) {
-    const longer = line === "" ? word : `${line} ${word}`;
-    if (line !== "" && width(longer) > columns) {
-      lines.push(line);
-      line = word;
-    } else line = longer;
-  }
-  return line === "" ? lines : [...lines, line];
 }

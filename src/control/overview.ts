@@ -68,6 +68,8 @@ export interface Overview {
   readonly disk: DiskInfo;
   readonly memoryBytes: number;
   readonly loopDelay: LoopDelay;
+  /** who is asked has workers, which it could replace */
+  readonly canRenew: boolean;
   readonly failingReceivers: readonly FailingReceiver[];
   /** homes and folders with most stored, the first the most */
   readonly mostUsed: readonly HomeUse[];

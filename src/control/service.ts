@@ -131,6 +131,7 @@ export class ControlService {
       },
       memoryBytes: host.memory(),
       loopDelay: host.loopDelay(),
+      canRenew: host.serving !== undefined,
       failingReceivers: await failingReceivers(store),
       mostUsed: mostUsed(top.rows, await store.folders.fullest(MOST_USED)),
       samples: this.#samples.all,

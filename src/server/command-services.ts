@@ -2,6 +2,7 @@ import { hostname } from "node:os";
 import type { Logger } from "pino";
 import type { Authenticator } from "../auth/authenticator.ts";
 import type { Factors } from "../auth/factors.ts";
+import { passwordRuleText, refusePassword } from "../auth/password-rule.ts";
 import { HashQueueFull, type Passwords } from "../auth/passwords.ts";
 import type { Penalties } from "../auth/penalties.ts";
 import type { Config } from "../config/types.ts";
@@ -48,6 +49,12 @@ export function commandServices(parts: CommandParts): CommandServices {
       const all = await store.sessions.list();
       return all.filter((one) => one.userId === userId && one.state === "active");
     },
+    newPasswords: (user) => ({
+      get rule() {
+        return passwordRuleText(config.auth);
+      },
+      refusal: (password) => refusePassword(password, user, config.auth),
+    }),
     changePassword: (user, current, next) => changePassword(parts, user, current, next),
     wrongPassword: (user, remote) => wrongPassword(parts, user, remote),
     totp: ({ account, remote, mustEnrol }) =>

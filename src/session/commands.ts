@@ -6,6 +6,7 @@ export type { NewOwnFactor, OwnFactor } from "../shell/context.ts";
 import { type CommandLimits, CommandSlots } from "../shell/slots.ts";
 import type { Account, AuditRecord } from "../store/types.ts";
 import { fullnessLines } from "../text/fullness.ts";
+import type { NewPasswords } from "../text/new-password.ts";
 import type { Turn } from "../turn.ts";
 import type { UserFileSystem } from "../vfs/types.ts";
 import type { Session } from "./session.ts";
@@ -24,6 +25,8 @@ export interface CommandServices {
   uploads(user: string): Promise<readonly AuditRecord[]>;
   /** the user's sessions, on all processes */
   sessions(userId: number): Promise<readonly OwnSession[]>;
+  /** what a new password of the user is held against */
+  newPasswords(user: string): NewPasswords;
   /** undefined when it was changed, else one line that says why not */
   changePassword(user: string, current: string, next: string): Promise<string | undefined>;
   /** the second factor of a session's user */
@@ -71,6 +74,7 @@ export class Commands {
         ...(session.account.passwordChange ? [MUST_CHANGE] : []),
         ...((await context.welcome?.()) ?? []),
       ],
+      newPasswords: this.#services.newPasswords(session.account.name),
       changePassword: (current, next) => this.#changePassword(session, current, next),
     };
   }

@@ -1,4 +1,5 @@
 import type { Digests } from "../digests/types.ts";
+import type { NewPasswords } from "../text/new-password.ts";
 import type { Turn } from "../turn.ts";
 import type { ByteString, VirtualPath } from "../vfs/path.ts";
 import { ROOT } from "../vfs/path.ts";
@@ -58,6 +59,8 @@ export interface ShellContext {
   usage(): Promise<QuotaUsage>;
   /** the sessions of this user, on all processes */
   sessions(): Promise<readonly OwnSession[]>;
+  /** what a new password of the user is held against; absent: it is not the user's own session */
+  readonly newPasswords?: NewPasswords;
   /** undefined when it was changed, else one line that says why not */
   changePassword(current: string, next: string): Promise<string | undefined>;
   /** absent: it is not the user's own session */

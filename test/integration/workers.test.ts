@@ -211,8 +211,10 @@ describe("one server", () => {
     for (const address of ["127.0.0.2", "127.0.0.3"]) await enter(server, address);
     const nodes = (await instance.store.nodes.list()).filter(({ kind }) => kind === "server");
     expect(nodes).toHaveLength(3);
-    for (const { id } of nodes) {
+    for (const { id, supervisor } of nodes) {
       const control = await connectNode(instance.root, id);
+      // A worker replaces none, and its screens don't offer it.
+      expect((await control.call("overview", {})).canRenew).toBe(supervisor === "");
       sockets.push({ destroy: () => control.close() });
       await vi.waitFor(
         async () => {

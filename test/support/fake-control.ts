@@ -97,6 +97,7 @@ export class FakeControl implements Control {
   sessions: SessionInfo[];
   records: AuditRecord[];
   diskIsFull = false;
+  canRenew = true;
   failingReceivers: Overview["failingReceivers"] = [];
   readonly services = new FakeServices();
   settings: readonly SettingInfo[] = FAKE_SETTINGS;
@@ -286,6 +287,7 @@ export class FakeControl implements Control {
         full: this.diskIsFull,
       },
       memoryBytes: 95_000_000,
+      canRenew: this.canRenew,
       failingReceivers: this.failingReceivers,
       loopDelay: { p50Ms: 0.4, p99Ms: 2.6, maxMs: 31 },
       mostUsed: all.slice(0, 20),

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { moved, settled } from "../../../admin/cursor.ts";
-import { EMPTY_EDITOR, edited, editorOf, inserted } from "../../../admin/editor.ts";
+import { allSelected, EMPTY_EDITOR, edited, editorOf, inserted } from "../../../admin/editor.ts";
 
 describe("typing", () => {
   const typed = (text: string, ...keys: string[]) =>
@@ -22,6 +22,34 @@ describe("typing", () => {
     ["ab", ["f1", "ctrl-x"], "ab"],
   ] as [string, string[], string][])("%j and %j make %j", (text, keys, result) => {
     expect(typed(text, ...keys)).toBe(result);
+  });
+
+  it.each([
+    ["c", { text: "c", at: 1 }],
+    ["🙂", { text: "🙂", at: 2 }],
+    [" ", { text: " ", at: 1 }],
+    ["left", { text: "ab", at: 1 }],
+    ["right", { text: "ab", at: 2 }],
+    ["home", { text: "ab", at: 0 }],
+    ["end", { text: "ab", at: 2 }],
+    ["backspace", { text: "a", at: 1 }],
+    ["delete", EMPTY_EDITOR],
+    ["ctrl-u", EMPTY_EDITOR],
+  ] as const)("of what is selected, %j makes %j", (key, result) => {
+    const editor = edited(allSelected(editorOf("ab")), key, 20);
+    expect(editor).toEqual(result);
+    expect(editor?.selected).toBeUndefined();
+  });
+
+  it("a key without a meaning leaves what is selected so, and of nothing nothing is", () => {
+    expect(edited(allSelected(editorOf("ab")), "f1", 20)).toBeUndefined();
+    expect(allSelected(editorOf(""))).toEqual(EMPTY_EDITOR);
+  });
+
+  it("a paste takes the place of what is selected; an empty one of nothing", () => {
+    const selected = allSelected(editorOf("abcd"));
+    expect(inserted(selected, "xy", 4)).toEqual({ text: "xy", at: 2 });
+    expect(inserted(selected, "", 4).text).toBe("abcd");
   });
 
   it("stays within its bound, and in whole characters", () => {

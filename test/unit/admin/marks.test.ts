@@ -72,6 +72,25 @@ describe("marked rows", () => {
     expect(done("folders.remove")).toHaveLength(3);
   });
 
+  it.each([
+    ["sessions", [" ", "x"], "Kick user00000?", "The session of user00000"],
+    ["transfers", [" ", "e"], "End this upload?", "the session goes on"],
+    ["security", [" ", "x"], "Lift the ban of 192.0.2.1?", "answered again at once"],
+    ["groups", [" ", "x"], "Remove 1 group?", "without its limits"],
+    ["folders", [" ", "x"], "Remove 1 folder?", "Nobody has it any more"],
+  ] as const)(
+    "where it is one, it is asked about in the singular: %s",
+    (view, keys, title, text) => {
+      bench
+        .view(view)
+        .feed(control)
+        .keys(...keys);
+      const dialog = bench.model.dialogs.at(-1);
+      expect(dialog).toMatchObject({ kind: "confirm", title });
+      expect(dialog?.kind === "confirm" && dialog.text).toContain(text);
+    },
+  );
+
   it("are counted, only of this view, and Esc unmarks them", () => {
     bench.view("sessions").feed(control).keys(" ", " ");
     expect(bench.text).toMatch(/3 of 24 +marked 2/);

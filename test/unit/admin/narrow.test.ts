@@ -41,7 +41,7 @@ describe("at 80 columns", () => {
 
   it("help tells everything", () => {
     const bench = new Bench({ columns: 80, rows: 200 }).keys("?");
-    for (const [keys, what] of helpLines()) {
+    for (const [keys, what] of helpLines(bench.model)) {
       if (keys === "") expect(bench.text).toContain(`\n ${what}\n`);
       else expect(bench.text).toContain(`\n   ${keys.padEnd(26)} ${what}\n`);
     }
@@ -199,3 +199,49 @@ it.each([
     else expect(beside).not.toBe("");
   },
 );
+
+describe("a dialog with more than there is room for", () => {
+  const size = { columns: 80, rows: 24 };
+
+  it("says how much of a record is left out", async () => {
+    const control = new FakeControl({ users: 3 });
+    control.records = [];
+    control.record("mkdir", { user: "user00001", path: `/${"long-name/".repeat(200)}` });
+    const bench = await new Bench(size).feed(control).view("log").feed(control).settle(control);
+    const lines = bench.keys("enter").text.split("\n");
+    expect(lines.filter((line) => line.includes("│"))).toHaveLength(20);
+    expect(lines.at(-5)).toMatch(/│ … \d+ more lines +│/);
+    expect(lines.at(-3)).toMatch(/│ {2}Enter close/);
+  });
+
+  it("of a form leaves out what stands above the fields", () => {
+    const bench = new Bench(size)
+      .feed(new FakeControl({ users: 3 }))
+      .view("groups")
+      .keys("a");
+    const form = bench.model.dialogs.at(-1);
+    if (form?.kind !== "form") throw new Error("no form is open");
+    bench.model = { ...bench.model, dialogs: [{ ...form, text: "much to read ".repeat(60) }] };
+    expect(bench.text).toMatch(/│ … \d+ more lines +│/);
+    for (const { label } of form.fields) expect(bench.text).toContain(label);
+    expect(bench.text).toContain("Enter add");
+  });
+
+  it("has its frame whole when its title has wide characters", () => {
+    const bench = new Bench(size).feed(new FakeControl()).view("users").keys("a");
+    const form = bench.model.dialogs.at(-1);
+    if (form === undefined) throw new Error("no form is open");
+    bench.model = { ...bench.model, dialogs: [{ ...form, title: "宽宽宽" }] };
+    expect(bench.text).toMatch(/┌─ 宽宽宽 ─+┐$/m);
+  });
+});
+
+it("help says which of its lines are shown, and which key shows more", () => {
+  const bench = new Bench({ columns: 80, rows: 24 }).keys("?");
+  const total = helpLines(bench.model).length;
+  expect(bench.text).toContain(`Keys, lines 1–18 of ${total}`);
+  expect(bench.text).toMatch(/PgDn more {2}Esc back {2}q leave$/m);
+  bench.keys("end");
+  expect(bench.text).toContain(`–${total} of ${total}`);
+  expect(bench.text).not.toContain("PgDn more");
+});

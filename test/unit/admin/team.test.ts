@@ -272,6 +272,8 @@ describe("a user's page", () => {
     await bench.keys("w").type("/reports/2026").keys("enter").settle(control);
     expect(bench.text).toMatch(/Access +read: read only/);
     expect(bench.text).toContain("read at /reports: a rule of user00002");
+    await bench.keys("enter", "w").type("/hand-in").keys("enter").settle(control);
+    expect(bench.text).toContain("drop at /hand-in: folder handed-in, shared with @students");
   });
 
   it("has every item in sight, whatever the terminal's height", () => {

@@ -144,6 +144,7 @@ beforeEach(() => {
     uploads: async () => [],
     usage: async () => ({ usedBytes: 0, usedFiles: 0, quotaBytes: null, quotaFiles: null }),
     sessions: async () => [],
+    newPasswords: () => ({ rule: "", refusal: unused }),
     changePassword: unused,
     wrongPassword() {},
     totp: () => ({

@@ -72,6 +72,7 @@ export function contextOf(fs: UserFileSystem, more: Partial<ShellContext> = {}):
     digests: new PlainDigests(),
     usage: async () => ({ usedBytes: 0, quotaBytes: null, usedFiles: 0, quotaFiles: null }),
     sessions: async () => [],
+    newPasswords: { rule: "at least 1 character", refusal: async () => undefined },
     changePassword: async () => undefined,
     ...more,
   };

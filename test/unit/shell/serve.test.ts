@@ -273,12 +273,48 @@ describe("a shell at a terminal", () => {
     client.type("passwd\rold\rsecret\rsecret\r");
     const shown = await client.until("Password changed.\r\n");
     expect(shown).not.toMatch(/old|secret/);
-    client.type("passwd\rwrong\rn\rn\rpasswd\ra\rb\rc\rpasswd\r\x04echo $?\r");
+    client.type("passwd\rwrong\rn\rn\rpasswd\r\x04echo $?\r");
     await client.until("that is not your password\r\n");
-    await client.until("the new passwords are not the same\r\n");
     await client.until("not changed\r\n");
     await client.until("\r\n1\r\n");
     expect(changed).toEqual(["old", "secret", "wrong", "n"]);
+  });
+
+  it("says what a new password must be before one is typed, and asks again, three times", async () => {
+    const changed: string[] = [];
+    const rule = "at least 8 characters, and not one that is soon guessed";
+    const tooShort =
+      "the password has 3 characters, which is not as many as there have to be: take 8";
+    const refusal = async (next: string) => (next.length < 4 ? tooShort : undefined);
+    shell({
+      newPasswords: { rule, refusal },
+      changePassword: async (current, next) => {
+        changed.push(current, next);
+        return undefined;
+      },
+    });
+    await client.until(PROMPT);
+    client.type("passwd\rold password\rabc\rsecret\rother\rsecret\rsecret\r");
+    const shown = await client.until("Password changed.\r\n");
+    expect(shown).toContain(`passwd\r\nThe password has ${rule}.\r\nCurrent password: `);
+    // Between words, where the line is longer than the terminal.
+    const broken = tooShort.replace("have to be", "have to\r\nbe");
+    expect(shown).toContain(`\r\nNot taken: ${broken}\r\nNew password: `);
+    expect(shown).toContain("Not taken: the two passwords are not the same\r\nNew password: ");
+    client.type("passwd\rold password\rold password\rabc\rabc\recho $?\r");
+    const refused = await client.until("\r\n1\r\n");
+    expect(refused).toContain("Not taken: the new password is the current one\r\n");
+    expect(refused).toContain(`passwd: ${tooShort}; nothing was changed`);
+    expect(changed).toEqual(["old password", "secret"]);
+  });
+
+  it("of another user no password is asked for", async () => {
+    const { newPasswords: _own, ...others } = contextOf(fs);
+    serveShell(client, { context: others, pty: size });
+    await client.until(PROMPT);
+    client.type("passwd\r");
+    const shown = await client.until("only the user's own sessions can do that\r\n");
+    expect(shown).not.toContain("password: ");
   });
 
   it("what is typed ahead of a command reaches it byte by byte", async () => {
