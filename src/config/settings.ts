@@ -1,5 +1,5 @@
 import type { z } from "zod";
-import { ALONG_BY_DEFAULT } from "../digests/types.ts";
+import { ON_UPLOAD } from "../digests/types.ts";
 import { databaseUrl } from "./database-url.ts";
 import {
   choice,
@@ -252,8 +252,8 @@ export const SETTINGS: Settings = {
     ),
     onUpload: list(
       ["md5", "sha256"],
-      ALONG_BY_DEFAULT,
-      "Checksums computed along with an upload, so that they are known at its end; after it, where the upload is faster than the hashing. Empty for none.",
+      ON_UPLOAD,
+      "Checksums computed along with an upload, so that they are known at its end; after it, where the upload is faster than the hashing. Empty for none, besides the one that a client asks for when it begins.",
     ),
   },
   metrics: {

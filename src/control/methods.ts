@@ -3,6 +3,7 @@ import { generatePassword } from "../auth/generate.ts";
 import { PublicKeyError, parsePublicKeys } from "../auth/keys.ts";
 import type { StoredSession } from "../store/sessions.ts";
 import type { AuditEvent, UserKey } from "../store/types.ts";
+import { KICKED } from "../text/endings.ts";
 import { oneLine } from "../text/safe.ts";
 import { AUDIT_METHODS } from "./audit-methods.ts";
 import { BanControl } from "./bans.ts";
@@ -24,7 +25,6 @@ import type { UserControl } from "./users.ts";
 /** How long the end of a session is waited for. */
 const KICK_TIMEOUT_MS = 10_000;
 const POLL_MS = 20;
-const KICKED = "The session was ended by an administrator";
 
 /** Who asks, and what a method works with. */
 export interface Caller {

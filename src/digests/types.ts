@@ -20,8 +20,8 @@ export const DIGEST_ALGORITHMS = [
 
 export type DigestAlgorithm = (typeof DIGEST_ALGORITHMS)[number];
 
-/** What may be computed along with every upload: what any machine can compute. */
-export const ALONG_BY_DEFAULT = DIGEST_ALGORITHMS.filter((name) => name !== "blake3");
+/** What `digests.on_upload` may name: what any machine can compute. */
+export const ON_UPLOAD = DIGEST_ALGORITHMS.filter((name) => name !== "blake3");
 
 /** Those of this machine. */
 export function availableDigests(): readonly DigestAlgorithm[] {

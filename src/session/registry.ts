@@ -3,7 +3,7 @@ import { errorName } from "../errors.ts";
 import type { MemoryBudget, UserMemory } from "../memory/budget.ts";
 import type { Account, AuditEvent, Change } from "../store/types.ts";
 import { tally } from "../tally.ts";
-import { IDLE, STOPPING } from "../text/endings.ts";
+import { IDLE, KICKED, STOPPING } from "../text/endings.ts";
 import { Turn } from "../turn.ts";
 import { Refusal } from "./admission.ts";
 import { AuditedFileSystem } from "./audited.ts";
@@ -25,7 +25,6 @@ export { STOPPING };
 
 /** What an administrator's word ends a session or a transfer with, for its user. */
 const TRANSFER_ENDED = "The transfer was ended by an administrator";
-const KICKED = "The session was ended by an administrator";
 
 /** The sessions of this process. */
 export class Sessions {

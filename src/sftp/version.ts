@@ -1,6 +1,6 @@
 import { fromText } from "../vfs/path.ts";
 import type { OperationContext } from "./context.ts";
-import { ALONG } from "./extensions/check-file.ts";
+import { ALONG_OFFERED } from "./extensions/check-file.ts";
 import { advertised } from "./extensions/table.ts";
 import { CHECK_ALONG, PacketType, VERSION } from "./wire/constants.ts";
 import { Writer } from "./wire/writer.ts";
@@ -17,7 +17,7 @@ export function greet(frame: Buffer, context: OperationContext): Buffer | undefi
   for (const { name, version } of advertised(context))
     writer.bytes(fromText(name)).bytes(fromText(version));
   if (context.digests !== undefined) {
-    writer.bytes(fromText(CHECK_ALONG)).bytes(fromText(ALONG.join(",")));
+    writer.bytes(fromText(CHECK_ALONG)).bytes(fromText(ALONG_OFFERED.join(",")));
   }
   return writer.finish();
 }

@@ -4,6 +4,9 @@ export const STOPPING = "The server is stopping: try again later";
 /** What ends a session that nobody used. */
 export const IDLE = "The session was idle for too long";
 
+/** Begins what a user is told whose session an administrator ended. The administrator's own words may follow. */
+export const KICKED = "The session was ended by an administrator";
+
 /** Begins what a user is told who has as many sessions as are allowed. */
 export const ALREADY = "You already have";
 
@@ -16,6 +19,8 @@ const LATER = ": try again later";
  * @param text as the server gave it
  */
 export function mayReturn(text: string): boolean {
+  // What an administrator writes does not decide it.
+  if (text.startsWith(KICKED)) return false;
   return text === IDLE || text.endsWith(LATER);
 }
 

@@ -81,7 +81,7 @@ describe("check-file", () => {
     expect((await other.init()).extensions.get("check-along@moorage")).toBe("blake3,sha256");
     const along = vi.spyOn(Follower.prototype, "along");
     const say = (name: string) => ({ extended: [["check-along@moorage", name]] as const });
-    const handle = await client.open("along", PUT, { size: DATA.length, ...say("BLAKE3") });
+    const handle = await client.open("along", PUT, { size: DATA.length, ...say("blake3") });
     await client.call(client.requests.write(handle, 0, DATA.subarray(0, 100_000)));
     await client.call(client.requests.close(handle));
     expect(parse(await byName("blake3,md5", [], "along"))).toEqual({
@@ -92,6 +92,7 @@ describe("check-file", () => {
     const unknown = { extended: [["x@example", "1"], ...say("tiger192").extended] as const };
     for (const [flags, attrs] of [
       [PUT, unknown],
+      [PUT, say("sha512")],
       [0x01, say("blake3")],
     ] as const) {
       await client.call(client.requests.close(await client.open("along", flags, attrs)));

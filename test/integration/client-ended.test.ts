@@ -1,13 +1,23 @@
 import { randomBytes } from "node:crypto";
-import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { PassThrough } from "node:stream";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { connect } from "../../src/cli/client/connect.ts";
-import { put } from "../../src/cli/client/one-job.ts";
+import { put, sync } from "../../src/cli/client/one-job.ts";
 import type { TransferFlags } from "../../src/cli/client/options.ts";
 import { realEngine } from "../../src/cli/client/real-engine.ts";
+import { Operations } from "../../src/client/remote/operations.ts";
 import type { ClientConnection } from "../../src/client/remote/remote.ts";
 import type { Ending } from "../../src/client/types.ts";
 import { ClientRun } from "../support/client-run.ts";
@@ -103,6 +113,27 @@ describe("a session that the server ends on purpose", () => {
         resumable: true,
       },
     ]);
+  }, 60_000);
+
+  it("ends a job that only removes any more", async () => {
+    const there = join(server.home("ann"), "surplus");
+    mkdirSync(there);
+    for (const name of ["a", "b", "c"]) writeFileSync(join(there, name), name);
+    mkdirSync(join(local, "nothing"), { recursive: true });
+    const remove = Operations.prototype.remove;
+    const removed = vi.spyOn(Operations.prototype, "remove");
+    removed.mockImplementation(async function (this: Operations, path) {
+      await moorage(server.root, "kick", "ann", "--reason", "maintenance");
+      return remove.call(this, path);
+    });
+    const run = new ClientRun(realEngine());
+    const how = { ...flags(), delete: true };
+    const places = [`${join(local, "nothing")}/`, "ann@127.0.0.1:surplus"];
+    await sync(run.context, places, how, run.around);
+    removed.mockRestore();
+    expect(run.code).toBe(9);
+    expect(run.written.errors).toContain(MAINTENANCE);
+    expect(readdirSync(there)).toEqual(["a", "b", "c"]);
   }, 60_000);
 
   it("ends a script that waits for its next line", async () => {

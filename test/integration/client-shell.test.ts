@@ -121,6 +121,11 @@ describe("put and get", () => {
     const line = "made /project; there is a folder /projects\n";
     const would = await putAs([plan, `${ALICE}:project/`], { dryRun: true });
     expect(would.written.text).toContain("would make /project; there is a folder /projects\n");
+    // Once, however many go there.
+    writeFileSync(join(local, "notes.txt"), "notes");
+    const sources = [plan, join(local, "notes.txt"), `${ALICE}:project/`];
+    const all = await putAs(sources, { dryRun: true });
+    expect(all.written.text.match(/would make/g)).toHaveLength(1);
     expect(existsSync(join(server.home("alice"), "project"))).toBe(false);
     const run = await putAs([plan, `${ALICE}:project/`]);
     expect([run.code, run.written.text.includes(line)]).toEqual([0, true]);

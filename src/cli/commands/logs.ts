@@ -69,8 +69,9 @@ async function showNewest(
   // What is for programs stays free of it; who reads JSON can ask for one more than they want.
   if (note !== undefined && isText) io.out(`${paint(io, "dim", note)}\n`);
   else if (note !== undefined && options.csv) io.err(`${note}\n`);
-  // Standard output stays empty: whoever sends it on by mail gets one only when there is something.
-  if (isText && lines.length === 0) io.err("Nothing in the audit trail fits.\n");
+  // Only to a person: who has it sent by mail gets one when there is something, and both outputs go there.
+  if (isText && lines.length === 0 && io.errTerminal === true)
+    io.err("Nothing in the audit trail fits.\n");
   if (isText) io.out(lines.map((line) => `${logLine(io, line)}\n`).join(""));
   else if (options.csv) io.out(CSV_HEADER + lines.map(({ record }) => csvLine(record)).join(""));
   else io.out(json(lines.map((line) => (isGrouped ? lineJson(line) : recordJson(line.record)))));

@@ -63,7 +63,7 @@ async function kick(context: CommandContext, whom: string, options: KickOptions)
   const id = user || !/^\d{1,15}$/.test(whom) ? undefined : Number(whom);
   const { ended, cut } = await withAnyServer(context, async (control) => {
     // Asked before: the sessions that are ended have no transfers any more.
-    const before = await control.call("sessions.list", {});
+    const before = options.json ? [] : await shown(control);
     const ended = await end(control, id ?? whom, how);
     return { ended, cut: uploadsOf(before, ended) };
   });
@@ -75,6 +75,11 @@ async function kick(context: CommandContext, whom: string, options: KickOptions)
     io.out(`Ended ${what}${whose}${disable ? " and disabled the account" : ""}.\n`);
     if (cut > 0) io.out(`Cut ${count(cut, "upload")}: what had arrived is kept.\n`);
   }
+}
+
+/** What can't be listed may be ended all the same. */
+function shown(control: Control): Promise<readonly SessionInfo[]> {
+  return control.call("sessions.list", {}).catch(() => []);
 }
 
 /** @param whom a session, or a user's name. @returns the sessions that have ended */

@@ -4,8 +4,8 @@ import { DEEPEST, directoryOf, joinRemote, remoteName } from "../names.ts";
 import type { ClientConnection } from "../remote/remote.ts";
 import { isLost, type TransferContext } from "./job.ts";
 
-/** Names beside a directory that was made which are looked at, at most. */
-const MOST_BESIDE = 10_000;
+/** So many names beside a new directory are looked at. Some servers send a hundred in each answer. */
+const MOST_BESIDE = 1_000;
 
 type Exists = Pick<ClientConnection, "exists">;
 

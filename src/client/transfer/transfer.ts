@@ -1,6 +1,6 @@
 import { setMaxListeners } from "node:events";
 import { visible } from "../../text/safe.ts";
-import { FileError, failureCode, RemoteError } from "../errors.ts";
+import { EndedError, FileError, failureCode, RemoteError } from "../errors.ts";
 import type { ClientConnection } from "../remote/remote.ts";
 import type { HashName, TransferEvent, TransferJob, TransferSummary } from "../types.ts";
 import { Exclusion } from "./exclude.ts";
@@ -158,7 +158,7 @@ class Run {
 
   async #remove({ target, run }: Surplus): Promise<void> {
     const { job, signal } = this.#context;
-    if (signal.aborted) return;
+    if (signal.aborted || this.#fatal !== undefined) return;
     if (job.dryRun) return this.#emit({ type: "planned", file: 0, action: "delete", target });
     try {
       if (!(await run())) return;
@@ -228,6 +228,8 @@ class Run {
     error: unknown,
     work?: { readonly resumable: boolean; readonly size: number },
   ): void {
+    // With the session the job is over, and not only this file.
+    if (error instanceof EndedError) this.#fatal ??= { error };
     this.#failed++;
     const why = { code: failureCode(error), message: messageOf(error, source) };
     this.#emit({ type: "failed", file, source, ...why, resumable: false, ...work });

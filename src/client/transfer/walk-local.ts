@@ -52,6 +52,14 @@ export async function* walkLocal(context: TransferContext): Walk {
   if (into && there !== undefined && there.type !== "directory") {
     throw new FileError(`${job.target}: is not a directory`, "not-a-directory");
   }
+  const made = new Set<string>();
+  /** True where it is new: not for the second source that goes there. */
+  const makeOnce = async (path: string, mode?: number): Promise<boolean> => {
+    if (made.has(path)) return false;
+    const isNew = await makeTarget(context, path, mode);
+    made.add(path);
+    return isNew;
+  };
   for (const given of job.sources) {
     const source = resolve(given);
     try {
@@ -62,14 +70,14 @@ export async function* walkLocal(context: TransferContext): Walk {
           throw new FileError(`${job.target}: is not a directory`, "not-a-directory");
         const whole = name === undefined;
         const mode = whole ? (stat.mode & 0o777) | OWNER : undefined;
-        const isNew = there === undefined && (await makeTarget(context, target, mode));
+        const isNew = there === undefined && (await makeOnce(target, mode));
         const own = whole ? target : joinRemote(target, name);
         const place = { source, target: own, path: "", depth: 0, isNew: whole && isNew };
         yield* directory(context, { ...place, given: whole && there !== undefined });
       } else if (!context.exclusion.has(remoteName(source), false)) {
         const path = into ? joinRemote(target, name ?? remoteName(source)) : target;
         const missing = there === undefined && (into || above?.type !== "directory");
-        if (missing) await makeTarget(context, directoryOf(path));
+        if (missing) await makeOnce(directoryOf(path));
         const existing = into ? (missing ? null : undefined) : (itself ?? null);
         yield await oneFile(context, source, stat, path, existing);
       }

@@ -35,11 +35,14 @@ const ALIASES: ReadonlyMap<string, DigestAlgorithm> = new Map([
 ]);
 
 /** Worth to be computed along with an upload, for who wants to know that it arrived whole. */
-export const ALONG = (["blake3", "sha256"] as const).filter((name) => AVAILABLE.includes(name));
+export const ALONG_OFFERED = (["blake3", "sha256"] as const).filter((name) =>
+  AVAILABLE.includes(name),
+);
 
-/** The checksum that a client calls so; undefined where there is none. */
-export function digestNamed(name: Buffer): DigestAlgorithm | undefined {
-  return ALIASES.get(name.subarray(0, MAX_LIST).toString("latin1").trim().toLowerCase());
+/** The one of them that a client names so; undefined for any other name. */
+export function alongNamed(name: Buffer): DigestAlgorithm | undefined {
+  const text = name.toString("latin1", 0, MAX_LIST);
+  return ALONG_OFFERED.find((one) => one === text);
 }
 
 /**

@@ -2,7 +2,7 @@ import type { DigestAlgorithm } from "../../digests/types.ts";
 import { FsError } from "../../errors.ts";
 import type { OpenFlags } from "../../vfs/types.ts";
 import type { Operation } from "../context.ts";
-import { digestNamed } from "../extensions/check-file.ts";
+import { alongNamed } from "../extensions/check-file.ts";
 import { UNKNOWN_END } from "../handles.ts";
 import { attrsReply, handleReply, okReply } from "../replies.ts";
 import { readAttrs, toChange } from "../wire/attrs.ts";
@@ -32,7 +32,7 @@ export const open: Operation = async ({ fs, handles }, id, request) => {
   const flags = toOpenFlags(request.u32());
   let along: DigestAlgorithm | undefined;
   const { permissions, size } = readAttrs(request, (type, data) => {
-    if (type.toString("latin1") === CHECK_ALONG) along = digestNamed(data);
+    if (type.toString("latin1") === CHECK_ALONG) along = alongNamed(data);
   });
   handles.reserve();
   const mode = permissions === undefined ? undefined : permissions & 0o777;

@@ -79,9 +79,13 @@ test.each([
   expect([code, err]).toEqual([2, expect.stringMatching(reason)]);
 });
 
-test("what nothing fits is said, and standard output stays empty; programs get an empty answer", async () => {
+test("that nothing fits is said to a person; mail by cron stays away, and programs get an empty answer", async () => {
   const { moorage } = await trail();
-  const none = { code: 0, out: "", err: "Nothing in the audit trail fits.\n" };
+  const none = { code: 0, out: "", err: "" };
+  expect(await moorage("logs --user annn", "")).toEqual({
+    ...none,
+    err: "Nothing in the audit trail fits.\n",
+  });
   expect(await moorage("logs --user annn")).toEqual(none);
   expect(await moorage("logs --user annn --json")).toEqual({ code: 0, out: "[]\n", err: "" });
 });

@@ -42,6 +42,7 @@ export function world(env: Record<string, string> = {}): World {
           err += text;
         },
         colour: false,
+        errTerminal: answer !== undefined,
       };
       const code = await run(typeof args === "string" ? args.split(" ") : args, io);
       return { code, out, err };

@@ -31,6 +31,7 @@ it("knows a refusal that will pass from one that stays", () => {
     expect([said, refusedBy("ann@h", said).willPass]).toEqual([said, true]);
   }
   for (const said of [
+    "The session was ended by an administrator: maintenance: try again later",
     "This account has been disabled",
     "You alreadyhave",
     "later: try again later.",
