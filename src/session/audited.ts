@@ -90,9 +90,13 @@ export class AuditedFileSystem implements UserFileSystem {
     return this.#files.size;
   }
 
-  /** Files that are open with what has gone through them. */
+  /**
+   * Files that are open with what has gone through them. One that was ended is not among them: a client
+   * with a bound on its rate may notice and close it much later.
+   */
   transfers(): Promise<TransferView[]> {
-    return Promise.all([...this.#files].map((file) => file.view()));
+    const going = [...this.#files].filter(({ ended }) => ended === undefined);
+    return Promise.all(going.map((file) => file.view()));
   }
 
   /**

@@ -56,6 +56,17 @@ describe("AuditedFileSystem", () => {
     expect(told()).toEqual(["upload /a 100", "download /a 100"]);
   });
 
+  test("a transfer that was ended is not shown any more, though its client is slow to close it", async () => {
+    const file = await fs.open(fromText("/a"), PUT, 0o644);
+    await file.write([Buffer.alloc(10)], 10, 0);
+    const [shown] = await fs.transfers();
+    expect(fs.endTransfer(shown?.id ?? 0, "ended by somebody")).toBe(true);
+    expect(await fs.transfers()).toEqual([]);
+    expect(fs.openFiles).toBe(1);
+    await file.close();
+    expect(events[0]).toMatchObject({ kind: "upload", detail: expect.stringContaining("ended") });
+  });
+
   test("an empty upload and an empty download are recorded, an untouched file is not", async () => {
     await put("/empty", 0);
     await (await fs.open(fromText("/empty"), READ)).close();
