@@ -2,6 +2,7 @@ import { call, opened, step } from "../dialogs.ts";
 import { selectedUser } from "../lists.ts";
 import {
   markedGroupForm,
+  markedNames,
   markedQuotaForm,
   markedRemoveForm,
   markedStateForm,
@@ -12,7 +13,6 @@ import type { Model, ResultMessage, Step } from "../model.ts";
 import { kickable } from "../offered.ts";
 import { calls } from "./batch.ts";
 import { withGroups } from "./offers.ts";
-import { noticed } from "./views.ts";
 
 /** Names that are asked for at once when all are marked; the most that a page has. */
 const PAGE = 500;
@@ -82,9 +82,10 @@ export function onNames(
   return result.rows.length > 0 && end < result.total ? markAll(next, end) : step(next);
 }
 
+/** Where the rows say that none has a session all are tried: a row may be older than a login. */
 function askKickMarked(model: Model): Model {
-  const names = kickable(model);
-  if (names.length === 0) return noticed(model, "error", "None of the marked users has a session.");
+  const known = kickable(model);
+  const names = known.length > 0 ? known : markedNames(model);
   const many = usersText(names.length);
   const all = names.map((name) => ({ what: name, call: call("users.kick", { name }) }));
   return opened(model, {

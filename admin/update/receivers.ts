@@ -26,12 +26,13 @@ export function receiversKey(
   return step(model, call("events.retry", { name }, done));
 }
 
+/** What is known of the queue may be some seconds old: the server drops what is there by then. */
 export function dropEvents(model: Model, { name, queued }: ReceiverInfo): Model {
-  if (queued === 0) return noticed(model, "error", `Nothing waits for ${name}.`);
+  const what = queued === 0 ? "What waits by now" : plural(queued, "event");
   return opened(model, {
     kind: "confirm",
     title: `Drop what waits for ${name}?`,
-    text: `${plural(queued, "event")} will never arrive there.`,
+    text: `${what} will never arrive there.`,
     action: "drop",
     effect: call("events.drop", { name }, { notice: `Nothing waits for ${name} any more.` }),
   });

@@ -12,7 +12,7 @@ export function settingsKey(model: Model, key: string): Step | undefined {
     case "enter":
       return step(setting === undefined ? model : changeSetting(model, setting));
     case "d":
-      return step(setting === undefined ? model : takeDefault(model, setting));
+      return setting === undefined ? step(model) : takeDefault(model, setting);
     case "R":
       return step(model, call("reload", {}));
     case "a":

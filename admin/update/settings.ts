@@ -1,9 +1,8 @@
 import type { SettingChange, SettingInfo } from "../../src/control/protocol.ts";
-import { call, choice, form, opened, text } from "../dialogs.ts";
-import type { FormDialog, Model } from "../model.ts";
+import { call, choice, form, opened, step, text } from "../dialogs.ts";
+import type { FormDialog, Model, Step } from "../model.ts";
 import { hasDefault, whyFixed } from "../offered.ts";
 import { type FormResult, value } from "./form-values.ts";
-import { noticed } from "./views.ts";
 
 /** More than any value may have: one that is too long is refused, and not cut. */
 const VALUE_MAX = 20_000;
@@ -62,18 +61,22 @@ export function settingSet(dialog: FormDialog): FormResult {
   return { effect: call("settings.set", params, { dialog: dialog.id }) };
 }
 
-/** Asks before a setting gets its default again. */
-export function takeDefault(model: Model, setting: SettingInfo): Model {
-  const { name, value: now, waiting, fixed } = setting;
-  if (fixed !== "") return about(model, setting, fixed);
-  if (hasDefault(setting)) return noticed(model, "done", `${name} has its default already.`);
-  return opened(model, {
-    kind: "confirm",
-    title: `Take the default of ${name}?`,
-    text: `It is ${quoted(waiting ?? now)}. The default is ${quoted(setting.default)}.\n${whenText(setting)}`,
-    action: "take it",
-    effect: call("settings.set", { name, value: null, was: waiting ?? now }),
-  });
+/** Asks before a setting gets its default again; of one that has it the server says whether it still does. */
+export function takeDefault(model: Model, setting: SettingInfo): Step {
+  const { name, fixed } = setting;
+  if (fixed !== "") return step(about(model, setting, fixed));
+  const was = setting.waiting ?? setting.value;
+  const effect = call("settings.set", { name, value: null, was });
+  if (hasDefault(setting)) return step(model, effect);
+  return step(
+    opened(model, {
+      kind: "confirm",
+      title: `Take the default of ${name}?`,
+      text: `It is ${quoted(was)}. The default is ${quoted(setting.default)}.\n${whenText(setting)}`,
+      action: "take it",
+      effect,
+    }),
+  );
 }
 
 /** What a change came to. */

@@ -25,7 +25,7 @@ export function trashKey(
   item: PageItem | undefined,
   key: string,
 ): Step | undefined {
-  if (key === "E") return step(page.files?.length === 0 ? model : emptyForm(model, page));
+  if (key === "E") return step(emptyForm(model, page));
   if (key !== "r" || item?.kind !== "trashed") return undefined;
   return step(restoreForm(model, page.name, item.file));
 }
@@ -82,8 +82,9 @@ export function emptyAsked(model: Model, dialog: FormDialog): Step {
     return step(changed(model, dialog, { error: `type ${name} to empty its trash` }));
   }
   const page = model.dialogs.find((one) => one.kind === "trash" && one.name === name);
-  const files = page?.kind === "trash" && !page.more ? page.files : undefined;
-  const what = files === undefined || files === null ? "All files" : plural(files.length, "file");
+  const files = page?.kind === "trash" && !page.more ? (page.files?.length ?? 0) : 0;
+  // The page may be older than what is in the trash by now.
+  const what = files === 0 ? "All files" : plural(files, "file");
   return step(
     opened(closedDialog(model, dialog.id), {
       kind: "confirm",

@@ -9,7 +9,6 @@ import {
   removeUserForm,
   step,
 } from "../dialogs.ts";
-import { canConnect } from "../here.ts";
 import { selectedUser } from "../lists.ts";
 import { type Model, START, type Step } from "../model.ts";
 import { totalsPage, trashPage, userPage } from "../pages.ts";
@@ -119,8 +118,8 @@ function toggled(model: Model, { name, enabled, sessions }: UserInfo): Step {
   );
 }
 
-function askKickUser(model: Model, { name, sessions }: UserInfo): Model {
-  if (sessions === 0) return noticed(model, "error", `${name} has no session.`);
+/** Also where the row says that there is no session: it may be older than a login, and the server knows. */
+function askKickUser(model: Model, { name }: UserInfo): Model {
   return opened(model, {
     kind: "confirm",
     title: `Kick ${name}?`,
@@ -143,11 +142,9 @@ function rescan(model: Model, { name, files }: UserInfo): Step {
   return step(next, call("users.rescan", { name }, { dialog: model.nextDialog }));
 }
 
-function connect(model: Model, user: UserInfo): Step {
-  const { name } = user;
-  if (canConnect(model, user)) return step(model, { kind: "shell", user: name });
-  if (model.shell)
-    return step(noticed(model, "error", `${name} is disabled: d enables the account.`));
+/** Of a disabled account the server refuses it, which knows whether it is enabled by now. */
+function connect(model: Model, { name }: UserInfo): Step {
+  if (model.shell) return step(model, { kind: "shell", user: name });
   const port = model.overview?.listen.split(":").at(-1) ?? "PORT";
   const text = `It needs this screen over SSH: ssh -t -p ${port} ADMIN@HOST, then c.`;
   return step(noticed(model, "error", text));

@@ -28,8 +28,6 @@ const ADD: Hint = ["a", "add"];
 const FILTER: Hint = ["/", "filter"];
 const MARK: Hint = [" ", "mark"];
 
-const MARKING: readonly Hint[] = [MARK, ["*", "all"], ["escape", "none"]];
-
 const TYPING: readonly Hint[] = [
   ["enter", "keep the filter"],
   ["escape", "show all"],
@@ -75,6 +73,12 @@ function markedUsers(model: Model): readonly Hint[] {
   ];
 }
 
+function marking(model: Model): readonly Hint[] {
+  const all = LISTS[model.view]?.ids?.(model) ?? [];
+  const marked = new Set(marksOf(model));
+  return [MARK, ...when(!all.every((id) => marked.has(id)), ["*", "all"]), ["escape", "none"]];
+}
+
 /** What can be done with marked rows. */
 function markedRows(model: Model): readonly Hint[] {
   switch (model.view) {
@@ -84,12 +88,12 @@ function markedRows(model: Model): readonly Hint[] {
         ["x", "kick"],
         ["X", "kick and disable"],
         ...when(endable(model).length > 0, ["e", "end transfers"]),
-        ...MARKING,
+        ...marking(model),
       ];
     case "security":
-      return [...when(liftable(model).length > 0, ["x", "lift"]), ...MARKING];
+      return [...when(liftable(model).length > 0, ["x", "lift"]), ...marking(model)];
     default:
-      return [["x", "remove"], ...MARKING];
+      return [["x", "remove"], ...marking(model)];
   }
 }
 

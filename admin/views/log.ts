@@ -1,3 +1,4 @@
+import type { AuditRecord } from "../../src/store/types.ts";
 import { widest } from "../columns.ts";
 import { secondText } from "../format.ts";
 import type { Frame } from "../frame.ts";
@@ -14,9 +15,14 @@ function isNarrow({ columns }: Pick<Frame, "columns">): boolean {
   return columns < 100;
 }
 
-/** Without the year where room is short: the log reaches back some months. */
-function timeText(at: number, frame: Frame): string {
-  return isNarrow(frame) ? secondText(at).slice(5) : secondText(at);
+const YEAR = "2026-".length;
+
+/** The times of what is shown. Where room is short the year is left out, if it is the present one in all. */
+function timesOf(shown: readonly AuditRecord[], frame: Frame, now: number): (at: number) => string {
+  const year = secondText(now).slice(0, YEAR);
+  const isPresent = shown.every(({ at }) => secondText(at).startsWith(year));
+  const from = isNarrow(frame) && isPresent ? YEAR : 0;
+  return (at) => secondText(at).slice(from);
 }
 
 export function drawLog(frame: Frame, model: Model): void {
@@ -33,10 +39,11 @@ export function drawLog(frame: Frame, model: Model): void {
     .slice(log.cursor.top, log.cursor.top + listRows(model))
     .map(({ record }) => record);
   const users = shown.map(({ user = "" }) => user);
+  const timeText = timesOf(shown, frame, model.now);
   const kinds = shown.map(({ kind }) => kind);
   drawTable(frame, model, {
     columns: [
-      { title: "TIME", width: timeText(0, frame).length },
+      { title: "TIME", width: timeText(model.now).length },
       { title: "KIND", width: widest(kinds, 8, 15) },
       {
         title: "USER",
@@ -51,7 +58,7 @@ export function drawLog(frame: Frame, model: Model): void {
       const { at, kind, user } = line.record;
       const colour = kindColour(kind);
       return [
-        timeText(at, frame),
+        timeText(at),
         [kind, colour === undefined ? {} : { fg: colour }],
         [user ?? "", { bold: true }],
         batchText(line),

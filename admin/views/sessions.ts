@@ -99,7 +99,7 @@ function transferLine(transfer: TransferView, columns: number): Line {
   ];
 }
 
-/** A bar and a percent where the size is known, else how much was moved. */
+/** A bar and a percent where the size is known, else how far it is. */
 function progress(transfer: TransferView, columns: number): { line: Line; columns: number } {
   const { bytes, size } = transfer;
   const width = columns + 5;

@@ -14,6 +14,10 @@ export interface TransferView {
   /** virtual path */
   readonly path: string;
   readonly direction: "upload" | "download";
+  /**
+   * How far it is: of an upload how large the file is by now, with what it goes on from, and never more
+   * than `size`; of a download how much was read.
+   */
   readonly bytes: number;
   /** bytes in all, as the client told them of an upload; null when it did not */
   readonly size: number | null;
@@ -272,12 +276,10 @@ export class AuditedFile implements OpenFile {
     };
   }
 
-  /** Where the end is known, how far it is: an upload that goes on did not begin at 0. */
+  /** An upload that goes on did not begin at 0, and a client may say less than it sends. */
   #sent(): Pick<TransferView, "bytes" | "size"> {
-    const expected = this.#expected;
-    if (expected === undefined) return { bytes: this.bytesWritten, size: null };
-    const end = this.flags.append ? this.#extent().size : this.#reached;
-    return { bytes: Math.min(end, expected), size: expected };
+    const { size, expected } = this.#extent();
+    return { bytes: Math.min(size, expected ?? size), size: expected ?? null };
   }
 
   async #fetched(): Promise<Pick<TransferView, "bytes" | "size">> {

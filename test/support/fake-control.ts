@@ -382,8 +382,11 @@ const IMPLEMENTED: Partial<Methods> = {
     return { homeDeleted: deleteHome };
   },
   "users.kick": (control, { name, disable = false }) => {
-    control.user(name);
+    const { sessions } = control.user(name);
     const ended = control.sessions.filter(({ user }) => user === name).map(({ id }) => id);
+    if (ended.length === 0 && sessions === 0 && !disable) {
+      throw new FakeError(`${name} has no session: \`moorage sessions\` shows all`);
+    }
     control.sessions = control.sessions.filter(({ user }) => user !== name);
     if (disable) control.change(name, { enabled: false });
     return { ended };

@@ -1,4 +1,5 @@
 import { MalformedError, type Reader } from "../../sftp/wire/reader.ts";
+import { MOST_SPACES } from "../../sftp/wire/spaces.ts";
 import { decodeName } from "../../text/names.ts";
 import { RemoteError } from "../errors.ts";
 import type { FolderSpace, Space } from "../types.ts";
@@ -16,6 +17,13 @@ export function readSpaces(body: Reader): FolderSpace[] {
     if (!(error instanceof MalformedError)) throw error;
     throw new RemoteError(undefined, "the server's list is damaged");
   }
+}
+
+/** Of the home or folder that a path is in; undefined: it may be beyond the end of a list that is full. */
+export function spaceOf(all: readonly FolderSpace[], path: string): FolderSpace | undefined {
+  if (all.length >= MOST_SPACES) return undefined;
+  const above = all.filter((one) => one.path === "/" || `${path}/`.startsWith(`${one.path}/`));
+  return above.sort((one, other) => other.path.length - one.path.length)[0];
 }
 
 /** Where there is no quota the number is beyond all others. */

@@ -4,13 +4,10 @@ import type { VirtualPath } from "../../vfs/path.ts";
 import type { FileSystemStat } from "../../vfs/types.ts";
 import type { Operation } from "../context.ts";
 import { MAX_DATA, PacketType } from "../wire/constants.ts";
-import { NO_LIMIT } from "../wire/spaces.ts";
+import { MOST_SPACES, NO_LIMIT } from "../wire/spaces.ts";
 import { Writer } from "../wire/writer.ts";
 
-/** Homes and folders of one reply. Each has a book that is asked. */
-const MOST = 500;
-
-/** Of these so many in one turn of the event loop. */
+/** Each has a book that is asked: of so many in one turn of the event loop. */
 const PER_TURN = 32;
 
 /** An entry's figures, and the length of its path. */
@@ -27,7 +24,8 @@ const FIGURES = 5 * 8 + 4;
 export const spaces: Operation = async ({ fs, signal }, id) => {
   const all: FileSystemStat[] = [];
   let room = MAX_DATA;
-  for (const [index, path] of fs.mounts().slice(0, MOST).entries()) {
+  for (const [index, path] of fs.mounts().entries()) {
+    if (all.length === MOST_SPACES) break;
     if (index % PER_TURN === PER_TURN - 1) await turn();
     signal.throwIfAborted();
     const stat = await statOf(fs, path);

@@ -111,10 +111,17 @@ describe("what is done with all marked users", () => {
     ]);
   });
 
-  it("says so when none of them has a session", () => {
+  it("kicks those that logged in after the rows were made, and says who has no session", async () => {
     for (const name of THREE) control.change(name, { sessions: 0 });
-    bench.feed(control).keys("K");
-    expect(bench.model.notice?.text).toBe("None of the marked users has a session.");
+    control.sessions = [];
+    bench.feed(control);
+    control.change("user00002", { sessions: 1 });
+    await bench.keys("K", "y").settle(control);
+    expect(changes()).toEqual(THREE.map((name) => ["users.kick", { name }]));
+    expect(dialog()).toMatchObject({
+      kind: "batch",
+      failures: [{ what: "user00000" }, { what: "user00001" }],
+    });
   });
 
   it("removes them after one question that says how many, and only when that is typed", async () => {

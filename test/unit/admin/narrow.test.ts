@@ -5,7 +5,7 @@ import { helpLines } from "../../../admin/help.ts";
 import { VIEWS } from "../../../admin/model.ts";
 import { clipLine, span, textWidth } from "../../../admin/text.ts";
 import { draw } from "../../../admin/views/screen.ts";
-import { FakeControl } from "../../support/fake-control.ts";
+import { FAKE_NOW, FakeControl } from "../../support/fake-control.ts";
 import { Bench } from "./bench.ts";
 
 // What a narrow terminal has no room for is left out as a whole, or leaves an ellipsis.
@@ -126,6 +126,19 @@ describe("what is told first", () => {
     expect(log.text).toMatch(
       / 01-31 12:00:00 login +user00001 from 192\.0\.2\.99:50000 {2}publickey/,
     );
+  });
+
+  it("of a record the year, where it is not the present one in all that are shown", async () => {
+    const control = new FakeControl({ users: 3 });
+    control.record("login", { user: "user00001" });
+    const log = (columns: number) =>
+      new Bench({ columns, rows: 24 }).feed(control).view("log").feed(control).settle(control);
+    expect((await log(80)).text).toMatch(/ 01-31 12:00:00 login/);
+    expect((await log(80)).text).not.toContain("2026-01-31");
+    control.record("logout", { user: "user00001", at: FAKE_NOW - 365 * 86_400_000 });
+    const { text } = await log(80);
+    expect(text).toMatch(/ 2025-01-31 12:00:00 logout/);
+    expect(text).toMatch(/ 2026-01-31 12:00:00 login/);
   });
 
   it("of a record what happened: a long name gives way", async () => {

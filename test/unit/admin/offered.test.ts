@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from "node:util";
 import { beforeEach, describe, expect, it } from "vitest";
 import { helpLines } from "../../../admin/help.ts";
 import type { Model, ViewName } from "../../../admin/model.ts";
@@ -33,7 +34,7 @@ function keysOf(model: Model): readonly string[] {
   return offered(model).map(([key]) => key);
 }
 
-/** Each of the keys by itself: which do nothing, and which are only refused. */
+/** Each of the keys by itself: which do nothing or only say something, and which are only refused. */
 function useless(bench: Bench): readonly string[] {
   const { model } = bench;
   const found = offered(model).flatMap(([key, label]) => {
@@ -41,11 +42,16 @@ function useless(bench: Bench): readonly string[] {
     bench.effects.length = 0;
     bench.keys(key);
     const isRefused = bench.model.notice?.kind === "error" || bench.model.dialogs.at(-1)?.error;
-    const isNothing = bench.model === model && bench.effects.length === 0;
+    const isNothing = bench.effects.length === 0 && isSameButNotice(bench.model, model);
     return isRefused || isNothing ? [`${key} ${label}`] : [];
   });
   bench.model = model;
   return found;
+}
+
+/** In all that there is, at any depth: a copy of a model is no change, and a notice is none, either. */
+function isSameButNotice(one: Model, other: Model): boolean {
+  return isDeepStrictEqual({ ...one, notice: null }, { ...other, notice: null });
 }
 
 type Where = { readonly shell: boolean; readonly canRenew: boolean };
@@ -171,15 +177,14 @@ describe("connect", () => {
     }
   });
 
-  it("is not offered of an account that is disabled, and says why", async () => {
+  it("is not offered of an account that is disabled, and the server says whether it still is", async () => {
     control.change("user00000", { enabled: false });
     const bench = await at("users", ssh, []);
     expect(offered(bench.model)).toContainEqual(["d", "enable"]);
     expect(keysOf(bench.model)).not.toContain("c");
-    expect(bench.keys("c").model.notice?.text).toBe(
-      "user00000 is disabled: d enables the account.",
-    );
-    expect(bench.effects).toEqual([]);
+    bench.keys("c");
+    expect(bench.model.notice).toBeNull();
+    expect(bench.effects).toEqual([{ kind: "shell", user: "user00000" }]);
   });
 
   it("says how to get it where there is none", async () => {
@@ -200,9 +205,31 @@ describe("new workers", () => {
   });
 });
 
-it("users without a session are not asked about before they are kicked", async () => {
-  control.change("user00001", { sessions: 0 });
-  const bench = await at("users", { shell: true, canRenew: false }, ["down"]);
-  expect(bench.keys("K").model.dialogs).toEqual([]);
-  expect(bench.model.notice?.text).toBe("user00001 has no session.");
+describe("a user whose row has no session", () => {
+  const idle = async () => {
+    control.change("user00001", { sessions: 0 });
+    control.sessions = control.sessions.filter(({ user }) => user !== "user00001");
+    return at("users", { shell: true, canRenew: false }, ["down"]);
+  };
+  const kicks = () => control.calls.filter(({ method }) => method === "users.kick");
+
+  it("is kicked, as a login may be newer than the row", async () => {
+    const bench = await idle();
+    control.change("user00001", { sessions: 1 });
+    await bench.keys("K", "y").settle(control);
+    expect(kicks()).toMatchObject([{ params: { name: "user00001" } }]);
+    expect(bench.model.notice?.text).toBe("user00001 was kicked.");
+  });
+
+  it("is kicked in vain where the server has none, either, which says so", async () => {
+    const bench = await idle();
+    await bench.keys("K", "y").settle(control);
+    expect(bench.text).toContain("user00001 has no session");
+  });
+
+  it("has no key for it among those offered on its page", async () => {
+    const bench = await idle();
+    await bench.keys("enter").settle(control);
+    expect(keysOf(bench.model)).not.toContain("K");
+  });
 });

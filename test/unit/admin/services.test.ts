@@ -63,6 +63,18 @@ describe("the trash", () => {
     expect(bench.text).toContain("The trash of user00002 is empty.");
   });
 
+  it("that was empty when it was listed is emptied of what came since", async () => {
+    control.services.trash.set("user00003", []);
+    await keys("escape", "down", "T");
+    expect(dialog()).toMatchObject({ kind: "trash", files: [] });
+    const late = { id: "0d", path: "/late", removedAt: FAKE_NOW, size: 1 };
+    control.services.trash.set("user00003", [late]);
+    await keys("E", ..."user00003", "enter");
+    expect(dialog()).toMatchObject({ text: "All files in it can't be had back after that." });
+    await keys("y");
+    expect(control.services.trash.get("user00003")).toEqual([]);
+  });
+
   it("is read on where there is more of it", async () => {
     const many = Array.from({ length: 501 }, (_, at) => {
       const id = String(at).padStart(4, "0");
@@ -119,6 +131,18 @@ describe("receivers of events", () => {
     expect(dialog()).toMatchObject({ kind: "confirm", text: expect.stringContaining("12 events") });
     await keys("y");
     expect(bench.text).toContain("0 wait");
+  });
+
+  it("are rid of what began to wait after they were listed", async () => {
+    const queued = (count: number) => {
+      const { services } = control;
+      services.receivers = services.receivers.map((one) => ({ ...one, queued: count }));
+    };
+    queued(0);
+    await keys("E");
+    queued(2);
+    await keys("x", "y");
+    expect(control.services.receivers[0]).toMatchObject({ queued: 0 });
   });
 
   it("are asked again while they are looked at", async () => {

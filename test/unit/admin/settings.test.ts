@@ -102,7 +102,14 @@ describe("a setting", () => {
     expect(bench.text).toMatch(/limits\.max_sessions +256 +default/);
     await keys("d");
     expect(bench.model.dialogs).toEqual([]);
-    expect(bench.text).toContain("limits.max_sessions has its default already.");
+    expect(bench.text).toContain("limits.max_sessions is 256 already.");
+  });
+
+  it("that had its default when it was listed is not taken for having it still", async () => {
+    await keys("down", "down", "d", "y");
+    control.settings = control.settings.map((one) => ({ ...one, value: "77" }));
+    await keys("d");
+    expect(bench.text).toContain("limits.max_sessions is 77 by now");
   });
 
   it("that somebody else has changed meanwhile is not set back by who saw the old value", async () => {

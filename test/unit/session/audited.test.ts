@@ -154,13 +154,26 @@ describe("AuditedFileSystem", () => {
     await file.close();
     const again = await fs.open(fromText("/b"), { ...PUT, truncate: false }, 0o644);
     again.expect?.(500);
-    expect(await fs.transfers()).toMatchObject([{ bytes: 0, size: 500 }]);
+    expect(await fs.transfers()).toMatchObject([{ bytes: 100, size: 500 }]);
     await again.write([Buffer.alloc(150)], 150, 100);
     expect(await fs.transfers()).toMatchObject([{ bytes: 250, size: 500 }]);
     // A client that said too little is not beyond its end.
     await again.write([Buffer.alloc(300)], 300, 300);
     expect(await fs.transfers()).toMatchObject([{ bytes: 500, size: 500 }]);
     await again.close();
+  });
+
+  test("an upload that goes on is where the file ends, also when the client told no size", async () => {
+    await put("/b", 40);
+    const again = await fs.open(fromText("/b"), WRITE);
+    expect(await fs.transfers()).toMatchObject([{ bytes: 40, size: null }]);
+    await again.write([Buffer.alloc(10)], 10, 40);
+    expect(await fs.transfers()).toMatchObject([{ bytes: 50, size: null }]);
+    await again.close();
+    const last = await fs.open(fromText("/b"), APPEND);
+    await last.write([Buffer.alloc(50)], 50, 0);
+    expect(await fs.transfers()).toMatchObject([{ bytes: 100, size: null }]);
+    await last.close();
   });
 
   test("a copy between two of its files counts as written", async () => {

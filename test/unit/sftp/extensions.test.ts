@@ -3,6 +3,7 @@ import { readSpaces } from "../../../src/client/remote/spaces.ts";
 import { FsError } from "../../../src/errors.ts";
 import { PacketType } from "../../../src/sftp/wire/constants.ts";
 import { Reader } from "../../../src/sftp/wire/reader.ts";
+import { MOST_SPACES } from "../../../src/sftp/wire/spaces.ts";
 import { ROOT, type VirtualPath } from "../../../src/vfs/path.ts";
 import { MemoryFs } from "../../support/memory-fs.ts";
 import { serveMemory, startMemory } from "../../support/sftp-client-memory.ts";
@@ -84,7 +85,8 @@ describe("spaces@moorage", () => {
     expect(told[0]).toEqual({ path: "/", usedBytes: 0, totalBytes: 512, freeBytes: 512 });
     const paths = told.map(({ path }) => path);
     expect(paths.slice(0, 3)).toEqual(["/", "/f0", "/f1"]);
-    expect(paths.length).toBe(498);
+    // Who reads a list that is shorter may be sure that it has all.
+    expect(paths.length).toBe(MOST_SPACES);
   });
 
   it("lets others come first again and again, while there are many folders to ask for", async () => {

@@ -1,4 +1,5 @@
-import type { FolderSpace, HashName, Space } from "../../../client/types.ts";
+import { spaceOf } from "../../../client/remote/spaces.ts";
+import type { FolderSpace, HashName } from "../../../client/types.ts";
 import { UsageError } from "../../../shell/errors.ts";
 import { percent } from "../../../text/figures.ts";
 import { visible } from "../../../text/safe.ts";
@@ -38,28 +39,13 @@ async function everySpace(shell: RemoteShell): Promise<readonly FolderSpace[]> {
 
 /** To the byte where the server tells it, else by its blocks. */
 async function spaceAt({ remote }: RemoteShell, path: string): Promise<FolderSpace> {
-  const asked = [remote.space(path), remote.realpath(path), remote.spaces?.()] as const;
-  const [space, real, all = []] = await Promise.all(asked);
+  const space = await remote.space(path);
   // Of a folder where one may only hand in nothing is told: what it is in is not meant.
   if (space === undefined) throw new Error(UNKNOWN);
-  const exact = folderOf(all, real);
+  const all = (await remote.spaces?.()) ?? [];
+  const exact = spaceOf(all, await remote.realpath(path));
   const usedBytes = space.totalBytes - space.freeBytes;
-  const shown = exact !== undefined && agrees(exact, space) ? exact : { usedBytes, ...space };
-  return { ...shown, path };
-}
-
-function folderOf(all: readonly FolderSpace[], path: string): FolderSpace | undefined {
-  const above = all.filter((one) => one.path === "/" || `${path}/`.startsWith(`${one.path}/`));
-  return above.sort((one, other) => other.path.length - one.path.length)[0];
-}
-
-/** Two figures of one thing, of which one counts in blocks. */
-const STEP = 2048;
-
-/** A folder may be missing in the list, which ends somewhere. */
-function agrees(exact: Space, space: Space): boolean {
-  const total = Math.abs(exact.totalBytes - space.totalBytes);
-  return total < STEP && Math.abs(exact.freeBytes - space.freeBytes) < STEP;
+  return { ...(exact ?? { usedBytes, ...space }), path };
 }
 
 const quota: ShellCommand = {

@@ -1,6 +1,7 @@
 import type { Connection, Engine, RunOptions } from "../../../../src/cli/client/engine.ts";
 import { isRemote, parseTarget } from "../../../../src/client/login/target.ts";
 import type {
+  FolderSpace,
   JournalEntry,
   Remote,
   RemoteAttrs,
@@ -19,6 +20,8 @@ export class FakeEngine implements Engine {
   entries: JournalEntry[] = [];
   space: Space | undefined;
   onSpace: (path: string) => Promise<Space | undefined> = async () => this.space;
+  /** what spaces@moorage tells; undefined: the server doesn't have it */
+  onSpaces: () => Promise<readonly FolderSpace[] | undefined> = async () => undefined;
   banner = "";
   /** its jobs say that they start a file */
   starts = true;
@@ -94,6 +97,7 @@ export class FakeEngine implements Engine {
       chmod: refuse,
       utimes: refuse,
       space: (path) => this.onSpace(path),
+      spaces: () => this.onSpaces(),
       hash: async () => undefined,
       hashes: async () => [],
       close: async () => {},

@@ -10,6 +10,7 @@ import { Interrupts } from "../../../../../src/cli/client/shell/interrupts.ts";
 import { RemoteShell } from "../../../../../src/cli/client/shell/remote-shell.ts";
 import { runLine } from "../../../../../src/cli/client/shell/shell.ts";
 import { LoginError } from "../../../../../src/client/errors.ts";
+import { MOST_SPACES } from "../../../../../src/sftp/wire/spaces.ts";
 import { ClientRun } from "../../../../support/client-run.ts";
 import { FakeEngine, unfinished } from "../fake-engine.ts";
 
@@ -88,6 +89,38 @@ describe("commands", () => {
     expect(await runLine(shell, line)).toBe("failed");
     expect(run.written.errors).toContain(text);
     expect(run.written.errors.trimEnd()).not.toContain("\n");
+  });
+
+  const folder = (path: string, usedBytes: number) => {
+    return { path, totalBytes: 9_000_000, usedBytes, freeBytes: 9_000_000 - usedBytes };
+  };
+
+  it("df of a directory is to the byte, also while an upload moves the figures", async () => {
+    const engine = new FakeEngine({ "/plan/a.txt": 1 });
+    engine.space = { totalBytes: 9_000_000, freeBytes: 9_000_000 };
+    engine.onSpaces = async () => [folder("/", 1), folder("/pl", 2), folder("/plan", 7_000_001)];
+    const { shell, run } = await open(engine);
+    expect(await runLine(shell, "df /plan")).toBe("done");
+    expect(run.written.text).toMatch(/\n9\.00 MB +7\.00 MB +2\.00 MB +77% +\/plan\n/);
+  });
+
+  it("df is in blocks where the list is full, and a folder may be missing in it", async () => {
+    const engine = new FakeEngine({ "/z/a.txt": 1 });
+    engine.space = { totalBytes: 5_000_000, freeBytes: 1_000_000 };
+    const many = Array.from({ length: MOST_SPACES - 1 }, (_, index) => folder(`/f${index}`, 2));
+    engine.onSpaces = async () => [folder("/", 1), ...many];
+    const { shell, run } = await open(engine);
+    expect(await runLine(shell, "df /z")).toBe("done");
+    expect(run.written.text).toMatch(/\n5\.00 MB +4\.00 MB +1\.00 MB +80% +\/z\n/);
+  });
+
+  it("df tells nothing of a folder where one may only hand in, though its home is listed", async () => {
+    const engine = new FakeEngine({ "/inbox/a.txt": 1 });
+    engine.onSpaces = async () => [folder("/", 1)];
+    const { shell, run } = await open(engine);
+    expect(await runLine(shell, "df /inbox")).toBe("failed");
+    expect(run.written.errors).toContain("doesn't tell");
+    expect(run.written.text).toBe("");
   });
 
   it("take patterns on both sides, and the last of several names as where to", async () => {
