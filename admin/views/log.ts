@@ -9,12 +9,12 @@ import { plural, span } from "../text.ts";
 import { drawTable } from "./parts.ts";
 import { drawSummary } from "./summary.ts";
 
-/** What happened has the room first. */
+/** Whether columns are made shorter so that there is room for what happened. */
 function isNarrow({ columns }: Pick<Frame, "columns">): boolean {
   return columns < 100;
 }
 
-/** Without the year where room is short: the log reaches back some months. */
+/** The time, without the year when there is little room: the log reaches back only some months. */
 function timeText(at: number, frame: Frame): string {
   return isNarrow(frame) ? secondText(at).slice(5) : secondText(at);
 }

@@ -69,7 +69,7 @@ async function showNewest(
   // What is for programs stays free of it; who reads JSON can ask for one more than they want.
   if (note !== undefined && isText) io.out(`${paint(io, "dim", note)}\n`);
   else if (note !== undefined && options.csv) io.err(`${note}\n`);
-  // Standard output stays empty: whoever sends it on by mail gets one only when there is something.
+  // Standard output stays empty, so that a job that mails it sends nothing when there is nothing.
   if (isText && lines.length === 0) io.err("Nothing in the audit trail fits.\n");
   if (isText) io.out(lines.map((line) => `${logLine(io, line)}\n`).join(""));
   else if (options.csv) io.out(CSV_HEADER + lines.map(({ record }) => csvLine(record)).join(""));

@@ -62,7 +62,7 @@ async function kick(context: CommandContext, whom: string, options: KickOptions)
   const how = { disable, force, ...(reason !== undefined && { reason }) };
   const id = user || !/^\d{1,15}$/.test(whom) ? undefined : Number(whom);
   const { ended, cut } = await withAnyServer(context, async (control) => {
-    // Asked before: the sessions that are ended have no transfers any more.
+    // This is asked first, because ended sessions have no transfers any more.
     const before = await control.call("sessions.list", {});
     const ended = await end(control, id ?? whom, how);
     return { ended, cut: uploadsOf(before, ended) };
@@ -77,7 +77,10 @@ async function kick(context: CommandContext, whom: string, options: KickOptions)
   }
 }
 
-/** @param whom a session, or a user's name. @returns the sessions that have ended */
+/**
+ * @param whom a session's number or a user's name
+ * @returns the sessions that have ended
+ */
 async function end(
   control: Control,
   whom: number | string,

@@ -3,7 +3,7 @@ import { decodeName } from "../../text/names.ts";
 import { RemoteError } from "../errors.ts";
 import type { FolderSpace, Space } from "../types.ts";
 
-/** An entry of a reply has so many bytes at least. */
+/** The fewest bytes that an entry of a reply can have. */
 const SHORTEST = 44;
 
 /** A reply of spaces@moorage; sftp/extensions/spaces.ts says what is in it. */
@@ -18,7 +18,7 @@ export function readSpaces(body: Reader): FolderSpace[] {
   }
 }
 
-/** Where there is no quota the number is beyond all others. */
+/** Reads one entry. "No quota" comes as a number that the reader gives as Infinity. */
 function readSpace(body: Reader): FolderSpace {
   const path = decodeName(body.string());
   const [usedBytes, quota, freeBytes] = [body.u64(), body.u64(), body.u64()];

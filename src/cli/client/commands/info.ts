@@ -30,17 +30,17 @@ function dfCells({ totalBytes, usedBytes, freeBytes, path }: FolderSpace): strin
   return [...sizes, `${percent(usedBytes, totalBytes)}%`, visible(path)];
 }
 
-/** The home's and those of shared folders, or where the server doesn't tell them, of where one is. */
+/** The space of the home and of each shared folder; of the current directory when the server can't list them. */
 async function everySpace(shell: RemoteShell): Promise<readonly FolderSpace[]> {
   const all = await shell.remote.spaces?.();
   return all !== undefined && all.length > 0 ? all : [await spaceAt(shell, shell.directory)];
 }
 
-/** To the byte where the server tells it, else by its blocks. */
+/** The space at a path, to the byte when the server tells it, else in the blocks of statvfs. */
 async function spaceAt({ remote }: RemoteShell, path: string): Promise<FolderSpace> {
   const asked = [remote.space(path), remote.realpath(path), remote.spaces?.()] as const;
   const [space, real, all = []] = await Promise.all(asked);
-  // Of a folder where one may only hand in nothing is told: what it is in is not meant.
+  // In a folder where one may only hand in, the server tells nothing. The space of the home would be wrong.
   if (space === undefined) throw new Error(UNKNOWN);
   const exact = folderOf(all, real);
   const usedBytes = space.totalBytes - space.freeBytes;
@@ -53,10 +53,13 @@ function folderOf(all: readonly FolderSpace[], path: string): FolderSpace | unde
   return above.sort((one, other) => other.path.length - one.path.length)[0];
 }
 
-/** Two figures of one thing, of which one counts in blocks. */
+/** Figures that differ by less are of the same thing: one of them counts in blocks. */
 const STEP = 2048;
 
-/** A folder may be missing in the list, which ends somewhere. */
+/**
+ * Whether the exact figures are those of the path. The server's list is not endless: when a folder is
+ * missing in it, the exact figures are those of the home around it.
+ */
 function agrees(exact: Space, space: Space): boolean {
   const total = Math.abs(exact.totalBytes - space.totalBytes);
   return total < STEP && Math.abs(exact.freeBytes - space.freeBytes) < STEP;
