@@ -15,7 +15,7 @@ export interface TransferView {
   readonly path: string;
   readonly direction: "upload" | "download";
   readonly bytes: number;
-  /** bytes in all, as the client told them of an upload; null when it did not */
+  /** the size of the whole file; null for an upload whose size the client did not tell */
   readonly size: number | null;
   readonly bytesPerSecond: number;
 }
@@ -272,7 +272,7 @@ export class AuditedFile implements OpenFile {
     };
   }
 
-  /** Where the end is known, how far it is: an upload that goes on did not begin at 0. */
+  /** How far it is. When the size is known, that counts from the file's start, also for an upload that goes on. */
   #sent(): Pick<TransferView, "bytes" | "size"> {
     const expected = this.#expected;
     if (expected === undefined) return { bytes: this.bytesWritten, size: null };

@@ -34,10 +34,10 @@ const ALIASES: ReadonlyMap<string, DigestAlgorithm> = new Map([
   ...AVAILABLE.map((name) => [name, name] as const),
 ]);
 
-/** Worth to be computed along with an upload, for who wants to know that it arrived whole. */
+/** The checksums that are offered along with an upload, for clients that verify it. */
 export const ALONG = (["blake3", "sha256"] as const).filter((name) => AVAILABLE.includes(name));
 
-/** The checksum that a client calls so; undefined where there is none. */
+/** The checksum that a client means by a name; undefined when there is none. */
 export function digestNamed(name: Buffer): DigestAlgorithm | undefined {
   return ALIASES.get(name.subarray(0, MAX_LIST).toString("latin1").trim().toLowerCase());
 }
