@@ -113,7 +113,7 @@ export function form(model: Model, dialog: Omit<Without<FormDialog>, "kind" | "f
   return opened(model, { kind: "form", ...dialog, ...focused(dialog.fields, 0) });
 }
 
-/** A field in focus, with what it holds selected, and in no other field anything. */
+/** Gives a field the focus. Its whole text is selected, and nothing is in any other field. */
 export function focused(
   fields: readonly Field[],
   focus: number,

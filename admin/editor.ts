@@ -6,17 +6,17 @@ export function editorOf(text: string): Editor {
   return { text, at: text.length };
 }
 
-/** As a field is when it gets the focus: what it holds is replaced by typing, or kept by moving. */
+/** A field that has just got the focus: typing replaces its text, and moving the cursor keeps it. */
 export function allSelected({ text }: Editor): Editor {
   return text === "" ? EMPTY_EDITOR : { text, at: text.length, selected: true };
 }
 
-/** What is selected stays, to be changed. */
+/** Ends the selection, so that the text can be changed. */
 export function unselected({ text, at }: Editor): Editor {
   return { text, at };
 }
 
-/** Puts text in, in the place of what is selected; what is longer than `max` UTF-16 units is left out. */
+/** Puts text in, instead of what is selected. What goes beyond `max` UTF-16 units is left out. */
 export function inserted(editor: Editor, added: string, max: number): Editor {
   const { text, at } = editor.selected && added !== "" ? EMPTY_EDITOR : editor;
   const room = Math.max(0, max - text.length);

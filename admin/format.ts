@@ -34,7 +34,7 @@ export function agoText(at: number | null, now: number): string {
   return `${Math.floor(seconds / 86_400)}d ago`;
 }
 
-/** What a client calls itself, without the version of the protocol, which all have: "OpenSSH_9.2p1". */
+/** What a client calls itself, as "OpenSSH_9.2p1". "SSH-2.0-" is left out because all begin with it. */
 export function clientText(client: string): string {
   return client.replace(/^SSH-2\.0-(?=.)/, "");
 }

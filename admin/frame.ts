@@ -39,7 +39,7 @@ export class Frame {
     );
   }
 
-  /** Puts a line at a place; what doesn't fit into `width` columns, or the frame, leaves an ellipsis. */
+  /** Puts a line at a place. It ends in an ellipsis when it doesn't fit into `width` columns or the frame. */
   put(x: number, y: number, line: Line, width = this.columns - x): void {
     const row = this.cells[y];
     if (row === undefined) return;

@@ -1,10 +1,10 @@
 import { canRenew } from "./here.ts";
 import type { Model } from "./model.ts";
 
-/** Of a key, and what it does; a title has no keys. */
+/** A line about a key and what it does. A title has no keys. */
 type HelpLine = readonly [keys: string, what: string, only?: (model: Model) => boolean];
 
-/** Every key, as the Help view shows them; some are there only where they do something. */
+/** All lines of the Help view. One with a function behind it is shown only where its key does something. */
 const HELP: readonly HelpLine[] = [
   ["", "Everywhere"],
   ["1 … 9, 0", "go to a view"],

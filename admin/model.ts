@@ -60,7 +60,7 @@ export interface Editor {
   readonly text: string;
   /** in UTF-16 units, between characters */
   readonly at: number;
-  /** all of it is selected: what is typed takes its place */
+  /** true while the whole text is selected, so that what is typed replaces it */
   readonly selected?: true;
 }
 

@@ -14,9 +14,9 @@ import { chosenOf } from "./marks.ts";
 import type { Model, PageDialog } from "./model.ts";
 import type { PageItem } from "./page-parts.ts";
 
-/** What can be done here and now: the screen offers only that, and its keys ask the same. */
+// What can be done here and now. The screen offers only that, and its keys are checked by the same functions.
 
-/** A row of the view is selected. */
+/** Whether a row of the view is selected. */
 export function hasRow(model: Model): boolean {
   return (LISTS[model.view]?.count(model) ?? 0) > 0;
 }
@@ -25,7 +25,7 @@ export function selectedSecurity(model: Model): SecurityItem | undefined {
   return securityItems(model)[model.securityCursor.index];
 }
 
-/** Marked users, without those of whom it is known that they have no session. */
+/** The marked users who may have sessions: those who are known to have none are left out. */
 export function kickable(model: Model): readonly string[] {
   const idle = new Set(
     model.users.rows.filter(({ sessions }) => sessions === 0).map(({ name }) => name),
@@ -33,13 +33,13 @@ export function kickable(model: Model): readonly string[] {
   return markedNames(model).filter((name) => !idle.has(name));
 }
 
-/** Of marked rows those that are of sessions or transfers. */
+/** The marked rows of the view Sessions or Transfers. */
 export function markedSessions(model: Model): readonly SessionItem[] {
   const items = model.view === "sessions" ? sessionItems(model) : transferItems(model);
   return chosenOf<SessionItem>(model, items, sessionItemId);
 }
 
-/** Marked transfers. */
+/** The marked transfers. */
 export function endable(
   model: Model,
 ): readonly { readonly session: SessionInfo; readonly transfer: TransferView }[] {
@@ -48,14 +48,14 @@ export function endable(
   );
 }
 
-/** Marked bans and penalties. */
+/** The marked bans and penalties. */
 export function liftable(model: Model): readonly Exclude<SecurityItem, { kind: "failures" }>[] {
   return chosenOf(model, securityItems(model), securityItemId).flatMap((item) =>
     item.kind === "failures" ? [] : [item],
   );
 }
 
-/** Why a setting can't be changed here; empty: it can. A field has one line. */
+/** Why a setting can't be changed here; empty when it can. A field of a form has only one line. */
 export function whyFixed({ name, fixed, value: now }: SettingInfo): string {
   if (fixed !== "" || !/[\n\r\t]/.test(now)) return fixed;
   return `${name} has several lines: change it in moorage.toml`;
@@ -65,7 +65,7 @@ export function hasDefault({ source, waiting }: SettingInfo): boolean {
   return source === "default" && waiting === null;
 }
 
-/** What is selected on a page is its own, and can be taken away there. */
+/** Whether the selected thing belongs to what the page shows, and can be taken away there. */
 export function canTake(page: PageDialog, item: PageItem | undefined): boolean {
   switch (item?.kind) {
     case "folder":
@@ -87,7 +87,7 @@ export function canTake(page: PageDialog, item: PageItem | undefined): boolean {
   }
 }
 
-/** A page's user or group, as shares and rules name it. */
+/** The user or group of a page, written as shares and rules write it. */
 export function subjectOf(page: PageDialog): string {
   return page.kind === "group" ? `@${page.name}` : page.name;
 }

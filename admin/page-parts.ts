@@ -52,12 +52,12 @@ export function pageItems(rows: readonly PageRow[]): readonly PageItem[] {
   return rows.flatMap((row) => (row.kind === "item" ? [row.item] : []));
 }
 
-/** Columns that a page has inside its frame: at most so many, for it has tables. */
+/** The columns inside the frame of a page. It is wider than other dialogs because it has tables. */
 export function pageRoom({ columns }: { readonly columns: number }): number {
   return Math.min(140, columns - 6);
 }
 
-/** Columns of a fact's label, with a space behind the longest, "Last transfers". */
+/** The columns of a fact's label: those of the longest, "Last transfers", and a space. */
 export const LABEL = 15;
 
 /** A fact in as many rows as its text takes. */

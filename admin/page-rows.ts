@@ -45,7 +45,7 @@ export function pageRows(model: Model, page: PageDialog): readonly PageRow[] {
   );
 }
 
-/** However long. */
+/** The rows of the page before they are broken: a fact has one row, however long its text is. */
 function wholeRows(model: Model, page: PageDialog): readonly PageRow[] {
   switch (page.kind) {
     case "user":

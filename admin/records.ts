@@ -7,7 +7,7 @@ import type { Colour } from "./text.ts";
 export function recordText(record: AuditRecord): string {
   const { kind, path, bytes, durationMs, detail, actor, remote } = record;
   const from = remote === undefined ? undefined : `from ${remote}`;
-  // Of a login the detail is a fingerprint: long, and less telling than where it came from.
+  // The detail of a login is a fingerprint. It is long, and the address says more.
   const isLogin = kind.startsWith("login");
   const parts = [
     isLogin ? from : undefined,

@@ -141,7 +141,7 @@ export function ends(left: Line, right: Line, columns: number): Line {
   return [...padLine(shown, room), ...right];
 }
 
-/** The first of these parts, and of the others those that fit behind it, in their order. */
+/** The first part, and behind it those of the others that fit, in their order. */
 export function fittingParts(parts: readonly Line[], columns: number): Line {
   const line: Span[] = [];
   parts.forEach((part, at) => {
@@ -150,7 +150,7 @@ export function fittingParts(parts: readonly Line[], columns: number): Line {
   return line;
 }
 
-/** A line in at most so many columns; what is cut off leaves an ellipsis, but for spaces at its end. */
+/** A line in at most so many columns. It ends in an ellipsis when more than spaces was cut off. */
 export function clipLine(line: Line, columns: number): Line {
   if (columns <= 0) return [];
   if (lineWidth(line) <= columns) return line;

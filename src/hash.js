@@ -1,6 +1,6 @@
 // @ts-check
 // Hashes by name: those of Node.js, and BLAKE3 by a native library where there is one for the machine.
-// JavaScript, for Node 20 starts no thread from TypeScript and the tests run from the sources.
+// It is JavaScript because Node 20 can't start a thread from TypeScript, and the tests run from the sources.
 import * as crypto from "node:crypto";
 import { createRequire } from "node:module";
 
@@ -8,7 +8,7 @@ const require = createRequire(import.meta.url);
 
 /** @typedef {{ update(data: Uint8Array): unknown, digestBuffer(): Buffer }} Native */
 
-/** @type {(new () => Native) | null | undefined} null: there is none */
+/** @type {(new () => Native) | null | undefined} null when the machine has none, undefined before the first look */
 let native;
 
 function load() {
@@ -16,15 +16,15 @@ function load() {
   try {
     native = withoutNetwork(() => require("@napi-rs/blake-hash").Blake3Hasher) ?? null;
   } catch {
-    // An optional dependency: npm installs nothing for a machine that it isn't built for.
+    // The library is an optional dependency. npm doesn't install it on a machine that it isn't built for.
     native = null;
   }
   return native;
 }
 
 /**
- * The library looks into Node's report for its C library. Unless it is told not to, Node asks DNS for the name of each
- * peer then, and all stands still until somebody answers or nobody did.
+ * Loads the library without a look-up of names. The library reads Node's report to learn which C library the machine has.
+ * For that report Node would ask DNS for the name of each peer, and the whole process would stand still meanwhile.
  * @template T
  * @param {() => T} act
  */
@@ -45,7 +45,7 @@ export function hasBlake3() {
   return load() !== null;
 }
 
-/** BLAKE3 with 32 bytes, to be used as a Hash of node:crypto. The digest takes nothing away. */
+/** BLAKE3 with 32 bytes, used like a Hash of node:crypto. After digest() it may be given more. */
 export class Blake3 {
   #native;
 

@@ -133,7 +133,7 @@ export function dialogTarget(model: Model, dialog: Dialog, target: Target): Mode
     if (field === undefined) return model;
     const again = dialog.focus === target.index && field.kind === "choice";
     if (again) return withField(model, dialog, target.index, chosen(field, 1));
-    // Who clicks into a text wants to change it, and not to type another one.
+    // A click into a text means that it is to be changed, and not replaced.
     const { fields } = focused(dialog.fields, -1);
     return changed(model, dialog, { focus: target.index, fields });
   }

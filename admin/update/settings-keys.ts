@@ -4,7 +4,7 @@ import type { Model, Step } from "../model.ts";
 import { authoritiesPage, receiversPage } from "../pages.ts";
 import { changeSetting, takeDefault } from "./settings.ts";
 
-/** Keys of the Settings view; undefined: not one of them. */
+/** What a key does in the view Settings; undefined when it does nothing there. */
 export function settingsKey(model: Model, key: string): Step | undefined {
   const setting = selectedSetting(model);
   switch (key) {

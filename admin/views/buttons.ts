@@ -7,8 +7,8 @@ import { isPage } from "../pages.ts";
 import { type Hint, when } from "./hints.ts";
 
 /**
- * The keys of a dialog: only those that do something with what is selected in it. As at the bottom of a
- * view, those that come and go stand last.
+ * The keys of a dialog. Only those are shown that do something with what is selected in it. As at the
+ * bottom of a view, keys that come and go are last.
  */
 export function buttonsOf(model: Model, dialog: Dialog): readonly Hint[] {
   if (isPage(dialog)) return [...pageButtons(model, dialog), ["escape", "close"]];

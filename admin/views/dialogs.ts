@@ -61,18 +61,18 @@ export function drawDialog(frame: Frame, model: Model, dialog: Dialog): void {
   drawButtons(frame, x + 2, y + height - 1 - buttons.length, buttons, dialog.busy);
 }
 
-/** The rows that there is room for: a form's fields stay, and what is left out is told. */
+/** The rows that there is room for. The fields of a form are kept, and a line tells how many others are not shown. */
 function fitting(body: readonly Row[], most: number): readonly Row[] {
   if (body.length <= most) return body;
   const first = body.findIndex(({ field }) => field !== undefined);
-  // All end in a blank line above the buttons.
+  // Every body ends in a blank line above the buttons, which is kept.
   const end = first < 0 ? body.length - 1 : first;
   const kept = Math.max(0, end - (body.length - most) - 1);
   const left: Row = { line: [span(`… ${plural(end - kept, "more line")}`)] };
   return [...body.slice(0, kept), left, ...body.slice(end)].slice(0, most);
 }
 
-/** What would be seen of the view at the sides of a dialog is too little to be read. */
+/** When the view has no more columns than this beside a dialog, they are blank: nobody could read them. */
 const MARGIN = 4;
 
 function clearRows(frame: Frame, y: number, height: number): void {

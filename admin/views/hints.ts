@@ -12,14 +12,12 @@ import {
   whyFixed,
 } from "../offered.ts";
 
-/**
- * The keys at the bottom: only those that do something with what is selected, most useful first. Those
- * that come and go with the row stand behind the others, which stay where they are.
- */
+// The keys at the bottom of a view. Only those are shown that do something with what is selected, the most
+// useful first. Keys that come and go with the selected row are last, so that the others stay in place.
 
 export type Hint = readonly [key: string, label: string];
 
-/** What is never left out. */
+/** The keys that are never left out. */
 export function always({ view }: Model): readonly Hint[] {
   return [view === "help" ? ["escape", "back"] : ["?", "help"], ["q", "leave"]];
 }
@@ -55,7 +53,7 @@ export function hintsOf(model: Model): readonly Hint[] {
   return marksOf(model).length > 0 ? markedRows(model) : HINTS[view](model);
 }
 
-/** These where they do something. */
+/** The hints, or none when they are not offered. */
 export function when(offered: boolean, ...hints: readonly Hint[]): readonly Hint[] {
   return offered ? hints : [];
 }

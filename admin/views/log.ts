@@ -10,7 +10,7 @@ import { plural, span } from "../text.ts";
 import { drawTable } from "./parts.ts";
 import { drawSummary } from "./summary.ts";
 
-/** What happened has the room first. */
+/** Whether columns are made shorter so that there is room for what happened. */
 function isNarrow({ columns }: Pick<Frame, "columns">): boolean {
   return columns < 100;
 }

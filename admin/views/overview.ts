@@ -33,7 +33,7 @@ export function drawOverview(frame: Frame, model: Model): void {
   drawLists(frame, overview, below + 1, frame.rows - 2);
 }
 
-/** What matters most is first; what a narrow terminal has no room for is left out whole. */
+/** The lines at the top. What matters most is first, and a part without room is left out as a whole. */
 function stateLines(overview: Overview, { now, link, columns }: Model): Line[] {
   const parts = [serverParts(overview, now, link.up), sessionParts(overview), diskParts(overview)];
   return parts.map((line) => fittingParts(line, columns - 2));
@@ -106,7 +106,7 @@ function delayText({ p99Ms }: LoopDelay): string {
   return `${Math.round(p99Ms)} ms`;
 }
 
-/** Users and folders with most on the left, what happened last on the right. */
+/** On the left the users and folders with most stored, on the right what happened last. */
 function drawLists(frame: Frame, overview: Overview, top: number, end: number): void {
   const left = Math.min(48, Math.floor(frame.columns * 0.45));
   const right = frame.columns - left - 3;

@@ -18,7 +18,7 @@ import type { Row } from "./rows.ts";
 
 /** Of a column of items, in characters: no single long one may push the others out. */
 const MOST_WIDE = 30;
-/** In a wide terminal it may have this part of a row. */
+/** In a wide terminal a cell may take one part of a row in so many. */
 const MOST_PART = 3;
 /** Of the last of two columns, at least: a key's fingerprint is told whole. */
 const LAST_WIDE = 22;
@@ -67,7 +67,7 @@ function columnWidths(rows: readonly PageRow[], inside: number): readonly (reado
   return all;
 }
 
-/** The last cell takes what is left; of a path, the end tells most. */
+/** A row. Its last cell takes the room that is left. A path is cut at its start, because its end tells most. */
 function itemLine({ item, cells }: ItemRow, wide: readonly number[], inside: number): Line {
   const texts = cells.slice(0, -1).map((cell, at) => `${sized(cell, wide[at] ?? 0)}  `);
   const before = `  ${texts.join("")}`;

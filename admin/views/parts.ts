@@ -53,7 +53,7 @@ export function drawTable(frame: Frame, model: Model, table: Table): void {
   }
 }
 
-/** Beside a row that is marked. */
+/** Shown beside a row that is marked. */
 const MARK = span("*", { bold: true, fg: "yellow" });
 
 function markedRows(model: Model): (index: number) => boolean {

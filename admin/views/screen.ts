@@ -38,7 +38,7 @@ export function draw(model: Model): Frame {
   drawTabs(frame, model);
   DRAW[model.view](frame, model);
   drawNotice(frame, model);
-  // Those of a dialog stand in it; the view's do nothing until it is closed.
+  // A dialog shows its own keys. Until it is closed, those of the view do nothing.
   if (model.dialogs.length === 0) drawHints(frame, model);
   for (const dialog of model.dialogs.slice(-1)) drawDialog(frame, model, dialog);
   return frame;
@@ -67,7 +67,7 @@ function drawTitle(frame: Frame, { overview, who, columns }: Model): void {
   frame.put(0, 0, padLine(restyle(ends(left, right, columns), style), columns, style));
 }
 
-/** As wide as they fit: with room between them, without, and then some by their first letters. */
+/** The titles of the views, with room between them if they fit; else without it; else with some shortened. */
 function tabTexts(columns: number): { readonly texts: readonly string[]; readonly gap: number } {
   const texts: string[] = VIEWS.map((name) => `${name[0]?.toUpperCase()}${name.slice(1)}`);
   const width = () => texts.reduce((sum, text) => sum + KEY_WIDTH + text.length, 1);
@@ -80,10 +80,10 @@ function tabTexts(columns: number): { readonly texts: readonly string[]; readonl
   return { texts, gap: 1 };
 }
 
-/** Of a view's key and the space behind it. */
+/** The columns of a view's key and of the space behind it. */
 const KEY_WIDTH = 2;
 
-/** In this order they give way, so that all fit into the narrowest terminal. */
+/** The titles that are shortened, in this order, until all fit into the terminal. */
 const SHORT_TABS = [
   ["Security", "Sec"],
   ["Transfers", "Trans"],

@@ -35,8 +35,8 @@ function filterLine(model: Model): Line {
 }
 
 /**
- * "11 of 36"; of a list that is empty, its number alone, where it is said of what; absent: the view has
- * no rows to select.
+ * Where the cursor is in the list, as "11 of 36". An empty list with a name has its number alone.
+ * Undefined when the view has no rows to select.
  */
 function placeText(model: Model, of: string | undefined): string | undefined {
   const list = LISTS[model.view];
@@ -47,7 +47,7 @@ function placeText(model: Model, of: string | undefined): string | undefined {
   return `${groupedText(list.cursor(model).index + 1)} of ${number}`;
 }
 
-/** By the terminal's own two colours: to be read on every background, and where there are no others. */
+/** Swaps the terminal's own two colours: that can be read on every background, and also without colours. */
 const SELECTED = { reverse: true };
 
 /** Text being typed, with a cursor, in exactly so many columns. */

@@ -1,7 +1,6 @@
 import { readdirSync } from "node:fs";
 import { userInfo } from "node:os";
-import { ControlError } from "../control/errors.ts";
-import { instanceExists, isSetOut, requireInstance } from "../control/instance.ts";
+import { instanceExists, isSetOut, noInstance, requireInstance } from "../control/instance.ts";
 import { refuseUnfinished } from "../store/belongings.ts";
 import type { OpenOptions, Store } from "../store/store.ts";
 import { openInstance } from "./database.ts";
@@ -12,7 +11,7 @@ export interface CommandContext {
   readonly io: Io;
   /** the instance's directory, absolute; asked for when a command runs */
   root(): string;
-  /** true: --root or MOORAGE_ROOT says where that is; else it is just the current directory */
+  /** True when --root or MOORAGE_ROOT names the directory. Otherwise it is just the current one. */
   isRootNamed(): boolean;
   exitCode: number;
 }
@@ -36,37 +35,27 @@ export async function withStore<T>(
   }
 }
 
-/**
- * What makes an instance where there is none, does so only where somebody wants one: the wrong current
- * directory is soon taken.
- * @throws ControlError that says how to go on
- */
-export function requirePlace({ root: rootOf, isRootNamed }: CommandContext): void {
-  const root = rootOf();
-  if (isRootNamed() || instanceExists(root) || isSetOut(root)) return;
-  throw new ControlError(
-    `no instance in ${root}: give --root DIR with the directory of one; for a new one here, give --root .`,
-  );
-}
-
-/** The directories of an instance, and what a file system that was just made has. */
+/** The directories of an instance, and the one that every new file system has. */
 const NOTHING = ["keys", "homes", "db", "lost+found"];
 
 /**
- * The same for a first start of a server. It takes an empty directory as well: nobody made that for
- * anything else.
- * @throws ControlError that says how to go on
+ * A command that would make a new instance calls this first. It makes one only where somebody wants it,
+ * because a command is easily typed in the wrong directory.
+ * @param emptyIsEnough whether an empty directory is wanted as well: nobody made it for anything else
+ * @throws ControlError that says how to go on; InstanceError when a restore did not finish there
  */
-export function requireServingPlace(context: CommandContext): void {
-  const root = context.root();
-  if (context.isRootNamed() || instanceExists(root) || isSetOut(root) || isEmpty(root)) return;
+export function requirePlace(
+  { root: rootOf, isRootNamed }: Pick<CommandContext, "root" | "isRootNamed">,
+  { emptyIsEnough = false }: { readonly emptyIsEnough?: boolean } = {},
+): void {
+  const root = rootOf();
+  if (isRootNamed() || instanceExists(root)) return;
   refuseUnfinished(root);
-  throw new ControlError(
-    `no instance in ${root}, and it is not empty: give --root DIR with the directory of one; for a new one here, give --root .`,
-  );
+  if (isSetOut(root) || (emptyIsEnough && isEmpty(root))) return;
+  throw noInstance(root, "give --root .");
 }
 
-/** One with a part of an instance is: a start that was cut short left that. */
+/** A directory with parts of an instance counts as empty: a start that was cut short left them. */
 function isEmpty(root: string): boolean {
   try {
     return readdirSync(root).every((name) => NOTHING.includes(name));

@@ -1,13 +1,13 @@
 import { type Command, Help } from "commander";
 
-// The help of the program itself: what one needs at first fits a small terminal, with its prompt, and
-// `moorage help --all` has the rest.
+// The help of the program itself. The first screen has what one needs at first, and fits a small terminal
+// with its prompt. `moorage help --all` has the rest.
 
 interface Group {
   readonly title: string;
-  /** commands of the first screen, and what to say of them there, in one line */
+  /** the commands of the first screen, each with one line about it */
   readonly first: readonly (readonly [names: string, text: string])[];
-  /** those that only the whole help has */
+  /** the commands that only the whole help has */
   readonly more: readonly string[];
 }
 
@@ -52,13 +52,13 @@ export const GROUPS: readonly Group[] = [
   },
 ];
 
-/** Of what no group has: of the help itself, for one. */
+/** The title of commands that are in no group, such as `help`. */
 const OTHERS = "Other:";
 
 const INTRODUCTION = "An SSH/SFTP file server. Commands work on this directory, or on --root DIR.";
 const END = "All commands: `moorage help --all`. About one: `moorage user --help`.";
 
-/** The first screen, up to its last line. */
+/** The first screen, without its last line. */
 export function firstScreen(): string {
   const named = GROUPS.flatMap(({ first }) => first.map(([names]) => names.length));
   const edge = Math.max(...named) + 2;
@@ -82,11 +82,14 @@ export function groupCommands(program: Command): void {
   }
 }
 
-/** How Commander is to write help. @param isWhole all commands, of the program itself */
+/**
+ * How Commander writes the help.
+ * @param isWhole whether the help of the program has all commands
+ */
 export function helpStyle(isWhole: boolean): Partial<Help> {
   const usual = new Help();
   return {
-    // What is too long for the terminal is laid out later, and not by Commander.
+    // Commander must not break lines: what is too long for the terminal is laid out later.
     helpWidth: Number.POSITIVE_INFINITY,
     showGlobalOptions: true,
     formatHelp: (command, help) =>
@@ -97,7 +100,7 @@ export function helpStyle(isWhole: boolean): Partial<Help> {
       for (const one of all) if (one.helpGroup() === "") one.helpGroup(OTHERS);
       return all;
     },
-    // In a list of all, what a command takes would leave no room for what it does.
+    // In the list of all commands, their arguments would leave no room for what they do.
     subcommandTerm: (command) =>
       command.parent?.parent === null ? command.name() : usual.subcommandTerm(command),
   };

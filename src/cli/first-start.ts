@@ -50,23 +50,25 @@ export async function firstLines(
     "Try it:",
     `  sftp -P ${at.port} ${FIRST_ADMIN}@${reachable(at.host)}`,
     "",
-    ...nextLines(io, root),
+    ...nextLines(io, root, process.argv[1] ?? ""),
     ...(isOutOfView(io, root, config) ? ["", ...flowed(OUT_OF_VIEW, io.columns)] : []),
   ];
 }
 
-/** The next command, as it works there where somebody reads this. */
-function nextLines(io: Io, root: string): string[] {
-  const program = process.argv[1] ?? "";
-  const call = ownCall({ path: io.env.PATH, program, directory: root });
-  const isBelow = call !== "moorage" && !call.includes(program);
+/** What to do next, with a command that works for the person who reads this. */
+export function nextLines(
+  io: Pick<Io, "env" | "columns">,
+  root: string,
+  program: string,
+): string[] {
+  const { call, isBelow } = ownCall({ path: io.env.PATH, program, directory: root });
   const where = isBelow ? "in its directory, in a second terminal" : "in a second terminal";
   const text = `Users, files, keys and settings are all in the instance. Other commands run ${where}:`;
   const named = isBelow ? "" : ` --root ${shellWord(root)}`;
   return [...flowed(text, io.columns), `  ${call}${named} user add alice`];
 }
 
-/** True where the log of this run goes to a file, so that a password that is shown once stays in view. */
+/** Whether the log of this run goes to a file so that a password that is shown once stays in view. */
 function isOutOfView(io: Io, root: string, { log }: Config): boolean {
   return isOnTerminal(io) && log.file === ownFiles(root).log;
 }

@@ -30,8 +30,8 @@ export async function readPassword(io: Io): Promise<string> {
 export type Ask = (prompt: string) => Promise<string>;
 
 /**
- * Asks for a new password twice on the terminal, without echo, and again when it is refused. The
- * prompts go to standard error, so that standard output stays the command's result.
+ * Asks for a new password on the terminal, twice and without echo. When it is refused, asks for another
+ * one. The prompts go to standard error, so that standard output stays the command's result.
  */
 export function askNewPassword(io: Io, passwords: NewPasswords): Promise<string> {
   return asking(io, async (ask) => {
@@ -43,7 +43,7 @@ export function askNewPassword(io: Io, passwords: NewPasswords): Promise<string>
   });
 }
 
-/** To the person at the terminal, beside the prompts. */
+/** Shows a line to the person at the terminal, between the prompts. */
 function say({ err, errColumns }: Io, text: string): void {
   err(fitted(text, errColumns));
 }

@@ -12,9 +12,9 @@ export interface Io {
   readonly stdout?: Writable & { readonly isTTY?: boolean };
   /** True when standard error is a terminal where a line can be written over. */
   readonly errTerminal?: boolean;
-  /** columns of the terminal that standard output is; undefined where it is none */
+  /** columns of the terminal; undefined when standard output is no terminal */
   readonly columns?: number | undefined;
-  /** the same of standard error */
+  /** the same for standard error */
   readonly errColumns?: number | undefined;
   /** colours on standard output */
   readonly colour: boolean;
@@ -40,7 +40,7 @@ export function processIo(): Io {
     out: (text) => void process.stdout.write(text),
     err: (text) => void process.stderr.write(text),
     unread: () => unread,
-    // Asked anew each time: a terminal is made wider and narrower while a command runs.
+    // This is asked anew each time, because the width can change while a command runs.
     get columns() {
       return columnsOf(process.stdout);
     },
@@ -51,7 +51,7 @@ export function processIo(): Io {
   };
 }
 
-/** A terminal that does not know how wide it is says 0. */
+/** Undefined also for a terminal that doesn't know its width: it says 0. */
 function columnsOf({ isTTY, columns }: NodeJS.WriteStream): number | undefined {
   return isTTY ? columns || undefined : undefined;
 }

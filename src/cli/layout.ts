@@ -1,22 +1,22 @@
 import { width } from "../text/width.ts";
-import { WORD, wrapped } from "../text/wrapped.ts";
+import { wordsOf, wrapped } from "../text/wrapped.ts";
 
-// How text is laid out for a terminal: nothing is broken within a word, and what is below something stays
-// below it. All help goes through here, and the sentences of a start.
+// How text is laid out for a terminal. No word is broken, and the parts of a list stay below each other.
+// All help goes through here, and so do the sentences that a start prints.
 
-/** Columns where nobody says how wide the terminal is. */
+/** The columns of a text when the width of the terminal is not known. */
 export const USUAL_COLUMNS = 80;
 
-/** Longer lines of prose are hard to read. */
+/** The longest line of prose: longer ones are hard to read, even where there is room. */
 const MOST_COLUMNS = 100;
 
-/** A second column that is narrower than this stands below the first one. */
+/** A second column that would be narrower than this is put below the first one. */
 const LEAST_NOTE = 24;
 
-/** What goes on in the next line stands so much further right than where it began. */
+/** When a row goes on in the next line, that line is indented by so much more. */
 const HANG = 4;
 
-/** Behind what goes on, where somebody may copy a command from. */
+/** The end of a line of a command that goes on in the next one, so that the command can be copied. */
 const GOES_ON = " \\";
 
 interface Row {
@@ -25,27 +25,30 @@ interface Row {
   note: string;
 }
 
-/** Lines of one paragraph. */
+/** The lines of one paragraph. */
 export function flowed(text: string, columns: number = USUAL_COLUMNS): string[] {
   return wrapped(text, Math.min(columns, MOST_COLUMNS));
 }
 
-/** A line as it is, and on a terminal that is too narrow in several. @param columns absent: no terminal */
+/**
+ * A line for the terminal, broken into several when it is too long for one.
+ * @param columns undefined when it goes to no terminal: then the line stays as it is
+ */
 export function fitted(line: string, columns: number | undefined): string {
   if (columns === undefined || width(line.trimEnd()) <= columns) return line;
   return `${wrapped(line.trimEnd(), columns).join("\n")}\n`;
 }
 
 /**
- * Text of paragraphs and indented lists, whose second column begins behind two blanks, in lines that
- * fit. What fits as it is stays so, but for paragraphs, which flow.
+ * Lays out a text of paragraphs and indented lists, so that its lines fit. The second column of a list
+ * begins behind two blanks. A paragraph is always broken anew; a list that fits stays as it is.
  */
 export function laidOut(text: string, columns: number = USUAL_COLUMNS): string {
   const blocks = blocksOf(text.split("\n"));
   return blocks.flatMap((block) => laidOutBlock(block, columns)).join("\n");
 }
 
-/** Lines that belong together: of a paragraph, of a list, or empty ones. */
+/** The lines of each paragraph and each list, and the empty lines between them. */
 function blocksOf(lines: readonly string[]): string[][] {
   const blocks: string[][] = [];
   let last = "";
@@ -88,7 +91,7 @@ function rowsOf(lines: readonly string[]): Row[] {
   for (const line of lines) {
     const { indent, term, note } = rowOf(line);
     const above = rows.at(-1);
-    // Far to the right goes on what is above it.
+    // A line that is indented far belongs to the row above it.
     if (above !== undefined && indent > above.indent + 2 * HANG) above.note += ` ${term}`;
     else rows.push({ indent, term, note });
   }
@@ -100,7 +103,7 @@ function rowOf(line: string): Row {
   return { indent: margin.length, term, note };
 }
 
-/** Where the second column begins. */
+/** The column where the second column begins. */
 function noteColumn(lines: readonly string[]): number {
   const starts = lines.flatMap((line) => {
     const { note } = rowOf(line);
@@ -109,7 +112,7 @@ function noteColumn(lines: readonly string[]): number {
   return Math.max(0, ...starts);
 }
 
-/** A command in as many lines as it needs, as a shell takes it. */
+/** A command in as many lines as it needs, in a form that a shell takes. */
 function hanging(margin: string, term: string, columns: number): string[] {
   const room = columns - margin.length;
   if (width(term) <= room) return [margin + term];
@@ -126,5 +129,5 @@ function indented(margin: string, text: string, columns: number): string[] {
 }
 
 function longestWord(text: string): number {
-  return Math.max(0, ...Array.from(text.matchAll(WORD), ([word]) => width(word)));
+  return Math.max(0, ...wordsOf(text).map(width));
 }

@@ -23,10 +23,10 @@ export function quotaOption(io: Io): Option {
   });
 }
 
-/** Nobody means less than that by a bare number. */
+/** A bare number below this was hardly meant as bytes. */
 const LEAST_BARE = 1_000_000;
 
-/** Says that a quota is bytes, where that was hardly meant. Scripts give bytes, so it is no error. */
+/** Says that a bare number is bytes when it is so small that something else was meant. Scripts give bytes, so it is no error. */
 export function noteBareSize({ err, errColumns }: Io, text: string, bytes: number): void {
   if (!/^\s*\d+\s*$/.test(text) || bytes === 0 || bytes >= LEAST_BARE) return;
   const example = bytes < 1000 ? `${bytes}GB` : `${bytes / 1000}KB`;
@@ -50,7 +50,7 @@ export function roleOption(): Option {
   return new Option("--role <role>", "what the account may do").choices(["user", "admin"]);
 }
 
-/** An option that takes one of many words, for which there is no room in an error: it names the nearest. */
+/** An option that takes one of many words. There are too many to list in an error, so it names the nearest. */
 export function oneOfMany(option: Option, words: readonly string[]): Option {
   const parse = option.choices(words).parseArg;
   return option.argParser((text: string, before: unknown) => {

@@ -49,7 +49,7 @@ const OF_ALL: Readonly<Record<string, readonly string[]>> = {
   sync: ["rsync", "mirror"],
 };
 
-/** The same below a command, as far as it has what is meant. */
+/** The same for commands below another one. A word counts only when the command above has what it means. */
 const BELOW: Readonly<Record<string, readonly string[]>> = {
   add: ["new", "create", "make", "mk"],
   list: ["ls", "all"],
@@ -69,8 +69,8 @@ const BELOW: Readonly<Record<string, readonly string[]>> = {
 };
 
 /**
- * The commands that were meant by a word that is none, as one would type them.
- * @param below the commands there are; absent: those of the program itself
+ * The command that was probably meant by a word that is not a command, as a person would type it.
+ * @param below the names of the commands that can stand there; without it: those of the program itself
  */
 export function otherWord(word: string, below?: readonly string[]): string | undefined {
   const found = (words: readonly string[]) => words.includes(word.toLowerCase());
@@ -78,5 +78,5 @@ export function otherWord(word: string, below?: readonly string[]): string | und
   return below.find((name) => found(BELOW[name] ?? []));
 }
 
-/** All of the table: what is meant, and the words for it. */
+/** Both tables: each command, and the words that people use for it. */
 export const OTHER_WORDS = { ofAll: OF_ALL, below: BELOW } as const;

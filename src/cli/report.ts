@@ -33,13 +33,13 @@ export interface Meant {
   readonly name: string;
   /** "moorage kick [options] <session>" */
   readonly usage: string;
-  /** the commands below it that were meant by a word that is none of them, where that is known */
+  /** the command below it that was probably meant by a word that is not a command */
   other?(word: string): string | undefined;
 }
 
 const WHOLE: Meant = { name: "moorage", usage: "moorage [options] [command]" };
 
-/** Of wrong arguments, and not options: the usage says what they are. */
+/** The errors about arguments, and not options: with them the usage is shown as well. */
 const OF_ARGUMENTS = ["commander.missingArgument", "commander.excessArguments"];
 
 /** Writes what went wrong, one line (settings: one a problem), and tells the exit code. */
@@ -94,7 +94,7 @@ function reportUsage(error: CommanderError, io: Io, meant: Meant): number {
   return EXIT.usage;
 }
 
-/** A word that people have for a command is told apart from one that is misspelt. */
+/** When the word is what people call a command elsewhere, names that command instead of one spelt alike. */
 function withOther({ code, message }: CommanderError, { other }: Meant): string {
   const [told, word = ""] = /^.*?unknown command '(.*?)'/s.exec(message) ?? [];
   if (code !== "commander.unknownCommand" || told === undefined) return message;

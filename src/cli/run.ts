@@ -20,7 +20,7 @@ Examples:
 Exit codes: 0 done, 1 failed, 2 wrong usage or settings, 3 the server is not running.
 `;
 
-/** --root, else MOORAGE_ROOT; undefined: neither says anything. */
+/** --root, else MOORAGE_ROOT; undefined when neither is given. */
 function namedRoot(program: Command, io: Io): string | undefined {
   return program.opts<{ root?: string }>().root || io.env.MOORAGE_ROOT || undefined;
 }
@@ -49,7 +49,7 @@ export async function run(args: readonly string[], io: Io): Promise<number> {
   }
 }
 
-/** The command that the words name, as far as there are such commands. */
+/** The command that the words name. Words behind it that name no command are left out. */
 function meantBy(program: Command, args: readonly string[]): Meant {
   let command = program;
   let last = "";
@@ -74,7 +74,7 @@ function fullName(command: Command): string {
   return command.parent === null ? name : `${fullName(command.parent)} ${name}`;
 }
 
-/** @param isWhole help is about all commands */
+/** @param isWhole whether the help has all commands */
 function describe(program: Command, io: Io, isWhole: boolean): void {
   program
     .description("An SSH/SFTP file server: every user a login, a home and a quota that is exact.")

@@ -4,7 +4,7 @@ import type { LoginFailure } from "./types.ts";
 /** A connection that could not be made. The message is one line for the person. */
 export class LoginError extends Error {
   readonly failure: LoginFailure;
-  /** the same login may be let in a moment later */
+  /** true when the same login may succeed a moment later */
   readonly willPass: boolean;
 
   constructor(failure: LoginFailure, message: string, willPass = false) {

@@ -80,11 +80,11 @@ export interface FolderSpace extends Space {
   readonly usedBytes: number;
 }
 
-/** How a connection ended that nobody here closed. */
+/** How a connection ended that was not closed from this side. */
 export interface Ending {
-  /** in words, the server's own where it gave any */
+  /** why, in the server's own words when it gave any */
   readonly reason: string;
-  /** the server wants this session to be over: the connection is not made anew */
+  /** true when the server ended the session on purpose, so that the connection is not made anew */
   readonly final: boolean;
 }
 
@@ -122,7 +122,7 @@ export interface Remote {
   chmod(path: string, mode: number): Promise<void>;
   utimes(path: string, atime: number, mtime: number): Promise<void>;
   space(path: string): Promise<Space | undefined>;
-  /** The home's and those of shared folders; undefined where the server doesn't tell them. */
+  /** The space of the home and of each shared folder; undefined when the server can't tell it. */
   spaces?(): Promise<readonly FolderSpace[] | undefined>;
   /**
    * The file's hash in hex, or of its first `length` bytes; undefined where the server can't
@@ -144,7 +144,7 @@ export interface Remote {
     readonly stdout: string;
     readonly stderr: string;
   }>;
-  /** is told at once of a connection that ends */
+  /** called at once when the connection ends */
   onEnd?: (ending: Ending) => void;
   /** which hashes the server can give, best first; empty: none */
   hashes(): Promise<readonly HashName[]>;
@@ -233,11 +233,11 @@ export type TransferEvent =
       /** as in `made` */
       readonly like?: string;
     }
-  /** the target's directory was missing */
+  /** the target's directory was missing, and was made */
   | {
       readonly type: "made";
       readonly target: string;
-      /** a directory beside it, or beside the first one made above it, with a similar name */
+      /** a directory with a similar name, beside the target or beside the topmost directory that was made for it */
       readonly like?: string;
     }
   | { readonly type: "deleted"; readonly target: string }

@@ -10,29 +10,36 @@ export function nearest(word: string, candidates: Iterable<string>): string | un
   return best;
 }
 
-/** How far a candidate may be: a name of one character has nothing that would tell who was meant. */
+/**
+ * The greatest distance at which a candidate is near. It is 0 for a single character, which could be
+ * a slip for anything.
+ */
 function slack(length: number): number {
   return Math.min(length - 1, Math.max(1, Math.floor(length / 4)));
 }
 
-/** The lengths that a candidate may have to be near: who has many to choose from needs not fetch all. */
+/**
+ * How long a name must be, at least and at most, to be near the word. With many names to choose from,
+ * only those need to be read from the database.
+ */
 export function lengthsNear(word: string): { readonly least: number; readonly most: number } {
   const { length } = fold(word);
   const far = Math.max(0, slack(length));
   return { least: length - far, most: length + far + SIGNS };
 }
 
-/** So many signs that don't count a candidate may have. */
+/** How many of the signs that {@link fold} leaves out a name is expected to have at most. */
 const SIGNS = 3;
 
-/** maxSessions, max-sessions and max_sessions are the same to a person, and so are staff and @staff. */
+/** Makes one of what people take for the same: maxSessions, max-sessions and max_sessions; staff and @staff. */
 function fold(word: string): string {
   return word.slice(0, 100).toLowerCase().replace(/[@_-]/g, "");
 }
 
 /**
- * How many characters were left out, added, mistaken, or changed places with the next one, one row at a
- * time. @param enough no need to tell distances of so much or more apart
+ * Counts the slips between two words: characters left out, added, mistaken, or swapped with the next
+ * one. The table of distances is computed row by row.
+ * @param enough a count that reaches this need not be exact
  */
 function editDistance(a: string, b: string, enough: number): number {
   if (Math.abs(a.length - b.length) >= enough) return enough;

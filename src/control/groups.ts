@@ -11,7 +11,7 @@ import { checkedLimits, describeLimits } from "./login-limits.ts";
 import { noGroup, userNamed } from "./names.ts";
 import { checkedQuota, quoted } from "./quotas.ts";
 
-/** What is said of all the others when one of several names is wrong. */
+/** When one of several names is wrong, the error also says that nothing was done for the others. */
 const NOBODY = { "group-join": "nobody joined", "group-leave": "nobody left" } as const;
 
 export const MAX_GROUPS = 1_000;
@@ -35,11 +35,11 @@ export interface GroupRequest extends Partial<LoginLimits> {
   readonly quotaBytes?: number | null | "default";
 }
 
-/** What is done for each of some users. */
+/** What is done for each of the users that a command names. */
 interface Step {
-  /** rejects with ControlError: then nothing is done for anybody */
+  /** When this rejects with ControlError, nothing is done for anybody. */
   check(account: Account): Promise<void>;
-  /** @returns false when it was so already */
+  /** @returns false when there was nothing to change */
   act(
     place: { readonly groupId: number; readonly userId: number },
     otherwise: number | null,
@@ -127,15 +127,15 @@ export class GroupControl {
 
   /** @returns the names of those who were no members before */
   async join(name: string, users: readonly string[]): Promise<readonly string[]> {
-    const { id: groupId } = await this.group(name);
-    return this.#each("group-join", name, users, {
-      check: (account) => this.#checkJoining(account, { id: groupId, name }),
+    const { id } = await this.group(name);
+    return this.#each("group-join", { id, name }, users, {
+      check: (account) => this.#checkJoining(account, { id, name }),
       act: (place, otherwise) => this.#store.groups.join(place, otherwise),
     });
   }
 
-  /** Rejects when a user who is no member can't be one. */
-  async #checkJoining(account: Account, group: { id: number; name: string }): Promise<void> {
+  /** Rejects with ControlError when a user can't become a member. */
+  async #checkJoining(account: Account, group: Pick<Group, "id" | "name">): Promise<void> {
     if (account.groups.includes(group.name)) return;
     if (account.groups.length >= MAX_GROUPS_OF_A_USER) {
       throw new ControlError(`${account.name} is in ${MAX_GROUPS_OF_A_USER} groups already`);
@@ -148,20 +148,20 @@ export class GroupControl {
 
   /** @returns the names of those who were members before */
   async leave(name: string, users: readonly string[]): Promise<readonly string[]> {
-    return this.#each("group-leave", name, users, {
+    const { id } = await this.group(name);
+    return this.#each("group-leave", { id, name }, users, {
       check: async () => {},
       act: (place, otherwise) => this.#store.groups.leave(place, otherwise),
     });
   }
 
-  /** Nothing is done where one of the names is wrong, or one of the users refused. */
+  /** Does the step for each user. When one name is wrong or one user is refused, it is done for nobody. */
   async #each(
     audit: keyof typeof NOBODY,
-    name: string,
+    { id: groupId, name }: Pick<Group, "id" | "name">,
     users: readonly string[],
     { check, act }: Step,
   ): Promise<readonly string[]> {
-    const { id: groupId } = await this.group(name);
     const accounts = await this.#accounts(name, [...new Set(users)], audit, check);
     const done: string[] = [];
     for (const { id: userId, name: user } of accounts) {
@@ -186,9 +186,10 @@ export class GroupControl {
       for (const account of accounts) await check(account);
       return accounts;
     } catch (thrown) {
-      // Of one name that is wrong it is plain that nothing was done.
+      // When there is only one name, it is plain that nothing was done.
       if (!(thrown instanceof ControlError) || names.length === 1) throw thrown;
-      throw new ControlError(`${NOBODY[audit]} group ${group}: ${thrown.message}`);
+      const message = `${NOBODY[audit]} group ${group}: ${thrown.message}`;
+      throw new ControlError(message, thrown.exitCode);
     }
   }
 

@@ -2,6 +2,7 @@ import { accessSync, chmodSync, constants, mkdirSync, statSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { isElsewhere, refuseUnfinished } from "../store/belongings.ts";
 import { ControlError } from "./errors.ts";
+import { shellWord } from "./secrets.ts";
 
 const REASONS: Readonly<Record<string, string>> = {
   EACCES: "permission denied",
@@ -28,13 +29,16 @@ export function instanceExists(root: string): boolean {
   }
 }
 
-/** True for what was made to be an instance, though it has no database yet: a checkout, or one with settings. */
+/**
+ * True when the directory has no database yet, but was made to be an instance: it has settings, or the
+ * three directories of a checkout.
+ */
 export function isSetOut(root: string): boolean {
   const has = (name: string) => statSync(join(root, name), { throwIfNoEntry: false }) !== undefined;
   return has("moorage.toml") || ["keys", "homes", "db"].every(has);
 }
 
-/** What to say where no server runs: in the wrong directory, that it is the wrong one. */
+/** Says that no server runs there, and also when it is because the directory holds no instance. */
 export function noServer(root: string): string {
   const none = `no server runs on ${root}`;
   if (instanceExists(root)) return none;
@@ -45,8 +49,13 @@ export function noServer(root: string): string {
 export function requireInstance(root: string): void {
   if (instanceExists(root)) return;
   refuseUnfinished(root);
-  throw new ControlError(
-    `no instance in ${root}: give --root DIR with the directory of one, or make one with \`moorage serve\``,
+  throw noInstance(root, `run \`moorage serve --root ${shellWord(root)}\``);
+}
+
+/** @param toMake what a person does to get a new instance in that directory */
+export function noInstance(root: string, toMake: string): ControlError {
+  return new ControlError(
+    `no instance in ${root}: give --root DIR with the directory of one; for a new one here, ${toMake}`,
   );
 }
 

@@ -5,19 +5,23 @@ import type { Account } from "../store/types.ts";
 import { ControlError, EXIT } from "./errors.ts";
 import { quoted } from "./quotas.ts";
 
-// Who has which name, and of names that nobody has which one was probably meant. Whoever administers may
-// list all names, so none is told here that the asker may not see. Nothing of it is for users.
+// Looks up users, groups and folders by name. When nobody has a name, the error says which one was
+// probably meant. All of this is for administrators, who may list every name anyway. It must not be used
+// for what users ask, as it would tell them the names of others.
 
 type Names = Pick<Store, "users">;
 
-/** A home or folder by its row and its directory. */
+/** A user's home or a shared folder, as it is in the database and as its directory is called. */
 export interface HomeNamed {
   readonly id: number;
-  /** a folder's with the "@" */
+  /** begins with "@" when it is a folder */
   readonly name: string;
 }
 
-/** With the "@". @throws ControlError for what can't be a folder's name */
+/**
+ * A folder's name with the "@".
+ * @throws ControlError for what can't be a folder's name
+ */
 export function folderName(given: string): string {
   const name = given.startsWith("@") ? given.slice(1) : given;
   if (isUserName(name)) return `@${name}`;
@@ -27,7 +31,7 @@ export function folderName(given: string): string {
   );
 }
 
-/** Rejects with ControlError when there is no such user. */
+/** The user of that name. Rejects with ControlError when there is none. */
 export async function userNamed(store: Names, given: string): Promise<Account> {
   const account = await store.users.byName(given);
   if (account === undefined) throw await noUser(store, given);
@@ -54,7 +58,10 @@ export function noUser(store: Names, given: string): Promise<ControlError> {
   return noUserOr(store, given, { others: [] });
 }
 
-/** @param or.others what may stand there, too, written as it is */
+/**
+ * The error for a user that there is not.
+ * @param or.others further names that would be right there, such as "@staff"
+ */
 export async function noUserOr(
   store: Names,
   given: string,
@@ -73,7 +80,10 @@ export async function noGroup(store: Pick<Store, "groups">, given: string): Prom
   return unknownGroup(given, names);
 }
 
-/** @param names of all groups that there are, where they are known */
+/**
+ * The error for a group that there is not.
+ * @param names those of all groups, when they are known
+ */
 export function unknownGroup(given: string, names: Iterable<string> = []): ControlError {
   const sign = given.startsWith("@") ? "@" : "";
   const found = nearest(given, names);
@@ -93,7 +103,7 @@ export async function noFolder(
   return unknown(`no folder ${quoted(given)}`, plain, { list: "`moorage folder list` shows all" });
 }
 
-/** Who writes the very name means it, with the sign that was left out. */
+/** The nearest name. When only the "@" is missing, that name was meant, whatever else is near. */
 function near(given: string, names: readonly string[]): string | undefined {
   return names.find((name) => name === `@${given}`) ?? nearest(given, names);
 }

@@ -39,7 +39,7 @@ export interface FailingReceiver {
   readonly lastError: string;
 }
 
-/** How full a user's home is, or a shared folder, whose name has an "@". */
+/** How full a user's home or a shared folder is. The name of a folder begins with "@". */
 export interface HomeUse {
   readonly name: string;
   readonly usedBytes: number;
@@ -68,10 +68,10 @@ export interface Overview {
   readonly disk: DiskInfo;
   readonly memoryBytes: number;
   readonly loopDelay: LoopDelay;
-  /** who is asked has workers, which it could replace */
+  /** true when the process that is asked has workers that it can replace */
   readonly canRenew: boolean;
   readonly failingReceivers: readonly FailingReceiver[];
-  /** homes and folders with most stored, the first the most */
+  /** the homes and folders with most stored, the fullest first */
   readonly mostUsed: readonly HomeUse[];
   /** oldest first */
   readonly samples: readonly Sample[];

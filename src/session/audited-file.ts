@@ -19,7 +19,7 @@ export interface TransferView {
    * than `size`; of a download how much was read.
    */
   readonly bytes: number;
-  /** bytes in all, as the client told them of an upload; null when it did not */
+  /** the size of the whole file; null for an upload whose size the client did not tell */
   readonly size: number | null;
   readonly bytesPerSecond: number;
 }

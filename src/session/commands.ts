@@ -25,7 +25,7 @@ export interface CommandServices {
   uploads(user: string): Promise<readonly AuditRecord[]>;
   /** the user's sessions, on all processes */
   sessions(userId: number): Promise<readonly OwnSession[]>;
-  /** what a new password of the user is held against */
+  /** what a new password of the user has to be */
   newPasswords(user: string): NewPasswords;
   /** undefined when it was changed, else one line that says why not */
   changePassword(user: string, current: string, next: string): Promise<string | undefined>;

@@ -6,18 +6,18 @@ import type { Options } from "./options.ts";
 export const KIB = 1024;
 const MIB = KIB * KIB;
 
-/** How sizes are printed, as the options of `df` and `du` say it. */
+/** How sizes are printed, by the options of `df` and `du`. */
 export interface Unit {
-  /** bytes of a block; undefined: each size has a unit of its own */
+  /** the bytes of a block; undefined when each size gets the unit that suits it */
   readonly block: number | undefined;
-  /** @param round to whole blocks */
+  /** @param round how a part of a block becomes a whole number */
   shown(bytes: number, round: (blocks: number) => number): string;
 }
 
 const HUMAN: Unit = { block: undefined, shown: humanSize };
 const SI: Unit = { block: undefined, shown: siSize };
 
-/** What the last of the options -b, -h, -H (or --si), -k, -m and -B says; without one, in KiB. */
+/** The unit by the last of the options -b, -h, -H (or --si), -k, -m and -B; KiB when none is given. */
 export function unitOf(options: Options): Unit {
   switch (options.last("bBhHkm")) {
     case "h":
@@ -42,7 +42,10 @@ function blocksOf(block: number, suffix = ""): Unit {
 const LETTERS = "KMGTP";
 const BLOCK = /^(\d{0,9})(?:([KMGTP])(iB|B)?)?$/i;
 
-/** As coreutils read it: "M" and "MiB" are 2^20, "MB" is 10^6. Without a number each size gets the unit. */
+/**
+ * The value of -B, read as coreutils do: "M" and "MiB" are 2^20, "MB" is 10^6. When it has no number, the
+ * unit is printed behind each size.
+ */
 function readBlocks(text: ByteString): Unit {
   const match = BLOCK.exec(text);
   const [, digits = "", letter = "", rest = ""] = match ?? [];
@@ -55,7 +58,7 @@ function readBlocks(text: ByteString): Unit {
   return blocksOf(block, digits === "" ? blockName(block).slice(1) : "");
 }
 
-/** "1K", "4K", "1MB", "512B". */
+/** The size of a block for the title of a column, as "1K", "4K", "1MB" or "512B". */
 export function blockName(block: number): string {
   return inPowers(block, KIB, "") ?? inPowers(block, 1000, "B") ?? `${block}B`;
 }

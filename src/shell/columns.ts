@@ -1,4 +1,4 @@
-/** Lines of columns; the first column to the left, the last as it is, the others to the right. */
+/** A table as lines. The first column is aligned to the left, the last is not padded, the others to the right. */
 export function table(rows: readonly (readonly string[])[]): string {
   const widths = (rows[0] ?? []).map((_, column) =>
     Math.max(...rows.map((row) => (row[column] ?? "").length)),
@@ -14,7 +14,7 @@ export function table(rows: readonly (readonly string[])[]): string {
   return lines.join("");
 }
 
-/** Rounded up, as coreutils does it. */
+/** A percentage, rounded up as coreutils do. */
 export function percent(used: number, whole: number): string {
   return whole === 0 ? "-" : `${Math.ceil((used * 100) / whole)}%`;
 }

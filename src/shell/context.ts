@@ -59,7 +59,7 @@ export interface ShellContext {
   usage(): Promise<QuotaUsage>;
   /** the sessions of this user, on all processes */
   sessions(): Promise<readonly OwnSession[]>;
-  /** what a new password of the user is held against; absent: it is not the user's own session */
+  /** what a new password of the user has to be; undefined when this is not the user's own session */
   readonly newPasswords?: NewPasswords;
   /** undefined when it was changed, else one line that says why not */
   changePassword(current: string, next: string): Promise<string | undefined>;

@@ -1,4 +1,4 @@
-/** GNU's commands that print checksums, and BLAKE3's own, which prints the same: with their algorithms. */
+/** The algorithms of GNU's commands for checksums, and of b3sum, which prints the same. */
 export const GNU_SUMS = {
   md5sum: "md5",
   sha1sum: "sha1",

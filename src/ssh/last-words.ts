@@ -7,7 +7,7 @@ export interface LastWords {
   readonly text: string;
 }
 
-/** Hears DISCONNECT: ssh2's client keeps the text of the commonest reason, "by application", to itself. */
+/** Listens for DISCONNECT, because ssh2's client doesn't pass on its text when the reason is "by application". */
 export function hearLastWords(protocol: Protocol, heard: (words: LastWords) => void): void {
   const handlers = protocol._handlers;
   const end = handlers.DISCONNECT;

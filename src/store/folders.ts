@@ -74,7 +74,7 @@ export class FolderStore {
     return this.#all.all();
   }
 
-  /** Those with most stored, the first the most. */
+  /** The folders with most stored, the fullest first. */
   async fullest(limit: number): Promise<Folder[]> {
     return this.#fullest.all(limit);
   }

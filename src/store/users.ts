@@ -102,7 +102,7 @@ export function checkQuota(value: number | null | undefined): void {
   }
 }
 
-/** One who looks through them all must not keep others waiting. */
+/** How many names are read at once: whoever looks through them must not keep others waiting. */
 const MAX_NAMES = 10_000;
 
 /** The accounts. Names are checked by the caller; quotas are at most 2^53-1. */
@@ -249,7 +249,7 @@ export class UserStore {
     return this.#all.all().map(toAccount);
   }
 
-  /** The names that are so long, in order, as many of them as may be looked through at once. */
+  /** The names whose length is in these bounds, in order. There is a limit to how many are given. */
   async names({ least, most }: { readonly least: number; readonly most: number }) {
     return this.#names.all(least, most, MAX_NAMES);
   }

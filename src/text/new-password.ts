@@ -1,32 +1,32 @@
-/** Asking for a new password: the command line and the shell do it alike, in the same words. */
+// Asks for a new password. The command line and the shell both do it by this, in the same words.
 
-/** What a new password is held against. */
+/** What a new password has to be. */
 export interface NewPasswords {
-  /** told before anybody types: "at least 8 characters" */
+  /** told before anybody types, as "at least 8 characters" */
   readonly rule: string;
-  /** why it can't be taken; undefined when it can */
+  /** resolves with why the password can't be taken, or with undefined when it can */
   refusal(password: string): Promise<string | undefined>;
 }
 
 /** The person who types. */
 export interface Desk {
-  /** the answer is not shown */
+  /** asks a question, and does not show what is typed */
   ask(prompt: string): Promise<string>;
-  /** a line beside the prompts */
+  /** shows a line between the questions */
   say(line: string): void | Promise<void>;
 }
 
-/** New passwords that may be refused, one after the other. */
+/** How many new passwords may be refused before the command gives up. */
 const TRIES = 3;
 
-/** What a password must be, for who is to type one. */
+/** Tells the person who is about to type a password what it has to be. */
 export function ruleLine({ rule }: NewPasswords): string {
   return `The password has ${rule}.`;
 }
 
 /**
- * Asks for a new password twice, and again when it is refused. @returns what was wrong with the last
- * one, where none could be taken
+ * Asks for a new password, twice for the same one. When it is refused, asks for another one.
+ * @returns the password, or what was wrong with the last one when none could be taken
  */
 export async function typedPassword(
   desk: Desk,
@@ -40,7 +40,7 @@ export async function typedPassword(
   }
 }
 
-/** One that can't be taken is not asked for again. */
+/** Skips the second typing of a password that can't be taken anyway. */
 async function askTwice(
   { ask }: Desk,
   { refusal }: NewPasswords,

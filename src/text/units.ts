@@ -1,7 +1,7 @@
 /** Largest size or duration that a JavaScript number holds exactly. */
 const MAX = BigInt(Number.MAX_SAFE_INTEGER);
 
-/** A letter alone means what `ls -h` means by it, and so do rsync, curl and dd: powers of 1024. */
+/** A letter alone is a power of 1024, as with `ls -h`, rsync, curl and dd. */
 const SIZE_UNITS: ReadonlyMap<string, bigint> = new Map([
   ["", 1n],
   ["b", 1n],
@@ -154,7 +154,7 @@ export function formatDuration(ms: number): string {
   return `${ms}ms`;
 }
 
-/** Of powers of 1024, and of 1000. */
+/** The letters for powers of 1024 and, below, of 1000. */
 const LETTERS = ["", "K", "M", "G", "T", "P", "E"];
 const SI_LETTERS = ["", "k", ...LETTERS.slice(2)];
 

@@ -16,7 +16,7 @@ export function denied(): FsError {
   return new FsError("EACCES", DENIED);
 }
 
-/** It is closed, or not open for that. */
+/** The error for a file that is closed, or not open for what is asked. */
 export function badHandle(): FsError {
   return new FsError("EBADF");
 }

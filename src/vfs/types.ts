@@ -114,7 +114,7 @@ export interface OpenFile {
   duplicate?(): number;
   /** The client said how many bytes the file will have when it is complete. */
   expect?(size: number): void;
-  /** It will ask for this checksum when the file is complete: it is computed along with the writes. */
+  /** The client will ask for this checksum when the file is complete, so it is computed along with the writes. */
   checkAlong?(algorithm: string): void;
   /** It will be closed by somebody else than the client: its transfer broke off. */
   abandon?(): void;
@@ -211,7 +211,7 @@ export interface UserFileSystem {
   realPath(path: ByteString): Promise<VirtualPath>;
   /** @param path canonical; the figures are those of the home or folder it is in. Without it the home's */
   fileSystemStat(path?: VirtualPath): Promise<FileSystemStat>;
-  /** Tops of the home and of the folders of which the user may see how full they are, the home's first. */
+  /** The paths of the home and of the folders whose space the user may see; the home is first. */
   mounts(): readonly VirtualPath[];
   /** What the audit trail calls a path that leads into a shared folder; else undefined. */
   recorded?(path: ByteString): VirtualPath | undefined;

@@ -12,7 +12,7 @@ export const LOGIN_EXIT: Readonly<Record<LoginFailure, number>> = {
   protocol: 8,
 };
 
-/** How it ends when the server ended the session on purpose. */
+/** The exit code when the server ended the session on purpose. */
 export const ENDED_EXIT = 9;
 
 /** The end of a client command. The message is one safe line; without one all was said already. */

@@ -29,10 +29,10 @@ export interface Workplace {
   readonly interrupts: Interrupts;
 }
 
-/** `ended`: by the server, with its session. */
+/** How a job ended; `ended` means that the server ended the session. */
 export type JobEnd = "done" | "failed" | "cancelled" | "ended";
 
-/** What may be done after a job that ended with its session. */
+/** Tells what to do after the server ended the session. */
 const KEPT = "what arrived is kept: the same command again goes on";
 
 export function reporter(style: ReportStyle, output: Output): Reporter {
@@ -78,7 +78,7 @@ async function run(
       if (fit?.told) report.space?.("before", fit.space);
     }
     if (event.type === "failed") {
-      // Each file that was still to come says that it was cancelled, or ended with the session.
+      // After a cancel or the end of the session each file that is left fails as well: that needs no list.
       if (signal.aborted || event.code === "session-ended") return;
       if (failures.length < MAX_KEPT) failures.push(event.message);
     }

@@ -68,7 +68,7 @@ export async function runSession<T extends { readonly target: Target }>(
   }
 }
 
-/** What is wrong with the command line is wrong usage; a local file that is missing is not. */
+/** An error here is wrong usage, because it is in the command line. A local file that is missing is not. */
 function read<T>(engine: Engine, prepare: (engine: Engine) => T): T {
   try {
     return prepare(engine);

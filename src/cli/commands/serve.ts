@@ -16,7 +16,7 @@ import { VERSION } from "../../version.ts";
 import { workersOf } from "../../workers/share.ts";
 import type { WorkerProgram } from "../../workers/worker-process.ts";
 import { BACKGROUND_FLAG } from "../background.ts";
-import { type CommandContext, requireServingPlace } from "../context.ts";
+import { type CommandContext, requirePlace } from "../context.ts";
 import { openInstance } from "../database.ts";
 import { startDetached } from "../detached.ts";
 import { firstLines, flagsOfFirstLog, isOnTerminal } from "../first-start.ts";
@@ -79,7 +79,7 @@ type ServeOptions = { detach?: true; background?: true; worker?: true } & Record
 
 /** Starts the server into the background; settings that are wrong are told before. */
 async function detached(context: CommandContext, flags: Record<string, string>): Promise<void> {
-  requireServingPlace(context);
+  requirePlace(context, { emptyIsEnough: true });
   const root = context.root();
   const args = Object.entries(flags).map(([flag, value]) => `${flag}=${value}`);
   context.exitCode = await startDetached(context.io, root, context.io.env, args);
@@ -98,7 +98,7 @@ async function serve(
   given: Record<string, string>,
   background: boolean,
 ): Promise<void> {
-  requireServingPlace(context);
+  requirePlace(context, { emptyIsEnough: true });
   const root = context.root();
   const env = context.io.env;
   const before = toConfig(readSettings({ root, env, flags: given }));
@@ -157,7 +157,7 @@ async function serveWithLog(
     const signal = await Promise.race([running.stop, server.stopped]);
     if (signal !== undefined) {
       log.info({ signal }, "stopping");
-      // Behind the "^C" that the terminal shows.
+      // The terminal has just shown "^C", so the text begins a new line.
       say(signal === "SIGINT" ? `\n${STOPPING}` : STOPPING);
     }
     if (!(await server.stop())) await endByForce(log, store, pidFile);
@@ -168,7 +168,7 @@ async function serveWithLog(
   }
 }
 
-/** Says on the terminal what only a log in a file would say. */
+/** A function that says on the terminal what otherwise only the log, in a file, would say. */
 function sayOutOfLog(io: CommandContext["io"], { log }: Config): (text: string) => void {
   if (log.file === "" || !isOnTerminal(io)) return () => {};
   return (text) => io.out(`${laidOut(text, io.columns)}\n`);

@@ -183,7 +183,7 @@ async function disable(
   options: { force?: boolean },
 ): Promise<void> {
   const ended = await administer(context, async ({ store, users }) => {
-    // Asked before: they are gone soon.
+    // This is asked first, because the sessions end at once.
     const open = (await store.sessions.list()).filter(({ user }) => user === name);
     await users.disable(name, options);
     return open.length;

@@ -32,10 +32,10 @@ const SOCKET_ERRORS: Readonly<Record<string, string>> = {
   EACCES: "not permitted",
 };
 
-/** The usual port: most who try it gave none, and don't know that it is the one that was tried. */
+/** The port when none is given. Most people who get an error there don't know which port was tried. */
 const USUAL_PORT = 22;
 
-/** What an error of a socket to that port means to people; undefined: nothing we know. */
+/** What an error of a socket to that port means, in words; undefined when the code is not known. */
 export function socketError(code: string | undefined, port: number): string | undefined {
   if (code === "ECONNREFUSED" && port === USUAL_PORT) {
     return "nothing listens on port 22 (connection refused): give the server's port with -P";

@@ -58,7 +58,7 @@ export class RemoteHashes {
     this.#operations = operations;
     this.#line = line;
     this.#byCommand = before !== undefined ? before.#byCommand : !operations.has("check-file");
-    // Commands are tried out once; what the extension has, the server says with each connection.
+    // Which commands work is tried out only once. What the extension has is told anew with each connection.
     this.#names = before !== undefined && this.#byCommand ? before.#names : undefined;
   }
 
@@ -71,7 +71,7 @@ export class RemoteHashes {
     return this.#names;
   }
 
-  /** By check-file: all servers have these two, and ours says whether it has a faster one. */
+  /** The hashes by check-file. Every server with it has these two, and ours says when it has a faster one. */
   #offered(): readonly HashName[] {
     const fast = this.#operations.checksAlong.includes("blake3") && hasBlake3();
     return fast ? ["blake3", ...NAMES] : NAMES;

@@ -38,7 +38,7 @@ const MAX_OUTPUT = 64 * 1024;
 /** What a command says on standard error is kept up to so many bytes. */
 const MAX_COMPLAINT = 4 * 1024;
 
-/** Of what the server says last, so many characters are shown. */
+/** How many characters are shown of what the server says as it ends the connection. */
 const MAX_WORDS = 300;
 
 /** How long the server may be silent, in milliseconds, and how many times that is asked for. */
@@ -64,7 +64,7 @@ export interface CommandOutput {
 export class Line {
   /** Resolves once the connection is gone. */
   readonly closed: Promise<void>;
-  /** is told before the calls that were under way */
+  /** Called when the connection is gone, before the calls that are under way fail. */
   onGone: (ending: Ending) => void = () => {};
   readonly #client: Client;
   readonly #outbox: Outbox;
@@ -105,7 +105,7 @@ export class Line {
     return this.#gone;
   }
 
-  /** How it ended, or would if it did now. */
+  /** How the connection ended. While it is open: what would be the reason if it ended now. */
   get ending(): Ending {
     return this.#ending;
   }
@@ -115,7 +115,7 @@ export class Line {
     return this.#lastWords;
   }
 
-  /** Why nothing is answered any more. */
+  /** The error of every call once the connection is gone. */
   lostError(): RemoteError {
     const { reason, final } = this.#ending;
     return final ? new EndedError(reason) : new RemoteError(undefined, reason, { lost: true });
@@ -214,7 +214,7 @@ export class Line {
     this.#letGo();
   }
 
-  /** A peer that never closes its side does not keep us. ssh2 destroys nothing once its own side is closed. */
+  /** Destroys the socket when the peer never closes its side. ssh2 doesn't once its own side is closed. */
   #letGo(): void {
     setTimeout(() => this.#socket.destroy(), 1_000).unref();
   }
@@ -226,7 +226,7 @@ export class Line {
   }
 
   #endsFor(reason: string): void {
-    // What the server has said tells more than what comes of it.
+    // What the server said as it ended the connection tells more than the error that follows.
     if (this.#gone || this.#lastWords !== undefined) return;
     this.#ending = { reason, final: false };
   }
@@ -235,7 +235,7 @@ export class Line {
     const said = visible(text.replace(/\s+/g, " ").trim()).slice(0, MAX_WORDS);
     if (this.#gone || said === "") return;
     this.#lastWords = said;
-    // Other servers say no more than this when they restart.
+    // Another server may say the same when it restarts, so only ours is believed to mean it.
     const chosen = this.isMoorage && reason === DisconnectReason.byApplication;
     const final = chosen && !mayReturn(said);
     const says = final ? "the server ended the session" : "the server says";

@@ -49,8 +49,8 @@ const COMMAND_MS = 10 * 60_000;
 const LONG_OUTPUT = 16 * 1024 * 1024;
 
 /**
- * A server, logged in. A connection that was lost is made anew by the next call, unless the server
- * ended it on purpose.
+ * A server that we are logged in to. When the connection is lost, the next call makes it anew, unless
+ * the server ended the session on purpose.
  */
 export class ClientConnection implements Remote {
   readonly name: string;

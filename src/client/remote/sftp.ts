@@ -78,7 +78,7 @@ export class SftpClientChannel {
   /**
    * @param channel on which GREETING was sent
    * @param onLost it can't be used any more
-   * @param why what is known of it when the connection is gone
+   * @param why gives the error for all calls once the connection is gone, when that is known
    */
   constructor(
     channel: ByteChannel,

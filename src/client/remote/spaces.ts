@@ -4,7 +4,7 @@ import { decodeName } from "../../text/names.ts";
 import { RemoteError } from "../errors.ts";
 import type { FolderSpace, Space } from "../types.ts";
 
-/** An entry of a reply has so many bytes at least. */
+/** The fewest bytes that an entry of a reply can have. */
 const SHORTEST = 44;
 
 /** A reply of spaces@moorage; sftp/extensions/spaces.ts says what is in it. */

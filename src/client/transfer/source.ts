@@ -4,8 +4,9 @@ import { encodeName } from "../../text/names.ts";
 import { errnoOf, FileError, localError } from "../errors.ts";
 
 /**
- * What there is under a local name that is to be sent. @throws FileError where nothing can be sent
- * @param given with a "/" at its end it has to be a directory
+ * Looks what a local name that is to be sent stands for.
+ * @param given must be a directory when it ends in "/"
+ * @throws FileError when there is nothing that can be sent
  */
 export function sourceStat(given: string, recursive: boolean): Stats {
   const stat = looked(given);
@@ -25,10 +26,14 @@ function looked(given: string): Stats {
   }
 }
 
-/** Most names of one error. */
+/** An error names at most so many files. */
 const NAMED = 5;
 
-/** Before anybody is asked for a password. @throws FileError where none of the names can be sent */
+/**
+ * Looks whether at least one of the names can be sent. It is called before the login, so that nobody
+ * types a password for nothing.
+ * @throws FileError when none can be sent; its message says why of each
+ */
 export function checkSources(given: readonly string[], recursive: boolean): void {
   const errors: FileError[] = [];
   for (const name of given) {

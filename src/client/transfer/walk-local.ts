@@ -34,7 +34,7 @@ interface Place {
   readonly depth: number;
   /** it is there, and is what the person named: it is not made */
   readonly given: boolean;
-  /** it was made just now, with the mode it gets */
+  /** true when it was made just now, and has its mode already */
   readonly isNew: boolean;
 }
 

@@ -10,7 +10,7 @@ import { Writer } from "../wire/writer.ts";
 /** Each has a book that is asked: of so many in one turn of the event loop. */
 const PER_TURN = 32;
 
-/** An entry's figures, and the length of its path. */
+/** The bytes of an entry without its path: its figures, and the length of the path. */
 const FIGURES = 5 * 8 + 4;
 
 /**
@@ -31,7 +31,7 @@ export const spaces: Operation = async ({ fs, signal }, id) => {
     const stat = await statOf(fs, path);
     room -= FIGURES + path.length;
     if (room < 0) break;
-    // A folder that was taken away meanwhile is not there, and its path is the home's.
+    // When a folder was taken away meanwhile, its path is one of the home's, and its entry is left out.
     if (stat?.mountedOn === path) all.push(stat);
   }
   const writer = new Writer(PacketType.EXTENDED_REPLY).u32(id).u32(all.length);
@@ -39,7 +39,7 @@ export const spaces: Operation = async ({ fs, signal }, id) => {
   return writer.finish();
 };
 
-/** undefined: it may not be seen any more */
+/** Undefined when the user may not see it any more. */
 async function statOf(
   fs: { fileSystemStat(path: VirtualPath): Promise<FileSystemStat> },
   path: VirtualPath,
@@ -63,7 +63,7 @@ function write(writer: Writer, stat: FileSystemStat): void {
     .u64(quotaFiles ?? NO_LIMIT);
 }
 
-/** The disk's free space in blocks where it is less than the quota's. */
+/** What is free of the quota, to the byte; or of the disk, in blocks, when it has less. */
 function freeBytes({ bavail, bfree, frsize, usedBytes, quotaBytes }: FileSystemStat): number {
   if (quotaBytes === null || bavail < bfree) return Number(bavail) * frsize;
   return Math.max(0, quotaBytes - usedBytes);

@@ -84,7 +84,8 @@ export const MAX_DATA = MAX_PACKET - 1024;
 export const DATA_HEADER = 13;
 
 /**
- * Of this server. In VERSION: which checksums can be computed along with an upload, the fastest first.
- * As an extended attribute of OPEN: which of them the client will ask for when it is complete.
+ * An extension of this server. In VERSION it lists the checksums that can be computed along with an
+ * upload, the fastest first. As an extended attribute of OPEN it names the one that the client will ask
+ * for when the file is complete.
  */
 export const CHECK_ALONG = "check-along@moorage";

@@ -6,7 +6,7 @@ import { percent, table } from "../columns.ts";
 import { type Options, parseOptions } from "../options.ts";
 import { each } from "./operands.ts";
 
-/** A home or folder as a disk, in bytes or in files. */
+/** A home or folder, shown as if it were a disk. The figures are bytes or files. */
 interface Disk {
   readonly size: number;
   readonly used: number;
@@ -63,12 +63,12 @@ async function gather(call: Call, options: Options, disks: Disk[]): Promise<numb
   }
   return each(call, call.fs.mounts(), display, async (path) => {
     const stat = await call.fs.fileSystemStat(path);
-    // A folder that was taken away meanwhile is not there, and its path is the home's.
+    // When a folder was taken away meanwhile, its path is one of the home's, and it is not listed.
     if (stat.mountedOn === path) disks.push(disk(stat));
   });
 }
 
-/** The quota as a disk. What the disk has less than the quota is not free. */
+/** The bytes, with the quota as the size of the disk. When the real disk has less room, only that is free. */
 function bytesOf({ bavail, frsize, usedBytes, quotaBytes, mountedOn }: FileSystemStat): Disk {
   const free = Number(bavail) * frsize;
   return { size: quotaBytes ?? usedBytes + free, used: usedBytes, free, on: mountedOn };
@@ -108,7 +108,7 @@ function row(name: string, { size, used, free, on }: Disk, options: Options, uni
   ];
 }
 
-/** Files are counted in blocks of one. */
+/** How numbers of files are printed: as they are, but with -h in the units of sizes. */
 function countIn(unit: Unit): Unit["shown"] {
   return unit.block === undefined ? unit.shown : String;
 }

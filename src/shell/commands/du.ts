@@ -66,7 +66,7 @@ function maxDepth(text: ByteString | undefined): number {
   return Number(text);
 }
 
-/** Files with several names that are remembered, so that each counts once. */
+/** How many files with several names are remembered, so that each counts only once. */
 const MAX_LINKED = 65_536;
 
 class Tally {
@@ -78,7 +78,7 @@ class Tally {
   /** the sums of the directories we are in */
   readonly #sums: number[] = [];
   readonly #linked = new Set<string>();
-  /** the PATH that is summed up, as it was written, and canonical */
+  /** the PATH that is summed up: as it was written, and canonical */
   start = { path: "." as ByteString, real: ROOT };
   total = 0;
   status = 0;
@@ -127,7 +127,7 @@ class Tally {
     await this.#call.out.print(`${text}\t${this.#call.shown(name)}\n`);
   }
 
-  /** A folder of its own, with -x. */
+  /** Whether -x leaves this out, because it is a shared folder. */
   #isLeftOut({ path, depth }: Visit): boolean {
     if (this.#folders.size === 0 || depth === 0) return false;
     const { path: written, real } = this.start;
@@ -140,7 +140,7 @@ class Tally {
     else this.#sums[inner] = (this.#sums[inner] as number) + size;
   }
 
-  /** undefined when it was counted under another name */
+  /** The size of a file; undefined when it was counted under another name. */
   async #size({ fs, at, stat }: Visit): Promise<number | undefined> {
     if ((stat.mode & S_IFMT) !== S_IFREG) return 0;
     if (stat.nlink === 1 || this.#linked.size >= MAX_LINKED) return stat.size;

@@ -39,7 +39,7 @@ export const passwd: Command = {
   },
 };
 
-/** One that is not the current one. */
+/** Asks for a new password, which must not be the current one. */
 async function newPassword(desk: Desk, current: string, { rule, refusal }: NewPasswords) {
   const typed = await typedPassword(desk, {
     rule,

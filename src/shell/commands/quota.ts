@@ -33,7 +33,7 @@ Two lines for the home, and two for each shared folder: a folder has a quota of 
   },
 };
 
-/** undefined: a folder that was taken away meanwhile */
+/** The usage at a path; undefined when the folder was taken away meanwhile. */
 async function usageOf(call: Call, path: VirtualPath): Promise<QuotaUsage | undefined> {
   if (path === ROOT) return call.shell.context.usage();
   const stat = await call.fs.fileSystemStat(path);
@@ -52,7 +52,7 @@ function line(what: string, used: number, limit: number | null, shown: Shown): s
   return [what, shown(used), shown(limit), shown(Math.max(0, limit - used)), percent(used, limit)];
 }
 
-/** quota(1) exits with 1 for a user over quota. */
+/** Whether the quota is exceeded: then the exit code is 1, as with quota(1). */
 function isOver(usage: QuotaUsage): boolean {
   const { usedBytes, quotaBytes, usedFiles, quotaFiles } = usage;
   return (

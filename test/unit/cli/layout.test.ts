@@ -89,6 +89,16 @@ test("a line is broken where a terminal is too narrow for it, and nowhere else",
   expect(fitted("moorage: one two\n", 15)).toBe("moorage: one\ntwo\n");
 });
 
+test("blanks between words that stay on a line are kept, as they may be part of a file's name", () => {
+  expect(fitted("moorage: a   b.txt: no such file\n", 20)).toBe(
+    "moorage: a   b.txt:\nno such file\n",
+  );
+  expect(fitted("moorage: a   b.txt: no such file\n", 12)).toBe(
+    "moorage: a\nb.txt: no\nsuch file\n",
+  );
+  expect(fitted("one `two   three` four\n", 16)).toBe("one\n`two   three`\nfour\n");
+});
+
 test("a wide character has two columns", () => {
   expect(flowed("日本 日本 日本", 9)).toEqual(["日本 日本", "日本"]);
 });

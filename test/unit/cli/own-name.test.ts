@@ -2,6 +2,7 @@ import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:f
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
+import { nextLines } from "../../../src/cli/first-start.ts";
 import { ownCall } from "../../../src/cli/own-name.ts";
 
 let place: string;
@@ -15,7 +16,7 @@ afterEach(() => rmSync(place, { recursive: true }));
 const PROGRAM = "/opt/moorage/dist/src/moorage.cjs";
 
 function called(path: string | undefined, directory = "/srv/moorage", program = PROGRAM): string {
-  return ownCall({ path, program, directory });
+  return ownCall({ path, program, directory }).call;
 }
 
 function program(directory: string, mode = 0o755): string {
@@ -50,4 +51,18 @@ test("below the directory it has a short path, and elsewhere the whole one, as a
   expect(called("", "/opt/moorage/dist")).toBe("node src/moorage.cjs");
   expect(called("", "/opt/moor")).toBe(`node ${PROGRAM}`);
   expect(called("", "/srv", "/my programs/moorage.cjs")).toBe("node '/my programs/moorage.cjs'");
+});
+
+test("what to do next names the instance, but for a program below it, which works only there", () => {
+  const next = (directory: string, path: string) =>
+    nextLines({ env: { PATH: "" } }, directory, path);
+  expect(next("/srv", PROGRAM).at(-1)).toBe(`  node ${PROGRAM} --root /srv user add alice`);
+  expect(next("/srv", "/ann's programs/moorage.cjs").at(-1)).toBe(
+    "  node '/ann'\\''s programs/moorage.cjs' --root /srv user add alice",
+  );
+  const below = next("/opt/moorage", PROGRAM);
+  expect(below.at(-1)).toBe("  node dist/src/moorage.cjs user add alice");
+  expect(below.join(" ")).toContain("in its directory, in a second terminal:");
+  const found = nextLines({ env: { PATH: program(join(place, "bin")) } }, "/opt/moorage", PROGRAM);
+  expect(found.at(-1)).toBe("  moorage --root /opt/moorage user add alice");
 });

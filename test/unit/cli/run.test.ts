@@ -175,7 +175,9 @@ describe("help", () => {
 describe("an instance that isn't there", () => {
   test("is not made by commands that only look, and status says 3", async () => {
     for (const args of ["user list", "user show alice", "usage", "user disable alice"]) {
-      expectComplaint(await moorage(args), 1, /no instance in .*--root/);
+      const wanted = `for a new one here, run \`moorage serve --root ${root}\``;
+      expectComplaint(await moorage(args), 1, /no instance in .*: give --root DIR /);
+      expect((await moorage(args)).err).toContain(wanted);
     }
     const wrongPlace = /o server runs on .*: there is no instance in it; give --root DIR/;
     for (const args of [
@@ -228,9 +230,24 @@ describe("an instance that isn't there", () => {
     writeFileSync(join(root, "letter.txt"), "");
     for (const args of ["serve --port 3", "serve --detach", "serve"]) {
       const refused = await moorage(args, { env });
-      expectComplaint(refused, 1, /no instance in .*, and it is not empty: .*--root \.$/m);
+      expectComplaint(refused, 1, /no instance in .*for a new one here, give --root \.$/m);
       expect(readdirSync(root)).toEqual(["letter.txt"]);
     }
+  });
+
+  test("a restore that did not finish is told of, before anything is asked or advised", async () => {
+    const here = vi.spyOn(process, "cwd").mockReturnValue(root);
+    onTestFinished(() => here.mockRestore());
+    const env = { MOORAGE_ROOT: "" };
+    const told = /a restore of a backup did not finish here/;
+    const makes = ["user add alice", "group add staff", "config set server.port 22", "serve"];
+    for (const name of ["RESTORE-UNFINISHED", "moorage.toml"]) {
+      writeFileSync(join(root, name), "");
+      for (const args of [...makes, "serve --detach", "user list"]) {
+        expectComplaint(await moorage(args, { env }), 1, told);
+      }
+    }
+    expect(readdirSync(root).sort()).toEqual(["RESTORE-UNFINISHED", "moorage.toml"]);
   });
 
   test.each([

@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { ControlError, EXIT } from "../../../src/control/errors.ts";
 import { GroupControl, MAX_GROUPS_OF_A_USER } from "../../../src/control/groups.ts";
 import type { LocalControl } from "../../../src/control/local.ts";
 import { ControlDesk } from "./desk.ts";
@@ -121,5 +122,16 @@ describe("what can't be is refused, and nothing changes", () => {
     const both = groups.join("more", ["bob", "alice"]);
     await expect(both).rejects.toThrow("nobody joined group more: alice is in 32 groups already");
     expect((await groups.show("more")).members).toEqual([]);
+  });
+
+  test("with one name or several, the exit code is that of what is wrong", async () => {
+    const store = Object.create(desk.store, {
+      users: { value: { byName: () => Promise.reject(new ControlError("so not", EXIT.usage)) } },
+    });
+    const groups = new GroupControl({ store, actor: "me", quota: { default: null } });
+    await groups.add("staff");
+    for (const users of [["alice"], ["alice", "bob"]]) {
+      await expect(groups.join("staff", users)).rejects.toMatchObject({ exitCode: EXIT.usage });
+    }
   });
 });

@@ -71,7 +71,7 @@ export function findCommand(name: string): ShellCommand | undefined {
   return BY_NAME.get(name);
 }
 
-/** What to say of a name that no command has: the one that was meant, if that can be told. */
+/** The error for a name that no command has. It names the command that was probably meant, if one is near. */
 export function noCommand(name: string): UsageError {
   const meant = nearest(name, commandNames());
   const how = meant === undefined ? "`help` lists what there is" : `did you mean ${meant}?`;

@@ -31,13 +31,13 @@ function dfCells({ totalBytes, usedBytes, freeBytes, path }: FolderSpace): strin
   return [...sizes, `${percent(usedBytes, totalBytes)}%`, visible(path)];
 }
 
-/** The home's and those of shared folders, or where the server doesn't tell them, of where one is. */
+/** The space of the home and of each shared folder; of the current directory when the server can't list them. */
 async function everySpace(shell: RemoteShell): Promise<readonly FolderSpace[]> {
   const all = await shell.remote.spaces?.();
   return all !== undefined && all.length > 0 ? all : [await spaceAt(shell, shell.directory)];
 }
 
-/** To the byte where the server tells it, else by its blocks. */
+/** The space at a path, to the byte when the server tells it, else in the blocks of statvfs. */
 async function spaceAt({ remote }: RemoteShell, path: string): Promise<FolderSpace> {
   const space = await remote.space(path);
   // Of a folder where one may only hand in nothing is told: what it is in is not meant.

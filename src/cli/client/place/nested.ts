@@ -6,8 +6,9 @@ import { encodeName } from "../../../text/names.ts";
 import { visible } from "../../../text/safe.ts";
 
 /**
- * A line about a directory that goes into one of the same name, as `site` into `projects/site`: rsync's
- * rule makes `projects/site/site` of it, where its contents were often meant. Undefined for all else.
+ * The line that warns when a directory goes into one of the same name, as `site` into `projects/site`.
+ * By rsync's rule the result is `projects/site/site`, though often only the contents were meant.
+ * Undefined for every other transfer.
  */
 export async function nestedLine(remote: Remote, job: TransferJob): Promise<string | undefined> {
   const name = nestedName(job);
@@ -18,7 +19,7 @@ export async function nestedLine(remote: Remote, job: TransferJob): Promise<stri
   return visible(line);
 }
 
-/** Who names several things has seen that they go into the target. */
+/** The name of the source when it is also the target's. With several sources it is plain where they go. */
 function nestedName({ recursive, sources, target }: TransferJob): string | undefined {
   const [source = ""] = sources;
   if (!recursive || sources.length !== 1) return undefined;
@@ -26,7 +27,7 @@ function nestedName({ recursive, sources, target }: TransferJob): string | undef
   return name === remoteName(target) ? name : undefined;
 }
 
-/** Where that can't be seen the transfer says why. */
+/** False also when that can't be seen: then the transfer itself says why. */
 async function isDirectory(
   remote: Remote,
   { direction }: TransferJob,

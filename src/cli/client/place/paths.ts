@@ -23,8 +23,8 @@ export function localPath(word: Word, directory: string): string {
 }
 
 /**
- * A path as it was typed: a "/" at its end says that it is a directory, and of a source that its contents
- * are meant. So do "." and "..", of which nothing is to be seen in the path.
+ * A path as it was typed. A "/" at its end says that it is a directory, and for a source that its contents
+ * are meant. "." and ".." say the same, so they get a "/" where the path is made without them.
  */
 export function asTyped(path: string, typed: string): string {
   return /(\/|(^|\/)\.\.?)$/.test(typed) && !path.endsWith("/") ? `${path}/` : path;

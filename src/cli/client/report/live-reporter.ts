@@ -20,7 +20,7 @@ interface Line {
   readonly error: boolean;
 }
 
-/** Nothing of what stood there is left behind the end of a line. */
+/** Clears the rest of each line, so that nothing of the bars that stood there is left. */
 function cleared(lines: string): string {
   return lines.replaceAll("\n", "\u001b[K\n");
 }

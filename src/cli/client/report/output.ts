@@ -4,7 +4,7 @@ import { fitted } from "../../layout.ts";
 /** Where the client writes: text that is safe for a terminal already, lines that end in "\n". */
 export interface Output {
   out(text: string): void;
-  /** one line, which a terminal that is too narrow shows in several */
+  /** Prints one line to standard error. In a narrow terminal it is broken into several. */
   err(text: string): void;
   /** of standard output; undefined: it is no terminal, or one that can't move its cursor */
   columns(): number | undefined;

@@ -1,16 +1,19 @@
 import type { Ending, Remote } from "../../../client/types.ts";
 import { visible } from "../../../text/safe.ts";
 
-/** What follows a connection that the next command makes anew. */
+/** What the shell does after a connection that was lost. */
 export const AGAIN = "the next command connects again";
 
-/** Tells at once that the connection ended, while nothing else would: commands say it themselves. */
+/**
+ * Tells at once that the connection ended, but only while the shell waits for a command. A command that
+ * runs says so itself.
+ */
 export class EndWatch {
   #final: Ending | undefined;
   #isTold = false;
   #isIdle = false;
 
-  /** @param tell a safe line, while a command is waited for; `last`: there will be none */
+  /** @param tell shows a line that is safe for a terminal; `last` means that the shell ends with it */
   constructor(remote: Remote, tell: (text: string, last: boolean) => void) {
     remote.onEnd = (ending) => {
       const { reason, final } = ending;
@@ -21,17 +24,17 @@ export class EndWatch {
     };
   }
 
-  /** The server ended the session. */
+  /** Whether the server ended the session on purpose, so that the shell ends as well. */
   get isFinal(): boolean {
     return this.#final !== undefined;
   }
 
-  /** What is still to be told of it. */
+  /** Why the server ended the session, when nobody was told yet. */
   get untold(): string | undefined {
     return this.#isTold ? undefined : this.#final?.reason;
   }
 
-  /** Waits for the next command. */
+  /** Waits for the next command; meanwhile an end of the connection is told. */
   async idle<T>(command: Promise<T>): Promise<T> {
     this.#isIdle = true;
     try {

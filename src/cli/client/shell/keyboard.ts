@@ -107,16 +107,20 @@ export class Keyboard {
     }
   }
 
-  /** A safe line above what is being typed. @param last it ends what is being typed, too */
+  /**
+   * Shows a line above what is being typed.
+   * @param text safe for a terminal
+   * @param last true when no more is to be typed
+   */
   tell(text: string, last: boolean): void {
     const reader = this.#line?.reader;
     if (reader === undefined) return;
     const { rows } = reader.getCursorPos();
-    // What was shown of the prompt and what is typed is drawn anew below.
+    // The prompt and what is typed are cleared here, and drawn anew below the line.
     moveCursor(this.#output, 0, -rows);
     cursorTo(this.#output, 0);
     clearScreenDown(this.#output);
-    // The end of a line that was not typed to its end has a new line already.
+    // Closing the reader ends the line on the terminal, so no new line is needed here.
     const shown = fitted(`${text}\n`, this.#columns);
     this.#output.write(last ? shown.trimEnd() : shown);
     if (last) {
