@@ -279,7 +279,9 @@ export class AuditedFile implements OpenFile {
   /** An upload that goes on did not begin at 0, and a client may say less than it sends. */
   #sent(): Pick<TransferView, "bytes" | "size"> {
     const { size, expected } = this.#extent();
-    return { bytes: Math.min(size, expected ?? size), size: expected ?? null };
+    // A long write that is held up by a rate counts with what is done of it.
+    const bytes = Math.max(size, this.bytesWritten);
+    return { bytes: Math.min(bytes, expected ?? bytes), size: expected ?? null };
   }
 
   async #fetched(): Promise<Pick<TransferView, "bytes" | "size">> {

@@ -15,7 +15,8 @@ async function restart(
   const there = up ? bench.there("f") : await bench.stock("f", 8 * MIB);
   const here = up ? await bench.make("f", 8 * MIB) : bench.here("f");
   const ways: readonly OpName[] = up ? ["put", "resumePut"] : ["get", "resumeGet"];
-  const op = (way: OpName | undefined): Op => ({ do: way, here, there: "/f" }) as Op;
+  // In order, as what is cut is gone on with from its end.
+  const op = (way: OpName | undefined): Op => ({ do: way, here, there: "/f", inOrder: true }) as Op;
   const held = proxy.holdAfter(up ? "up" : "down", 5 * MIB);
   const login = { port: proxy.port };
   const running = bench.start([op(ways[0])], login);
