@@ -42,8 +42,11 @@ export async function makeAll(
   return all;
 }
 
-/** False where somebody else has made it meanwhile. */
-async function make(
+/**
+ * Makes one directory. Rejects with RemoteError where it is not there afterwards.
+ * @returns false where it was there already, or somebody else has made it meanwhile
+ */
+export async function make(
   connection: Exists & Pick<ClientConnection, "mkdir">,
   path: string,
   mode: number | undefined,

@@ -6,7 +6,7 @@ import { errnoOf, FileError, RemoteError } from "../errors.ts";
 import { DEEPEST, directoryOf, joinRemote, remoteName } from "../names.ts";
 import type { RemoteAttrs } from "../types.ts";
 import type { TransferContext } from "./job.ts";
-import { makeAll, makeTarget } from "./make.ts";
+import { make, makeAll, makeTarget } from "./make.ts";
 import type { PutItem } from "./put-place.ts";
 import { sourceStat } from "./source.ts";
 import { removeRemote } from "./surplus.ts";
@@ -240,18 +240,13 @@ async function made(
 ): Promise<boolean> {
   if (job.dryRun) return (await connection.exists(path)) === undefined;
   try {
-    await connection.mkdir(path, mode);
-    return true;
+    return await make(connection, path, mode);
   } catch (error) {
     if (isLost(error)) throw error;
-    const there = await connection.exists(path);
-    if (there?.type === "directory") return false;
-    if (there !== undefined) throw new FileError(`${path}: is in the way and not a directory`);
-    const above = directoryOf(path);
-    if ((await connection.exists(above)) !== undefined) throw error;
-    await makeAll(connection, above);
-    await connection.mkdir(path, mode);
-    return true;
+    if ((await connection.exists(path)) !== undefined)
+      throw new FileError(`${path}: is in the way and not a directory`);
+    if ((await connection.exists(directoryOf(path))) !== undefined) throw error;
+    return (await makeAll(connection, path, mode)).includes(path);
   }
 }
 
